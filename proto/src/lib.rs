@@ -1,0 +1,1 @@
+//! Remote-write messages as prost types.

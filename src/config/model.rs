@@ -1,0 +1,183 @@
+//! The checked configuration: every value parsed, bounded and with its default filled in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::policy::Definition;
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The write port.
+    pub listen: Listen,
+    /// The admin port.
+    pub admin: Admin,
+    /// How requests name their tenant.
+    pub tenant: Tenant,
+    /// Where snapshots, queue and history live; `None` = memory only.
+    pub data_dir: Option<PathBuf>,
+    /// Where samples go. Exactly one for now.
+    pub upstream: Upstream,
+    /// The series index.
+    pub series: Series,
+    /// First to last.
+    pub policies: Vec<Definition>,
+}
+
+/// The write port and its limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listen {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// Write paths beside the fixed ones, each starting with `/`.
+    pub paths: Vec<String>,
+    /// Also speak HTTP/2 without TLS (h2c, prior knowledge).
+    pub http2: bool,
+    /// Connections the kernel holds for us until we accept them.
+    pub backlog: u32,
+    /// Open connections at most; `None` = 80% of the file limit.
+    pub max_connections: Option<usize>,
+    /// Compressed request body at most, bytes.
+    pub max_body_bytes: usize,
+    /// Decoded request body at most, bytes.
+    pub max_decoded_bytes: usize,
+    /// All request bodies held at one time at most, bytes; `None` = a quarter of the memory limit (cgroup or machine).
+    pub max_in_flight_bytes: Option<usize>,
+    /// From accept to the first byte.
+    pub first_byte_timeout: Duration,
+    /// From the first byte of a request to the end of its headers.
+    pub header_timeout: Duration,
+    /// From the end of the headers to the end of the body.
+    pub body_timeout: Duration,
+    /// Between a response and the next request.
+    pub idle_timeout: Duration,
+    /// After this age (±10%) a connection is closed with its next response; zero = never.
+    pub max_connection_age: Duration,
+    /// How long a shutdown waits for requests in hand.
+    pub drain_timeout: Duration,
+}
+
+/// The admin port.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admin {
+    /// Where to listen.
+    pub address: SocketAddr,
+}
+
+/// How requests name their tenant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tenant {
+    /// Request header that holds it; absent header = the empty tenant. Lower case.
+    pub header: String,
+    /// Tenants told apart at most; the others share one overflow tenant.
+    pub max: usize,
+}
+
+/// One upstream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upstream {
+    /// Unique name; the `upstream` label of our own metrics.
+    pub name: String,
+    /// `http://` or `https://`, with the path of the write endpoint.
+    pub url: String,
+    /// For one request in all, retry included.
+    pub timeout: Duration,
+    /// How idle connections are kept.
+    pub idle_timeout: Duration,
+    /// Credentials we add.
+    pub auth: UpstreamAuth,
+    /// Headers we add, name (lower case) and value.
+    pub headers: Vec<(String, Secret)>,
+    /// Pass the sender's `Authorization` on.
+    pub forward_authorization: bool,
+    /// What the sender is told when the upstream answers 429.
+    pub on_throttle: OnThrottle,
+    /// TLS settings; used with `https://` only.
+    pub tls: Tls,
+}
+
+/// Credentials for an upstream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum UpstreamAuth {
+    /// None.
+    #[default]
+    None,
+    /// HTTP basic.
+    Basic(BasicAuth),
+    /// `Authorization: Bearer …`.
+    Bearer(Secret),
+}
+
+/// HTTP basic credentials.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BasicAuth {
+    /// User.
+    pub username: String,
+    /// Password.
+    pub password: Secret,
+}
+
+/// What a 429 of the upstream becomes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnThrottle {
+    /// 429 with Retry-After: Prometheus drops the data unless told otherwise.
+    #[default]
+    Pass,
+    /// 503: the sender keeps its data and comes again.
+    Retry,
+}
+
+/// TLS towards an upstream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tls {
+    /// PEM certificates to trust instead of the built-in roots.
+    pub ca_file: Option<PathBuf>,
+    /// PEM client certificate; goes with `key_file`.
+    pub cert_file: Option<PathBuf>,
+    /// PEM key of the client certificate.
+    pub key_file: Option<PathBuf>,
+    /// Name to verify instead of the URL's host.
+    pub server_name: Option<String>,
+    /// Verify nothing. For tests.
+    pub insecure_skip_verify: bool,
+}
+
+/// The series index and the limits of one series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// A series not seen for this long is forgotten.
+    pub idle_after: Duration,
+    /// Series remembered at most; further ones are decided anew at each sample, counted.
+    pub max_tracked: usize,
+    /// After start, first sights are learned rather than new.
+    pub warmup: Duration,
+    /// Labels of one series at most, the metric name included.
+    pub max_labels: usize,
+    /// Label name at most, bytes.
+    pub max_label_name_bytes: usize,
+    /// Label value at most, bytes.
+    pub max_label_value_bytes: usize,
+}
+
+/// A value that is never printed: `Debug` shows `<secret>`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value, for the header it goes into.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<secret>")
+    }
+}

@@ -1,0 +1,52 @@
+//! The upstream client: one request out, one [`Reply`] back. Knows nothing of what is in a body.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::{HeaderMap, StatusCode};
+
+/// One request to an upstream. Cheap to clone: a split sends several with the same headers.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    /// Snappy block format, remote write 1.0.
+    pub body: Bytes,
+    /// Query string of the sender's request, without `?`.
+    pub query: Option<String>,
+    /// Headers of the sender's request that may go on.
+    pub headers: HeaderMap,
+}
+
+/// What an upstream said, by what it means for the data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// 2xx.
+    Accepted,
+    /// 400, 409, 422: the data is refused for good.
+    Invalid {
+        /// As the upstream sent it.
+        status: StatusCode,
+        /// Start of the body, at most 1024 bytes, printable.
+        excerpt: String,
+    },
+    /// 413.
+    TooLarge {
+        /// Start of the body.
+        excerpt: String,
+    },
+    /// 429.
+    Throttled {
+        /// As asked for, capped.
+        retry_after: Option<Duration>,
+        /// Start of the body.
+        excerpt: String,
+    },
+    /// Anything else: the data is not stored and may be sent again.
+    Unavailable {
+        /// What to tell the sender: the upstream's own 5xx, else 503.
+        status: StatusCode,
+        /// As asked for, capped and jittered.
+        retry_after: Option<Duration>,
+        /// What happened, for the sender's log and ours.
+        cause: String,
+    },
+}

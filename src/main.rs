@@ -1,0 +1,2 @@
+//! The `seriesgate` binary.
+fn main() {}

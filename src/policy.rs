@@ -1,0 +1,12 @@
+//! Policies: what may pass, decided once for each series.
+//!
+//! A [`Definition`] is what the config checked; a [`PolicySet`] is what the pipeline asks. `policy` knows
+//! labels, never bytes on the wire and never HTTP.
+
+mod definition;
+mod selector;
+mod verdict;
+
+pub use definition::{Action, Definition, Mode};
+pub use selector::{MatchOp, Matcher, Selector};
+pub use verdict::{Decision, Disposition, PolicyIndex, ValidUntil, VerdictId};

@@ -1,0 +1,55 @@
+//! A policy as the config states it, checked but not yet compiled.
+
+use std::sync::Arc;
+
+/// One policy, in the order of the config.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// Unique name, `[a-zA-Z0-9_-]{1,64}`; the `policy` label of our own metrics.
+    pub name: Arc<str>,
+    /// Selectors joined by OR. Empty: every series.
+    pub selectors: Vec<super::Selector>,
+    /// What to do with a series that matches.
+    pub action: Action,
+    /// Whether the action is carried out or only counted.
+    pub mode: Mode,
+}
+
+/// What a policy does to a series that matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Forward as it is; later policies do not see the series.
+    Pass,
+    /// Do not forward; the sender is told 2xx.
+    Drop,
+}
+
+/// Whether a policy acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The action is carried out.
+    #[default]
+    Enforce,
+    /// The action is counted and the walk goes on as if the policy were absent.
+    Preview,
+}
+
+impl Mode {
+    /// As written in the config and in the `mode` label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Enforce => "enforce",
+            Mode::Preview => "preview",
+        }
+    }
+}
+
+impl Action {
+    /// As written in the config and in `explain`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::Pass => "pass",
+            Action::Drop => "drop",
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Our own metrics: every name in one table, every handle made once.
+//!
+//! The `metrics` macros cost 85 ns a call and scatter names; a handle costs 11 ns and lives in a struct of
+//! the part it counts for. Label values come from the config or from fixed lists, never from traffic.
+
+mod egress;
+mod intake;
+mod names;
+mod registry;
+
+pub use egress::EgressMetrics;
+pub use intake::{IntakeMetrics, RefusedConnection, Undecodable};
+pub use names::{ALL, Kind, Metric};
+pub use registry::{ByCode, Registry};

@@ -1,0 +1,126 @@
+//! Handles for the write port.
+
+use std::sync::Arc;
+
+use metrics::{Counter, Gauge};
+
+use super::names;
+use super::registry::{ByCode, Registry};
+
+/// Why a request's samples could not even be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Undecodable {
+    Method,
+    ContentType,
+    ContentEncoding,
+    TooLarge,
+    BodyTimeout,
+    BodyCutOff,
+    Snappy,
+    Protobuf,
+    Overload,
+}
+
+impl Undecodable {
+    /// All reasons, for registration.
+    pub const ALL: [Self; 9] = [
+        Self::Method,
+        Self::ContentType,
+        Self::ContentEncoding,
+        Self::TooLarge,
+        Self::BodyTimeout,
+        Self::BodyCutOff,
+        Self::Snappy,
+        Self::Protobuf,
+        Self::Overload,
+    ];
+
+    /// The `reason` label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::ContentType => "content_type",
+            Self::ContentEncoding => "content_encoding",
+            Self::TooLarge => "too_large",
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyCutOff => "body_cut_off",
+            Self::Snappy => "snappy",
+            Self::Protobuf => "protobuf",
+            Self::Overload => "overload",
+        }
+    }
+}
+
+/// Why a connection was closed without serving a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum RefusedConnection {
+    TooMany,
+    FirstByteTimeout,
+    HeaderTimeout,
+}
+
+/// What the write port counts.
+pub struct IntakeMetrics {
+    registry: Arc<Registry>,
+    requests: ByCode,
+    undecodable: [Counter; Undecodable::ALL.len()],
+    refused: [Counter; 3],
+    /// Body bytes read.
+    pub request_bytes: Counter,
+    /// Open connections.
+    pub connections: Gauge,
+    /// Connections accepted.
+    pub accepted: Counter,
+    /// Connections closed for age.
+    pub aged: Counter,
+    /// accept() failures.
+    pub accept_errors: Counter,
+    /// Descriptors in use.
+    pub open_files: Gauge,
+    /// Descriptors allowed.
+    pub max_files: Gauge,
+    /// Bytes of bodies held.
+    pub in_flight_bytes: Gauge,
+    /// Bytes of bodies that may be held.
+    pub in_flight_bytes_max: Gauge,
+}
+
+impl IntakeMetrics {
+    /// Registers everything, so that each series is there, at zero, from the start.
+    pub fn new(registry: &Arc<Registry>) -> Self {
+        let reason = |metric, reason| registry.counter(metric, &[("reason", reason)]);
+        Self {
+            requests: ByCode::new(&names::REQUESTS, None),
+            undecodable: Undecodable::ALL.map(|r| reason(&names::UNDECODABLE, r.as_str())),
+            refused: ["too_many", "first_byte_timeout", "header_timeout"]
+                .map(|r| reason(&names::CONNECTIONS_REFUSED, r)),
+            request_bytes: registry.counter(&names::REQUEST_BYTES, &[]),
+            connections: registry.gauge(&names::CONNECTIONS, &[]),
+            accepted: registry.counter(&names::CONNECTIONS_ACCEPTED, &[]),
+            aged: registry.counter(&names::CONNECTIONS_AGED, &[]),
+            accept_errors: registry.counter(&names::ACCEPT_ERRORS, &[]),
+            open_files: registry.gauge(&names::OPEN_FILES, &[]),
+            max_files: registry.gauge(&names::MAX_FILES, &[]),
+            in_flight_bytes: registry.gauge(&names::IN_FLIGHT_BYTES, &[]),
+            in_flight_bytes_max: registry.gauge(&names::IN_FLIGHT_BYTES_MAX, &[]),
+            registry: Arc::clone(registry),
+        }
+    }
+
+    /// Counts one answer.
+    pub fn answered(&self, code: u16) {
+        self.requests.increment(&self.registry, code);
+    }
+
+    /// Counts a request whose samples we never saw.
+    pub fn undecodable(&self, reason: Undecodable) {
+        self.undecodable[reason as usize].increment(1);
+    }
+
+    /// Counts a connection we closed.
+    pub fn refused(&self, reason: RefusedConnection) {
+        self.refused[reason as usize].increment(1);
+    }
+}
