@@ -1,1 +1,17 @@
-//! Load-test harness.
+//! Load-test harness for remote-write receivers.
+//!
+//! ```text
+//! cluster (what an agent would scrape) ─┐
+//! shape (plain series, any number)     ─┴▶ body ─▶ blast ─▶ [the receiver under test] ─▶ sink
+//! ```
+//!
+//! It trusts no number that the receiver reports: it counts what it sends, counts what arrives, and
+//! reads CPU and memory from the kernel. It shares no code with the `seriesgate` crate for that reason.
+//! Time is passed in everywhere; the same seed gives the same series.
+
+pub mod names;
+
+pub mod cluster;
+pub mod shape;
+
+pub mod body;
