@@ -15,3 +15,5 @@ pub mod cluster;
 pub mod shape;
 
 pub mod body;
+
+pub mod sink;

@@ -1,0 +1,156 @@
+//! What has arrived: counters, and a set of hashes for the number of distinct series.
+
+use std::collections::{BTreeMap, HashSet};
+
+use ahash::RandomState;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use super::walk::{self, BadBody, Labels};
+
+/// Most values of the grouping label that are told apart; the rest is counted as [`OTHER`].
+const MAX_GROUPS: usize = 10_000;
+/// Where values beyond [`MAX_GROUPS`] are counted.
+const OTHER: &str = "__other__";
+
+/// How closely bodies are looked at: each level costs the machine more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Level {
+    /// Requests and compressed bytes only; nothing is decompressed.
+    Bytes,
+    /// Also samples, exemplars, histograms and decompressed bytes.
+    Samples,
+    /// Also distinct series.
+    #[default]
+    Series,
+}
+
+/// What has arrived. Requests that were answered with an error count in `undecodable` or
+/// `turned_away` and nowhere else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Bodies taken.
+    pub requests: u64,
+    /// Bytes of them, compressed.
+    pub wire_bytes: u64,
+    /// Bytes of them, decompressed; 0 at [`Level::Bytes`].
+    pub raw_bytes: u64,
+    /// Samples, without histograms and exemplars; 0 at [`Level::Bytes`].
+    pub samples: u64,
+    /// Exemplars; 0 at [`Level::Bytes`].
+    pub exemplars: u64,
+    /// Native histograms; 0 at [`Level::Bytes`].
+    pub histograms: u64,
+    /// Distinct label sets, whatever the order of labels; 0 below [`Level::Series`].
+    pub distinct_series: u64,
+    /// Bodies that could not be read, answered with 400.
+    pub undecodable: u64,
+    /// Bodies that were answered with an error because the sink was told to.
+    pub turned_away: u64,
+    /// Distinct series by the value of the grouping label, if there is one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, u64>,
+}
+
+pub(super) struct Totals {
+    level: Level,
+    group_by: Option<String>,
+    hasher: RandomState,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    stats: Stats,
+    /// 64-bit hashes of label sets: among ten million, two would share one in 370,000 runs.
+    seen: HashSet<u64, RandomState>,
+}
+
+/// One body's contribution, found before the lock is taken.
+#[derive(Default)]
+struct Found {
+    stats: Stats,
+    series: Vec<(u64, Option<String>)>,
+}
+
+impl Totals {
+    pub(super) fn new(level: Level, group_by: Option<String>) -> Self {
+        Self { level, group_by, hasher: RandomState::new(), state: Mutex::default() }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.state.lock().stats.clone()
+    }
+
+    pub(super) fn reset(&self) {
+        *self.state.lock() = State::default();
+    }
+
+    pub(super) fn undecodable(&self) {
+        self.state.lock().stats.undecodable += 1;
+    }
+
+    pub(super) fn turned_away(&self) {
+        self.state.lock().stats.turned_away += 1;
+    }
+
+    /// Counts a body, or nothing of it if any part cannot be read.
+    pub(super) fn add(&self, body: &[u8]) -> Result<(), BadBody> {
+        let found = self.find(body).inspect_err(|_| self.undecodable())?;
+        self.state.lock().add(found, body.len() as u64);
+        Ok(())
+    }
+
+    fn find(&self, body: &[u8]) -> Result<Found, BadBody> {
+        let mut found = Found::default();
+        if self.level == Level::Bytes {
+            return Ok(found);
+        }
+        let raw = walk::decompress(body)?;
+        found.stats.raw_bytes = raw.len() as u64;
+        let wanted = if self.level == Level::Series { Labels::Read } else { Labels::Skip };
+        walk::each_series(&raw, wanted, |series| {
+            found.stats.samples += series.samples;
+            found.stats.exemplars += series.exemplars;
+            found.stats.histograms += series.histograms;
+            if wanted == Labels::Read {
+                found.series.push((self.identity(&series.labels), self.group(&series.labels)));
+            }
+        })?;
+        Ok(found)
+    }
+
+    /// The same for the same set of labels in any order: their hashes are added up.
+    fn identity(&self, labels: &[(&[u8], &[u8])]) -> u64 {
+        labels.iter().fold(0u64, |sum, label| sum.wrapping_add(self.hasher.hash_one(label)))
+    }
+
+    fn group(&self, labels: &[(&[u8], &[u8])]) -> Option<String> {
+        let wanted = self.group_by.as_deref()?;
+        let found = labels.iter().find(|(name, _)| *name == wanted.as_bytes());
+        Some(found.map_or_else(String::new, |(_, text)| String::from_utf8_lossy(text).into_owned()))
+    }
+}
+
+impl State {
+    fn add(&mut self, found: Found, wire_bytes: u64) {
+        let stats = &mut self.stats;
+        stats.requests += 1;
+        stats.wire_bytes += wire_bytes;
+        stats.raw_bytes += found.stats.raw_bytes;
+        stats.samples += found.stats.samples;
+        stats.exemplars += found.stats.exemplars;
+        stats.histograms += found.stats.histograms;
+        for (identity, group) in found.series {
+            if !self.seen.insert(identity) {
+                continue;
+            }
+            stats.distinct_series += 1;
+            let Some(mut group) = group else { continue };
+            if stats.groups.len() >= MAX_GROUPS && !stats.groups.contains_key(&group) {
+                group = OTHER.into();
+            }
+            *stats.groups.entry(group).or_default() += 1;
+        }
+    }
+}
