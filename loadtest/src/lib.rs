@@ -7,8 +7,9 @@
 //!
 //! It trusts no number that the receiver reports: it counts what it sends, counts what arrives, and
 //! reads CPU and memory from the kernel. It shares no code with the `seriesgate` crate for that reason.
-//! Time is passed in everywhere; the same seed gives the same series.
+//! Time is passed in everywhere but in [`clock`]; the same seed gives the same series.
 
+pub mod clock;
 pub mod names;
 
 pub mod cluster;
@@ -16,4 +17,9 @@ pub mod shape;
 
 pub mod body;
 
+pub mod process;
+
+pub mod blast;
 pub mod sink;
+
+pub mod cli;

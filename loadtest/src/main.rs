@@ -1,1 +1,5 @@
-fn main() {}
+//! The `seriesgate-loadtest` binary.
+
+fn main() -> std::process::ExitCode {
+    seriesgate_loadtest::cli::main()
+}

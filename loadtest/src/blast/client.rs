@@ -1,0 +1,112 @@
+//! One keep-alive connection to a receiver, and one remote-write request at a time over it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::target::Target;
+use crate::clock;
+
+/// The most of an answer that is read.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
+/// The most of it that is shown, in bytes.
+const MAX_EXCERPT_BYTES: usize = 200;
+
+/// Posts bodies to one receiver. Connects when first needed, and anew after a failure.
+pub struct Client {
+    target: Target,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+/// What a receiver said to one body.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its text.
+    pub body: Bytes,
+    /// From sending the request to the end of the answer; connecting is not part of it.
+    pub took: Duration,
+}
+
+impl Answer {
+    /// The beginning of the answer's text.
+    pub fn excerpt(&self) -> String {
+        String::from_utf8_lossy(&self.body[..self.body.len().min(MAX_EXCERPT_BYTES)]).trim().to_owned()
+    }
+}
+
+impl Client {
+    /// A client that is not connected yet.
+    pub fn new(target: Target) -> Self {
+        Self { target, sender: None }
+    }
+
+    /// Posts one compressed remote-write 1.0 body, and waits for the answer up to `limit`. Any status is
+    /// an answer; an error means that there was none.
+    pub async fn post(&mut self, body: Bytes, limit: Duration) -> Result<Answer> {
+        // taken out, so that a failure or a dropped call leaves no half-used connection behind
+        let mut sender = match self.sender.take().filter(|sender| !sender.is_closed()) {
+            Some(sender) => sender,
+            None => timeout(limit, self.connect()).await.context("connecting took too long")??,
+        };
+        let request = self.request(body);
+        let exchange = exchange(&mut sender, request);
+        let answer = timeout(limit, exchange).await.context("no answer in time")??;
+        self.sender = Some(sender);
+        Ok(answer)
+    }
+
+    /// Opens the connection if there is none, to find out whether that is possible.
+    pub async fn reach(&mut self, limit: Duration) -> Result<()> {
+        if self.sender.is_none() {
+            self.sender = Some(timeout(limit, self.connect()).await.context("connecting took too long")??);
+        }
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {
+        let addr = self.target.addr;
+        let stream = TcpStream::connect(addr).await.with_context(|| format!("cannot connect to {addr}"))?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // its errors reach the requests that are waiting on it
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.target.path.clone();
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.target.host.clone());
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        headers.insert("x-prometheus-remote-write-version", HeaderValue::from_static("0.1.0"));
+        headers.insert(USER_AGENT, HeaderValue::from_static("seriesgate-loadtest"));
+        for (name, value) in &self.target.headers {
+            headers.insert(name, value.clone());
+        }
+        request
+    }
+}
+
+async fn exchange(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Answer> {
+    let start = clock::monotonic();
+    sender.ready().await?;
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+    let body = body.map_err(|error| anyhow!("unreadable answer: {error}"))?.to_bytes();
+    Ok(Answer { status: head.status, headers: head.headers, body, took: start.elapsed() })
+}

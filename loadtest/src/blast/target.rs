@@ -1,0 +1,82 @@
+//! Where to send: checked before anything is prepared, so that nobody is flooded by a slip of the hand.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use anyhow::{Context, Result, bail};
+use hyper::Uri;
+use hyper::header::{HeaderName, HeaderValue};
+
+/// Which receivers may be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Only this machine.
+    Loopback,
+    /// Any, because the user said so.
+    Anywhere,
+}
+
+/// A receiver, resolved.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub(super) addr: SocketAddr,
+    /// Value of the `Host` header.
+    pub(super) host: HeaderValue,
+    /// Path and query.
+    pub(super) path: Uri,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Target {
+    /// Reads an `http://host:port/path` URL and resolves its host. Refuses what lies beyond `reach`.
+    pub fn parse(url: &str, reach: Reach) -> Result<Self> {
+        let uri: Uri = url.parse().with_context(|| format!("{url:?} is no URL"))?;
+        if uri.scheme_str() != Some("http") {
+            bail!("{url:?}: only http:// is spoken here");
+        }
+        let authority = uri.authority().with_context(|| format!("{url:?} names no host"))?;
+        let host = authority.host().trim_matches(['[', ']']);
+        let port = authority.port_u16().unwrap_or(80);
+        let addrs: Vec<SocketAddr> =
+            (host, port).to_socket_addrs().with_context(|| format!("cannot resolve {host:?}"))?.collect();
+        if reach == Reach::Loopback && !addrs.iter().all(|addr| addr.ip().is_loopback()) {
+            bail!("{host} is another machine; pass --allow-remote if it is yours to load");
+        }
+        // localhost may be both ::1 and 127.0.0.1; receivers in tests listen on the latter
+        let addr = addrs.iter().find(|addr| addr.is_ipv4()).or(addrs.first());
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Ok(Self {
+            addr: *addr.with_context(|| format!("{host:?} has no address"))?,
+            host: HeaderValue::from_str(authority.as_str())?,
+            path: path.parse()?,
+            headers: Vec::new(),
+        })
+    }
+
+    /// Adds a header to every request.
+    pub fn with_header(mut self, name: &str, value: &str) -> Result<Self> {
+        let name: HeaderName = name.trim().parse().with_context(|| format!("{name:?} is no header name"))?;
+        let value = HeaderValue::from_str(value.trim()).with_context(|| format!("bad value for {name}"))?;
+        self.headers.push((name, value));
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_machine_needs_permission() {
+        let refused = Target::parse("http://192.0.2.1:9201/api/v1/write", Reach::Loopback).unwrap_err();
+        assert!(refused.to_string().contains("--allow-remote"), "{refused}");
+        assert!(Target::parse("http://192.0.2.1:9201/api/v1/write", Reach::Anywhere).is_ok());
+        assert!(Target::parse("http://127.0.0.1:9201/x?y=1", Reach::Loopback).is_ok());
+        assert!(Target::parse("http://[::1]:9201/", Reach::Loopback).is_ok());
+    }
+
+    #[test]
+    fn https_is_refused() {
+        assert!(Target::parse("https://127.0.0.1/", Reach::Loopback).is_err());
+        assert!(Target::parse("127.0.0.1:80", Reach::Loopback).is_err());
+    }
+}
