@@ -1,9 +1,29 @@
 //! Configuration: text → checked → (elsewhere) compiled.
 //!
-//! [`Config`] is what the file means, checked; later stages never see the text again.
+//! [`Config`] is what the file means, checked; later stages never see the text again. [`Config::load`] gives
+//! it, or [`ConfigErrors`] with everything that is wrong.
+//!
+//! Inside: `yaml` reads the text into `raw`, each value with its place; `check` turns that into [`Config`] and
+//! collects mistakes; `errors` renders them over `source`, where `mask` hides what is secret.
 
+mod at;
+mod check;
+mod duration;
+mod errors;
+mod expand;
+mod load;
+mod mask;
 mod model;
+mod raw;
+mod schema;
+mod size;
+mod source;
+mod suggest;
+mod yaml;
 
+pub use errors::{ConfigError, ConfigErrors};
+pub use load::Loaded;
 pub use model::{
     Admin, BasicAuth, Config, Listen, OnThrottle, Secret, Series, Tenant, Tls, Upstream, UpstreamAuth,
 };
+pub use schema::schema;

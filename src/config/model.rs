@@ -74,8 +74,8 @@ pub struct Tenant {
     pub max: usize,
 }
 
-/// One upstream.
-#[derive(Clone, Debug, PartialEq)]
+/// One upstream. `Debug` shows scheme and host of the url only: some backends have tokens in the path.
+#[derive(Clone, PartialEq)]
 pub struct Upstream {
     /// Unique name; the `upstream` label of our own metrics.
     pub name: String,
@@ -95,6 +95,23 @@ pub struct Upstream {
     pub on_throttle: OnThrottle,
     /// TLS settings; used with `https://` only.
     pub tls: Tls,
+}
+
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let host_end = self.url.match_indices('/').nth(2).map_or(self.url.len(), |(at, _)| at);
+        f.debug_struct("Upstream")
+            .field("name", &self.name)
+            .field("url", &format_args!("{}/…", &self.url[..host_end]))
+            .field("timeout", &self.timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("auth", &self.auth)
+            .field("headers", &self.headers)
+            .field("forward_authorization", &self.forward_authorization)
+            .field("on_throttle", &self.on_throttle)
+            .field("tls", &self.tls)
+            .finish()
+    }
 }
 
 /// Credentials for an upstream.

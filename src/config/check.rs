@@ -1,0 +1,139 @@
+//! Typed text to meaning: every value read, bounded and put into [`Config`]; every mistake collected.
+//!
+//! A value that is refused leaves a stand-in behind, so that one pass finds all mistakes. Nothing built
+//! from a file with mistakes gets out.
+
+use std::hash::DefaultHasher;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::at::{At, Position};
+use super::errors::ConfigError;
+use super::raw::{DurationText, RawConfig, SizeText};
+use super::source::Source;
+use super::suggest::{did_you_mean, listed};
+use super::{Config, duration, expand, size};
+
+mod auth;
+mod files;
+mod http;
+mod listen;
+mod policies;
+mod selector;
+mod series;
+mod upstream;
+
+/// Environment variables by name.
+pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Collects mistakes, and knows what surrounds the file.
+pub(crate) struct Checker<'a> {
+    pub(crate) source: &'a Source<'a>,
+    /// Relative paths in the file start here.
+    pub(crate) base_dir: &'a Path,
+    pub(crate) env: Env<'a>,
+    pub(crate) errors: Vec<ConfigError>,
+    /// Takes in each file that is read, see [`super::Loaded::text_hash`].
+    pub(crate) hasher: DefaultHasher,
+}
+
+impl Checker<'_> {
+    /// The whole file. The result is worth something only if no mistake was collected.
+    pub(crate) fn config(&mut self, raw: &RawConfig) -> Option<Config> {
+        let listen = self.listen(&raw.listen);
+        let admin = self.admin(&raw.admin, &raw.listen, &listen);
+        let tenant = self.tenant(&raw.tenant);
+        let data_dir = raw.data_dir.as_ref().and_then(|dir| self.data_dir(dir));
+        let upstream = self.upstreams(raw.upstreams.as_ref());
+        let series = self.series(&raw.series);
+        let policies = self.policies(raw.policies.as_deref().unwrap_or_default());
+        Some(Config { listen, admin, tenant, data_dir, upstream: upstream?, series, policies })
+    }
+
+    fn refuse(&mut self, position: Position, message: impl Into<String>) {
+        let excerpt = self.source.excerpt(position, None);
+        self.errors.push(ConfigError::new(position, message, excerpt));
+    }
+
+    /// Unwraps what a parser said of the value at `position`.
+    fn accept<T>(&mut self, position: Position, result: Result<T, String>) -> Option<T> {
+        result.map_err(|message| self.refuse(position, message)).ok()
+    }
+
+    fn number(&mut self, at: &At<u64>, min: u64, max: u64) -> usize {
+        if !(min..=max).contains(&at.value) {
+            self.refuse(at.position, format!("{} is out of range; expected {min} to {max}", at.value));
+        }
+        usize::try_from(at.value).unwrap_or(usize::MAX)
+    }
+
+    /// A duration between two others, which are written as a user would.
+    fn duration(&mut self, at: &At<DurationText>, min: &str, max: &str) -> Duration {
+        let bound = |text| duration::parse(text).expect("bounds in the code are durations");
+        let Some(value) = self.accept(at.position, duration::parse(&at.value.0)) else {
+            return Duration::ZERO;
+        };
+        if !(bound(min)..=bound(max)).contains(&value) {
+            let text = &at.value.0;
+            self.refuse(at.position, format!("`{text}` is out of range; expected `{min}` to `{max}`"));
+        }
+        value
+    }
+
+    /// A size between two others, which are written as a user would.
+    fn size(&mut self, at: &At<SizeText>, min: &str, max: &str) -> usize {
+        let bound = |text| size::parse(text).expect("bounds in the code are sizes");
+        let Some(value) = self.accept(at.position, size::parse(&at.value.0)) else { return 0 };
+        if !(bound(min)..=bound(max)).contains(&value) {
+            let text = &at.value.0;
+            self.refuse(at.position, format!("`{text}` is out of range; expected `{min}` to `{max}`"));
+        }
+        usize::try_from(value).unwrap_or(usize::MAX)
+    }
+
+    /// One of a few words.
+    fn choice<T: Copy>(&mut self, at: &At<String>, choices: &[(&'static str, T)]) -> Option<T> {
+        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == at.value) {
+            return Some(*value);
+        }
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let hint = did_you_mean(&at.value, &words).map(|near| format!("; did you mean `{near}`?"));
+        let message =
+            format!("expected {}, found `{}`{}", either(&words), at.value, hint.unwrap_or_default());
+        self.refuse(at.position, message);
+        None
+    }
+
+    /// A name that becomes a label value of our own metrics.
+    fn name(&mut self, at: &At<String>) {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        if at.value.is_empty() || at.value.len() > 64 || !at.value.bytes().all(plain) {
+            self.refuse(at.position, "a name has 1 to 64 letters (a-z, A-Z), digits, `_` and `-`");
+        }
+    }
+
+    /// The value with `${NAME}` replaced.
+    fn expand(&mut self, position: Position, text: &str) -> Option<String> {
+        let expanded = expand::expand(text, self.env);
+        self.accept(position, expanded)
+    }
+
+    fn data_dir(&mut self, at: &At<String>) -> Option<PathBuf> {
+        if at.value.is_empty() {
+            self.refuse(
+                at.position,
+                "expected a directory; leave `data_dir` out to keep everything in memory",
+            );
+            return None;
+        }
+        let path = self.base_dir.join(&at.value);
+        if path.exists() && !path.is_dir() {
+            self.refuse(at.position, format!("`{}` is not a directory", path.display()));
+        }
+        Some(path)
+    }
+}
+
+fn either(words: &[&str]) -> String {
+    listed(words).replace(" and ", " or ")
+}

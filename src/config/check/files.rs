@@ -1,0 +1,68 @@
+//! Files that the config names: secrets and certificates.
+
+use std::fs::File;
+use std::hash::Hash as _;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::Checker;
+use crate::config::at::{At, Position};
+
+/// A secret is a line, a certificate bundle some hundred KiB; more is the wrong file.
+const MAX_FILE_BYTES: u64 = 4 << 20;
+
+impl Checker<'_> {
+    /// A path from the file: expanded, relative to the config's directory.
+    pub(super) fn path(&mut self, at: &At<String>) -> Option<PathBuf> {
+        let text = self.expand(at.position, &at.value)?;
+        if text.is_empty() {
+            self.refuse(at.position, "expected a path, found nothing");
+            return None;
+        }
+        Some(self.base_dir.join(text))
+    }
+
+    /// The path of a file that can be read, for someone who reads it later.
+    pub(super) fn readable_file(&mut self, at: &At<String>) -> Option<PathBuf> {
+        let path = self.path(at)?;
+        self.content(at.position, &path)?;
+        Some(path)
+    }
+
+    /// The text of a secret's file, without the newline at its end.
+    pub(super) fn secret_file(&mut self, at: &At<String>) -> Option<String> {
+        let path = self.path(at)?;
+        let content = self.content(at.position, &path)?;
+        let Ok(text) = String::from_utf8(content) else {
+            self.refuse(at.position, format!("`{}` is not UTF-8 text", path.display()));
+            return None;
+        };
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() {
+            self.refuse(at.position, format!("`{}` is empty", path.display()));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    fn content(&mut self, position: Position, path: &Path) -> Option<Vec<u8>> {
+        let read = File::open(path).and_then(|file| {
+            let mut content = Vec::new();
+            file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map(|_| content)
+        });
+        match read {
+            Ok(content) if content.len() as u64 > MAX_FILE_BYTES => {
+                self.refuse(position, format!("`{}` is larger than 4MiB", path.display()));
+                None
+            }
+            Ok(content) => {
+                content.hash(&mut self.hasher);
+                Some(content)
+            }
+            Err(error) => {
+                self.refuse(position, format!("cannot read `{}`: {error}", path.display()));
+                None
+            }
+        }
+    }
+}

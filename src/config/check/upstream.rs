@@ -1,0 +1,136 @@
+//! `upstreams`: the target and its TLS settings.
+
+use hyper::Uri;
+
+use super::Checker;
+use crate::config::at::{At, Position};
+use crate::config::raw::{RawTls, RawUpstream};
+use crate::config::{OnThrottle, Tls, Upstream};
+
+impl Checker<'_> {
+    pub(super) fn upstreams(&mut self, raw: Option<&At<Vec<At<RawUpstream>>>>) -> Option<Upstream> {
+        let Some(raw) = raw else {
+            self.refuse(
+                Position::default(),
+                "`upstreams` is missing; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }",
+            );
+            return None;
+        };
+        let checked: Vec<_> = raw.value.iter().map(|one| self.upstream(one)).collect();
+        if let Some(second) = raw.value.get(1) {
+            self.refuse(second.position, "this version sends to one upstream; here is a second one");
+        } else if checked.is_empty() {
+            self.refuse(raw.position, "expected one upstream, found none");
+        }
+        checked.into_iter().next()?
+    }
+
+    fn upstream(&mut self, at: &At<RawUpstream>) -> Option<Upstream> {
+        let raw = &at.value;
+        let name = self.required(at.position, "name", raw.name.as_ref());
+        if let Some(name) = name {
+            self.name(name);
+        }
+        let written = self.required(at.position, "url", raw.url.as_ref());
+        let url = written.and_then(|written| self.url(written));
+        let timeout = self.duration(&raw.timeout, "1ms", "1h");
+        let idle_timeout = self.duration(&raw.idle_timeout, "1ms", "1h");
+        let auth = self.auth(raw);
+        let headers = self.headers(raw);
+        let throttle = [("pass", OnThrottle::Pass), ("retry", OnThrottle::Retry)];
+        let on_throttle = self.choice(&raw.upstream_429, &throttle).unwrap_or_default();
+        let tls = raw.tls.as_ref().map(|tls| self.tls(tls, url.as_deref())).unwrap_or_default();
+        Some(Upstream {
+            name: name?.value.clone(),
+            url: url?,
+            timeout,
+            idle_timeout,
+            auth,
+            headers,
+            forward_authorization: raw.forward_authorization.value,
+            on_throttle,
+            tls,
+        })
+    }
+
+    pub(super) fn required<'r>(
+        &mut self,
+        parent: Position,
+        key: &str,
+        value: Option<&'r At<String>>,
+    ) -> Option<&'r At<String>> {
+        if value.is_none() {
+            self.refuse(parent, format!("`{key}` is missing here"));
+        }
+        value
+    }
+
+    fn url(&mut self, at: &At<String>) -> Option<String> {
+        let url = self.expand(at.position, &at.value)?;
+        self.accept(at.position, valid_url(&url))?;
+        Some(url)
+    }
+
+    fn tls(&mut self, at: &At<RawTls>, url: Option<&str>) -> Tls {
+        let raw = &at.value;
+        if url.is_some_and(|url| !is_https(url)) {
+            self.refuse(at.position, "`tls` has no use with an `http://` url");
+        }
+        for (one, other) in [(&raw.cert_file, "key_file"), (&raw.key_file, "cert_file")] {
+            let other_given =
+                if other == "key_file" { raw.key_file.is_some() } else { raw.cert_file.is_some() };
+            if let Some(one) = one.as_ref().filter(|_| !other_given) {
+                self.refuse(
+                    one.position,
+                    format!("a client certificate needs both files; `{other}` is missing"),
+                );
+            }
+        }
+        let server_name = raw.server_name.as_ref().and_then(|at| {
+            let name = self.expand(at.position, &at.value)?;
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+            if name.is_empty() || !name.chars().all(plain) {
+                self.refuse(at.position, "expected a host name, without scheme and port");
+            }
+            Some(name)
+        });
+        Tls {
+            ca_file: raw.ca_file.as_ref().and_then(|at| self.readable_file(at)),
+            cert_file: raw.cert_file.as_ref().and_then(|at| self.readable_file(at)),
+            key_file: raw.key_file.as_ref().and_then(|at| self.readable_file(at)),
+            server_name,
+            insecure_skip_verify: raw.insecure_skip_verify,
+        }
+    }
+}
+
+fn is_https(url: &str) -> bool {
+    url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
+}
+
+/// Says nothing of the url's text: what was expanded into it may be a token.
+fn valid_url(url: &str) -> Result<(), String> {
+    let example = "such as `https://host:8428/api/v1/write`";
+    if url.contains('#') {
+        return Err("a fragment (`#…`) is never sent; leave it out of the url".into());
+    }
+    let Some((_, after_scheme)) = url.split_once("://") else {
+        return Err(format!("the url has no scheme; expected `http://` or `https://`, {example}"));
+    };
+    if after_scheme.is_empty() || after_scheme.starts_with(['/', '?', ':']) {
+        return Err(format!("the url has no host; expected one {example}"));
+    }
+    let uri: Uri = url.parse().map_err(|_| format!("expected a url {example}"))?;
+    match uri.scheme_str() {
+        Some("http" | "https") => {}
+        _ => return Err(format!("expected an `http://` or `https://` url, {example}")),
+    }
+    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    if authority.contains('@') {
+        return Err("credentials do not stand in the url; use `basic_auth`".into());
+    }
+    if authority.contains(':') && !authority.ends_with(']') && uri.port_u16().is_none_or(|port| port == 0) {
+        return Err("the url's port is not a number from 1 to 65535".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! What is wrong with a config file, rendered for the person who wrote it.
+
+use std::fmt;
+
+use super::at::Position;
+use super::source::Excerpt;
+
+/// Everything found wrong with one file, in the order of the file. `Display` renders all of it.
+#[derive(Clone, Debug)]
+pub struct ConfigErrors {
+    file: String,
+    errors: Vec<ConfigError>,
+    text_hash: Option<u64>,
+}
+
+/// One mistake.
+#[derive(Clone, Debug)]
+pub struct ConfigError {
+    position: Position,
+    message: String,
+    excerpt: Option<Excerpt>,
+    note: Option<Note>,
+}
+
+/// A text that the file has in another form (folded, escaped), with a caret of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Note {
+    pub(crate) label: &'static str,
+    pub(crate) excerpt: Excerpt,
+}
+
+impl ConfigErrors {
+    pub(crate) fn new(file: &str, mut errors: Vec<ConfigError>, text_hash: Option<u64>) -> Self {
+        // What concerns the file as a whole has no place and comes first.
+        errors.sort_by_key(|error| error.position);
+        Self { file: file.to_owned(), errors, text_hash }
+    }
+
+    /// The mistakes, in the order of the file. Never empty.
+    pub fn errors(&self) -> &[ConfigError] {
+        &self.errors
+    }
+
+    /// As [`super::Loaded::text_hash`], so that a watcher reports a bad file once; `None` if it could not be read.
+    pub fn text_hash(&self) -> Option<u64> {
+        self.text_hash
+    }
+}
+
+impl ConfigError {
+    pub(crate) fn new(position: Position, message: impl Into<String>, excerpt: Option<Excerpt>) -> Self {
+        Self { position, message: message.into(), excerpt, note: None }
+    }
+
+    pub(crate) fn with_note(mut self, note: Option<Note>) -> Self {
+        self.note = note;
+        self
+    }
+
+    /// Line, from 1; `None` if the mistake is not at one place.
+    pub fn line(&self) -> Option<u32> {
+        self.position.is_known().then_some(self.position.line)
+    }
+
+    /// Column in characters, from 1.
+    pub fn column(&self) -> Option<u32> {
+        self.position.is_known().then_some(self.position.column)
+    }
+
+    /// What is wrong and what was expected, without the place.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn render(&self, file: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line() {
+            None => write!(f, "{file}: {}", self.message)?,
+            Some(line) => write!(f, "{file}:{line}:{}: {}", self.position.column, self.message)?,
+        }
+        let gutter = self.position.line.to_string();
+        if let Some(excerpt) = &self.excerpt {
+            write!(f, "\n  {gutter} | {}\n", excerpt.text)?;
+            write!(f, "  {:1$} | ", "", gutter.len())?;
+            write!(f, "{:1$}^", "", excerpt.caret)?;
+        }
+        if let Some(Note { label, excerpt }) = &self.note {
+            write!(f, "\n  {label}: {}\n", excerpt.text)?;
+            write!(f, "  {:1$}^", "", label.len() + 2 + excerpt.caret)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, error) in self.errors.iter().enumerate() {
+            if n > 0 {
+                f.write_str("\n")?;
+            }
+            error.render(&self.file, f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

@@ -1,0 +1,104 @@
+//! From a path to a checked [`Config`].
+
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Read as _;
+use std::path::Path;
+
+use super::at::Position;
+use super::check::{Checker, Env};
+use super::errors::{ConfigError, ConfigErrors};
+use super::source::Source;
+use super::{Config, yaml};
+
+/// A thousand policies are some 200 KiB.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// A config that was found good.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What the file means.
+    pub config: Config,
+    /// Changes when the file or any file it names (secrets, certificates) changes. Only for comparing within one
+    /// process: secrets go into it, so it is not to be shown.
+    pub text_hash: u64,
+}
+
+impl Config {
+    /// Reads and checks a file. Relative paths in it start at its directory; `env` gives environment variables.
+    pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigErrors> {
+        let name = path.display().to_string();
+        let whole_file = |message: String| {
+            ConfigErrors::new(&name, vec![ConfigError::new(Position::default(), message, None)], None)
+        };
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+            .map_err(|error| whole_file(format!("cannot read the file: {error}")))?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(whole_file("the file is larger than 16MiB".into()));
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let error = not_utf8(&bytes, error.valid_up_to());
+            ConfigErrors::new(&name, vec![error], Some(hash(&bytes).finish()))
+        })?;
+        Self::parse(text, &name, path.parent().unwrap_or(Path::new("")), env)
+    }
+
+    /// Checks a text. `file_name` is for the errors, relative paths start at `base_dir`.
+    pub fn parse(
+        text: &str,
+        file_name: &str,
+        base_dir: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Loaded, ConfigErrors> {
+        let mut hasher = hash(text.as_bytes());
+        let source = Source::new(text);
+        let errors = match checked(text, &source, base_dir, env, &mut hasher) {
+            Ok(config) => return Ok(Loaded { config, text_hash: hasher.finish() }),
+            Err(errors) => errors,
+        };
+        Err(ConfigErrors::new(file_name, errors, Some(hasher.finish())))
+    }
+}
+
+fn checked(
+    text: &str,
+    source: &Source<'_>,
+    base_dir: &Path,
+    env: Env<'_>,
+    hasher: &mut DefaultHasher,
+) -> Result<Config, Vec<ConfigError>> {
+    if source.is_blank() {
+        let message = "the file is empty; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }";
+        return Err(vec![ConfigError::new(Position::default(), message, None)]);
+    }
+    let raw = yaml::parse(text).map_err(|refusal| {
+        // Only the key is shown: what follows it may be a secret under a misspelt name.
+        let until = refusal.unknown_key.map(|key| key.chars().count());
+        vec![ConfigError::new(refusal.position, refusal.message, source.excerpt(refusal.position, until))]
+    })?;
+    let mut checker = Checker { source, base_dir, env, errors: Vec::new(), hasher: hasher.clone() };
+    let config = checker.config(&raw);
+    *hasher = checker.hasher;
+    match config {
+        Some(config) if checker.errors.is_empty() => Ok(config),
+        _ => Err(checker.errors),
+    }
+}
+
+/// SipHash with fixed keys: the same in every load of a process, which is all it is for.
+fn hash(bytes: &[u8]) -> DefaultHasher {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher
+}
+
+fn not_utf8(bytes: &[u8], valid: usize) -> ConfigError {
+    let before = String::from_utf8_lossy(&bytes[..valid]);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let position = Position { line: narrow(line), column: narrow(column) };
+    ConfigError::new(position, format!("not UTF-8 text: byte 0x{:02x}", bytes[valid]), None)
+}

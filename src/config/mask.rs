@@ -1,0 +1,318 @@
+//! Finds what in a config file must not be shown: passwords, tokens, header values, credentials in URLs.
+//!
+//! Works on the text alone, because the file may not be valid YAML when a line of it is shown. Where the
+//! end of a secret is in doubt, more is hidden.
+
+use std::ops::Range;
+
+/// What a line begins inside of.
+enum Inside {
+    Nothing,
+    /// A secret text of several lines, or the value below its key: lines indented deeper than this.
+    Block {
+        deeper_than: usize,
+    },
+    /// A `headers:` mapping: in lines indented deeper than this, what follows the first colon.
+    Headers {
+        deeper_than: usize,
+        names_at: Option<usize>,
+    },
+    /// A secret that goes on until one of these characters closes it.
+    Open {
+        closers: &'static [char],
+    },
+    /// A secret mapping or list in braces.
+    Flow(Flow),
+}
+
+/// How deep in braces, and in which quotes.
+#[derive(Clone, Copy, Default)]
+struct Flow {
+    depth: usize,
+    quote: Option<char>,
+}
+
+impl Flow {
+    /// Walks on from `start`; the place of the brace that closes the outermost, if it is in this line.
+    fn close(&mut self, line: &[char], start: usize) -> Option<usize> {
+        for (at, c) in line.iter().enumerate().skip(start) {
+            match (self.quote, c) {
+                (Some(quote), c) if quote == *c => self.quote = None,
+                (Some(_), _) => {}
+                // Inside a plain word a quote is a letter.
+                (None, '"' | '\'') if at == 0 || !line[at - 1].is_alphanumeric() => self.quote = Some(*c),
+                // `${NAME}` counts as a pair of its own.
+                (None, '{' | '[') => self.depth += 1,
+                (None, '}' | ']') => self.depth = self.depth.saturating_sub(1),
+                (None, _) => {}
+            }
+            if self.depth == 0 {
+                return Some(at);
+            }
+        }
+        None
+    }
+}
+
+/// For each line, the character ranges to hide.
+pub(crate) fn hidden(lines: &[&str]) -> Vec<Vec<Range<usize>>> {
+    let mut inside = Inside::Nothing;
+    lines.iter().map(|line| hidden_in(&line.chars().collect::<Vec<_>>(), &mut inside)).collect()
+}
+
+fn hidden_in(line: &[char], inside: &mut Inside) -> Vec<Range<usize>> {
+    let indent = line.iter().take_while(|c| **c == ' ').count();
+    let blank = line.iter().all(|c| c.is_whitespace());
+    let mut from = 0;
+    match inside {
+        Inside::Nothing => {}
+        Inside::Block { deeper_than } if blank || indent > *deeper_than => return all_of(line, indent),
+        Inside::Headers { deeper_than, names_at } if blank || indent > *deeper_than => {
+            let names_at = *names_at.get_or_insert(indent);
+            let colon = line.iter().position(|c| *c == ':').filter(|_| indent == names_at);
+            return match colon {
+                Some(colon) => value_range(line, colon + 1),
+                None => all_of(line, indent),
+            };
+        }
+        Inside::Block { .. } | Inside::Headers { .. } => *inside = Inside::Nothing,
+        Inside::Open { closers } => match line.iter().position(|c| closers.contains(c)) {
+            None => return all_of(line, indent),
+            Some(end) => {
+                from = end;
+                *inside = Inside::Nothing;
+            }
+        },
+        Inside::Flow(flow) => match flow.close(line, 0) {
+            None => return all_of(line, indent),
+            Some(end) => {
+                from = end;
+                *inside = Inside::Nothing;
+            }
+        },
+    }
+    let mut ranges = if from > indent { one(indent..from) } else { Vec::new() };
+    while let Some(key) = next_secret_key(line, from) {
+        let range = secret_value(line, &key, inside);
+        from = range.end.max(key.value_from);
+        if !range.is_empty() && !is_reference(&line[range.clone()]) {
+            ranges.push(range);
+        }
+    }
+    ranges.extend(url_credentials(line));
+    merged(ranges)
+}
+
+struct Key {
+    name: String,
+    starts_at: usize,
+    value_from: usize,
+}
+
+/// The next key that names a secret, its colon passed.
+fn next_secret_key(line: &[char], from: usize) -> Option<Key> {
+    let mut at = from;
+    while at < line.len() {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if !is_word(line[at]) {
+            at += 1;
+            continue;
+        }
+        let end = line[at..].iter().position(|c| !is_word(*c)).map_or(line.len(), |n| at + n);
+        let name: String = line[at..end].iter().collect::<String>().to_ascii_lowercase();
+        let gap = line[end..].iter().take_while(|c| matches!(c, '"' | '\'' | ' ' | '\t')).count();
+        if line.get(end + gap) == Some(&':') && names_a_secret(&name) {
+            return Some(Key { name, starts_at: at, value_from: end + gap + 1 });
+        }
+        at = end;
+    }
+    None
+}
+
+/// Also misspelt ones: a line can be shown because its key is wrong.
+fn names_a_secret(name: &str) -> bool {
+    let telling = ["pass", "pwd", "token", "secret", "credential", "bearer", "api_key", "apikey"];
+    matches!(name, "headers" | "basic_auth" | "authorization")
+        || !name.ends_with("file")
+            && !name.ends_with("files")
+            && telling.iter().any(|part| name.contains(part))
+}
+
+/// The part of this line that the value of `key` covers; `inside` says how it goes on in the next line.
+fn secret_value(line: &[char], key: &Key, inside: &mut Inside) -> Range<usize> {
+    let start = line[key.value_from..].iter().position(|c| !c.is_whitespace()).map(|n| key.value_from + n);
+    let Some(start) = start.filter(|at| line[*at] != '#') else {
+        *inside = match key.name.as_str() {
+            "basic_auth" => Inside::Nothing,
+            "headers" => Inside::Headers { deeper_than: key.starts_at, names_at: None },
+            _ => Inside::Block { deeper_than: key.starts_at },
+        };
+        return key.value_from..key.value_from;
+    };
+    let in_flow = line[..key.starts_at].contains(&'{');
+    match line[start] {
+        '{' if key.name == "basic_auth" => start..start,
+        '{' | '[' => {
+            let mut flow = Flow::default();
+            let close = flow.close(line, start);
+            if close.is_none() {
+                *inside = Inside::Flow(flow);
+            }
+            start..close.unwrap_or(line.len())
+        }
+        '"' => until(line, start, &['"'], inside),
+        '\'' => until(line, start, &['\''], inside),
+        // A quote further on may hold any of the closers below: hide the rest.
+        _ if line[start..].contains(&'"') || line[start..].contains(&'\'') => start..line.len(),
+        '$' if in_flow && line.get(start + 1) == Some(&'{') => {
+            let close = line[start..].iter().position(|c| *c == '}').map_or(line.len(), |n| start + n + 1);
+            let rest = until(line, close, &[',', '}'], inside);
+            start..trimmed_end(line, start, rest.end)
+        }
+        _ if in_flow => {
+            let range = until(line, start, &[',', '}'], inside);
+            start..trimmed_end(line, start, range.end)
+        }
+        _ => {
+            *inside = Inside::Block { deeper_than: key.starts_at };
+            start..line.len()
+        }
+    }
+}
+
+/// From `start` to the closing character; without one the next lines are hidden until it comes.
+fn until(line: &[char], start: usize, closers: &'static [char], inside: &mut Inside) -> Range<usize> {
+    let quoted = matches!(closers, ['"'] | ['\'']);
+    let mut at = if quoted { start + 1 } else { start };
+    while at < line.len() {
+        match line[at] {
+            '\\' if closers == ['"'] => at += 1,
+            '\'' if closers == ['\''] && line.get(at + 1) == Some(&'\'') => at += 1,
+            c if closers.contains(&c) => return start..if quoted { at + 1 } else { at },
+            _ => {}
+        }
+        at += 1;
+    }
+    *inside = Inside::Open { closers };
+    start..line.len()
+}
+
+fn trimmed_end(line: &[char], start: usize, end: usize) -> usize {
+    line[start..end].iter().rposition(|c| !c.is_whitespace()).map_or(start, |n| start + n + 1)
+}
+
+/// `${NAME}` alone tells nothing, and seeing it helps.
+fn is_reference(value: &[char]) -> bool {
+    let text: String = value.iter().collect();
+    let text = text.trim().trim_matches(['"', '\'']);
+    text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| {
+        !name.is_empty()
+            && name.len() <= 64
+            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    })
+}
+
+/// `user:password` of `https://user:password@host`, and the query of any URL.
+fn url_credentials(line: &[char]) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    for at in 0..line.len().saturating_sub(2) {
+        if line[at..at + 3] != [':', '/', '/'] {
+            continue;
+        }
+        let start = at + 3;
+        let stop = |c: &char| c.is_whitespace() || matches!(c, '"' | '\'');
+        let end = line[start..].iter().position(stop).map_or(line.len(), |n| start + n);
+        if let Some(sign) = line[start..end].iter().rposition(|c| *c == '@') {
+            ranges.push(start..start + sign);
+        }
+        if let Some(mark) = line[start..end].iter().position(|c| *c == '?') {
+            ranges.push((start + mark + 1).min(end)..end);
+        }
+    }
+    ranges
+}
+
+fn value_range(line: &[char], from: usize) -> Vec<Range<usize>> {
+    let start = line[from..].iter().position(|c| !c.is_whitespace()).map_or(line.len(), |n| from + n);
+    if start == line.len() || is_reference(&line[start..]) { Vec::new() } else { one(start..line.len()) }
+}
+
+fn all_of(line: &[char], indent: usize) -> Vec<Range<usize>> {
+    if indent < line.len() { one(indent..line.len()) } else { Vec::new() }
+}
+
+fn one(range: Range<usize>) -> Vec<Range<usize>> {
+    std::iter::once(range).collect()
+}
+
+/// Sorted, without overlaps and empty ranges.
+fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.retain(|range| !range.is_empty());
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text with hidden characters as `*`.
+    fn masked(text: &str) -> String {
+        let lines: Vec<&str> = text.lines().collect();
+        let stars = |(line, ranges): (&&str, Vec<Range<usize>>)| -> String {
+            line.chars()
+                .enumerate()
+                .map(|(at, c)| if ranges.iter().any(|r| r.contains(&at)) { '*' } else { c })
+                .collect()
+        };
+        lines.iter().zip(hidden(&lines)).map(stars).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn hides_a_secret_in_every_yaml_form() {
+        for (text, shown) in [
+            ("password: abc", "password: ***"),
+            ("- password: a, b} c", "- password: *******"),
+            ("password: \"a\\\"b\" # note", "password: ****** # note"),
+            ("password: 'it''s'", "password: *******"),
+            ("{ password: abc, timeout: 5s }", "{ password: ***, timeout: 5s }"),
+            ("{\"password\":\"abc\",\"x\":1}", "{\"password\":*****,\"x\":1}"),
+            ("{ x: 1, passwrd: abc }", "{ x: 1, passwrd: *** }"),
+            ("basic_auth: abc", "basic_auth: ***"),
+            ("basic_auth: { username: u, password: p }", "basic_auth: { username: u, password: * }"),
+            ("bearer_token: |\n  abc\n  def\nname: x", "bearer_token: *\n  ***\n  ***\nname: x"),
+            ("bearer_token:\n  abc\nname: x", "bearer_token:\n  ***\nname: x"),
+            ("bearer_token: abc\n  def\nname: x", "bearer_token: ***\n  ***\nname: x"),
+            ("password: \"abc\n  def\", name: x", "password: ****\n  ***\", name: x"),
+            ("headers:\n  A: b\n  C: d\n    e: f\nname: x", "headers:\n  A: *\n  C: *\n    ****\nname: x"),
+            ("headers: { A: b, C: d }, name: x", "headers: *************}, name: x"),
+            ("{ headers: { A: ${B}, C: 'd}' }, n: x }", "{ headers: *******************}, n: x }"),
+            ("headers: { A: ${B},\n  C: d }\nname: x", "headers: **********\n  *****}\nname: x"),
+            ("url: https://u:p@host/x", "url: https://***@host/x"),
+            ("url: https://host/x?key=1", "url: https://host/x?*****"),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
+    }
+
+    #[test]
+    fn shows_what_is_no_secret() {
+        for text in [
+            "password_file: /etc/pw",
+            "bearer_token: ${TOKEN}",
+            "{ bearer_token: ${TOKEN}, timeout: 5s }",
+            "headers:\n  Authorization: ${TOKEN}",
+            "- { name: token-metrics, match: 'x{token=\"a\"}', action: pass }",
+            "forward_authorization: true",
+        ] {
+            assert_eq!(masked(text), text);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The file as typed text: which keys exist, of what kind, with what default.
+//!
+//! Nothing is judged here that YAML's types do not judge; `check` does. The comments on the fields are the
+//! descriptions in `config/schema.json`, and each default stands here once, as a user would write it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::at::At;
+
+mod listen;
+mod policy;
+mod text;
+mod upstream;
+
+pub(crate) use listen::RawListen;
+pub(crate) use policy::{LATER_POLICY_KEYS, MatchText, RawPolicy};
+pub(crate) use text::{DurationText, SecretText, SizeText};
+pub(crate) use upstream::{RawBasicAuth, RawTls, RawUpstream};
+
+/// Configuration of seriesgate, a remote-write proxy that keeps the number of series under control.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "seriesgate")]
+pub(crate) struct RawConfig {
+    /// The write port: where agents send, and what they may send.
+    #[serde(default)]
+    pub(crate) listen: RawListen,
+    /// The admin port: metrics, health, reload.
+    #[serde(default)]
+    pub(crate) admin: RawAdmin,
+    /// How requests name their tenant.
+    #[serde(default)]
+    pub(crate) tenant: RawTenant,
+    /// Directory for snapshots, queue and history. Absent: memory only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) data_dir: Option<At<String>>,
+    /// Where samples go. Exactly one in this version.
+    #[schemars(required, length(min = 1, max = 1))]
+    pub(crate) upstreams: Option<At<Vec<At<RawUpstream>>>>,
+    /// The memory of series, and the limits of one series.
+    #[serde(default)]
+    pub(crate) series: RawSeries,
+    /// What may pass, first to last. A series that no policy matches is forwarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policies: Option<Vec<At<RawPolicy>>>,
+}
+
+/// The admin port.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawAdmin {
+    /// IP address and port. Keep it away from strangers: it can turn all policies off.
+    pub(crate) address: At<String>,
+}
+
+impl Default for RawAdmin {
+    fn default() -> Self {
+        Self { address: At::default_value("127.0.0.1:9202") }
+    }
+}
+
+/// How requests name their tenant.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawTenant {
+    /// Request header that holds the tenant. A request without it belongs to the empty tenant.
+    pub(crate) header: At<String>,
+    /// Tenants told apart at most; further ones share one overflow tenant, which is only passed through.
+    pub(crate) max: At<u64>,
+}
+
+impl Default for RawTenant {
+    fn default() -> Self {
+        Self { header: At::default_value("X-Scope-OrgID"), max: At::default_value(1000_u64) }
+    }
+}
+
+/// The memory of series, and the limits of one series.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawSeries {
+    /// A series not seen for this long is forgotten.
+    pub(crate) idle_after: At<DurationText>,
+    /// Series remembered at most; further ones are decided anew at each sample, and counted.
+    pub(crate) max_tracked: At<u64>,
+    /// For this long after start, series seen for the first time count as learned, not as new.
+    pub(crate) warmup: At<DurationText>,
+    /// Labels of one series at most, the metric name included.
+    pub(crate) max_labels: At<u64>,
+    /// Size of a label name at most.
+    pub(crate) max_label_name_size: At<SizeText>,
+    /// Size of a label value at most.
+    pub(crate) max_label_value_size: At<SizeText>,
+}
+
+impl Default for RawSeries {
+    fn default() -> Self {
+        Self {
+            idle_after: At::default_value("20m"),
+            max_tracked: At::default_value(2_000_000_u64),
+            warmup: At::default_value("5m"),
+            max_labels: At::default_value(256_u64),
+            max_label_name_size: At::default_value("4KiB"),
+            max_label_value_size: At::default_value("64KiB"),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `listen`: the write port.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{DurationText, SizeText};
+use crate::config::at::At;
+
+/// The write port: where agents send, and what they may send.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawListen {
+    /// IP address and port.
+    pub(crate) address: At<String>,
+    /// Write paths beside `/api/v1/write`, `/api/v1/push`, `/api/prom/push` and `/write`.
+    pub(crate) paths: Vec<At<String>>,
+    /// Also speak HTTP/2 without TLS (h2c with prior knowledge).
+    pub(crate) http2: bool,
+    /// Connections the kernel holds until they are accepted; capped by `net.core.somaxconn`.
+    pub(crate) backlog: At<u64>,
+    /// Open connections at most. Absent: 80% of the file limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_connections: Option<At<u64>>,
+    /// Compressed request body at most.
+    pub(crate) max_body_size: At<SizeText>,
+    /// Decoded request body at most.
+    pub(crate) max_decoded_size: At<SizeText>,
+    /// All request bodies held at one time at most. Absent: a quarter of the memory limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_in_flight: Option<At<SizeText>>,
+    /// From the accepted connection to its first byte.
+    pub(crate) first_byte_timeout: At<DurationText>,
+    /// From the first byte of a request to the end of its headers.
+    pub(crate) header_timeout: At<DurationText>,
+    /// From the end of the headers to the end of the body.
+    pub(crate) body_timeout: At<DurationText>,
+    /// Between a response and the next request on the connection. At least 6m.
+    pub(crate) idle_timeout: At<DurationText>,
+    /// A connection older than this (±10%) is closed with its next response; `0s` = never.
+    pub(crate) max_connection_age: At<DurationText>,
+    /// How long a shutdown waits for requests in hand.
+    pub(crate) drain_timeout: At<DurationText>,
+}
+
+impl Default for RawListen {
+    fn default() -> Self {
+        Self {
+            address: At::default_value("0.0.0.0:9201"),
+            paths: Vec::new(),
+            http2: false,
+            backlog: At::default_value(4096_u64),
+            max_connections: None,
+            max_body_size: At::default_value("32MiB"),
+            max_decoded_size: At::default_value("128MiB"),
+            max_in_flight: None,
+            first_byte_timeout: At::default_value("10s"),
+            header_timeout: At::default_value("10s"),
+            body_timeout: At::default_value("30s"),
+            idle_timeout: At::default_value("10m"),
+            max_connection_age: At::default_value("30m"),
+            drain_timeout: At::default_value("25s"),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `policies`: one flat mapping each, whatever the action, so that a mistake is shown at its own key.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::config::at::At;
+
+/// Keys of actions and conditions that a later version brings.
+pub(crate) const LATER_POLICY_KEYS: [&str; 15] = [
+    "workload",
+    "relabel_configs",
+    "by",
+    "without",
+    "collapse",
+    "interval",
+    "delay",
+    "outputs",
+    "keep_input",
+    "max_series",
+    "max_new_per_hour",
+    "max_groups",
+    "on_exceed",
+    "fold_labels",
+    "sort_labels",
+];
+
+const QUOTE_IT: &str = "a selector that starts with `{` must be quoted: '{job=\"api\"}'";
+
+/// One policy.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+// To serde they are optional, so that `check` can report them together with other mistakes.
+#[schemars(extend("required" = ["name", "action"]))]
+pub(crate) struct RawPolicy {
+    /// Unique name; the `policy` label of our own metrics.
+    #[schemars(required, regex(pattern = r"^[a-zA-Z0-9_-]{1,64}$"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<At<String>>,
+    /// PromQL selector, or a list of selectors joined by OR. Absent: every series.
+    #[serde(rename = "match")]
+    pub(crate) matches: Option<At<MatchText>>,
+    /// `pass` forwards and `drop` does not; both end the walk for the series.
+    #[schemars(required, extend("enum" = ["pass", "drop"]))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) action: Option<At<String>>,
+    /// `enforce` acts; `preview` only counts what it would do.
+    #[schemars(extend("enum" = ["enforce", "preview"]))]
+    pub(crate) mode: At<String>,
+}
+
+impl Default for RawPolicy {
+    fn default() -> Self {
+        Self { name: None, matches: None, action: None, mode: At::default_value("enforce") }
+    }
+}
+
+/// One selector or several.
+#[derive(Debug)]
+pub(crate) enum MatchText {
+    One(String),
+    Any(Vec<At<SelectorText>>),
+}
+
+/// A selector as written.
+#[derive(Debug)]
+pub(crate) struct SelectorText(pub(crate) String);
+
+impl<'de> Deserialize<'de> for MatchText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MatchVisitor)
+    }
+}
+
+struct MatchVisitor;
+
+impl<'de> Visitor<'de> for MatchVisitor {
+    type Value = MatchText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a selector or a list of selectors")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<MatchText, E> {
+        Ok(MatchText::One(text.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<MatchText, A::Error> {
+        let mut selectors = Vec::new();
+        while let Some(selector) = items.next_element()? {
+            selectors.push(selector);
+        }
+        Ok(MatchText::Any(selectors))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MatchText, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Err(A::Error::custom(QUOTE_IT))
+    }
+}
+
+impl<'de> Deserialize<'de> for SelectorText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SelectorVisitor)
+    }
+}
+
+struct SelectorVisitor;
+
+impl<'de> Visitor<'de> for SelectorVisitor {
+    type Value = SelectorText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a selector")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<SelectorText, E> {
+        Ok(SelectorText(text.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SelectorText, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Err(A::Error::custom(QUOTE_IT))
+    }
+}
+
+impl JsonSchema for MatchText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Match".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }]
+        })
+    }
+}

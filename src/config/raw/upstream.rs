@@ -1,0 +1,156 @@
+//! `upstreams`: where samples go, and with what credentials.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::{DurationText, SecretText};
+use crate::config::at::At;
+
+/// One upstream.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+// To serde they are optional, so that `check` can report them together with other mistakes.
+#[schemars(extend("required" = ["name", "url"]))]
+pub(crate) struct RawUpstream {
+    /// Name in our own metrics, logs and reports.
+    #[schemars(required, regex(pattern = r"^[a-zA-Z0-9_-]{1,64}$"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<At<String>>,
+    /// The write endpoint, `http://` or `https://`. `${NAME}` is replaced by the environment's value.
+    #[schemars(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<At<String>>,
+    /// For one request in all, the retry included.
+    pub(crate) timeout: At<DurationText>,
+    /// For how long an idle connection is kept for reuse.
+    pub(crate) idle_timeout: At<DurationText>,
+    /// HTTP basic credentials.
+    pub(crate) basic_auth: Option<At<RawBasicAuth>>,
+    /// Sent as `Authorization: Bearer …`. `${NAME}` is replaced.
+    pub(crate) bearer_token: Option<At<SecretText>>,
+    /// File that holds the bearer token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bearer_token_file: Option<At<String>>,
+    /// Headers added to each request. `${NAME}` is replaced in values.
+    pub(crate) headers: Option<Pairs<SecretText>>,
+    /// Headers added to each request, name and file that holds the value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) headers_from_files: Option<Pairs<String>>,
+    /// Pass the sender's `Authorization` header on.
+    pub(crate) forward_authorization: At<bool>,
+    /// What the sender is told when the upstream answers 429: `pass` = 429, `retry` = 503.
+    #[schemars(extend("enum" = ["pass", "retry"]))]
+    pub(crate) upstream_429: At<String>,
+    /// TLS settings, for an `https://` url only.
+    pub(crate) tls: Option<At<RawTls>>,
+}
+
+impl Default for RawUpstream {
+    fn default() -> Self {
+        Self {
+            name: None,
+            url: None,
+            timeout: At::default_value("25s"),
+            idle_timeout: At::default_value("15s"),
+            basic_auth: None,
+            bearer_token: None,
+            bearer_token_file: None,
+            headers: None,
+            headers_from_files: None,
+            forward_authorization: At::default_value(false),
+            upstream_429: At::default_value("pass"),
+            tls: None,
+        }
+    }
+}
+
+/// HTTP basic credentials. `${NAME}` is replaced in all values.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawBasicAuth {
+    /// User; this or `username_file`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) username: Option<At<String>>,
+    /// File that holds the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) username_file: Option<At<String>>,
+    /// Password; this or `password_file`.
+    pub(crate) password: Option<At<SecretText>>,
+    /// File that holds the password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password_file: Option<At<String>>,
+}
+
+/// TLS towards the upstream. `${NAME}` is replaced in all values.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawTls {
+    /// PEM certificates to trust instead of the built-in roots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca_file: Option<At<String>>,
+    /// PEM client certificate; goes with `key_file`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cert_file: Option<At<String>>,
+    /// PEM key of the client certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_file: Option<At<String>>,
+    /// Name to verify instead of the url's host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server_name: Option<At<String>>,
+    /// Verify nothing. For tests only.
+    pub(crate) insecure_skip_verify: bool,
+}
+
+/// A mapping with the place of each key, in the order written.
+#[derive(Debug)]
+pub(crate) struct Pairs<T>(pub(crate) Vec<(At<String>, At<T>)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PairsVisitor(PhantomData))
+    }
+}
+
+struct PairsVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
+    type Value = Pairs<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping of header names")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Pairs(pairs))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Pairs<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        BTreeMap::<String, T>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        BTreeMap::<String, T>::json_schema(generator)
+    }
+}
+
+impl serde::Serialize for Pairs<String> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}

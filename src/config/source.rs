@@ -1,0 +1,125 @@
+//! The text of the file, for excerpts: one line, its secrets masked, and where the caret goes.
+
+use std::ops::Range;
+
+use super::at::Position;
+use super::mask;
+
+/// Stands for a secret. Of one length, whatever the secret's.
+const MASK: &str = "<secret>";
+/// Longer lines are cut around the caret.
+const MAX_WIDTH: usize = 120;
+
+/// One line to show.
+#[derive(Clone, Debug)]
+pub(crate) struct Excerpt {
+    pub(crate) text: String,
+    /// Characters before the caret.
+    pub(crate) caret: usize,
+}
+
+/// A config file's text.
+pub(crate) struct Source<'a> {
+    lines: Vec<&'a str>,
+    /// For each line the characters that must not be shown.
+    hidden: Vec<Vec<Range<usize>>>,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
+        let hidden = mask::hidden(&lines);
+        Self { lines, hidden }
+    }
+
+    /// Whether there is nothing but comments.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.lines
+            .iter()
+            .map(|line| line.trim())
+            .all(|line| line.is_empty() || line.starts_with('#') || line == "---")
+    }
+
+    /// The text as written from `position` to the end of the line.
+    pub(crate) fn tail(&self, position: Position) -> Option<&'a str> {
+        let line = self.lines.get((position.line as usize).checked_sub(1)?)?;
+        let skip = (position.column as usize).checked_sub(1)?;
+        let start = line.char_indices().map(|(at, _)| at).chain([line.len()]).nth(skip)?;
+        line.get(start..)
+    }
+
+    /// The line at `position`, and nothing after `until` characters from there, if that is given.
+    pub(crate) fn excerpt(&self, position: Position, until: Option<usize>) -> Option<Excerpt> {
+        let index = (position.line as usize).checked_sub(1)?;
+        let column = (position.column as usize).saturating_sub(1);
+        let line = self.lines.get(index)?;
+        let mut hidden = self.hidden.get(index).cloned().unwrap_or_default();
+        let length = line.chars().count();
+        let end = until.map_or(length, |kept| (column + kept).min(length));
+        hidden.retain(|range| range.start < end);
+        let shown = masked(line, &hidden, column, end);
+        Some(cropped(shown, end < length))
+    }
+}
+
+/// An excerpt of a text that is not a line of the file, with the caret at a byte offset.
+pub(crate) fn excerpt_of(text: &str, offset: usize) -> Excerpt {
+    let offset = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[offset..].find('\n').map_or(text.len(), |at| offset + at);
+    let line = &text[start..end];
+    let caret = text[start..offset].chars().count();
+    cropped(masked(line, &[], caret, line.chars().count()), false)
+}
+
+fn masked(line: &str, hidden: &[Range<usize>], column: usize, end: usize) -> Excerpt {
+    let mut text = String::new();
+    let (mut width, mut caret) = (0, None);
+    for (at, c) in line.chars().enumerate().take(end) {
+        if at == column {
+            caret = caret.or(Some(width));
+        }
+        match hidden.iter().find(|range| range.contains(&at)) {
+            Some(range) if range.start == at => {
+                if range.contains(&column) {
+                    caret = Some(width);
+                }
+                text.push_str(MASK);
+                width += MASK.len();
+            }
+            Some(_) => {}
+            // A tab or a control character would put the caret at the wrong place, or worse.
+            None => {
+                text.push(if c == '\t' {
+                    ' '
+                } else if c.is_control() {
+                    '\u{fffd}'
+                } else {
+                    c
+                });
+                width += 1;
+            }
+        }
+    }
+    Excerpt { text, caret: caret.unwrap_or(width) }
+}
+
+fn cropped(mut excerpt: Excerpt, more_follows: bool) -> Excerpt {
+    let width = excerpt.text.chars().count();
+    if width > MAX_WIDTH {
+        let start = excerpt.caret.saturating_sub(MAX_WIDTH / 2).min(width - MAX_WIDTH);
+        let mut text: String = excerpt.text.chars().skip(start).take(MAX_WIDTH).collect();
+        if start > 0 {
+            text.insert(0, '…');
+            excerpt.caret = excerpt.caret - start + 1;
+        }
+        if start + MAX_WIDTH < width || more_follows {
+            text.push('…');
+        }
+        excerpt.text = text;
+    } else if more_follows {
+        excerpt.text.push('…');
+    }
+    excerpt.text.truncate(excerpt.text.trim_end().len());
+    excerpt
+}

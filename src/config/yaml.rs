@@ -1,0 +1,173 @@
+//! YAML to typed text: the only file that calls the YAML crate, so that it can be exchanged.
+//!
+//! Says what is wrong in the words of the config's reader; where, the caller renders.
+
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::options::MergeKeyPolicy;
+use serde_saphyr::{Error, MessageFormatter as _, Spanned, UserMessageFormatter};
+
+use super::at::Position;
+use super::raw::{LATER_POLICY_KEYS, RawConfig};
+use super::suggest::{did_you_mean, listed};
+
+/// What the YAML crate refused.
+pub(crate) struct Refusal {
+    pub(crate) message: String,
+    pub(crate) position: Position,
+    /// The offending key, if it is one we do not know. What follows it may be a secret under a misspelt name.
+    pub(crate) unknown_key: Option<String>,
+}
+
+/// Reads one document.
+pub(crate) fn parse(text: &str) -> Result<RawConfig, Refusal> {
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| refusal(&error))
+}
+
+/// Deserializes a value together with where it stands (an alias: where it is used).
+pub(crate) fn with_position<'de, T, D>(deserializer: D) -> Result<(T, Position), D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let spanned = Spanned::<T>::deserialize(deserializer)?;
+    Ok((spanned.value, position(&spanned.referenced)))
+}
+
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        // A thousand policies are some 10,000 nodes; beyond this the file is a mistake or an attack.
+        budget: serde_saphyr::budget! {
+            max_events: 400_000,
+            max_nodes: 200_000,
+            max_aliases: 2_000,
+            max_anchors: 500,
+            max_depth: 16,
+            max_total_scalar_bytes: 16 << 20,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 20_000,
+            max_replay_stack_depth: 8,
+        },
+        merge_keys: MergeKeyPolicy::Error,
+        strict_booleans: true,
+        reject_unsupported_tags: true,
+        // We render the excerpt ourselves, with secrets masked.
+        with_snippet: false,
+    }
+}
+
+fn position(location: &serde_saphyr::Location) -> Position {
+    let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Position { line: narrow(location.line()), column: narrow(location.column()) }
+}
+
+fn refusal(error: &Error) -> Refusal {
+    let position = error.location().map(|l| position(&l)).unwrap_or_default();
+    let mut error = error.without_snippet();
+    while let Error::AliasError { error: inner, .. } = error {
+        error = inner.without_snippet();
+    }
+    let unknown_key = match error {
+        Error::SerdeUnknownField { field, .. } => Some(field.clone()),
+        _ => None,
+    };
+    Refusal { message: message(error), position, unknown_key }
+}
+
+fn message(error: &Error) -> String {
+    match error {
+        Error::SerdeUnknownField { field, expected, .. } => unknown_key(field, expected),
+        Error::SerdeMissingField { field, .. } => format!("`{field}` is missing here"),
+        Error::DuplicateMappingKey { key: Some(key), .. } => format!("`{key}` is given twice"),
+        Error::DuplicateMappingKey { .. } => "this key is given twice".into(),
+        // Never the value itself: it may be a secret at the wrong place.
+        Error::SerdeInvalidType { unexpected, expected, .. } => {
+            format!("expected {expected}, found {}", kind(unexpected))
+        }
+        Error::SerdeInvalidValue { expected, .. } => {
+            format!("expected {expected}, found another value")
+        }
+        Error::InvalidBooleanStrict { .. } => "expected `true` or `false`".into(),
+        Error::InvalidScalar { ty, .. } => format!("expected {}", scalar_type(ty)),
+        Error::NullIntoString { .. } => "expected a text, found nothing".into(),
+        Error::Unexpected { expected, .. } => format!("expected {}", node_type(expected)),
+        Error::MergeKeyNotAllowed { .. } => "merge keys (`<<`) are not supported; state the keys".into(),
+        Error::MultipleDocuments { .. } => {
+            "a second YAML document starts here; one file is one document".into()
+        }
+        Error::UnsupportedTag { .. } => "YAML tags are not supported".into(),
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::AliasReplayCounterOverflow { .. } => {
+            "the YAML is too large, too deep or uses too many anchors and aliases for a configuration".into()
+        }
+        Error::Message { msg, .. } => msg.clone(),
+        other => syntax(&UserMessageFormatter.format_message(other)),
+    }
+}
+
+/// In the parser's own words, but for the mistakes that everybody makes.
+fn syntax(message: &str) -> String {
+    if message.contains("tab") {
+        return "YAML is not indented with tabs; use spaces".into();
+    }
+    if message.contains("unknown value") {
+        return "no anchor of this name (`&name`) stands before this alias".into();
+    }
+    let hint = if message.contains("flow mapping") {
+        "; inside `{ }` a value that holds `{`, `}`, `,` or `: ` needs quotes"
+    } else {
+        ""
+    };
+    format!("not valid YAML: {}{hint}", message.replace(char::is_control, " "))
+}
+
+fn unknown_key(field: &str, expected: &[&'static str]) -> String {
+    let in_policy = expected.contains(&"match");
+    if in_policy && LATER_POLICY_KEYS.contains(&field) {
+        return format!(
+            "`{field}` is not in this version; a policy has {}, its actions are `pass` and `drop`",
+            listed(expected)
+        );
+    }
+    match did_you_mean(field, expected) {
+        Some(near) => format!("unknown key `{field}`; did you mean `{near}`?"),
+        None => format!("unknown key `{field}`; expected one of {}", listed(expected)),
+    }
+}
+
+/// `string "abc"` → `a text`.
+fn kind(unexpected: &str) -> &'static str {
+    let first = unexpected.split([' ', '`']).next().unwrap_or_default();
+    match first {
+        "string" => "a text",
+        "integer" | "floating" => "a number",
+        "boolean" => "`true` or `false`",
+        "map" => "a mapping",
+        "sequence" => "a list",
+        _ => "nothing",
+    }
+}
+
+fn scalar_type(ty: &str) -> &'static str {
+    match ty {
+        "bool" => "`true` or `false`",
+        _ if ty.starts_with('u') => "a whole number, 0 or more",
+        _ if ty.starts_with('i') => "a whole number",
+        _ => "another kind of value",
+    }
+}
+
+fn node_type(expected: &str) -> &str {
+    if expected.contains("string") || expected.contains("scalar") {
+        "a single value here"
+    } else if expected.contains("mapping") {
+        "a mapping (`key: value`) here"
+    } else if expected.contains("sequence") {
+        "a list (`- item` or `[item]`) here"
+    } else {
+        expected
+    }
+}

@@ -1,0 +1,147 @@
+//! Good configs: defaults, each value at its place, secrets from everywhere.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use seriesgate::config::{Config, OnThrottle, Upstream, UpstreamAuth};
+use seriesgate::policy::{Action, Mode};
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "TOKEN" => Some("hunter2".into()),
+        "HOST" => Some("backend".into()),
+        _ => None,
+    }
+}
+
+fn config_in(dir: &Path, text: &str) -> Config {
+    Config::parse(text, "gate.yaml", dir, &env).unwrap_or_else(|errors| panic!("{errors}")).config
+}
+
+fn config(text: &str) -> Config {
+    config_in(Path::new("/etc/gate"), text)
+}
+
+fn upstream(keys: &str) -> Upstream {
+    config(&format!("upstreams:\n  - name: a\n    url: https://h/w\n    {keys}\n")).upstream
+}
+
+#[test]
+fn one_upstream_is_enough_and_the_rest_has_defaults() {
+    let config = config("upstreams: [ { name: primary, url: http://h/w } ]");
+    assert_eq!(config.listen.address.to_string(), "0.0.0.0:9201");
+    assert_eq!(config.listen.max_body_bytes, 32 << 20);
+    assert_eq!(config.listen.idle_timeout, Duration::from_secs(600));
+    assert_eq!((config.listen.max_connections, config.listen.max_in_flight_bytes), (None, None));
+    assert_eq!(config.admin.address.to_string(), "127.0.0.1:9202");
+    assert_eq!((config.tenant.header.as_str(), config.tenant.max), ("x-scope-orgid", 1000));
+    assert_eq!(config.data_dir, None);
+    assert_eq!(config.upstream.timeout, Duration::from_secs(25));
+    assert_eq!(config.upstream.on_throttle, OnThrottle::Pass);
+    assert_eq!(config.series.max_tracked, 2_000_000);
+    assert!(config.policies.is_empty());
+}
+
+#[test]
+fn sections_without_content_have_defaults_too() {
+    let bare = config("upstreams: [ { name: primary, url: http://h/w } ]");
+    let empty = "listen: {}\nadmin: {}\ntenant: {}\nseries: {}\npolicies: []\ndata_dir:\n";
+    assert_eq!(config(&format!("{empty}upstreams: [ {{ name: primary, url: http://h/w }} ]")), bare);
+}
+
+#[test]
+fn policies_keep_their_order_and_say_what_they_match() {
+    let config = config(
+        "upstreams: [ { name: a, url: http://h/w } ]
+policies:
+  - { name: one, match: up, action: pass }
+  - { name: two, match: [ 'a{x=\"1\"}', '{y!~\"2\"}' ], action: drop, mode: preview }
+  - { name: rest, action: drop }
+",
+    );
+    let seen: Vec<_> =
+        config.policies.iter().map(|p| (p.name.as_ref(), p.selectors.len(), p.action, p.mode)).collect();
+    let expected = [
+        ("one", 1, Action::Pass, Mode::Enforce),
+        ("two", 2, Action::Drop, Mode::Preview),
+        ("rest", 0, Action::Drop, Mode::Enforce),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn the_environment_fills_url_headers_auth_and_tls_but_nothing_else() {
+    let upstream = upstream(
+        "basic_auth: { username: $HOST, password: 'a${TOKEN}$${TOKEN}' }\n    headers: { X-A: 'v ${HOST}' }",
+    );
+    let UpstreamAuth::Basic(basic) = &upstream.auth else { panic!("{:?}", upstream.auth) };
+    assert_eq!((basic.username.as_str(), basic.password.expose()), ("$HOST", "ahunter2${TOKEN}"));
+    assert_eq!(upstream.headers[0].0, "x-a");
+    assert_eq!(upstream.headers[0].1.expose(), "v backend");
+    let config = config(
+        "data_dir: '/x/${HOST}'
+upstreams: [ { name: a, url: 'http://${HOST}/${TOKEN}', tls: } ]
+policies: [ { name: a, match: '{x=\"${HOST}\"}', action: pass } ]",
+    );
+    assert_eq!(config.upstream.url, "http://backend/hunter2");
+    assert_eq!(config.data_dir.as_deref(), Some(Path::new("/x/${HOST}")));
+    assert_eq!(config.policies[0].selectors[0].matchers[0].value, "${HOST}");
+}
+
+#[test]
+fn secrets_come_from_files_beside_the_config_without_their_last_newline() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [("user", "u\n"), ("pw", "p w\r\n"), ("h", "v")] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let path = dir.path().join("gate.yaml");
+    let text = "upstreams: [ { name: a, url: http://h/w, basic_auth: { username_file: user, password_file: pw }, \
+                headers_from_files: { X-Key: h } } ]";
+    fs::write(&path, text).unwrap();
+    let loaded = Config::load(&path, &env).unwrap();
+    let UpstreamAuth::Basic(basic) = &loaded.config.upstream.auth else { panic!("no basic auth") };
+    assert_eq!((basic.username.as_str(), basic.password.expose()), ("u", "p w"));
+    assert_eq!(loaded.config.upstream.headers[0].1.expose(), "v");
+
+    let again = Config::load(&path, &env).unwrap();
+    assert_eq!(again.text_hash, loaded.text_hash, "nothing changed");
+    fs::write(dir.path().join("pw"), "other").unwrap();
+    assert_ne!(Config::load(&path, &env).unwrap().text_hash, loaded.text_hash, "a secret changed");
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    for keys in [
+        "bearer_token: hunter2",
+        "basic_auth: { username: u, password: hunter2 }",
+        "headers: { X-A: hunter2 }",
+    ] {
+        let shown = format!("{:?}", upstream(keys));
+        assert!(!shown.contains("hunter2") && shown.contains("<secret>"), "{shown}");
+    }
+    let shown = format!("{:?}", config("upstreams: [ { name: a, url: 'https://h/api/${TOKEN}/w' } ]"));
+    assert!(!shown.contains("hunter2") && shown.contains("https://h/…"), "{shown}");
+}
+
+#[test]
+fn a_file_may_have_a_byte_order_mark_windows_lines_numbers_as_secrets_and_anchors() {
+    let text = "\u{feff}listen:\r\n  header_timeout: &t 3s\r\n  body_timeout: *t\r\n\
+                upstreams:\r\n  - name: a\r\n    url: http://h/w\r\n    bearer_token: 12345\r\n";
+    let config = config(text);
+    assert_eq!(config.listen.body_timeout, Duration::from_secs(3));
+    let UpstreamAuth::Bearer(token) = &config.upstream.auth else { panic!("no token") };
+    assert_eq!(token.expose(), "12345");
+}
+
+#[test]
+fn every_committed_example_loads() {
+    let env = |name: &str| {
+        Some(if name.ends_with("_URL") { "https://host/api/v1/write" } else { "filled-in" }.to_owned())
+    };
+    for name in ["sidecar", "gateway", "arms-prom"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/{name}.yaml"));
+        let config = Config::load(&path, &env).unwrap_or_else(|errors| panic!("{errors}")).config;
+        assert!(!config.policies.is_empty(), "{name} shows policies");
+    }
+}

@@ -1,0 +1,105 @@
+//! A config with every kind of mistake, and what the user is told.
+//!
+//! `config_errors/*.txt` holds the cases: what is wrong, the text, `=>`, the rendered errors. `DIR` is where
+//! the config lies.
+
+use std::fs;
+use std::path::Path;
+
+use seriesgate::config::{Config, ConfigErrors, Loaded};
+
+const CASES: [&str; 4] = [
+    include_str!("config_errors/yaml.txt"),
+    include_str!("config_errors/listen.txt"),
+    include_str!("config_errors/upstreams.txt"),
+    include_str!("config_errors/policies.txt"),
+];
+/// The secret of all cases. It never shows.
+const SECRET: &str = "hunter2";
+
+fn parse(text: &str, dir: &Path) -> Result<Loaded, ConfigErrors> {
+    Config::parse(text, "gate.yaml", dir, &|_| None)
+}
+
+#[test]
+fn every_mistake_is_shown_at_its_place_with_what_was_expected() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("token"), "tok\n").unwrap();
+    fs::write(dir.path().join("empty"), "\n").unwrap();
+    let mut failures = Vec::new();
+    for case in CASES.iter().flat_map(|file| file.split("=== ").skip(1)) {
+        let (what, rest) = case.split_once('\n').expect("a title");
+        let (text, expected) = rest.split_once("=>\n").expect("a text, `=>`, what is told");
+        let told = match parse(text, dir.path()) {
+            Ok(_) => "accepted".to_owned(),
+            Err(errors) => errors.to_string().replace(dir.path().to_str().unwrap(), "DIR"),
+        };
+        assert!(!told.contains(SECRET), "{what}: the secret shows:\n{told}");
+        if told.trim_end() != expected.trim_end() {
+            failures.push(format!("=== {what}\nexpected:\n{expected}\nbut told:\n{told}\n"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn an_unreadable_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = |path: &Path| Config::load(path, &|_| None).expect_err("refused").to_string();
+    let missing = dir.path().join("none.yaml");
+    let told = load(&missing);
+    assert_eq!(
+        told,
+        format!("{}: cannot read the file: No such file or directory (os error 2)", missing.display())
+    );
+    assert!(load(dir.path()).contains("cannot read the file: Is a directory"));
+}
+
+#[test]
+fn a_file_that_is_not_utf8_is_refused_at_the_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gate.yaml");
+    fs::write(&path, b"listen: {}\nadmin: \xff\n").unwrap();
+    let told = Config::load(&path, &|_| None).expect_err("refused").to_string();
+    assert_eq!(told, format!("{}:2:8: not UTF-8 text: byte 0xff", path.display()));
+}
+
+#[test]
+fn errors_can_be_read_one_by_one() {
+    let errors = parse("listen: { backlog: 0 }\n", Path::new("")).expect_err("refused");
+    let [whole, placed] = errors.errors() else { panic!("two errors: {errors}") };
+    assert_eq!((whole.line(), whole.column()), (None, None));
+    assert_eq!((placed.line(), placed.column()), (Some(1), Some(20)));
+    assert_eq!(placed.message(), "0 is out of range; expected 1 to 65535");
+    assert!(errors.text_hash().is_some());
+}
+
+/// A secret in each YAML form, with a mistake in the same lines, shows in none of the errors.
+#[test]
+fn secrets_never_show_in_the_lines_of_errors() {
+    for keys in [
+        "bearer_token: hunter2\n    bearer_token: hunter2",
+        "bearer_token: |\n      hunter2\n     bad indentation: x",
+        "bearer_token: [ hunter2 ]",
+        "bearer_token: { hunter2: x }",
+        "basic_auth: { username: u, pasword: hunter2 }",
+        "basic_auth: [ hunter2 ]",
+        "basic_auth: { username: 'a:b', password: hunter2 } }",
+        "headers: [ hunter2 ]",
+        "headers:\n      - X-A: hunter2",
+        "headers: { X-A: hunter2, X-A: hunter2 }",
+        "headers: hunter2",
+        "tokn: hunter2",
+        "bearer_token: \"hunter2",
+        "bearer_token: \"${hunter2\"",
+        "bearer_token: \"x\\nhunter2\"",
+        "url: http://u:hunter2@h/",
+    ] {
+        let text = format!("upstreams:\n  - name: a\n    url: http://h/w\n    {keys}\n");
+        let errors = parse(&text, Path::new("")).expect_err(keys);
+        let (shown, debug) = (errors.to_string(), format!("{errors:?}"));
+        // The name of a key we do not know is shown.
+        assert!(!shown.contains(SECRET) || keys.contains("{ hunter2: x }"), "{keys}:\n{shown}");
+        assert!(!debug.contains(SECRET) || keys.contains("{ hunter2: x }"), "{keys}:\n{debug}");
+    }
+}
