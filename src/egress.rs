@@ -1,4 +1,27 @@
 //! The upstream client: one request out, one [`Reply`] back. Knows nothing of what is in a body.
+//!
+//! ```text
+//! Outbound ─▶ request ─▶ transport (kept connections; one retry on a fresh one) ─▶ answer ─▶ classify ─▶ Reply
+//! ```
+//!
+//! It follows no redirect, decodes no body, reads no proxy variable, and waits for an upstream only within
+//! `upstream.timeout`. Dropping the future of [`Client::send`] closes the connection it was using.
+
+mod answer;
+mod body;
+mod classify;
+mod client;
+mod error;
+mod failure;
+mod insecure;
+mod request;
+mod retry_after;
+mod tls;
+mod transport;
+mod warnings;
+
+pub use client::Client;
+pub use error::EgressError;
 
 use std::time::Duration;
 

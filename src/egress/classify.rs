@@ -1,0 +1,140 @@
+//! A status to what it means for the data (CONTRACT.md, Write port).
+//!
+//! The rule behind the table: what may be our own mistake (URL, credentials) must not cost the sender its
+//! data, so it becomes a 503.
+
+use hyper::StatusCode;
+
+use super::Reply;
+use super::answer::Answer;
+use super::failure::{Failure, Kind, Target};
+use crate::config::OnThrottle;
+
+/// The reply, and what to log.
+pub(super) fn classify(answer: Answer, on_throttle: OnThrottle, target: &Target) -> (Reply, Option<Failure>) {
+    let (status, retry_after) = (answer.status, answer.retry_after);
+    let logged = |kind, hint: &str| Some(Failure { kind, cause: sentence(target, &answer, hint) });
+    let (told, failure) = match status.as_u16() {
+        200..=299 => return (Reply::Accepted, None),
+        400 | 409 | 422 => {
+            let failure = logged(Kind::Invalid, "the data is refused for good");
+            return (Reply::Invalid { status, excerpt: answer.excerpt }, failure);
+        }
+        // not worth a line: it is split and sent again
+        413 => return (Reply::TooLarge { excerpt: answer.excerpt }, None),
+        429 => {
+            let failure = logged(Kind::Throttled, "it takes no more for now");
+            if on_throttle == OnThrottle::Pass {
+                return (Reply::Throttled { retry_after, excerpt: answer.excerpt }, failure);
+            }
+            (StatusCode::SERVICE_UNAVAILABLE, failure)
+        }
+        500..=599 => (status, logged(Kind::ServerError, "")),
+        300..=499 => {
+            (StatusCode::SERVICE_UNAVAILABLE, logged(Kind::Misconfigured, &what_to_check(status, &answer)))
+        }
+        _ => (StatusCode::SERVICE_UNAVAILABLE, logged(Kind::Garbage, "which is no final HTTP status")),
+    };
+    let cause = failure.as_ref().map(|failure| failure.cause.clone()).unwrap_or_default();
+    (Reply::Unavailable { status: told, retry_after, cause }, failure)
+}
+
+fn what_to_check(status: StatusCode, answer: &Answer) -> String {
+    match status.as_u16() {
+        300..=399 => match &answer.location {
+            Some(location) => {
+                format!("redirects are not followed: set the upstream's url to where it leads ({location})")
+            }
+            None => "redirects are not followed: check the upstream's url".to_owned(),
+        },
+        401 => "check the upstream's credentials".to_owned(),
+        403 => "check the upstream's credentials and what they allow".to_owned(),
+        404 | 405 => "check the path in the upstream's url".to_owned(),
+        415 => "check that the upstream's url is a remote write 1.0 endpoint".to_owned(),
+        _ => "check the upstream's url and credentials".to_owned(),
+    }
+}
+
+fn sentence(target: &Target, answer: &Answer, hint: &str) -> String {
+    let mut text = format!("{target} answered {}", answer.status.as_u16());
+    let reason = answer.status.canonical_reason();
+    for (before, part) in [(" ", reason.unwrap_or_default()), (": ", hint), ("; it says: ", &answer.excerpt)]
+    {
+        if !part.is_empty() {
+            text.push_str(before);
+            text.push_str(part);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn classified(code: u16, on_throttle: OnThrottle) -> (Reply, Option<Failure>) {
+        let uri = "http://backend:8428/secret-token/write".parse().unwrap();
+        let answer = Answer {
+            status: StatusCode::from_u16(code).unwrap(),
+            retry_after: Some(Duration::from_secs(3)),
+            location: None,
+            excerpt: "why".to_owned(),
+        };
+        classify(answer, on_throttle, &Target::new("primary", &uri))
+    }
+
+    #[test]
+    fn every_status_has_a_meaning() {
+        for code in 100..=999 {
+            let (reply, failure) = classified(code, OnThrottle::Pass);
+            let told = match &reply {
+                Reply::Accepted => 200,
+                Reply::Invalid { status, .. } => status.as_u16(),
+                Reply::TooLarge { .. } => 413,
+                Reply::Throttled { .. } => 429,
+                Reply::Unavailable { status, .. } => status.as_u16(),
+            };
+            let expected = match code {
+                200..=299 => 200,
+                400 | 409 | 413 | 422 | 429 | 500..=599 => code,
+                _ => 503,
+            };
+            assert_eq!(told, expected, "{code}");
+            assert_eq!(
+                failure.is_none(),
+                matches!(reply, Reply::Accepted | Reply::TooLarge { .. }),
+                "{code}"
+            );
+            if let Reply::Unavailable { cause, .. } = reply {
+                assert!(
+                    cause.starts_with(&format!("upstream primary (backend:8428) answered {code}")),
+                    "{cause}"
+                );
+                assert!(!cause.contains("secret-token"), "{cause}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_throttled_sender_may_be_told_to_come_again() {
+        let retry_after = Some(Duration::from_secs(3));
+        let (reply, _) = classified(429, OnThrottle::Pass);
+        assert_eq!(reply, Reply::Throttled { retry_after, excerpt: "why".to_owned() });
+        let (reply, _) = classified(429, OnThrottle::Retry);
+        let Reply::Unavailable { status, retry_after: told, .. } = reply else { panic!("{reply:?}") };
+        assert_eq!((status.as_u16(), told), (503, retry_after));
+    }
+
+    #[test]
+    fn causes_say_what_to_check() {
+        for (code, hint) in
+            [(302, "redirects"), (401, "credentials"), (404, "path"), (415, "remote write 1.0")]
+        {
+            let (_, failure) = classified(code, OnThrottle::Pass);
+            let cause = failure.unwrap().cause;
+            assert!(cause.contains(hint) && cause.ends_with("; it says: why"), "{cause}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! One request to one upstream: at most two tries, one deadline, one reply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Body as _;
+use hyper::header::{LOCATION, RETRY_AFTER};
+use hyper::{HeaderMap, StatusCode, Uri};
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{self, Answer};
+use super::classify::classify;
+use super::failure::{Target, TryError};
+use super::request::{self, Template};
+use super::retry_after::{self, Jitter};
+use super::transport::{Http, Transport};
+use super::warnings::Warnings;
+use super::{EgressError, Outbound, Reply};
+use crate::clock::Clock;
+use crate::config::{OnThrottle, Upstream};
+use crate::telemetry::EgressMetrics;
+
+/// Sends requests to one upstream. Shared by all who do; its connections are kept between requests.
+pub struct Client {
+    target: Target,
+    template: Template,
+    transport: Transport,
+    timeout: Duration,
+    on_throttle: OnThrottle,
+    secrets: Vec<String>,
+    clock: Clock,
+    jitter: Jitter,
+    metrics: Arc<EgressMetrics>,
+    warnings: Warnings,
+}
+
+impl Client {
+    /// Checks the settings and reads the TLS files. Connects to nothing yet.
+    ///
+    /// `seed` is for the jitter of `Retry-After`: the same seed gives the same sequence.
+    pub fn new(upstream: &Upstream, metrics: Arc<EgressMetrics>, seed: u64) -> Result<Self, EgressError> {
+        let template = Template::new(upstream)?;
+        Ok(Self {
+            target: Target::new(&upstream.name, template.uri()),
+            transport: Transport::new(upstream, template.uri().scheme())?,
+            template,
+            timeout: upstream.timeout,
+            on_throttle: upstream.on_throttle,
+            secrets: request::secrets(upstream),
+            clock: Clock::system(),
+            jitter: Jitter::new(seed),
+            metrics,
+            warnings: Warnings::new(&upstream.name),
+        })
+    }
+
+    /// Sends one request and says what became of it, within `upstream.timeout`.
+    ///
+    /// Dropping the future gives the request up and closes its connection; the upstream may have taken it.
+    pub async fn send(&self, outbound: Outbound) -> Reply {
+        let deadline = Instant::now() + self.timeout;
+        let Some(uri) = self.template.uri_with(outbound.query.as_deref()) else {
+            let excerpt = "the query string cannot be forwarded".to_owned();
+            return Reply::Invalid { status: StatusCode::BAD_REQUEST, excerpt };
+        };
+        let (reply, failure) = match self.exchange(&uri, &outbound, deadline).await {
+            Ok(answer) => classify(answer, self.on_throttle, &self.target),
+            Err(error) => {
+                let failure = error.failure(&self.target);
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                (
+                    Reply::Unavailable { status, retry_after: None, cause: failure.cause.clone() },
+                    Some(failure),
+                )
+            }
+        };
+        if let Some(failure) = failure {
+            self.warnings.warn(failure.kind, &failure.cause);
+        }
+        reply
+    }
+
+    /// One try, and one more where a kept connection was closed under the first. That is safe: writing a
+    /// sample twice with the same time and value changes nothing.
+    async fn exchange(&self, uri: &Uri, outbound: &Outbound, deadline: Instant) -> Result<Answer, TryError> {
+        match self.attempt(&self.transport.kept, uri, outbound, deadline).await {
+            Err(TryError::Client(error)) if self.transport.closed_under_us(&error) => {
+                self.metrics.retries.increment(1);
+                self.attempt(&self.transport.fresh, uri, outbound, deadline).await
+            }
+            done => done,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        http: &Http,
+        uri: &Uri,
+        outbound: &Outbound,
+        deadline: Instant,
+    ) -> Result<Answer, TryError> {
+        let request = self.template.request(uri.clone(), outbound, self.metrics.bytes.clone());
+        let mut tally = Tally { metrics: &self.metrics, code: 0 };
+        let response = timeout_at(deadline, http.request(request))
+            .await
+            .map_err(|_| TryError::Timeout(self.timeout))?
+            .map_err(TryError::Client)?;
+        let (head, body) = response.into_parts();
+        tally.code = head.status.as_u16();
+        self.transport.remember(&head.extensions);
+        let mut start = Vec::new();
+        if !body.is_end_stream() {
+            // the status stands, whether or not its text arrives in time
+            let _late = timeout_at(deadline, answer::drain(body, &mut start)).await;
+        }
+        Ok(self.answer(head.status, &head.headers, &start))
+    }
+
+    fn answer(&self, status: StatusCode, headers: &HeaderMap, start: &[u8]) -> Answer {
+        if status.is_success() {
+            return Answer { status, retry_after: None, location: None, excerpt: String::new() };
+        }
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        Answer {
+            status,
+            retry_after: text(RETRY_AFTER)
+                .and_then(|value| retry_after::parse(value, self.clock.unix_ms()))
+                .map(|wait| self.jitter.spread(wait)),
+            location: text(LOCATION).and_then(origin),
+            excerpt: answer::excerpt(start, &self.secrets),
+        }
+    }
+}
+
+/// Scheme and host of an absolute URL; the rest may hold a token.
+fn origin(location: &str) -> Option<String> {
+    let uri: Uri = location.parse().ok()?;
+    Some(format!(
+        "{}://{}{}",
+        uri.scheme()?,
+        uri.host()?,
+        uri.port().map_or(String::new(), |p| format!(":{p}"))
+    ))
+}
+
+/// Counts a try by its status when it ends, also when it is given up.
+struct Tally<'a> {
+    metrics: &'a EgressMetrics,
+    code: u16,
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        self.metrics.answered(self.code);
+    }
+}
