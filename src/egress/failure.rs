@@ -134,7 +134,8 @@ fn explain(error: &legacy::Error) -> (Kind, String) {
 fn explain_tls(error: &rustls::Error) -> String {
     use rustls::Error as Tls;
     match error {
-        Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // a bad signature: an authority of the same name as ours, with another key
+        Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "its certificate is signed by an authority we do not trust (tls.ca_file)".to_owned()
         }
         Tls::InvalidCertificate(

@@ -1,0 +1,13 @@
+//! The upstream client against a scripted upstream: what every answer and every failure becomes, what goes
+//! out on the wire, which connection it goes out on, and what is counted.
+
+#[path = "egress/faults.rs"]
+mod faults;
+#[path = "egress/outgoing.rs"]
+mod outgoing;
+#[path = "egress/statuses.rs"]
+mod statuses;
+#[path = "egress/tls.rs"]
+mod tls;
+#[path = "egress/upstream.rs"]
+mod upstream;
