@@ -20,11 +20,13 @@ pub enum Undecodable {
     Snappy,
     Protobuf,
     Overload,
+    Path,
+    Tenant,
 }
 
 impl Undecodable {
     /// All reasons, for registration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Method,
         Self::ContentType,
         Self::ContentEncoding,
@@ -34,6 +36,8 @@ impl Undecodable {
         Self::Snappy,
         Self::Protobuf,
         Self::Overload,
+        Self::Path,
+        Self::Tenant,
     ];
 
     /// The `reason` label.
@@ -48,6 +52,8 @@ impl Undecodable {
             Self::Snappy => "snappy",
             Self::Protobuf => "protobuf",
             Self::Overload => "overload",
+            Self::Path => "path",
+            Self::Tenant => "tenant",
         }
     }
 }
