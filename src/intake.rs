@@ -3,11 +3,25 @@
 //! `intake` never reads a body it will refuse, and knows nothing of policies or upstreams: it hands an
 //! [`Inbound`] to a [`Handler`] and writes the [`Answer`].
 
+#[allow(dead_code)] // used by the accept loop, next
+mod files;
+#[allow(dead_code)]
+mod jitter;
+#[allow(dead_code)]
+mod listener;
+mod memory;
+
 use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode};
+
+pub use files::{FileLimit, raise_file_limit};
+pub use listener::{BindError, Listener, bind};
+pub use memory::memory_limit_bytes;
+
+use crate::config::{Listen, Tenant};
 
 /// One write request, its body read and within the limits, not yet decoded.
 #[derive(Debug)]
@@ -41,4 +55,15 @@ pub trait Handler: Send + Sync + 'static {
     fn healthy(&self) -> (StatusCode, String);
     /// Status and text of `/-/ready`.
     fn ready(&self) -> (StatusCode, String);
+}
+
+/// What the write port is told about itself.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Limits and deadlines.
+    pub listen: Listen,
+    /// Which header names the tenant.
+    pub tenant: Tenant,
+    /// Spreads retries and connection ages; any number, another for each gate.
+    pub seed: u64,
 }
