@@ -3,25 +3,37 @@
 //! `intake` never reads a body it will refuse, and knows nothing of policies or upstreams: it hands an
 //! [`Inbound`] to a [`Handler`] and writes the [`Answer`].
 
-#[allow(dead_code)] // used by the accept loop, next
+mod accept;
+mod activity;
+mod body;
+mod budget;
+mod connection;
 mod files;
-#[allow(dead_code)]
+mod io;
 mod jitter;
-#[allow(dead_code)]
 mod listener;
 mod memory;
+mod negotiate;
+mod preface;
+mod refusal;
+mod reply;
+mod route;
+mod service;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode};
+use tokio_util::sync::CancellationToken;
 
 pub use files::{FileLimit, raise_file_limit};
 pub use listener::{BindError, Listener, bind};
 pub use memory::memory_limit_bytes;
 
 use crate::config::{Listen, Tenant};
+use crate::telemetry::IntakeMetrics;
 
 /// One write request, its body read and within the limits, not yet decoded.
 #[derive(Debug)]
@@ -66,4 +78,31 @@ pub struct Settings {
     pub tenant: Tenant,
     /// Spreads retries and connection ages; any number, another for each gate.
     pub seed: u64,
+}
+
+/// Called by the accept loop at least once a second, from start to the end of the drain.
+pub type Heartbeat = Arc<dyn Fn() + Send + Sync>;
+
+/// How a shutdown went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections cut because `listen.drain_timeout` had passed.
+    pub aborted: usize,
+}
+
+/// Serves the write port until `shutdown` is cancelled, then finishes what is in hand.
+///
+/// Fails at once where the socket cannot be registered with the runtime or the tenant header has no valid name;
+/// once it runs, nothing makes it fail.
+pub async fn serve<H: Handler>(
+    listener: Listener,
+    settings: Settings,
+    handler: Arc<H>,
+    metrics: Arc<IntakeMetrics>,
+    heartbeat: Heartbeat,
+    shutdown: CancellationToken,
+) -> std::io::Result<Drained> {
+    let shared = Arc::new(service::Shared::new(&settings, handler, metrics, shutdown)?);
+    let source = listener.into_tokio()?;
+    Ok(accept::Acceptor::new(&settings.listen, shared, heartbeat).run(source).await)
 }

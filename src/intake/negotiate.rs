@@ -1,0 +1,116 @@
+//! What a request's headers say, judged before its body is touched.
+//!
+//! Senders are sloppy and receivers forgiving: a missing type or encoding means remote write 1.0 in snappy, and
+//! `X-Prometheus-Remote-Write-Version` decides nothing.
+
+use hyper::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+use hyper::{StatusCode, http::header::InvalidHeaderName};
+
+use super::refusal::Refusal;
+use crate::telemetry::Undecodable;
+
+/// A tenant's name at most, bytes.
+const TENANT_MAX_BYTES: usize = 256;
+
+const V1_MESSAGE: &str = "prometheus.WriteRequest";
+const V2_MESSAGE: &str = "io.prometheus.write.v2.Request";
+
+/// What may go upstream of a sender's headers; the tenant header beside them.
+static FORWARDED: [HeaderName; 7] = [
+    HeaderName::from_static("x-scope-orgid"),
+    HeaderName::from_static("thanos-tenant"),
+    HeaderName::from_static("accountid"),
+    HeaderName::from_static("projectid"),
+    HeaderName::from_static("retry-attempt"),
+    USER_AGENT,
+    AUTHORIZATION,
+];
+
+/// The headers we read, by name.
+#[derive(Debug)]
+pub(super) struct Names {
+    tenant: HeaderName,
+    tenant_is_extra: bool,
+}
+
+impl Names {
+    pub(super) fn new(tenant: &str) -> Result<Self, InvalidHeaderName> {
+        let tenant = HeaderName::from_bytes(tenant.as_bytes())?;
+        Ok(Self { tenant_is_extra: !FORWARDED.contains(&tenant), tenant })
+    }
+
+    /// The tenant; empty where the header is absent.
+    pub(super) fn tenant(&self, headers: &HeaderMap) -> Result<String, Refusal> {
+        let Some(value) = headers.get(&self.tenant) else { return Ok(String::new()) };
+        let problem = match std::str::from_utf8(value.as_bytes()) {
+            Ok(tenant) if tenant.len() <= TENANT_MAX_BYTES => return Ok(tenant.to_owned()),
+            Ok(tenant) => format!("has {} bytes, {TENANT_MAX_BYTES} are allowed", tenant.len()),
+            Err(_) => "is not UTF-8".to_owned(),
+        };
+        let text = format!("the tenant header {} {problem}", self.tenant);
+        Err(Refusal::new(StatusCode::BAD_REQUEST, Undecodable::Tenant, text))
+    }
+
+    /// The headers that may go upstream. Of a header sent twice the first counts, as for the tenant.
+    pub(super) fn forwarded(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut kept = HeaderMap::with_capacity(FORWARDED.len() + 1);
+        let extra = self.tenant_is_extra.then_some(&self.tenant);
+        for name in FORWARDED.iter().chain(extra) {
+            if let Some(value) = headers.get(name) {
+                kept.insert(name, value.clone());
+            }
+        }
+        kept
+    }
+}
+
+/// Remote write 1.0 in snappy, or why not.
+pub(super) fn check_format(headers: &HeaderMap) -> Result<(), Refusal> {
+    if let Some(value) = headers.get(CONTENT_TYPE) {
+        check_type(&text(value))?;
+    }
+    match headers.get(CONTENT_ENCODING) {
+        Some(value) => check_encoding(&text(value)),
+        None => Ok(()),
+    }
+}
+
+fn text(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}
+
+fn check_type(value: &str) -> Result<(), Refusal> {
+    let unsupported =
+        |text: String| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Undecodable::ContentType, text);
+    let mut parts = value.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    if !media_type.is_empty() && !media_type.eq_ignore_ascii_case("application/x-protobuf") {
+        return Err(unsupported(format!("Content-Type {media_type:?}: send application/x-protobuf")));
+    }
+    let parameters = parts.filter_map(|part| part.split_once('='));
+    let proto = parameters
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("proto"))
+        .map(|(_, value)| value.trim().trim_matches('"'))
+        .next();
+    match proto {
+        None | Some("" | V1_MESSAGE) => Ok(()),
+        Some(V2_MESSAGE) => Err(unsupported(format!(
+            "remote write 2.0 ({V2_MESSAGE}) is not supported here: send remote write 1.0 ({V1_MESSAGE})"
+        ))),
+        Some(other) => Err(unsupported(format!("unknown message {other:?}: send proto={V1_MESSAGE}"))),
+    }
+}
+
+fn check_encoding(value: &str) -> Result<(), Refusal> {
+    let value = value.trim();
+    if value.is_empty() || value.eq_ignore_ascii_case("snappy") {
+        return Ok(());
+    }
+    let text = format!("Content-Encoding {value:?}: send snappy (block format)");
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Undecodable::ContentEncoding, text))
+}
+
+#[cfg(test)]
+mod tests;

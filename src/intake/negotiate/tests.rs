@@ -1,0 +1,83 @@
+//! Which headers are accepted, and what is kept of them.
+
+use super::*;
+
+fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
+    list.iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+        .collect()
+}
+
+fn refused_as(list: &[(&'static str, &str)]) -> Option<Undecodable> {
+    check_format(&headers(list)).err().map(|refusal| refusal.reason)
+}
+
+#[test]
+fn what_senders_of_version_one_send_is_accepted() {
+    for content_type in [
+        "application/x-protobuf",
+        "Application/X-Protobuf",
+        " application/x-protobuf ",
+        "application/x-protobuf;proto=prometheus.WriteRequest",
+        "application/x-protobuf ; Proto = \"prometheus.WriteRequest\" ; charset=utf-8",
+    ] {
+        assert_eq!(refused_as(&[("content-type", content_type)]), None, "{content_type}");
+    }
+    assert_eq!(refused_as(&[]), None);
+    assert_eq!(refused_as(&[("content-encoding", "Snappy")]), None);
+    assert_eq!(refused_as(&[("x-prometheus-remote-write-version", "2.0.0")]), None);
+}
+
+#[test]
+fn other_types_and_encodings_are_refused() {
+    for content_type in [
+        "application/json",
+        "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+        "application/x-protobuf;proto=io.prometheus.write.v9.Request",
+    ] {
+        assert_eq!(
+            refused_as(&[("content-type", content_type)]),
+            Some(Undecodable::ContentType),
+            "{content_type}"
+        );
+    }
+    for encoding in ["gzip", "deflate", "zstd", "snappy, gzip"] {
+        assert_eq!(refused_as(&[("content-encoding", encoding)]), Some(Undecodable::ContentEncoding));
+    }
+}
+
+#[test]
+fn a_version_two_sender_is_told_what_to_send() {
+    let v2 = headers(&[("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")]);
+    let refusal = check_format(&v2).unwrap_err();
+    assert_eq!(refusal.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(refusal.text.contains("send remote write 1.0"), "{}", refusal.text);
+}
+
+#[test]
+fn only_listed_headers_go_on() {
+    let names = Names::new("x-team").unwrap();
+    let kept = names.forwarded(&headers(&[
+        ("x-scope-orgid", "a"),
+        ("user-agent", "Prometheus/3"),
+        ("authorization", "Bearer x"),
+        ("cookie", "no"),
+        ("x-team", "b"),
+    ]));
+    let mut kept: Vec<_> = kept.keys().map(HeaderName::as_str).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, ["authorization", "user-agent", "x-scope-orgid", "x-team"]);
+}
+
+#[test]
+fn a_tenant_is_short_text() {
+    let names = Names::new("x-scope-orgid").unwrap();
+    assert_eq!(names.tenant(&HeaderMap::new()).unwrap(), "");
+    let long = "x".repeat(256);
+    assert_eq!(names.tenant(&headers(&[("x-scope-orgid", &long)])).unwrap(), long);
+    let longer = "x".repeat(257);
+    assert!(names.tenant(&headers(&[("x-scope-orgid", &longer)])).is_err());
+    let mut bad = HeaderMap::new();
+    bad.insert("x-scope-orgid", HeaderValue::from_bytes(b"\xff\xfe").unwrap());
+    assert_eq!(names.tenant(&bad).unwrap_err().status, StatusCode::BAD_REQUEST);
+}

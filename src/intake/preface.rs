@@ -1,0 +1,53 @@
+//! Tells HTTP/2 with prior knowledge from HTTP/1 by the connection's first bytes.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::activity::Deadlines;
+use crate::telemetry::RefusedConnection;
+
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What a connection speaks, with the bytes read to find out.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Spoken {
+    Http1(Bytes),
+    Http2(Bytes),
+}
+
+/// Reads until the bytes differ from the preface (`POST` does at its second) or are all of it.
+async fn read_preface(stream: &mut TcpStream, seen: &mut BytesMut) -> io::Result<bool> {
+    while PREFACE.starts_with(seen) {
+        if seen.len() == PREFACE.len() {
+            return Ok(true);
+        }
+        if stream.read_buf(seen).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(seen.starts_with(PREFACE))
+}
+
+/// Finds out what the sender speaks. `Err(None)`: it went away.
+pub(super) async fn sniff(
+    stream: &mut TcpStream,
+    limits: &Deadlines,
+) -> Result<Spoken, Option<RefusedConnection>> {
+    // peeked, not `readable()`: that may be ready with nothing there
+    match timeout(limits.first_byte, stream.peek(&mut [0; 1])).await {
+        Err(_) => return Err(Some(RefusedConnection::FirstByteTimeout)),
+        Ok(Ok(1..)) => {}
+        Ok(Ok(0) | Err(_)) => return Err(None),
+    }
+    let mut seen = BytesMut::with_capacity(PREFACE.len());
+    match timeout(limits.header, read_preface(stream, &mut seen)).await {
+        Err(_) => Err(Some(RefusedConnection::HeaderTimeout)),
+        Ok(Err(_)) => Err(None),
+        Ok(Ok(true)) => Ok(Spoken::Http2(seen.freeze())),
+        Ok(Ok(false)) => Ok(Spoken::Http1(seen.freeze())),
+    }
+}

@@ -1,0 +1,70 @@
+//! Which request is for what: a path table and a method each.
+
+use hyper::Method;
+
+const WRITE_PATHS: [&str; 4] = ["/api/v1/write", "/api/v1/push", "/api/prom/push", "/write"];
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    Write,
+    Healthy,
+    Ready,
+    /// The path is known; these are its methods.
+    WrongMethod(&'static str),
+    Unknown,
+}
+
+/// The paths of one gate.
+#[derive(Debug)]
+pub(super) struct Routes {
+    extra: Vec<String>,
+}
+
+impl Routes {
+    pub(super) fn new(extra: &[String]) -> Self {
+        Self { extra: extra.to_vec() }
+    }
+
+    pub(super) fn find(&self, method: &Method, path: &str) -> Route {
+        let (route, methods) = match path {
+            "/-/healthy" => (Route::Healthy, "GET, HEAD"),
+            "/-/ready" => (Route::Ready, "GET, HEAD"),
+            _ if WRITE_PATHS.contains(&path) || self.extra.iter().any(|extra| extra == path) => {
+                (Route::Write, "POST")
+            }
+            _ => return Route::Unknown,
+        };
+        let allowed = match route {
+            Route::Write => *method == Method::POST,
+            _ => *method == Method::GET || *method == Method::HEAD,
+        };
+        if allowed { route } else { Route::WrongMethod(methods) }
+    }
+
+    /// What someone at the wrong path is told.
+    pub(super) fn help(&self) -> String {
+        let extra = self.extra.iter().map(String::as_str);
+        let paths: Vec<_> = WRITE_PATHS.into_iter().chain(extra).collect();
+        format!("not found: write with POST to one of {}", paths.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_path_has_its_methods() {
+        let routes = Routes::new(&["/mine".to_owned()]);
+        for path in WRITE_PATHS.into_iter().chain(["/mine"]) {
+            assert_eq!(routes.find(&Method::POST, path), Route::Write, "{path}");
+            assert_eq!(routes.find(&Method::GET, path), Route::WrongMethod("POST"), "{path}");
+        }
+        assert_eq!(routes.find(&Method::HEAD, "/-/ready"), Route::Ready);
+        assert_eq!(routes.find(&Method::GET, "/-/healthy"), Route::Healthy);
+        assert_eq!(routes.find(&Method::POST, "/-/healthy"), Route::WrongMethod("GET, HEAD"));
+        assert_eq!(routes.find(&Method::POST, "/api/v1/write/"), Route::Unknown);
+        assert!(routes.help().contains("/api/v1/write, ") && routes.help().ends_with(", /mine"));
+    }
+}

@@ -1,0 +1,209 @@
+//! One request from its head to its answer.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use tokio_util::sync::CancellationToken;
+
+use super::activity::Activity;
+use super::body::{self, Unread};
+use super::budget::{Budget, Hold};
+use super::jitter::Jitter;
+use super::negotiate::{Names, check_format};
+use super::refusal::Refusal;
+use super::reply::{Manner, Reply, respond};
+use super::route::{Route, Routes};
+use super::{Answer, Handler, Inbound, Settings};
+use crate::telemetry::{IntakeMetrics, Undecodable};
+
+/// What all connections of a gate share.
+pub(super) struct Shared<H> {
+    handler: Arc<H>,
+    pub(super) metrics: Arc<IntakeMetrics>,
+    pub(super) jitter: Jitter,
+    budget: Arc<Budget>,
+    routes: Routes,
+    names: Names,
+    max_body_bytes: usize,
+    body_timeout: Duration,
+    pub(super) shutdown: CancellationToken,
+}
+
+/// How a connection speaks, which its responses depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// The sender went away before its body was there: there is nobody to answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the sender hung up before the end of its body")]
+pub(super) struct HungUp;
+
+/// Counts a body whose reading was dropped, which is how a hang-up shows.
+struct Reading<'a>(Option<&'a IntakeMetrics>);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if let Some(metrics) = self.0 {
+            metrics.undecodable(Undecodable::BodyCutOff);
+        }
+    }
+}
+
+impl<H: Handler> Shared<H> {
+    pub(super) fn new(
+        settings: &Settings,
+        handler: Arc<H>,
+        metrics: Arc<IntakeMetrics>,
+        shutdown: CancellationToken,
+    ) -> io::Result<Self> {
+        let Settings { listen, tenant, seed } = settings;
+        let names = Names::new(&tenant.header).map_err(|error| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("tenant.header: {error}"))
+        })?;
+        let budget = Budget::new(listen.max_in_flight_bytes, Arc::clone(&metrics));
+        Ok(Self {
+            handler,
+            metrics,
+            jitter: Jitter::new(*seed),
+            // a body that the whole budget cannot hold would be told to come again for ever
+            max_body_bytes: listen.max_body_bytes.min(budget.max()),
+            budget,
+            routes: Routes::new(&listen.paths),
+            names,
+            body_timeout: listen.body_timeout,
+            shutdown,
+        })
+    }
+
+    /// Serves one request.
+    pub(super) async fn serve(
+        &self,
+        activity: &Arc<Activity>,
+        protocol: Protocol,
+        request: Request<Incoming>,
+    ) -> Result<Response<Reply>, HungUp> {
+        let in_hand = activity.begin();
+        let (parts, body) = request.into_parts();
+        let route = self.routes.find(&parts.method, parts.uri.path());
+        let mut hold = self.budget.hold();
+        let (answer, mut manner) = match route {
+            Route::Write => self.write(parts, body, &mut hold).await?,
+            _ => self.elsewhere(route, &parts.method, &body),
+        };
+        if !matches!(route, Route::Healthy | Route::Ready) {
+            self.metrics.answered(answer.status.as_u16());
+        }
+        manner.close = self.closes(activity, protocol, manner.close);
+        Ok(respond(answer, manner, in_hand, hold))
+    }
+
+    /// Whether the connection ends with this response; it must where something is left `unread`.
+    fn closes(&self, activity: &Activity, protocol: Protocol, unread: bool) -> bool {
+        let aged = activity.age_reached();
+        if aged {
+            self.metrics.aged.increment(1);
+        }
+        if protocol == Protocol::Http2 {
+            // no such header there: a stream ends by itself, and the connection's task says GOAWAY
+            return false;
+        }
+        if unread {
+            activity.linger_at_close();
+        }
+        aged || unread || self.shutdown.is_cancelled()
+    }
+
+    async fn write(
+        &self,
+        parts: Parts,
+        mut body: Incoming,
+        hold: &mut Hold,
+    ) -> Result<(Answer, Manner), HungUp> {
+        let tenant = match self.admit(&parts.headers) {
+            Ok(tenant) => tenant,
+            Err(refusal) => return Ok(self.refuse(refusal, &body)),
+        };
+        let mut reading = Reading(Some(&*self.metrics));
+        let reader = body::read(&mut body, self.max_body_bytes, hold);
+        let read = tokio::time::timeout(self.body_timeout, reader).await;
+        let bytes = match self.judge(read.ok()) {
+            Ok(bytes) => bytes,
+            // the guard counts it
+            Err(None) => return Err(HungUp),
+            Err(Some(refusal)) => {
+                reading.0 = None;
+                return Ok(self.refuse(refusal, &body));
+            }
+        };
+        reading.0 = None;
+        self.metrics.request_bytes.increment(bytes.len() as u64);
+        let query = parts.uri.query().map(str::to_owned);
+        let headers = self.names.forwarded(&parts.headers);
+        let answer = self.handler.handle(Inbound { tenant, body: bytes, query, headers }).await;
+        Ok((answer, Manner::default()))
+    }
+
+    /// All that is not a write.
+    fn elsewhere(&self, route: Route, method: &Method, body: &Incoming) -> (Answer, Manner) {
+        let (answer, manner) = match route {
+            Route::Healthy => (probed(self.handler.healthy()), Manner { json: true, ..Manner::default() }),
+            Route::Ready => (probed(self.handler.ready()), Manner::default()),
+            Route::WrongMethod(methods) => {
+                let text = format!("method not allowed: use {methods}");
+                let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Undecodable::Method, text);
+                let (answer, manner) = self.refuse(refusal, body);
+                (answer, Manner { allow: Some(methods), ..manner })
+            }
+            Route::Write | Route::Unknown => {
+                self.refuse(Refusal::new(StatusCode::NOT_FOUND, Undecodable::Path, self.routes.help()), body)
+            }
+        };
+        (answer, Manner { head: *method == Method::HEAD, ..manner })
+    }
+
+    /// What the head decides.
+    fn admit(&self, headers: &HeaderMap) -> Result<String, Refusal> {
+        let tenant = self.names.tenant(headers)?;
+        check_format(headers)?;
+        Ok(tenant)
+    }
+
+    /// The body, or what the sender is told instead; `None`: it is gone. `read` is `None` where time ran out.
+    fn judge(&self, read: Option<Result<Bytes, Unread>>) -> Result<Bytes, Option<Refusal>> {
+        let refusal = match read {
+            Some(Ok(body)) => return Ok(body),
+            Some(Err(Unread::CutOff)) => return Err(None),
+            Some(Err(Unread::TooLarge)) => Refusal::too_large(self.max_body_bytes),
+            Some(Err(Unread::NoBudget)) => Refusal::for_now(
+                Undecodable::Overload,
+                "too many bytes of requests in hand (listen.max_in_flight_bytes): come again".to_owned(),
+                self.jitter.retry_after(),
+            ),
+            // 408 would be the word for it, but senders drop their data on a 4xx and keep it on a 503
+            None => Refusal::for_now(
+                Undecodable::BodyTimeout,
+                format!("the body took longer than {:?} (listen.body_timeout)", self.body_timeout),
+                self.jitter.retry_after(),
+            ),
+        };
+        Err(Some(refusal))
+    }
+
+    /// Counts a refusal. What is left of the body is not read, so the connection ends with the answer.
+    fn refuse(&self, refusal: Refusal, body: &Incoming) -> (Answer, Manner) {
+        self.metrics.undecodable(refusal.reason);
+        (refusal.into_answer(), Manner { close: !body.is_end_stream(), ..Manner::default() })
+    }
+}
+
+fn probed((status, message): (StatusCode, String)) -> Answer {
+    Answer { status, retry_after: None, message }
+}
