@@ -19,7 +19,6 @@ mod files;
 mod http;
 mod listen;
 mod policies;
-mod selector;
 mod series;
 mod upstream;
 

@@ -1,5 +1,29 @@
 //! PromQL series selectors, as `match` has them.
 
+mod parse;
+
+pub use parse::parse_series;
+
+/// The label that holds the metric name.
+pub(super) const METRIC_NAME: &str = "__name__";
+
+/// Why a text is not a selector.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SelectorError {
+    /// What is wrong, for a person.
+    pub message: String,
+    /// Where, in bytes from the start of the text.
+    pub offset: usize,
+}
+
+impl Selector {
+    /// Reads a series selector in the syntax of Prometheus 3; `{}` selects everything.
+    pub fn parse(text: &str) -> Result<Selector, SelectorError> {
+        parse::selector(text)
+    }
+}
+
 /// One selector: all its matchers must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selector {
