@@ -1,5 +1,17 @@
 //! Series: identity, labels and the index of everything that passes.
+//!
+//! No label text of a series that just passes is kept: a series is 96 bits of hash and what was decided.
 
+pub mod fingerprint;
+pub mod identity;
+pub mod index;
 pub mod labels;
+mod prefetch;
+mod table;
+pub mod tenants;
 
+pub use fingerprint::{Fingerprint, Fingerprinter, TenantKey};
+pub use identity::{Invalid, Limits};
+pub use index::{Found, Index, Inserted, Probe, Remembered};
 pub use labels::Labels;
+pub use tenants::{Tenant, Tenants};

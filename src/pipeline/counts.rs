@@ -1,0 +1,42 @@
+//! How many samples, histograms and exemplars.
+
+use std::ops::{AddAssign, Sub};
+
+/// Numbers of the three kinds of data a series carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Float samples.
+    pub samples: u64,
+    /// Native histograms.
+    pub histograms: u64,
+    /// Exemplars.
+    pub exemplars: u64,
+}
+
+impl Counts {
+    /// Nothing at all.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl AddAssign for Counts {
+    #[inline]
+    fn add_assign(&mut self, other: Self) {
+        self.samples += other.samples;
+        self.histograms += other.histograms;
+        self.exemplars += other.exemplars;
+    }
+}
+
+impl Sub for Counts {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            samples: self.samples - other.samples,
+            histograms: self.histograms - other.histograms,
+            exemplars: self.exemplars - other.exemplars,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What was decided about one request, and what is to be done once its data is safe.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::{Counts, Policies};
+use crate::codec::snappy::SnappyError;
+use crate::policy::VerdictId;
+use crate::series::{Fingerprint, Invalid, Remembered};
+use crate::wire::WireError;
+
+/// Why a body could not be read; nothing in it was counted.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum Undecodable {
+    /// Not snappy, or too large.
+    #[error("cannot decompress the body: {0}")]
+    Snappy(#[from] SnappyError),
+    /// Not a WriteRequest.
+    #[error("cannot decode the body as prometheus.WriteRequest: {0}")]
+    Wire(#[from] WireError),
+}
+
+/// What goes upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing: all was disposed of, or there was nothing.
+    #[default]
+    Nothing,
+    /// The body as it came.
+    Untouched,
+    /// [`Outcome::spliced`].
+    Spliced,
+}
+
+/// A series that was not in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Birth {
+    /// Which.
+    pub series: Fingerprint,
+    /// What was decided.
+    pub decided: Remembered,
+}
+
+/// What a commit does. As many entries as the request has series, at most.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Series to remember.
+    pub births: Vec<Birth>,
+    /// Label bytes and the series they stand for.
+    pub aliases: Vec<(Fingerprint, Fingerprint)>,
+}
+
+/// What a commit did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Series seen for the first time.
+    pub new_series: u64,
+    /// Series that found the index full.
+    pub untracked: u64,
+}
+
+/// What is to become of a request. Made to be used again: its buffers keep their capacity.
+#[derive(Default)]
+pub struct Outcome {
+    /// What goes upstream.
+    pub body: Body,
+    /// The compressed body where something was taken out.
+    pub spliced: Vec<u8>,
+    /// All that was decoded.
+    pub received: Counts,
+    /// What goes upstream.
+    pub forwarded: Counts,
+    /// What each verdict but the untouched one applies to; a verdict may forward (a pass, a preview).
+    pub by_verdict: Vec<(VerdictId, Counts)>,
+    /// What cannot be accepted, by reason.
+    pub rejected: [Counts; Invalid::ALL.len()],
+    /// Series that cannot be accepted.
+    pub rejected_series: u64,
+    /// Metadata entries that cannot be accepted.
+    pub rejected_metadata: u64,
+    /// Series in the request.
+    pub series: u64,
+    /// Decoded size, bytes.
+    pub decoded_bytes: u64,
+    /// The tenant is one too many: passed through.
+    pub overflow_tenant: bool,
+    /// What a commit does.
+    pub effects: Effects,
+    /// The policies that decided; they name what `by_verdict` means.
+    pub policies: Option<Arc<Policies>>,
+}
+
+impl Outcome {
+    pub(super) fn start(&mut self, policies: &Arc<Policies>) {
+        self.body = Body::Nothing;
+        self.spliced.clear();
+        self.received = Counts::default();
+        self.forwarded = Counts::default();
+        self.by_verdict.clear();
+        self.rejected = Default::default();
+        self.rejected_series = 0;
+        self.rejected_metadata = 0;
+        self.series = 0;
+        self.decoded_bytes = 0;
+        self.overflow_tenant = false;
+        self.effects.births.clear();
+        self.effects.aliases.clear();
+        self.policies = Some(Arc::clone(policies));
+    }
+
+    /// All that was rejected.
+    pub fn all_rejected(&self) -> Counts {
+        let mut all = Counts::default();
+        for counts in self.rejected {
+            all += counts;
+        }
+        all
+    }
+
+    /// What the sender is told about data that cannot be accepted; `None` if all can.
+    pub fn complaint(&self) -> Option<String> {
+        if self.rejected_series == 0 && self.rejected_metadata == 0 {
+            return None;
+        }
+        let mut reasons: Vec<String> = Vec::new();
+        for (reason, counts) in Invalid::ALL.iter().zip(&self.rejected) {
+            if !counts.is_zero() {
+                reasons.push(format!("{} samples: {reason}", counts.samples + counts.histograms));
+            }
+        }
+        if self.rejected_metadata > 0 {
+            reasons.push(format!("{} metadata entries: {}", self.rejected_metadata, Invalid::InvalidUtf8));
+        }
+        Some(format!(
+            "{} of {} series rejected, the valid rest was written ({})",
+            self.rejected_series,
+            self.series,
+            reasons.join("; ")
+        ))
+    }
+}

@@ -1,0 +1,95 @@
+//! First stage: what fields there are, how many samples, and which series by the bytes of its labels.
+
+use super::scratch::{Fate, Request, Slot};
+use crate::policy::VerdictId;
+use crate::series::{Fingerprint, Found, Invalid, Probe};
+use crate::wire::WireError;
+use crate::wire::schema::Text;
+use crate::wire::v1::{self, Field, FieldKind, Fields, SeriesFrame};
+
+impl Request {
+    fn clear(&mut self) {
+        self.slots.clear();
+        self.probes.clear();
+        self.metadata = 0;
+        self.bad_metadata.clear();
+        self.removed.clear();
+    }
+
+    /// Fills slots and probes from a decoded body.
+    #[inline]
+    pub(super) fn scan(
+        &mut self,
+        body: &[u8],
+        fingerprint: impl Fn(&[u8]) -> Fingerprint,
+    ) -> Result<(), WireError> {
+        self.clear();
+        for field in Fields::new(body) {
+            let field = field?;
+            match field.kind {
+                FieldKind::Series => {
+                    let frame = v1::series(body, &field)?;
+                    let known_by_bytes = frame.contiguous && frame.text == Text::Utf8;
+                    self.probes.push(Probe {
+                        fingerprint: if known_by_bytes {
+                            fingerprint(&body[frame.labels.clone()])
+                        } else {
+                            Fingerprint::default()
+                        },
+                        sample_seconds: seconds(frame.newest_ms),
+                        found: if known_by_bytes { Found::Missing } else { Found::Skip },
+                    });
+                    self.slots.push(slot(&field, &frame));
+                }
+                FieldKind::Metadata => self.metadata_field(body, &field)?,
+                FieldKind::Unknown => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what there is without asking who it is: everything is to be forwarded as it came.
+    pub(super) fn scan_untracked(&mut self, body: &[u8]) -> Result<(), WireError> {
+        self.clear();
+        for field in Fields::new(body) {
+            let field = field?;
+            match field.kind {
+                FieldKind::Series => {
+                    let frame = v1::series(body, &field)?;
+                    let fate = Fate::Verdict(VerdictId::UNTOUCHED);
+                    self.slots.push(Slot { fate, ..slot(&field, &frame) });
+                }
+                FieldKind::Metadata => self.metadata += 1,
+                FieldKind::Unknown => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn metadata_field(&mut self, body: &[u8], field: &Field) -> Result<(), WireError> {
+        match v1::metadata(body, field)? {
+            Text::Utf8 => self.metadata += 1,
+            Text::Invalid => self.bad_metadata.push((field.start as u32, field.end as u32)),
+        }
+        Ok(())
+    }
+}
+
+/// Offsets fit: a decoded body is at most 4 GiB less one (checked with the config).
+fn slot(field: &Field, frame: &SeriesFrame) -> Slot {
+    Slot {
+        start: field.start as u32,
+        end: field.end as u32,
+        labels_start: frame.labels.start as u32,
+        labels_end: frame.labels.end as u32,
+        samples: frame.samples,
+        histograms: frame.histograms,
+        exemplars: frame.exemplars,
+        fate: if frame.text == Text::Invalid { Fate::Rejected(Invalid::InvalidUtf8) } else { Fate::Open },
+    }
+}
+
+/// Sample time as the index keeps it: whole seconds, saturating.
+fn seconds(unix_ms: i64) -> u32 {
+    u32::try_from(unix_ms.max(0) / 1000).unwrap_or(u32::MAX - 1).min(u32::MAX - 1)
+}

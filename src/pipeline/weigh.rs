@@ -1,0 +1,65 @@
+//! Fourth stage: adds up what becomes of the samples. Every slot has its fate by now.
+
+use super::Counts;
+use super::outcome::Outcome;
+use super::scratch::{Fate, Request, Slot};
+use crate::policy::{Disposition, VerdictId};
+
+/// Fills the numbers of `outcome` and the list of fields to take out.
+pub(super) fn weigh(request: &mut Request, outcome: &mut Outcome) {
+    let mut untouched = Counts::default();
+    for slot in &request.slots {
+        let counts = slot.counts();
+        match slot.fate {
+            Fate::Verdict(VerdictId::UNTOUCHED) => untouched += counts,
+            Fate::Verdict(verdict) => {
+                tally(verdict, counts, &mut request.rows, outcome);
+                match verdict.disposition() {
+                    Disposition::Forward => outcome.forwarded += counts,
+                    Disposition::Drop => request.removed.push((slot.start, slot.end)),
+                }
+            }
+            Fate::Rejected(reason) => {
+                outcome.rejected[reason as usize] += counts;
+                outcome.rejected_series += 1;
+                outcome.received += counts;
+                request.removed.push((slot.start, slot.end));
+            }
+            Fate::Open => unreachable!("every series is decided before it is weighed"),
+        }
+    }
+    outcome.forwarded += untouched;
+    outcome.received += untouched;
+    for (_, counts) in &outcome.by_verdict {
+        outcome.received += *counts;
+    }
+    for (verdict, _) in &outcome.by_verdict {
+        request.rows[verdict.row()] = 0;
+    }
+    outcome.series = request.slots.len() as u64;
+    outcome.rejected_metadata = request.bad_metadata.len() as u64;
+}
+
+impl Slot {
+    #[inline]
+    fn counts(&self) -> Counts {
+        Counts {
+            samples: u64::from(self.samples),
+            histograms: u64::from(self.histograms),
+            exemplars: u64::from(self.exemplars),
+        }
+    }
+}
+
+#[inline]
+fn tally(verdict: VerdictId, counts: Counts, rows: &mut Vec<u32>, outcome: &mut Outcome) {
+    let row = verdict.row();
+    if row >= rows.len() {
+        rows.resize(row + 1, 0);
+    }
+    if rows[row] == 0 {
+        outcome.by_verdict.push((verdict, Counts::default()));
+        rows[row] = outcome.by_verdict.len() as u32;
+    }
+    outcome.by_verdict[rows[row] as usize - 1].1 += counts;
+}

@@ -1,0 +1,316 @@
+//! The index of every series that passes: what was decided, when it was last seen, who it is charged to.
+//!
+//! Sharded; a batch locks each shard once. What was decided is an opaque number here: `series` knows no policies.
+
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::fingerprint::Fingerprint;
+use super::table::{Slot, Table};
+
+/// One series. 32 bytes, so that two share a cache line and none straddles one.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(32))]
+struct Entry {
+    high: u64,
+    low: u32,
+    /// Unix seconds.
+    last_seen: u32,
+    /// Unix seconds of sample time.
+    valid_until: u32,
+    group: u32,
+    generation: u32,
+    verdict: u16,
+    held: bool,
+}
+
+/// Label bytes that are not canonical, and the series they turned out to be.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(32))]
+struct Alias {
+    high: u64,
+    low: u32,
+    last_seen: u32,
+    series: Fingerprint,
+}
+
+impl Slot for Entry {
+    const EMPTY: Self = Self {
+        high: 0,
+        low: 0,
+        last_seen: 0,
+        valid_until: 0,
+        group: 0,
+        generation: 0,
+        verdict: 0,
+        held: false,
+    };
+
+    #[inline]
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint { high: self.high, low: self.low }
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        !self.held
+    }
+}
+
+impl Slot for Alias {
+    // an alias was seen at some time, so a zero says that there is none
+    const EMPTY: Self = Self { high: 0, low: 0, last_seen: 0, series: Fingerprint { high: 0, low: 0 } };
+
+    #[inline]
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint { high: self.high, low: self.low }
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.last_seen == 0
+    }
+}
+
+/// What a series was decided to be, as it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The decision, opaque here.
+    pub verdict: u16,
+    /// Which compilation of the policies decided.
+    pub generation: u32,
+    /// Until when it holds, Unix seconds of sample time; `u32::MAX` = for ever.
+    pub valid_until: u32,
+    /// Who the series is charged to.
+    pub group: u32,
+}
+
+/// A question about one series of a batch, and the answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    /// Which series, by the bytes of its labels.
+    pub fingerprint: Fingerprint,
+    /// Its newest sample, Unix seconds.
+    pub sample_seconds: u32,
+    /// The answer.
+    pub found: Found,
+}
+
+/// What the index knows of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Not to be asked: the label bytes cannot stand for the series.
+    Skip,
+    /// Nothing yet.
+    Missing,
+    /// The series is known; what was decided must be decided anew.
+    Stale,
+    /// The bytes are known to stand for another identity.
+    Alias(Fingerprint),
+    /// Decided, and it holds.
+    Known(u16),
+}
+
+/// What became of an insertion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is a new series.
+    New,
+    /// It was there already.
+    Known,
+    /// The index is full.
+    Full,
+}
+
+#[derive(Default)]
+struct Shard {
+    series: Table<Entry>,
+    aliases: Table<Alias>,
+}
+
+/// All series of all tenants.
+pub struct Index {
+    shards: Box<[Mutex<Shard>]>,
+    max_tracked: usize,
+    live: AtomicUsize,
+    aliases: AtomicUsize,
+    by_group: Box<[AtomicU32]>,
+}
+
+/// Shards at most; bounds what is counted on the stack of a batch.
+const MAX_SHARDS: usize = 256;
+
+impl Index {
+    /// An index for at most `max_tracked` series, charged to groups below `groups`.
+    pub fn new(max_tracked: usize, groups: usize) -> Self {
+        // About 32,000 slots a shard at the limit: growing one takes well under a millisecond.
+        let shards = (max_tracked / 32_768).next_power_of_two().clamp(16, MAX_SHARDS);
+        Self {
+            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            max_tracked,
+            live: AtomicUsize::new(0),
+            aliases: AtomicUsize::new(0),
+            by_group: (0..groups).map(|_| AtomicU32::new(0)).collect(),
+        }
+    }
+
+    #[inline]
+    fn shard_of(&self, fingerprint: Fingerprint) -> usize {
+        // top bits; the table uses the low ones
+        (fingerprint.high >> 48) as usize & (self.shards.len() - 1)
+    }
+
+    /// Answers all probes of a batch: each shard is locked once, and its probes are in flight together.
+    /// What is known and holds is marked as seen at `now` (Unix seconds).
+    pub fn touch(&self, probes: &mut [Probe], order: &mut Vec<u32>, now: u32, generation: u32) {
+        let mut starts = [0u32; MAX_SHARDS + 1];
+        for probe in probes.iter().filter(|p| p.found != Found::Skip) {
+            starts[self.shard_of(probe.fingerprint) + 1] += 1;
+        }
+        for shard in 0..self.shards.len() {
+            starts[shard + 1] += starts[shard];
+        }
+        order.clear();
+        order.resize(starts[self.shards.len()] as usize, 0);
+        let mut next = starts;
+        for (i, probe) in probes.iter().enumerate().filter(|(_, p)| p.found != Found::Skip) {
+            let slot = &mut next[self.shard_of(probe.fingerprint)];
+            order[*slot as usize] = i as u32;
+            *slot += 1;
+        }
+        for (shard, lock) in self.shards.iter().enumerate() {
+            let mine = &order[starts[shard] as usize..starts[shard + 1] as usize];
+            if !mine.is_empty() {
+                lock.lock().answer(probes, mine, now, generation);
+            }
+        }
+    }
+
+    /// Remembers a new decision about a series that is known.
+    pub fn refresh(&self, fingerprint: Fingerprint, decided: Remembered, now: u32) {
+        let mut shard = self.shards[self.shard_of(fingerprint)].lock();
+        if let Some(entry) = shard.series.get_mut(fingerprint) {
+            entry.verdict = decided.verdict;
+            entry.generation = decided.generation;
+            entry.valid_until = decided.valid_until;
+            entry.last_seen = entry.last_seen.max(now);
+        }
+    }
+
+    /// Adds a series; idempotent.
+    pub fn insert(&self, fingerprint: Fingerprint, decided: Remembered, now: u32) -> Inserted {
+        let mut shard = self.shards[self.shard_of(fingerprint)].lock();
+        if let Some(entry) = shard.series.get_mut(fingerprint) {
+            entry.last_seen = entry.last_seen.max(now);
+            return Inserted::Known;
+        }
+        // Reserve first: threads that insert into different shards cannot pass the limit together.
+        if self.live.fetch_add(1, Ordering::Relaxed) >= self.max_tracked {
+            self.live.fetch_sub(1, Ordering::Relaxed);
+            return Inserted::Full;
+        }
+        shard.series.insert(Entry {
+            high: fingerprint.high,
+            low: fingerprint.low,
+            last_seen: now,
+            valid_until: decided.valid_until,
+            group: decided.group,
+            generation: decided.generation,
+            verdict: decided.verdict,
+            held: true,
+        });
+        if let Some(count) = self.by_group.get(decided.group as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Inserted::New
+    }
+
+    /// Remembers that these label bytes stand for `series`. Forgotten when idle; not kept when the memo is full.
+    pub fn alias(&self, bytes: Fingerprint, series: Fingerprint, now: u32) {
+        if self.aliases.fetch_add(1, Ordering::Relaxed) >= self.max_tracked {
+            self.aliases.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let alias = Alias { high: bytes.high, low: bytes.low, last_seen: now.max(1), series };
+        if !self.shards[self.shard_of(bytes)].lock().aliases.insert(alias) {
+            self.aliases.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets what one shard has not seen since `horizon` (Unix seconds) and shows what stays to `visit`
+    /// (generation, verdict). Returns how many series were forgotten.
+    pub fn expire(&self, shard: usize, horizon: u32, mut visit: impl FnMut(u32, u16)) -> usize {
+        let mut shard = self.shards[shard].lock();
+        let (series, aliases) = (shard.series.len(), shard.aliases.len());
+        shard.series.retain(|entry| {
+            let keep = entry.last_seen >= horizon;
+            if keep {
+                visit(entry.generation, entry.verdict);
+            } else if let Some(count) = self.by_group.get(entry.group as usize) {
+                count.fetch_sub(1, Ordering::Relaxed);
+            }
+            keep
+        });
+        shard.aliases.retain(|alias| alias.last_seen >= horizon);
+        let expired = series - shard.series.len();
+        self.live.fetch_sub(expired, Ordering::Relaxed);
+        self.aliases.fetch_sub(aliases - shard.aliases.len(), Ordering::Relaxed);
+        expired
+    }
+
+    /// How many shards [`Index::expire`] can be asked for.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Series remembered now.
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Series of one group remembered now.
+    pub fn live_in(&self, group: u32) -> u32 {
+        self.by_group.get(group as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// Bytes of all tables.
+    pub fn bytes(&self) -> usize {
+        let of = |shard: &Mutex<Shard>| {
+            let shard = shard.lock();
+            shard.series.bytes() + shard.aliases.bytes()
+        };
+        self.shards.iter().map(of).sum()
+    }
+}
+
+impl Shard {
+    fn answer(&mut self, probes: &mut [Probe], mine: &[u32], now: u32, generation: u32) {
+        for &i in mine {
+            self.series.prefetch(probes[i as usize].fingerprint);
+        }
+        let memo = !self.aliases.is_empty();
+        for &i in mine {
+            let probe = &mut probes[i as usize];
+            probe.found = match self.series.get_mut(probe.fingerprint) {
+                Some(entry) => {
+                    entry.last_seen = now;
+                    if entry.generation == generation && probe.sample_seconds < entry.valid_until {
+                        Found::Known(entry.verdict)
+                    } else {
+                        Found::Stale
+                    }
+                }
+                None if memo => self.alias_of(probe.fingerprint, now),
+                None => Found::Missing,
+            };
+        }
+    }
+
+    fn alias_of(&mut self, bytes: Fingerprint, now: u32) -> Found {
+        self.aliases.get_mut(bytes).map_or(Found::Missing, |alias| {
+            alias.last_seen = now.max(1);
+            Found::Alias(alias.series)
+        })
+    }
+}

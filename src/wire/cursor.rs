@@ -1,0 +1,168 @@
+//! Protobuf primitives over a byte slice.
+
+use thiserror::Error;
+
+/// How deep groups and messages may nest, as in prost.
+pub(super) const MAX_DEPTH: u32 = 100;
+
+/// What is wrong with a message, and where: `at` counts bytes from the start of the decoded body.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("{kind} at byte {at}")]
+pub struct WireError {
+    /// What is wrong.
+    pub kind: WireErrorKind,
+    /// Byte offset in the decoded body.
+    pub at: usize,
+}
+
+/// What can be wrong with a message.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum WireErrorKind {
+    #[error("varint cut off or longer than 64 bits")]
+    Varint,
+    #[error("field longer than what is left")]
+    Length,
+    #[error("field number 0 or above 2^29-1")]
+    FieldNumber,
+    #[error("wire type that does not fit the field")]
+    WireType,
+    #[error("group not closed, or closed by another")]
+    Group,
+    #[error("messages nested deeper than 100")]
+    Depth,
+}
+
+/// Protobuf wire types that are in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WireType {
+    Varint,
+    Fixed64,
+    Len,
+    StartGroup,
+    EndGroup,
+    Fixed32,
+}
+
+/// A read position in a decoded body. Ends at `end`, which may be before the end of the slice.
+#[derive(Clone, Copy)]
+pub(super) struct Cursor<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+    pub(super) end: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(bytes: &'a [u8], at: usize, end: usize) -> Self {
+        debug_assert!(at <= end && end <= bytes.len());
+        Self { bytes, at, end }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.at >= self.end
+    }
+
+    pub(super) fn error(&self, kind: WireErrorKind) -> WireError {
+        WireError { kind, at: self.at }
+    }
+
+    /// The next byte, not consumed; `None` at the end.
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        if self.at < self.end { self.bytes.get(self.at).copied() } else { None }
+    }
+
+    #[inline]
+    pub(super) fn varint(&mut self) -> Result<u64, WireError> {
+        match self.peek() {
+            Some(byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.varint_slow(),
+        }
+    }
+
+    fn varint_slow(&mut self) -> Result<u64, WireError> {
+        let mut value = 0u64;
+        for i in 0..10 {
+            let Some(&byte) = self.bytes[..self.end].get(self.at + i) else { break };
+            // the tenth byte holds the 64th bit and nothing else
+            if i == 9 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << (7 * i);
+            if byte < 0x80 {
+                self.at += i + 1;
+                return Ok(value);
+            }
+        }
+        Err(self.error(WireErrorKind::Varint))
+    }
+
+    /// Field number and wire type.
+    pub(super) fn key(&mut self) -> Result<(u32, WireType), WireError> {
+        let start = *self;
+        let key = self.varint()?;
+        let key = u32::try_from(key).map_err(|_| start.error(WireErrorKind::FieldNumber))?;
+        if key >> 3 == 0 {
+            return Err(start.error(WireErrorKind::FieldNumber));
+        }
+        let kind = match key & 7 {
+            0 => WireType::Varint,
+            1 => WireType::Fixed64,
+            2 => WireType::Len,
+            3 => WireType::StartGroup,
+            4 => WireType::EndGroup,
+            5 => WireType::Fixed32,
+            _ => return Err(start.error(WireErrorKind::WireType)),
+        };
+        Ok((key >> 3, kind))
+    }
+
+    /// Consumes a length and what it covers; returns a cursor over the covered bytes.
+    #[inline]
+    pub(super) fn message(&mut self) -> Result<Cursor<'a>, WireError> {
+        let start = *self;
+        let len = self.varint()?;
+        if len > (self.end - self.at) as u64 {
+            return Err(start.error(WireErrorKind::Length));
+        }
+        let inner = Cursor { bytes: self.bytes, at: self.at, end: self.at + len as usize };
+        self.at = inner.end;
+        Ok(inner)
+    }
+
+    fn advance(&mut self, len: usize) -> Result<(), WireError> {
+        if len > self.end - self.at {
+            return Err(self.error(WireErrorKind::Length));
+        }
+        self.at += len;
+        Ok(())
+    }
+
+    /// Skips the value of an unknown field.
+    pub(super) fn skip(&mut self, number: u32, kind: WireType, depth: u32) -> Result<(), WireError> {
+        if depth == 0 {
+            return Err(self.error(WireErrorKind::Depth));
+        }
+        match kind {
+            WireType::Varint => self.varint().map(|_| ()),
+            WireType::Fixed64 => self.advance(8),
+            WireType::Fixed32 => self.advance(4),
+            WireType::Len => self.message().map(|_| ()),
+            WireType::EndGroup => Err(self.error(WireErrorKind::Group)),
+            WireType::StartGroup => loop {
+                let (inner, inner_kind) = self.key()?;
+                if inner_kind == WireType::EndGroup {
+                    return if inner == number { Ok(()) } else { Err(self.error(WireErrorKind::Group)) };
+                }
+                self.skip(inner, inner_kind, depth - 1)?;
+            },
+        }
+    }
+
+    pub(super) fn slice(&self) -> &'a [u8] {
+        &self.bytes[self.at..self.end]
+    }
+}

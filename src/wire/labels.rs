@@ -1,0 +1,112 @@
+//! The labels of a TimeSeries, one by one, and their canonical encoding.
+//!
+//! Canonical is what a sender of sorted labels writes anyway: each label as name then value, shortest
+//! varints, no unknown fields, no empty values, sorted by name. A run of labels that is canonical already
+//! identifies its series by its bytes; any other is encoded anew to find out.
+
+use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
+
+/// Tag of `TimeSeries.labels`; also of `Label.name`.
+const TAG_1_LEN: u8 = 0x0a;
+/// Tag of `Label.value`.
+const TAG_2_LEN: u8 = 0x12;
+
+/// One label as it stands in the body; not yet known to be UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawLabel<'a> {
+    /// Name; empty where the field is absent.
+    pub name: &'a [u8],
+    /// Value; empty where the field is absent.
+    pub value: &'a [u8],
+    /// Whether these bytes are the canonical encoding of this name and value.
+    pub canonical: bool,
+}
+
+/// Labels between two offsets of a body; anything else there (scattered labels) is skipped over.
+pub struct LabelRun<'a> {
+    cursor: Cursor<'a>,
+}
+
+impl<'a> LabelRun<'a> {
+    /// All labels of the TimeSeries fields in `body[at..end]`.
+    pub fn new(body: &'a [u8], at: usize, end: usize) -> Self {
+        Self { cursor: Cursor::new(body, at, end) }
+    }
+
+    fn next_label(&mut self) -> Result<Option<RawLabel<'a>>, WireError> {
+        while !self.cursor.is_done() {
+            let start = self.cursor.at;
+            let (number, kind) = self.cursor.key()?;
+            if number != 1 {
+                self.cursor.skip(number, kind, MAX_DEPTH - 1)?;
+                continue;
+            }
+            if kind != WireType::Len {
+                return Err(self.cursor.error(WireErrorKind::WireType));
+            }
+            let inner = self.cursor.message()?;
+            let mut label = label(inner)?;
+            label.canonical &= self.cursor.at - start == 1 + sized(inner.end - inner.at);
+            return Ok(Some(label));
+        }
+        Ok(None)
+    }
+}
+
+impl<'a> Iterator for LabelRun<'a> {
+    type Item = Result<RawLabel<'a>, WireError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_label().transpose()
+    }
+}
+
+fn label(mut cursor: Cursor<'_>) -> Result<RawLabel<'_>, WireError> {
+    let (start, mut name, mut value) = (cursor, &[][..], &[][..]);
+    let mut in_order = true;
+    let mut seen = 0;
+    while !cursor.is_done() {
+        let at = cursor;
+        let (number, kind) = cursor.key()?;
+        match (number, kind) {
+            (1, WireType::Len) => name = cursor.message()?.slice(),
+            (2, WireType::Len) => value = cursor.message()?.slice(),
+            (1 | 2, _) => return Err(at.error(WireErrorKind::WireType)),
+            _ => cursor.skip(number, kind, MAX_DEPTH - 2)?,
+        }
+        seen += 1;
+        in_order &= number == seen;
+    }
+    let canonical = in_order && seen == 2 && start.end - start.at == inner_len(name.len(), value.len());
+    Ok(RawLabel { name, value, canonical })
+}
+
+/// Bytes of the inside of a canonical label.
+fn inner_len(name: usize, value: usize) -> usize {
+    1 + sized(name) + 1 + sized(value)
+}
+
+/// Bytes of `len` bytes with their length before them.
+fn sized(len: usize) -> usize {
+    (64 - (len as u64 | 1).leading_zeros() as usize).div_ceil(7) + len
+}
+
+/// Appends one label in canonical form.
+pub fn put_canonical(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.push(TAG_1_LEN);
+    put_varint(out, inner_len(name.len(), value.len()));
+    out.push(TAG_1_LEN);
+    put_varint(out, name.len());
+    out.extend_from_slice(name.as_bytes());
+    out.push(TAG_2_LEN);
+    put_varint(out, value.len());
+    out.extend_from_slice(value.as_bytes());
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: usize) {
+    while value >= 0x80 {
+        out.push((value as u8) | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}

@@ -1,0 +1,205 @@
+//! The walk of `prometheus.WriteRequest`: hops over frames, counts samples, looks closely only where it must.
+
+use std::ops::Range;
+
+use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
+use super::schema::{self, Text};
+
+/// What a top-level field of a WriteRequest is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// `timeseries`.
+    Series,
+    /// `metadata`.
+    Metadata,
+    /// Anything else; kept as it came.
+    Unknown,
+}
+
+/// One top-level field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// What it is.
+    pub kind: FieldKind,
+    /// First byte of its tag.
+    pub start: usize,
+    /// First byte of its content (after tag and length).
+    pub content: usize,
+    /// First byte after it.
+    pub end: usize,
+}
+
+/// The top-level fields of a body, in order.
+pub struct Fields<'a> {
+    cursor: Cursor<'a>,
+}
+
+impl<'a> Fields<'a> {
+    /// Walks a decoded body.
+    pub fn new(body: &'a [u8]) -> Self {
+        Self { cursor: Cursor::new(body, 0, body.len()) }
+    }
+
+    #[inline]
+    fn next_field(&mut self) -> Result<Field, WireError> {
+        let before = self.cursor;
+        let start = before.at;
+        let kind = match self.cursor.key()? {
+            (1, WireType::Len) => FieldKind::Series,
+            (3, WireType::Len) => FieldKind::Metadata,
+            (1 | 3, _) => return Err(before.error(WireErrorKind::WireType)),
+            (number, kind) => {
+                self.cursor.skip(number, kind, MAX_DEPTH)?;
+                let end = self.cursor.at;
+                return Ok(Field { kind: FieldKind::Unknown, start, content: start, end });
+            }
+        };
+        let inner = self.cursor.message()?;
+        Ok(Field { kind, start, content: inner.at, end: inner.end })
+    }
+}
+
+impl Iterator for Fields<'_> {
+    type Item = Result<Field, WireError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.cursor.is_done() { None } else { Some(self.next_field()) }
+    }
+}
+
+/// What the walk knows of one TimeSeries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeriesFrame {
+    /// The labels, where they are one contiguous run; the whole content where they are scattered.
+    pub labels: Range<usize>,
+    /// Whether the labels are one run, so that their bytes can stand for them.
+    pub contiguous: bool,
+    /// Float samples.
+    pub samples: u32,
+    /// Native histograms.
+    pub histograms: u32,
+    /// Exemplars.
+    pub exemplars: u32,
+    /// Latest timestamp of the float samples, Unix milliseconds; `i64::MIN` where there is none.
+    pub newest_ms: i64,
+    /// Whether the text outside of the labels (exemplar labels) is UTF-8.
+    pub text: Text,
+}
+
+/// Looks into a TimeSeries: finds the label run, counts and checks the rest. The labels themselves are only
+/// hopped over: whoever sees a run for the first time parses it with [`super::labels::LabelRun`].
+///
+/// # Errors
+/// If a protobuf decoder would refuse what stands outside of the labels.
+#[inline]
+pub fn series(body: &[u8], field: &Field) -> Result<SeriesFrame, WireError> {
+    let mut cursor = Cursor::new(body, field.content, field.end);
+    let run_end = hop_labels(&mut cursor)?;
+    let mut frame = SeriesFrame {
+        labels: field.content..run_end,
+        contiguous: true,
+        samples: 0,
+        histograms: 0,
+        exemplars: 0,
+        newest_ms: i64::MIN,
+        text: Text::Utf8,
+    };
+    while !cursor.is_done() {
+        match plain_sample(&mut cursor) {
+            Some(timestamp) => {
+                frame.samples += 1;
+                frame.newest_ms = frame.newest_ms.max(timestamp);
+            }
+            None => other_field(&mut cursor, field, &mut frame)?,
+        }
+    }
+    Ok(frame)
+}
+
+/// Moves past a run of labels at the cursor; returns where the run ends.
+#[inline]
+fn hop_labels(cursor: &mut Cursor<'_>) -> Result<usize, WireError> {
+    while cursor.peek() == Some(0x0a) {
+        cursor.at += 1;
+        cursor.message()?;
+    }
+    Ok(cursor.at)
+}
+
+/// A sample as every sender writes it: value, then timestamp, nothing else. Returns the timestamp.
+#[inline]
+fn plain_sample(cursor: &mut Cursor<'_>) -> Option<i64> {
+    let rest = cursor.bytes.get(cursor.at..cursor.end)?;
+    let [0x12, len, 0x09, ..] = rest else { return None };
+    let len = usize::from(*len);
+    // value: tag and 8 bytes; timestamp: tag and 1 to 10 bytes
+    if !(11..=20).contains(&len) || rest.len() < 2 + len || rest[11] != 0x10 {
+        return None;
+    }
+    let mut timestamp = Cursor::new(cursor.bytes, cursor.at + 12, cursor.at + 2 + len);
+    let value = timestamp.varint().ok()?;
+    if !timestamp.is_done() {
+        return None;
+    }
+    cursor.at += 2 + len;
+    Some(value as i64)
+}
+
+#[cold]
+fn other_field(cursor: &mut Cursor<'_>, field: &Field, frame: &mut SeriesFrame) -> Result<(), WireError> {
+    let start = *cursor;
+    let (number, kind) = cursor.key()?;
+    if !(1..=4).contains(&number) {
+        return cursor.skip(number, kind, MAX_DEPTH - 1);
+    }
+    if kind != WireType::Len {
+        return Err(start.error(WireErrorKind::WireType));
+    }
+    let inner = cursor.message()?;
+    let text = match number {
+        1 => {
+            frame.contiguous = false;
+            frame.labels = field.content..field.end;
+            Text::Utf8
+        }
+        2 => {
+            frame.samples += 1;
+            frame.newest_ms = frame.newest_ms.max(unusual_timestamp(inner)?);
+            schema::check(inner, &schema::SAMPLE)?
+        }
+        3 => {
+            frame.exemplars += 1;
+            schema::check(inner, &schema::EXEMPLAR)?
+        }
+        _ => {
+            frame.histograms += 1;
+            schema::check(inner, &schema::HISTOGRAM)?
+        }
+    };
+    if text == Text::Invalid {
+        frame.text = Text::Invalid;
+    }
+    Ok(())
+}
+
+/// The timestamp of a sample in any legal form: last one wins, absent = 0.
+fn unusual_timestamp(mut sample: Cursor<'_>) -> Result<i64, WireError> {
+    let mut timestamp = 0;
+    while !sample.is_done() {
+        let (number, kind) = sample.key()?;
+        match (number, kind) {
+            (2, WireType::Varint) => timestamp = sample.varint()? as i64,
+            _ => sample.skip(number, kind, MAX_DEPTH - 2)?,
+        }
+    }
+    Ok(timestamp)
+}
+
+/// Checks a metadata entry.
+///
+/// # Errors
+/// If a protobuf decoder would refuse it for anything but invalid UTF-8.
+pub fn metadata(body: &[u8], field: &Field) -> Result<Text, WireError> {
+    schema::check(Cursor::new(body, field.content, field.end), &schema::METADATA)
+}
