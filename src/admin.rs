@@ -1,1 +1,9 @@
-//! admin
+//! The admin port: metrics, health, readiness, reload, bypass. Never shares the write port's listener.
+
+mod health;
+mod page;
+mod server;
+
+pub use health::{Health, Heartbeat, Phase};
+pub(crate) use server::bind;
+pub use server::{Control, serve};

@@ -1,1 +1,73 @@
-//! cli
+//! The command line: what was typed, and which part does it.
+
+mod check;
+mod demo;
+mod explain;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A streaming Prometheus remote-write proxy that keeps metric cardinality under control.
+///
+/// It stands between agents (Prometheus, arms-prom, vmagent, Alloy) and a remote-write backend, sees every
+/// series that passes, and drops by policy what multiplies without being asked for.
+///
+/// Try it without a config:  seriesgate demo
+#[derive(Debug, Parser)]
+#[command(name = "seriesgate", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gate.
+    ///
+    /// Listens on `listen.address` for remote write and on `admin.address` for metrics, health and reload.
+    /// SIGHUP, POST /-/reload and a change of the file's content reload the config; a bad file never replaces a
+    /// good one. SIGTERM and Ctrl-C finish the requests in hand, then exit 0. Log level: SERIESGATE_LOG=debug.
+    Run(ConfigFile),
+    /// Check a config file.
+    ///
+    /// Exits 0, or 1 with each mistake as file:line:column, the line and a caret.
+    Check(ConfigFile),
+    /// Say what the policies do with a series, step by step.
+    ///
+    /// SERIES is name{label="value",...} or a JSON object of labels; without SERIES they are read from standard
+    /// input, one a line. Exits 1 if a line could not be read.
+    Explain(explain::Options),
+    /// Show in half a minute what seriesgate is for: no config, no other program.
+    ///
+    /// A simulated cluster, whose agent goes on reporting every cronjob run there ever was, writes through a gate
+    /// without a policy and through one with a policy, to a backend that counts.
+    Demo(demo::Options),
+}
+
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The config file (YAML); docs/config.md lists every key.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(options) => run::run(&options.config),
+        Command::Check(options) => check::check(&options.config),
+        Command::Explain(options) => explain::explain(&options),
+        Command::Demo(options) => demo::demo(&options),
+    }
+}
+
+/// Reads a config, or prints what is wrong with it.
+fn load(path: &std::path::Path) -> Result<crate::config::Loaded, ExitCode> {
+    crate::config::Config::load(path, &|name| std::env::var(name).ok()).map_err(|errors| {
+        eprintln!("{errors}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,1 +1,144 @@
-//! gate
+//! One request's life: decide, forward, settle, answer.
+//!
+//! Everything of the data path that awaits is here, and nothing else is.
+
+mod exchange;
+mod pool;
+mod split;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use hyper::StatusCode;
+
+use crate::admin::Health;
+use crate::egress::{Client, Outbound, Reply};
+use crate::intake::{Answer, Handler, Inbound};
+use crate::pipeline::{Body, Outcome, Pipeline, Scratch};
+use crate::telemetry::{DataMetrics, EgressMetrics, IntakeMetrics, Returned};
+use exchange::Exchange;
+use pool::Pool;
+
+/// The upstream in use; replaced as a whole on reload.
+pub struct Upstream {
+    /// Sends.
+    pub client: Client,
+    /// Counts.
+    pub metrics: Arc<EgressMetrics>,
+}
+
+/// The gate: what the write port hands its requests to.
+pub struct Gate {
+    pipeline: Arc<Pipeline>,
+    upstream: ArcSwap<Upstream>,
+    data: Arc<DataMetrics>,
+    intake: Arc<IntakeMetrics>,
+    health: Arc<Health>,
+    scratches: Pool<Scratch>,
+    outcomes: Pool<Outcome>,
+}
+
+/// Compressed bodies above this are decoded where other tasks of the worker can move away (~1 ms of work).
+const LONG_BODY_BYTES: usize = 1 << 20;
+
+impl Gate {
+    /// Puts the parts together.
+    pub fn new(
+        pipeline: Arc<Pipeline>,
+        upstream: Upstream,
+        data: Arc<DataMetrics>,
+        intake: Arc<IntakeMetrics>,
+        health: Arc<Health>,
+    ) -> Self {
+        Self {
+            pipeline,
+            upstream: ArcSwap::from_pointee(upstream),
+            data,
+            intake,
+            health,
+            scratches: Pool::default(),
+            outcomes: Pool::default(),
+        }
+    }
+
+    /// Sends through another upstream from now on; requests in hand finish with the one they began with.
+    pub fn replace_upstream(&self, upstream: Upstream) {
+        self.upstream.store(Arc::new(upstream));
+    }
+
+    /// Runs the pipeline over a body.
+    fn decide(&self, inbound: &Inbound) -> Result<Exchange<'_>, crate::pipeline::Undecodable> {
+        let mut outcome = self.outcomes.take();
+        let mut scratch = self.scratches.take();
+        let mut decide = || self.pipeline.decide(&inbound.tenant, &inbound.body, &mut scratch, &mut outcome);
+        let decided = if inbound.body.len() > LONG_BODY_BYTES { aside(decide) } else { decide() };
+        self.scratches.give(scratch, |scratch| scratch.capacity());
+        decided.map(|()| Exchange::new(self, outcome))
+    }
+
+    /// Sends what is to be sent. `None`: nothing is.
+    async fn forward(&self, exchange: &mut Exchange<'_>, inbound: Inbound) -> Option<split::Sent> {
+        let body = match exchange.outcome().body {
+            Body::Nothing => return None,
+            Body::Untouched => inbound.body,
+            Body::Spliced => Bytes::from(exchange.take_spliced()),
+        };
+        let upstream = self.upstream.load_full();
+        let outbound = Outbound { body, query: inbound.query, headers: inbound.headers };
+        Some(match upstream.client.send(outbound.clone()).await {
+            Reply::TooLarge { excerpt } => split::send_in_parts(&upstream, outbound, excerpt).await,
+            reply => split::Sent::whole(reply, exchange.outcome().forwarded),
+        })
+    }
+}
+
+impl Handler for Gate {
+    async fn handle(&self, inbound: Inbound) -> Answer {
+        let mut exchange = match self.decide(&inbound) {
+            Ok(exchange) => exchange,
+            Err(undecodable) => return self.undecodable(&undecodable),
+        };
+        let sent = self.forward(&mut exchange, inbound).await;
+        exchange.conclude(sent)
+    }
+
+    fn healthy(&self) -> (StatusCode, String) {
+        self.health.healthy()
+    }
+
+    fn ready(&self) -> (StatusCode, String) {
+        self.health.ready()
+    }
+}
+
+impl Gate {
+    fn undecodable(&self, why: &crate::pipeline::Undecodable) -> Answer {
+        use crate::telemetry::Undecodable as Reason;
+        self.intake.undecodable(match why {
+            crate::pipeline::Undecodable::Snappy(_) => Reason::Snappy,
+            crate::pipeline::Undecodable::Wire(_) => Reason::Protobuf,
+        });
+        Answer { status: StatusCode::BAD_REQUEST, retry_after: None, message: why.to_string() }
+    }
+
+    /// Counts a request that is over for good and does what was decided.
+    fn settle(&self, outcome: &Outcome, sent: &split::Sent) {
+        self.data.settled(outcome, sent.refused, sent.too_large);
+        if sent.stored {
+            self.data.committed(self.pipeline.commit(outcome));
+        }
+    }
+
+    fn give_back(&self, outcome: &Outcome, cause: Returned) {
+        self.data.returned(outcome, cause);
+    }
+}
+
+/// Runs long work so that the other tasks of this worker can go on, where the runtime has other workers.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}

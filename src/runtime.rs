@@ -1,1 +1,9 @@
-//! runtime
+//! Starts a gate from a checked config, keeps its loops going, reloads and drains it.
+
+mod janitor;
+mod reload;
+mod start;
+mod watcher;
+
+pub use reload::{Runtime, Source};
+pub use start::{Running, StartError, start};

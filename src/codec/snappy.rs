@@ -191,7 +191,8 @@ mod tests {
                     gatherer.push(piece).unwrap();
                 }
                 let block = gatherer.finish().unwrap();
-                prop_assert_eq!(decode(block, whole.len(), &mut Vec::new()).unwrap(), &whole[..]);
+                let mut decoded = Vec::new();
+                prop_assert_eq!(decode(block, whole.len(), &mut decoded).unwrap(), &whole[..]);
             }
         }
     }

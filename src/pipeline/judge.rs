@@ -1,13 +1,11 @@
 //! Third stage: what the index did not know. Only here are labels parsed and policies asked.
 
+use super::Policies;
 use super::outcome::{Birth, Outcome};
 use super::scratch::{Fate, JudgeScratch, Request};
-use super::Policies;
 use crate::policy::VerdictId;
 use crate::series::identity::{self, Form};
-use crate::series::{
-    Fingerprint, Fingerprinter, Found, Index, Labels, Limits, Probe, Remembered, TenantKey,
-};
+use crate::series::{Fingerprint, Fingerprinter, Found, Index, Labels, Limits, Probe, Remembered, TenantKey};
 use crate::wire::WireError;
 
 /// What is needed to decide about a series.

@@ -5,9 +5,10 @@
 pub struct PolicyIndex(pub u16);
 
 /// What happens to the samples of a series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Disposition {
     /// They go on to the upstream as they came.
+    #[default]
     Forward,
     /// They end here, by policy.
     Drop,

@@ -57,7 +57,8 @@ impl Fingerprinter {
 
     /// Keys stretched from a seed: for tests and benches, which must repeat themselves. Not secret enough to run with.
     pub fn from_seed(seed: u64) -> Self {
-        let mut stream = KeyStream([seed ^ 0x9e37_79b9_7f4a_7c15, 0xd1b5_4a32_d192_ed03, 0x8cb9_2ba7_2f3d_8dd7, 1]);
+        let mut stream =
+            KeyStream([seed ^ 0x9e37_79b9_7f4a_7c15, 0xd1b5_4a32_d192_ed03, 0x8cb9_2ba7_2f3d_8dd7, 1]);
         Self::from_words(|| stream.next())
     }
 
@@ -95,8 +96,13 @@ impl Fingerprinter {
         let sums = self.nh(last);
         std::array::from_fn(|lane| {
             let end = &self.ends[lane];
-            let inputs =
-                [sums[lane] as u64, (sums[lane] >> 64) as u64, folded[lane], bytes.len() as u64, tenant.0[lane]];
+            let inputs = [
+                sums[lane] as u64,
+                (sums[lane] >> 64) as u64,
+                folded[lane],
+                bytes.len() as u64,
+                tenant.0[lane],
+            ];
             let sum = inputs
                 .iter()
                 .zip(&end.words)

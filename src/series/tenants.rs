@@ -31,7 +31,11 @@ impl Tenants {
     /// A registry for at most `max` tenants.
     pub fn new(max: usize) -> Self {
         // few shards: it is read once a request
-        Self { known: DashMap::with_capacity_and_hasher_and_shard_amount(0, RandomState::new(), 16), max, registration: Mutex::new(()) }
+        Self {
+            known: DashMap::with_capacity_and_hasher_and_shard_amount(0, RandomState::new(), 16),
+            max,
+            registration: Mutex::new(()),
+        }
     }
 
     /// The tenant of this name; registers it if there is room.

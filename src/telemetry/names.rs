@@ -51,4 +51,26 @@ metrics! {
     UPSTREAM_BYTES = Counter "seriesgate_upstream_bytes_total" ["upstream"] "Bytes of request bodies sent upstream (compressed).";
     UPSTREAM_RETRIES = Counter "seriesgate_upstream_retries_total" ["upstream"] "Requests sent again on a fresh connection because a kept one was closed under us.";
     UPSTREAM_SPLITS = Counter "seriesgate_upstream_splits_total" ["upstream"] "Requests split in two because the upstream answered 413.";
+    SAMPLES_RECEIVED = Counter "seriesgate_samples_received_total" [] "Float samples decoded, each time a request comes.";
+    HISTOGRAMS_RECEIVED = Counter "seriesgate_histograms_received_total" [] "Native histograms decoded, each time a request comes.";
+    EXEMPLARS_RECEIVED = Counter "seriesgate_exemplars_received_total" [] "Exemplars decoded, each time a request comes.";
+    SAMPLES = Counter "seriesgate_samples_total" ["fate", "policy", "reason"] "Float samples by what became of them; the fates add up to what was received.";
+    HISTOGRAMS = Counter "seriesgate_histograms_total" ["fate", "policy", "reason"] "Native histograms by what became of them.";
+    EXEMPLARS = Counter "seriesgate_exemplars_total" ["fate", "policy", "reason"] "Exemplars by what became of them.";
+    REJECTED_METADATA = Counter "seriesgate_rejected_metadata_total" [] "Metadata entries taken out because their text is not UTF-8.";
+    DECODED_BYTES = Counter "seriesgate_decoded_bytes_total" [] "Bytes of request bodies after decompression.";
+    OVERFLOW_REQUESTS = Counter "seriesgate_tenant_overflow_requests_total" [] "Requests passed through untracked because tenant.max tenants were told apart already.";
+    TENANTS = Gauge "seriesgate_tenants" [] "Tenants told apart.";
+    ACTIVE_SERIES = Gauge "seriesgate_active_series" [] "Series seen within series.idle_after.";
+    NEW_SERIES = Counter "seriesgate_new_series_total" [] "Series seen for the first time (or again after they had expired).";
+    EXPIRED_SERIES = Counter "seriesgate_expired_series_total" [] "Series not seen for series.idle_after and forgotten.";
+    UNTRACKED_SERIES = Counter "seriesgate_untracked_series_total" [] "Times a new series found series.max_tracked reached; it is decided anew at each sample.";
+    INDEX_BYTES = Gauge "seriesgate_index_bytes" [] "Memory of the series index.";
+    POLICY_SAMPLES = Counter "seriesgate_policy_samples_total" ["policy", "mode", "direction"] "Samples that matched a policy (in) and those that remain after it (out); in preview, what would remain.";
+    POLICY_SAVED_SERIES = Gauge "seriesgate_policy_saved_series" ["policy", "mode"] "Active series that a policy keeps from the upstream; in preview, would keep.";
+    PREVIEW_OVERFLOW = Gauge "seriesgate_preview_overflow" [] "Decisions that could not note their previews because the verdict table was full.";
+    LOOP_LAST_ACTIVE = Gauge "seriesgate_loop_last_active_seconds" ["loop"] "Seconds since an internal loop last showed that it runs.";
+    CONFIG_RELOADS = Counter "seriesgate_config_reloads_total" ["result"] "Attempts to reload the config, by result.";
+    BYPASS = Gauge "seriesgate_bypass" [] "1 while all policies are in preview by POST /-/bypass.";
+    BUILD_INFO = Gauge "seriesgate_build_info" ["version"] "Always 1.";
 }

@@ -29,8 +29,7 @@ pub static LABEL: Schema = Schema(&[(1, Holds::Text), (2, Holds::Text)]);
 /// `prometheus.Sample`.
 pub static SAMPLE: Schema = Schema(&[(1, Holds::Double), (2, Holds::Varint)]);
 /// `prometheus.Exemplar`.
-pub static EXEMPLAR: Schema =
-    Schema(&[(1, Holds::Message(&LABEL)), (2, Holds::Double), (3, Holds::Varint)]);
+pub static EXEMPLAR: Schema = Schema(&[(1, Holds::Message(&LABEL)), (2, Holds::Double), (3, Holds::Varint)]);
 static BUCKET_SPAN: Schema = Schema(&[(1, Holds::Varint), (2, Holds::Varint)]);
 /// `prometheus.Histogram`.
 pub static HISTOGRAM: Schema = Schema(&[

@@ -7,7 +7,7 @@ use crate::policy::{Action, Disposition, MatchOp, Matcher, Mode, PolicyIndex};
 use crate::series::labels::Labels;
 
 /// What every policy said of a series.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Default, Clone, Debug, PartialEq, Eq)]
 pub struct Walk {
     /// Policies in order, up to the last one that was asked.
     pub steps: Vec<Step>,

@@ -1,0 +1,246 @@
+//! `seriesgate explain`: what the policies do with a series, without any traffic.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::clock::Clock;
+use crate::policy::{Disposition, Mode, PolicySet, Run, Walk, parse_series};
+use crate::series::Labels;
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The config file whose policies are asked.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// One JSON object a series instead of text.
+    #[arg(long)]
+    json: bool,
+    /// The time to decide for: RFC 3339 or Unix seconds; now if absent.
+    #[arg(long, value_name = "T")]
+    now: Option<String>,
+    /// Series to explain.
+    #[arg(value_name = "SERIES")]
+    series: Vec<String>,
+}
+
+pub(super) fn explain(options: &Options) -> ExitCode {
+    let loaded = match super::load(&options.config) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let at = match time_of(options.now.as_deref(), &Clock::system()) {
+        Ok(at) => at,
+        Err(why) => {
+            eprintln!("--now: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let set = match PolicySet::compile(&loaded.config.policies, Run::AsConfigured) {
+        Ok(set) => set,
+        Err(error) => {
+            eprintln!("policy {}: {}", error.policy + 1, error.message);
+            return ExitCode::FAILURE;
+        }
+    };
+    let explainer = Explainer { set, at, json: options.json };
+    let mut out = std::io::stdout().lock();
+    let result = if options.series.is_empty() {
+        explainer.all(std::io::stdin().lock().lines(), &mut out)
+    } else {
+        explainer.all(options.series.iter().map(|line| Ok(line.clone())), &mut out)
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Explainer {
+    set: PolicySet,
+    at: String,
+    json: bool,
+}
+
+impl Explainer {
+    /// Explains every line; `false` if one could not be read.
+    fn all(
+        &self,
+        lines: impl Iterator<Item = std::io::Result<String>>,
+        out: &mut impl Write,
+    ) -> std::io::Result<bool> {
+        let mut good = true;
+        for line in lines {
+            let line = line?;
+            let text = line.trim();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            match read(text) {
+                Ok(labels) => self.one(&labels, out)?,
+                Err(why) => {
+                    good = false;
+                    writeln!(out, "{}", json!({ "error": why }))?;
+                }
+            }
+        }
+        Ok(good)
+    }
+
+    fn one(&self, labels: &BTreeMap<String, String>, out: &mut impl Write) -> std::io::Result<()> {
+        // an empty value is the same as no label
+        let pairs: Vec<(&str, &str)> =
+            labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).filter(|(_, v)| !v.is_empty()).collect();
+        let labels_of_series = Labels::from_sorted(&pairs);
+        let reason = if pairs.is_empty() {
+            Some("no_labels")
+        } else if labels_of_series.metric().is_empty() {
+            Some("no_name")
+        } else {
+            None
+        };
+        let walk = if reason.is_none() { self.set.walk(labels_of_series) } else { Walk::default() };
+        let explained = self.explained(labels, reason, &walk);
+        if self.json { writeln!(out, "{explained}") } else { self.text(&pairs, &explained, out) }
+    }
+
+    fn explained(&self, labels: &BTreeMap<String, String>, reason: Option<&str>, walk: &Walk) -> Value {
+        let verdict = match (reason, walk.disposition) {
+            (Some(_), _) => "reject",
+            (None, Disposition::Forward) => "forward",
+            (None, Disposition::Drop) => "drop",
+        };
+        let kept: Map<String, Value> =
+            labels.iter().filter(|(_, v)| !v.is_empty()).map(|(n, v)| (n.clone(), json!(v))).collect();
+        let policies = self.set.policies();
+        let steps: Vec<Value> = walk
+            .steps
+            .iter()
+            .filter_map(|step| {
+                let policy = policies.get(usize::from(step.policy.0))?;
+                Some(json!({
+                    "policy": &*policy.name,
+                    "action": policy.action.as_str(),
+                    "mode": policy.mode.as_str(),
+                    "matched": step.matched,
+                    "effect": step.effect.as_str(),
+                    "labels": kept,
+                }))
+            })
+            .collect();
+        let ended_by = walk.ended_by.and_then(|index| policies.get(usize::from(index.0)));
+        json!({
+            "input": labels,
+            "tenant": "",
+            "at": self.at,
+            "verdict": verdict,
+            "reason": reason,
+            "policy": ended_by.map(|policy| &*policy.name),
+            "output": if verdict == "forward" { Value::Object(kept) } else { Value::Null },
+            "workload": Value::Null,
+            "steps": steps,
+        })
+    }
+
+    fn text(&self, pairs: &[(&str, &str)], explained: &Value, out: &mut impl Write) -> std::io::Result<()> {
+        let word = |key: &str| explained[key].as_str().unwrap_or_default().to_owned();
+        writeln!(out, "{}", series_text(pairs))?;
+        for (step, policy) in explained["steps"].as_array().into_iter().flatten().zip(self.set.policies()) {
+            let matched = step["matched"].as_bool().unwrap_or_default();
+            let what = match (matched, policy.mode) {
+                (false, _) => "does not match".to_owned(),
+                (true, Mode::Enforce) => format!("matches: {}", policy.action.as_str()),
+                (true, Mode::Preview) => format!("would {} (preview)", policy.action.as_str()),
+            };
+            writeln!(out, "  {:<24} {what}", policy.name)?;
+        }
+        let because = match (word("reason"), word("policy")) {
+            (reason, _) if !reason.is_empty() => format!(" ({reason})"),
+            (_, policy) if !policy.is_empty() => format!(" (by {policy})"),
+            _ => " (no policy ended the walk)".to_owned(),
+        };
+        writeln!(out, "  => {}{because}", word("verdict"))
+    }
+}
+
+/// A line as labels: JSON where it is an object, else series text.
+fn read(text: &str) -> Result<BTreeMap<String, String>, String> {
+    if text.starts_with('{')
+        && let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text)
+    {
+        return object
+            .into_iter()
+            .map(|(name, value)| match value {
+                _ if name.is_empty() => Err("a label name is empty".to_owned()),
+                Value::String(value) => Ok((name, value)),
+                other => Err(format!("the value of `{name}` is {other}, not a string")),
+            })
+            .collect();
+    }
+    parse_series(text)
+        .map(|labels| labels.into_iter().collect())
+        .map_err(|error| format!("{} at byte {} of `{text}`", error.message, error.offset))
+}
+
+fn series_text(pairs: &[(&str, &str)]) -> String {
+    let mut labels = Vec::new();
+    let mut name = "";
+    for (label, value) in pairs {
+        if *label == "__name__" { name = value } else { labels.push(format!("{label}={value:?}")) }
+    }
+    format!("{name}{{{}}}", labels.join(","))
+}
+
+/// The time asked for, as the answer shows it.
+fn time_of(asked: Option<&str>, clock: &Clock) -> Result<String, String> {
+    let moment = match asked {
+        None => Timestamp::from_millisecond(clock.unix_ms()).ok(),
+        Some(text) => match text.parse::<f64>() {
+            Ok(seconds) => Timestamp::from_millisecond((seconds * 1000.0) as i64).ok(),
+            Err(_) => text.parse().ok(),
+        },
+    };
+    let refused = || {
+        let text = asked.unwrap_or_default();
+        format!("`{text}` is neither RFC 3339 (2026-11-20T12:00:00Z) nor Unix seconds")
+    };
+    moment.map(|moment| moment.to_string()).ok_or_else(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_or_unix_seconds() {
+        let clock = Clock::manual(0);
+        for (asked, shown) in [
+            (None, "1970-01-01T00:00:00Z"),
+            (Some("1700000000"), "2023-11-14T22:13:20Z"),
+            (Some("2024-03-01T01:00:00+02:00"), "2024-02-29T23:00:00Z"),
+        ] {
+            assert_eq!(time_of(asked, &clock).unwrap(), shown);
+        }
+        assert!(time_of(Some("yesterday"), &clock).is_err());
+    }
+
+    #[test]
+    fn a_line_is_series_text_or_a_json_object() {
+        let read_pairs = |text: &str| read(text).map(|labels| labels.into_iter().collect::<Vec<_>>());
+        let expected = vec![("__name__".to_owned(), "up".to_owned()), ("job".to_owned(), "a b".to_owned())];
+        assert_eq!(read_pairs(r#"up{job="a b"}"#).unwrap(), expected);
+        assert_eq!(read_pairs(r#"{"__name__":"up","job":"a b"}"#).unwrap(), expected);
+        assert!(read_pairs(r#"{"__name__":1}"#).is_err());
+        assert!(read_pairs("up{job=").is_err());
+    }
+}

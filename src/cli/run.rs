@@ -1,0 +1,68 @@
+//! `seriesgate run`: the process around a gate.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::clock::Clock;
+use crate::config::Loaded;
+use crate::runtime::{self, Source};
+
+pub(super) fn run(path: &Path) -> ExitCode {
+    let loaded = match super::load(path) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    log_to_stderr();
+    let tokio = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(tokio) => tokio,
+        Err(error) => {
+            eprintln!("cannot start the async runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    tokio.block_on(serve(loaded, Source::File(path.to_owned())))
+}
+
+async fn serve(loaded: Loaded, source: Source) -> ExitCode {
+    // before anything listens, so that a signal that comes at once is not lost
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        eprintln!("cannot listen for signals");
+        return ExitCode::FAILURE;
+    };
+    if loaded.config.data_dir.is_none() {
+        tracing::info!("no data_dir: what the gate knows is kept in memory only");
+    }
+    let running = match runtime::start(loaded, source, Clock::system()).await {
+        Ok(running) => running,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    tracing::info!(address = %running.write_address, "listening for remote write");
+    tracing::info!(address = %running.admin_address, "listening for admin");
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+        _ = interrupt.recv() => tracing::info!("interrupted: draining"),
+    }
+    let drained = running.shutdown().await;
+    tracing::info!(aborted = drained.aborted, "stopped");
+    ExitCode::SUCCESS
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("SERIESGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    // only the first subscriber of a process takes; a second start in one process keeps it
+    drop(subscriber.try_init());
+}

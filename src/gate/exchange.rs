@@ -1,0 +1,102 @@
+//! A request that has been decoded: whatever happens to it, its samples get exactly one fate.
+
+use hyper::StatusCode;
+
+use super::Gate;
+use super::split::Sent;
+use crate::egress::Reply;
+use crate::intake::Answer;
+use crate::pipeline::Outcome;
+use crate::telemetry::Returned;
+
+/// From the decision to the answer. Dropped before it is concluded, the sender has hung up.
+pub(super) struct Exchange<'g> {
+    gate: &'g Gate,
+    outcome: Box<Outcome>,
+    open: bool,
+}
+
+impl<'g> Exchange<'g> {
+    pub(super) fn new(gate: &'g Gate, outcome: Box<Outcome>) -> Self {
+        Self { gate, outcome, open: true }
+    }
+
+    pub(super) fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    pub(super) fn take_spliced(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.outcome.spliced)
+    }
+
+    /// Counts the fates, commits, and says what the sender is told: retryable wins over 400 over 2xx.
+    pub(super) fn conclude(mut self, sent: Option<Sent>) -> Answer {
+        self.open = false;
+        let sent = sent.unwrap_or_else(Sent::nothing);
+        match &sent.reply {
+            Reply::Throttled { .. } => self.returned(Returned::Throttled, &sent.reply),
+            Reply::Unavailable { .. } => self.returned(Returned::Upstream, &sent.reply),
+            _ => {
+                self.gate.settle(&self.outcome, &sent);
+                self.settled(&sent)
+            }
+        }
+    }
+
+    fn returned(&self, cause: Returned, reply: &Reply) -> Answer {
+        self.gate.give_back(&self.outcome, cause);
+        match reply {
+            Reply::Throttled { retry_after, excerpt } => Answer {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                retry_after: *retry_after,
+                message: said(excerpt, "the upstream answered 429"),
+            },
+            Reply::Unavailable { status, retry_after, cause } => {
+                Answer { status: *status, retry_after: *retry_after, message: cause.clone() }
+            }
+            // the other replies are settled
+            _ => {
+                Answer { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: None, message: String::new() }
+            }
+        }
+    }
+
+    fn settled(&self, sent: &Sent) -> Answer {
+        let mut messages: Vec<String> = Vec::new();
+        let mut status = StatusCode::NO_CONTENT;
+        if let Some(complaint) = self.outcome.complaint() {
+            status = StatusCode::BAD_REQUEST;
+            messages.push(complaint);
+        }
+        match &sent.reply {
+            Reply::Invalid { status: theirs, excerpt } => {
+                status = *theirs;
+                messages.push(said(excerpt, "the upstream refused the data without saying why"));
+            }
+            Reply::TooLarge { excerpt } => {
+                status = StatusCode::BAD_REQUEST;
+                let samples = sent.too_large.samples + sent.too_large.histograms;
+                messages.push(format!(
+                    "{samples} samples do not fit the upstream even alone (it answered 413: {excerpt})"
+                ));
+            }
+            _ => {}
+        }
+        Answer { status, retry_after: None, message: messages.join("; ") }
+    }
+}
+
+fn said(excerpt: &str, otherwise: &str) -> String {
+    if excerpt.is_empty() { otherwise.to_owned() } else { excerpt.to_owned() }
+}
+
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.gate.give_back(&self.outcome, Returned::HungUp);
+        }
+        let mut outcome = std::mem::take(&mut self.outcome);
+        outcome.policies = None;
+        self.gate.outcomes.give(outcome, |outcome| outcome.spliced.capacity());
+    }
+}

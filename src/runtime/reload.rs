@@ -1,0 +1,232 @@
+//! What can change while the gate runs, and how it changes: checked first, then swapped in one step.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use super::start;
+use crate::admin::{Control, Health};
+use crate::config::{Config, ConfigErrors, Loaded};
+use crate::gate::Gate;
+use crate::pipeline::Pipeline;
+use crate::policy::{PolicySet, Run};
+use crate::telemetry::{DataMetrics, ProcessMetrics, Registry};
+
+/// Where the config comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file, read again on reload.
+    File(PathBuf),
+    /// Made in the program; there is nothing to read again.
+    Fixed,
+}
+
+impl Source {
+    fn load(&self) -> Option<Result<Loaded, ConfigErrors>> {
+        match self {
+            Source::File(path) => Some(Config::load(path, &|name| std::env::var(name).ok())),
+            Source::Fixed => None,
+        }
+    }
+}
+
+/// The parts of a running gate that reloads, loops and the admin port share.
+pub struct Runtime {
+    /// Health of the loops.
+    pub health: Arc<Health>,
+    /// The data path.
+    pub pipeline: Arc<Pipeline>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) process: ProcessMetrics,
+    data: Arc<DataMetrics>,
+    gate: Arc<Gate>,
+    source: Source,
+    config: ArcSwap<Config>,
+    /// Hash of the content last looked at, good or bad; held for the length of a reload, so they come one by one.
+    seen: Mutex<Option<u64>>,
+    seed: u64,
+}
+
+impl Runtime {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn new(
+        loaded: Loaded,
+        source: Source,
+        registry: Arc<Registry>,
+        data: Arc<DataMetrics>,
+        process: ProcessMetrics,
+        health: Arc<Health>,
+        pipeline: Arc<Pipeline>,
+        gate: Arc<Gate>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            health,
+            pipeline,
+            registry,
+            process,
+            data,
+            gate,
+            source,
+            config: ArcSwap::from_pointee(loaded.config),
+            seen: Mutex::new(Some(loaded.text_hash)),
+            seed,
+        }
+    }
+
+    pub(super) fn idle_after(&self) -> Duration {
+        self.config.load().series.idle_after
+    }
+
+    /// Reloads if the file has other content than when it was last looked at.
+    pub(super) fn reload_if_changed(&self) {
+        let Some(read) = self.source.load() else { return };
+        let hash = match &read {
+            Ok(loaded) => Some(loaded.text_hash),
+            Err(errors) => errors.text_hash(),
+        };
+        if hash != *self.seen.lock() {
+            self.log(&self.apply(read));
+        }
+    }
+
+    /// Reloads and logs the result.
+    pub(super) fn reload_logged(&self) {
+        self.log(&self.reload());
+    }
+
+    fn log(&self, result: &Result<String, String>) {
+        match result {
+            Ok(what) => tracing::info!("{what}"),
+            Err(why) => tracing::error!("config not reloaded, the running one stays:\n{why}"),
+        }
+    }
+
+    fn apply(&self, read: Result<Loaded, ConfigErrors>) -> Result<String, String> {
+        let mut seen = self.seen.lock();
+        let result = match read {
+            Ok(loaded) => {
+                *seen = Some(loaded.text_hash);
+                self.replace(loaded.config)
+            }
+            Err(errors) => {
+                *seen = errors.text_hash();
+                Err(errors.to_string())
+            }
+        };
+        match &result {
+            Ok(_) => self.process.reloads_ok.increment(1),
+            Err(_) => self.process.reloads_failed.increment(1),
+        }
+        result
+    }
+
+    fn replace(&self, new: Config) -> Result<String, String> {
+        let old = self.config.load_full();
+        // Everything that can fail comes first: a config takes effect whole or not at all.
+        let upstream = (new.upstream != old.upstream)
+            .then(|| start::upstream(&new, &self.registry, self.seed))
+            .transpose()
+            .map_err(|error| error.to_string())?;
+        let policies = (new.policies != old.policies).then(|| self.compile(&new)).transpose()?;
+
+        let mut changed = Vec::new();
+        if let Some(upstream) = upstream {
+            self.gate.replace_upstream(upstream);
+            changed.push("upstreams");
+        }
+        if let Some(set) = policies {
+            self.put_in_force(set);
+            changed.push("policies");
+        }
+        if new.series != old.series {
+            self.pipeline.replace_settings(start::pipeline_settings(&new));
+            changed.push("series");
+        }
+        let waiting = needs_restart(&old, &new);
+        self.config.store(Arc::new(new));
+        let mut message = match changed.as_slice() {
+            [] => "config reloaded, nothing changed".to_owned(),
+            changed => format!("config reloaded: {}", changed.join(", ")),
+        };
+        if !waiting.is_empty() {
+            message.push_str(&format!("; takes effect at the next start: {}", waiting.join(", ")));
+        }
+        Ok(message)
+    }
+
+    fn compile(&self, config: &Config) -> Result<PolicySet, String> {
+        let run = if self.health.bypassed() { Run::Bypassed } else { Run::AsConfigured };
+        PolicySet::compile(&config.policies, run)
+            .map_err(|e| format!("policy {}: {}", e.policy + 1, e.message))
+    }
+
+    fn put_in_force(&self, set: PolicySet) {
+        let before = self.pipeline.policies();
+        self.data.know(set.policies());
+        self.pipeline.replace_policies(set);
+        for policy in before.set.policies() {
+            // a policy that is gone saves nothing; the janitor sets those that stay at its next round
+            self.process.saved_series(&policy.name, policy.mode.as_str(), 0);
+        }
+    }
+}
+
+/// Keys whose change is read but waits for a restart.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let mut keys = Vec::new();
+    let mut note = |differs: bool, key| {
+        if differs {
+            keys.push(key);
+        }
+    };
+    note(old.listen != new.listen, "listen");
+    note(old.admin != new.admin, "admin");
+    note(old.tenant != new.tenant, "tenant");
+    note(old.data_dir != new.data_dir, "data_dir");
+    note(old.series.max_tracked != new.series.max_tracked, "series.max_tracked");
+    keys
+}
+
+impl Control for Runtime {
+    fn metrics(&self) -> String {
+        for heartbeat in self.health.loops() {
+            self.process.loop_last_active(heartbeat.name(), heartbeat.last_active_seconds());
+        }
+        let policies = self.pipeline.policies();
+        self.process.active_series.set(self.pipeline.index().live() as f64);
+        self.process.index_bytes.set(self.pipeline.index().bytes() as f64);
+        self.process.tenants.set(self.pipeline.tenants().len() as f64);
+        self.process.preview_overflow.set(policies.set.preview_overflow() as f64);
+        self.process.bypass.set(f64::from(u8::from(self.health.bypassed())));
+        self.registry.render()
+    }
+
+    fn health(&self) -> &Health {
+        &self.health
+    }
+
+    fn active_series(&self) -> usize {
+        self.pipeline.index().live()
+    }
+
+    fn reload(&self) -> Result<String, String> {
+        match self.source.load() {
+            Some(read) => self.apply(read),
+            None => Err("this gate was not started from a file".to_owned()),
+        }
+    }
+
+    fn bypass(&self, on: bool) -> Result<String, String> {
+        // one change at a time, reloads included
+        let _turn = self.seen.lock();
+        self.health.set_bypassed(on);
+        let set = self.compile(&self.config.load())?;
+        self.put_in_force(set);
+        tracing::warn!(on, "bypass switched");
+        Ok(if on { "bypass is on: all policies are previews".into() } else { "bypass is off".into() })
+    }
+}

@@ -1,0 +1,186 @@
+//! From a config to a gate that listens.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::reload::{Runtime, Source};
+use super::{janitor, watcher};
+use crate::admin::{self, Health, Phase};
+use crate::clock::Clock;
+use crate::config::{Config, Loaded};
+use crate::egress::{Client, EgressError};
+use crate::gate::{Gate, Upstream};
+use crate::intake::{self, BindError, Drained};
+use crate::pipeline::{self, Pipeline};
+use crate::policy::{CompileError, PolicySet, Run};
+use crate::series::{Fingerprinter, Limits};
+use crate::telemetry::{DataMetrics, EgressMetrics, IntakeMetrics, ProcessMetrics, Registry};
+
+/// Loops that must show themselves, and within how many seconds.
+const LOOPS: [(&str, f64); 3] = [("accept", 30.0), ("expiry", 30.0), ("config", 30.0)];
+/// Metrics are folded this often, scraped or not.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Why a gate could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The write port.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The admin port.
+    #[error("{0}")]
+    Admin(String),
+    /// The upstream's settings.
+    #[error("upstream `{0}`: {1}")]
+    Upstream(String, EgressError),
+    /// A policy.
+    #[error("policy {}: {}", .0.policy + 1, .0.message)]
+    Policy(CompileError),
+    /// No source of random numbers for the keys of the identity hash.
+    #[error("cannot draw the keys of the series hash: {0}")]
+    Random(#[from] getrandom::Error),
+    /// A port's own address cannot be read.
+    #[error("cannot read the address of a listener: {0}")]
+    Address(#[from] std::io::Error),
+}
+
+/// A gate that runs.
+pub struct Running {
+    /// Where the write port listens.
+    pub write_address: SocketAddr,
+    /// Where the admin port listens.
+    pub admin_address: SocketAddr,
+    /// The parts, for reload and reports.
+    pub runtime: Arc<Runtime>,
+    stop: CancellationToken,
+    stop_admin: CancellationToken,
+    write: JoinHandle<std::io::Result<Drained>>,
+    loops: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Stops accepting, finishes what is in hand (`listen.drain_timeout` at most) and ends all loops.
+    pub async fn shutdown(self) -> Drained {
+        self.runtime.health.enter(Phase::Draining);
+        self.stop.cancel();
+        let drained = match self.write.await {
+            Ok(Ok(drained)) => drained,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the write port failed");
+                Drained { aborted: 0 }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the write port's task failed");
+                Drained { aborted: 0 }
+            }
+        };
+        // the admin port answers until the drain is over
+        self.stop_admin.cancel();
+        for task in self.loops {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a loop failed");
+            }
+        }
+        drained
+    }
+}
+
+/// Makes the upstream client of a config.
+pub(super) fn upstream(config: &Config, registry: &Arc<Registry>, seed: u64) -> Result<Upstream, StartError> {
+    let metrics = Arc::new(EgressMetrics::new(registry, &config.upstream.name));
+    let client = Client::new(&config.upstream, Arc::clone(&metrics), seed)
+        .map_err(|error| StartError::Upstream(config.upstream.name.clone(), error))?;
+    Ok(Upstream { client, metrics })
+}
+
+/// What the pipeline takes from a config.
+pub(super) fn pipeline_settings(config: &Config) -> pipeline::Settings {
+    pipeline::Settings {
+        max_tracked: config.series.max_tracked,
+        max_tenants: config.tenant.max,
+        max_decoded_bytes: config.listen.max_decoded_bytes,
+        limits: Limits {
+            max_labels: config.series.max_labels,
+            max_name_bytes: config.series.max_label_name_bytes,
+            max_value_bytes: config.series.max_label_value_bytes,
+        },
+    }
+}
+
+/// Starts a gate: binds both ports, then runs until [`Running::shutdown`].
+///
+/// # Errors
+/// If a port cannot be bound, or the config cannot be carried out on this machine.
+pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Running, StartError> {
+    let config = loaded.config.clone();
+    let registry = Arc::new(Registry::default());
+    let intake_metrics = Arc::new(IntakeMetrics::new(&registry));
+    let data = Arc::new(DataMetrics::new(&registry));
+    let process = ProcessMetrics::new(&registry);
+    let health = Arc::new(Health::new(&LOOPS));
+    let seed = u64::from(getrandom::u32()?);
+
+    let set = PolicySet::compile(&config.policies, Run::AsConfigured).map_err(StartError::Policy)?;
+    data.know(set.policies());
+    let pipeline = Arc::new(Pipeline::new(pipeline_settings(&config), set, Fingerprinter::random()?, clock));
+    let upstream = upstream(&config, &registry, seed)?;
+    let gate = Arc::new(Gate::new(
+        Arc::clone(&pipeline),
+        upstream,
+        Arc::clone(&data),
+        Arc::clone(&intake_metrics),
+        Arc::clone(&health),
+    ));
+
+    let listener = intake::bind(&config.listen)?;
+    let write_address = listener.local_addr()?;
+    let admin_listener = admin::bind(config.admin.address).await.map_err(StartError::Admin)?;
+    let admin_address = admin_listener.local_addr()?;
+
+    let settings = intake::Settings { listen: config.listen.clone(), tenant: config.tenant.clone(), seed };
+    let runtime = Arc::new(Runtime::new(
+        loaded,
+        source,
+        registry,
+        data,
+        process,
+        health,
+        pipeline,
+        Arc::clone(&gate),
+        seed,
+    ));
+    let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+
+    let heartbeat = beat(&runtime, "accept");
+    let write =
+        tokio::spawn(intake::serve(listener, settings, gate, intake_metrics, heartbeat, stop.clone()));
+    let loops = vec![
+        tokio::spawn(admin::serve(admin_listener, Arc::clone(&runtime), stop_admin.clone())),
+        tokio::spawn(janitor::run(Arc::clone(&runtime), beat(&runtime, "expiry"), stop_admin.clone())),
+        tokio::spawn(watcher::run(Arc::clone(&runtime), beat(&runtime, "config"), stop_admin.clone())),
+        tokio::spawn(upkeep(Arc::clone(&runtime), stop_admin.clone())),
+    ];
+    runtime.health.enter(Phase::Ready);
+    Ok(Running { write_address, admin_address, runtime, stop, stop_admin, write, loops })
+}
+
+fn beat(runtime: &Arc<Runtime>, name: &'static str) -> intake::Heartbeat {
+    match runtime.health.heartbeat(name) {
+        Some(heartbeat) => Arc::new(move || heartbeat.beat()),
+        None => Arc::new(|| {}),
+    }
+}
+
+async fn upkeep(runtime: Arc<Runtime>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(UPKEEP_EVERY) => runtime.registry.upkeep(),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The fates: each decoded sample is counted once as received and once by what became of it.
+//!
+//! Fates are counted when a request is over, all of them at one place, from numbers that were added up once
+//! a batch. A request that its sender has to send again is `returned` as a whole: what a policy would have
+//! dropped of it is decided, and counted, when it comes again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use metrics::Counter;
+use parking_lot::Mutex;
+
+use super::names::{self, Metric};
+use super::registry::Registry;
+use crate::pipeline::{Committed, Counts, Outcome};
+use crate::policy::{Action, Mode, Summary};
+use crate::series::Invalid;
+
+/// Why a request went back to its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Returned {
+    /// The upstream refused, failed or timed out.
+    Upstream,
+    /// The upstream said 429.
+    Throttled,
+    /// The sender hung up before there was an answer.
+    HungUp,
+}
+
+/// One counter for each kind of data.
+struct Fate([Counter; 3]);
+
+impl Fate {
+    fn new(registry: &Registry, fate: &str, policy: &str, reason: &str) -> Self {
+        let labels = [("fate", fate), ("policy", policy), ("reason", reason)];
+        Self(
+            [&names::SAMPLES, &names::HISTOGRAMS, &names::EXEMPLARS]
+                .map(|m: &Metric| registry.counter(m, &labels)),
+        )
+    }
+
+    fn add(&self, counts: Counts) {
+        for (counter, by) in self.0.iter().zip([counts.samples, counts.histograms, counts.exemplars]) {
+            if by > 0 {
+                counter.increment(by);
+            }
+        }
+    }
+}
+
+/// Counters of one policy in one mode.
+struct PolicyCounters {
+    dropped: Fate,
+    matched: Counter,
+    remained: Counter,
+}
+
+/// Counters by policy name and mode. Names come from the config; those of policies that are gone stay.
+type ByPolicy = BTreeMap<(Arc<str>, &'static str), Arc<PolicyCounters>>;
+
+/// What the data path counts.
+pub struct DataMetrics {
+    registry: Arc<Registry>,
+    received: Fate,
+    forwarded: Fate,
+    rejected: [Fate; Invalid::ALL.len()],
+    refused: Fate,
+    too_large: Fate,
+    returned: [Fate; 3],
+    policies: Mutex<ByPolicy>,
+    new_series: Counter,
+    untracked: Counter,
+    rejected_metadata: Counter,
+    decoded_bytes: Counter,
+    overflow_requests: Counter,
+}
+
+impl DataMetrics {
+    /// Registers everything that does not depend on the config.
+    pub fn new(registry: &Arc<Registry>) -> Self {
+        let fate = |fate, reason| Fate::new(registry, fate, "", reason);
+        let received = [&names::SAMPLES_RECEIVED, &names::HISTOGRAMS_RECEIVED, &names::EXEMPLARS_RECEIVED];
+        Self {
+            received: Fate(received.map(|metric: &Metric| registry.counter(metric, &[]))),
+            forwarded: fate("forwarded", ""),
+            rejected: Invalid::ALL.map(|reason| fate("rejected", reason.as_str())),
+            refused: fate("rejected", "upstream"),
+            too_large: fate("rejected", "too_large"),
+            returned: ["upstream", "throttled", "hung_up"].map(|cause| fate("returned", cause)),
+            policies: Mutex::default(),
+            new_series: registry.counter(&names::NEW_SERIES, &[]),
+            untracked: registry.counter(&names::UNTRACKED_SERIES, &[]),
+            rejected_metadata: registry.counter(&names::REJECTED_METADATA, &[]),
+            decoded_bytes: registry.counter(&names::DECODED_BYTES, &[]),
+            overflow_requests: registry.counter(&names::OVERFLOW_REQUESTS, &[]),
+            registry: Arc::clone(registry),
+        }
+    }
+
+    /// Registers the counters of these policies, so that they are there, at zero, before anything matches.
+    pub fn know(&self, policies: &[Summary]) {
+        for policy in policies {
+            self.policy(policy);
+        }
+    }
+
+    fn policy(&self, policy: &Summary) -> Arc<PolicyCounters> {
+        let mode = policy.mode.as_str();
+        let mut known = self.policies.lock();
+        let counters = known.entry((Arc::clone(&policy.name), mode)).or_insert_with(|| {
+            let counter = |direction| {
+                let labels = [("policy", &*policy.name), ("mode", mode), ("direction", direction)];
+                self.registry.counter(&names::POLICY_SAMPLES, &labels)
+            };
+            Arc::new(PolicyCounters {
+                dropped: Fate::new(&self.registry, "dropped", &policy.name, ""),
+                matched: counter("in"),
+                remained: counter("out"),
+            })
+        });
+        Arc::clone(counters)
+    }
+
+    /// Counts a request that is over for good: what was to be forwarded was, but for what the upstream `refused`
+    /// and what was `too_large` for it.
+    pub fn settled(&self, outcome: &Outcome, refused: Counts, too_large: Counts) {
+        self.received(outcome);
+        self.forwarded.add(outcome.forwarded - refused - too_large);
+        self.refused.add(refused);
+        self.too_large.add(too_large);
+        for (fate, counts) in self.rejected.iter().zip(outcome.rejected) {
+            fate.add(counts);
+        }
+        if outcome.rejected_metadata > 0 {
+            self.rejected_metadata.increment(outcome.rejected_metadata);
+        }
+        let Some(policies) = outcome.policies.as_ref().filter(|_| !outcome.by_verdict.is_empty()) else {
+            return;
+        };
+        let all = policies.set.policies();
+        for (verdict, counts) in &outcome.by_verdict {
+            let row = policies.set.row(*verdict);
+            let matched = row.ended_by.iter().chain(&row.previewed);
+            for policy in matched.filter_map(|index| all.get(usize::from(index.0))) {
+                let counters = self.policy(policy);
+                let samples = counts.samples + counts.histograms;
+                counters.matched.increment(samples);
+                match (policy.action, policy.mode) {
+                    (Action::Pass, _) => counters.remained.increment(samples),
+                    (Action::Drop, Mode::Enforce) => counters.dropped.add(*counts),
+                    (Action::Drop, Mode::Preview) => {}
+                }
+            }
+        }
+    }
+
+    /// Counts a request that its sender has to send again, or whose sender is gone.
+    pub fn returned(&self, outcome: &Outcome, cause: Returned) {
+        self.received(outcome);
+        self.returned[cause as usize].add(outcome.received);
+    }
+
+    /// Counts what a commit did.
+    pub fn committed(&self, committed: Committed) {
+        self.new_series.increment(committed.new_series);
+        self.untracked.increment(committed.untracked);
+    }
+
+    fn received(&self, outcome: &Outcome) {
+        self.received.add(outcome.received);
+        self.decoded_bytes.increment(outcome.decoded_bytes);
+        if outcome.overflow_tenant {
+            self.overflow_requests.increment(1);
+        }
+    }
+}
