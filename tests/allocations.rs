@@ -1,0 +1,92 @@
+//! A steady batch allocates nothing: neither when all is forwarded nor when a third is dropped and spliced.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use seriesgate::clock::Clock;
+use seriesgate::pipeline::{Body, Outcome, Pipeline, Scratch, Settings};
+use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
+use seriesgate::series::{Fingerprinter, Limits};
+use seriesgate_loadtest::body::BodyBuilder;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+#[allow(unsafe_code)]
+// SAFETY: every call is handed to the system allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as required of our caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as required of our caller.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as required of our caller.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn pipeline(policies: &[Definition]) -> Pipeline {
+    let limits = Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 };
+    let settings = Settings { max_tracked: 100_000, max_tenants: 10, max_decoded_bytes: 1 << 26, limits };
+    let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();
+    Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(1_700_000_000_000))
+}
+
+fn body(sorted: bool) -> Vec<u8> {
+    let mut builder = BodyBuilder::new(5000);
+    for i in 0..2000u32 {
+        let (metric, pod) = (["a_total", "b_total", "noise_total"][i as usize % 3], format!("pod-{i}"));
+        let mut labels = [("__name__", metric), ("job", "node"), ("pod", pod.as_str())];
+        if !sorted {
+            labels.reverse();
+        }
+        assert!(builder.push(&labels, f64::from(i), 1_700_000_000_000).is_none());
+    }
+    builder.finish().unwrap().bytes.to_vec()
+}
+
+fn allocations_of_a_steady_batch(policies: &[Definition], sorted: bool, expected: Body) -> u64 {
+    let pipeline = pipeline(policies);
+    let body = body(sorted);
+    let (mut scratch, mut outcome) = (Scratch::default(), Outcome::default());
+    for _ in 0..3 {
+        pipeline.decide("team", &body, &mut scratch, &mut outcome).unwrap();
+        pipeline.commit(&outcome);
+    }
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..10 {
+        pipeline.decide("team", &body, &mut scratch, &mut outcome).unwrap();
+        pipeline.commit(&outcome);
+    }
+    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    assert_eq!(outcome.body, expected);
+    assert_eq!(outcome.received.samples, 2000);
+    assert_eq!(pipeline.index().live(), 2000);
+    after - before
+}
+
+// One test: the counter is the process's, and tests of one binary run side by side.
+#[test]
+fn a_steady_batch_allocates_nothing() {
+    let drop_noise = Definition {
+        name: "noise".into(),
+        selectors: vec![Selector::parse(r#"{__name__=~"noise.+"}"#).unwrap()],
+        action: Action::Drop,
+        mode: Mode::Enforce,
+    };
+    assert_eq!(allocations_of_a_steady_batch(&[], true, Body::Untouched), 0, "forwarded");
+    assert_eq!(allocations_of_a_steady_batch(&[], false, Body::Untouched), 0, "labels not sorted");
+    assert_eq!(allocations_of_a_steady_batch(&[drop_noise], true, Body::Spliced), 0, "spliced");
+}

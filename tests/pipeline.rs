@@ -1,0 +1,347 @@
+//! What the data path promises, without any network.
+
+use prost::Message;
+use proptest::prelude::*;
+use seriesgate::clock::Clock;
+use seriesgate::pipeline::{Body, Counts, Outcome, Pipeline, Scratch, Settings, Undecodable};
+use seriesgate::policy::{Action, Definition, Disposition, Mode, PolicySet, Run, Selector};
+use seriesgate::series::{Fingerprinter, Invalid, Limits};
+use seriesgate_proto::{Label, MetricMetadata, Sample, TimeSeries, WriteRequest, encode_snappy, snappy};
+
+const NOW_MS: i64 = 1_700_000_000_000;
+
+struct Gate {
+    pipeline: Pipeline,
+    scratch: Scratch,
+    outcome: Outcome,
+}
+
+fn policy(name: &str, selector: &str, action: Action, mode: Mode) -> Definition {
+    Definition { name: name.into(), selectors: vec![Selector::parse(selector).unwrap()], action, mode }
+}
+
+fn drop_noise() -> Vec<Definition> {
+    vec![policy("noise", r#"{__name__=~"noise.*"}"#, Action::Drop, Mode::Enforce)]
+}
+
+impl Gate {
+    fn new(policies: &[Definition]) -> Self {
+        Self::with(policies, |_| {})
+    }
+
+    fn with(policies: &[Definition], change: impl FnOnce(&mut Settings)) -> Self {
+        let limits = Limits { max_labels: 8, max_name_bytes: 64, max_value_bytes: 256 };
+        let mut settings =
+            Settings { max_tracked: 1000, max_tenants: 2, max_decoded_bytes: 1 << 24, limits };
+        change(&mut settings);
+        let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();
+        let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(NOW_MS));
+        Self { pipeline, scratch: Scratch::default(), outcome: Outcome::default() }
+    }
+
+    fn decide(&mut self, tenant: &str, body: &[u8]) -> Result<&Outcome, Undecodable> {
+        self.pipeline.decide(tenant, body, &mut self.scratch, &mut self.outcome)?;
+        Ok(&self.outcome)
+    }
+
+    /// Decides and commits; returns how many series were new.
+    fn pass(&mut self, tenant: &str, request: &WriteRequest) -> u64 {
+        self.decide(tenant, &encode_snappy(request)).unwrap();
+        self.pipeline.commit(&self.outcome).new_series
+    }
+
+    fn spliced(&self) -> WriteRequest {
+        assert_eq!(self.outcome.body, Body::Spliced);
+        let raw = ::snap::raw::Decoder::new();
+        decode(raw, &self.outcome.spliced)
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // the body is our own
+fn decode(mut decoder: ::snap::raw::Decoder, body: &[u8]) -> WriteRequest {
+    WriteRequest::decode(&decoder.decompress_vec(body).unwrap()[..]).unwrap()
+}
+
+fn series(labels: &[(&str, &str)]) -> TimeSeries {
+    TimeSeries {
+        labels: labels.iter().map(|(n, v)| Label { name: (*n).into(), value: (*v).into() }).collect(),
+        samples: vec![Sample { value: 1.0, timestamp: NOW_MS }],
+        ..Default::default()
+    }
+}
+
+fn named(name: &str) -> TimeSeries {
+    series(&[("__name__", name), ("job", "node")])
+}
+
+#[test]
+fn nothing_is_remembered_before_the_commit() {
+    let mut gate = Gate::new(&[]);
+    let body = encode_snappy(&WriteRequest::of(vec![named("up")]));
+    gate.decide("", &body).unwrap();
+    assert_eq!(gate.pipeline.index().live(), 0);
+    gate.decide("", &body).unwrap();
+    assert_eq!(gate.pipeline.commit(&gate.outcome).new_series, 1);
+    assert_eq!(gate.pipeline.commit(&gate.outcome).new_series, 0, "committing twice counts once");
+}
+
+#[test]
+fn a_series_is_the_same_in_any_label_order_and_without_empty_labels() {
+    let mut gate = Gate::new(&[]);
+    let sorted = series(&[("__name__", "up"), ("a", "1"), ("b", "2")]);
+    let shuffled = series(&[("b", "2"), ("__name__", "up"), ("a", "1")]);
+    let padded = series(&[("__name__", "up"), ("a", "1"), ("aa", ""), ("b", "2")]);
+    assert_eq!(gate.pass("", &WriteRequest::of(vec![shuffled.clone()])), 1);
+    for same in [sorted, shuffled, padded] {
+        for _ in 0..2 {
+            assert_eq!(gate.pass("", &WriteRequest::of(vec![same.clone()])), 0);
+            assert_eq!(gate.outcome.body, Body::Untouched);
+        }
+    }
+    assert_eq!(gate.pipeline.index().live(), 1);
+}
+
+#[test]
+fn boundaries_between_labels_and_tenants_tell_series_apart() {
+    let mut gate = Gate::new(&[]);
+    let one = WriteRequest::of(vec![series(&[("__name__", "up"), ("a", "bc")])]);
+    let other = WriteRequest::of(vec![series(&[("__name__", "up"), ("ab", "c")])]);
+    assert_eq!(gate.pass("x", &one) + gate.pass("x", &other) + gate.pass("y", &one), 3);
+}
+
+#[test]
+fn what_is_dropped_is_taken_out_and_the_rest_keeps_its_bytes() {
+    let mut gate = Gate::new(&drop_noise());
+    let metadata = vec![MetricMetadata { metric_family_name: "a".into(), ..Default::default() }];
+    let request = WriteRequest { timeseries: vec![named("a"), named("noise_1"), named("b")], metadata };
+    let mut raw = request.encode_to_vec();
+    raw.extend_from_slice(&[0x78, 0x07]); // an unknown field
+    for round in 0..3 {
+        gate.decide("", &snappy(&raw)).unwrap();
+        gate.pipeline.commit(&gate.outcome);
+        let expected = WriteRequest { timeseries: vec![named("a"), named("b")], ..request.clone() };
+        assert_eq!(gate.spliced(), expected, "round {round}");
+        let mut decoded = Vec::new();
+        let bytes = seriesgate::codec::snappy::decode(&gate.outcome.spliced, 1 << 20, &mut decoded).unwrap();
+        assert!(bytes.ends_with(&[0x78, 0x07]));
+        assert_eq!(gate.outcome.forwarded.samples, 2);
+        assert_eq!(gate.outcome.by_verdict.len(), 1);
+        assert_eq!(gate.outcome.by_verdict[0].0.disposition(), Disposition::Drop);
+    }
+}
+
+#[test]
+fn all_dropped_leaves_nothing_to_send() {
+    let mut gate = Gate::new(&drop_noise());
+    gate.pass("", &WriteRequest::of(vec![named("noise")]));
+    assert_eq!(gate.outcome.body, Body::Nothing);
+    gate.pass("", &WriteRequest::default());
+    assert_eq!(gate.outcome.body, Body::Nothing);
+}
+
+#[test]
+fn a_pass_before_a_drop_keeps_and_a_preview_only_counts() {
+    let mut policies = vec![
+        policy("keep", "noise_keep", Action::Pass, Mode::Enforce),
+        policy("look", r#"{job="node"}"#, Action::Drop, Mode::Preview),
+    ];
+    policies.extend(drop_noise());
+    let mut gate = Gate::new(&policies);
+    gate.pass("", &WriteRequest::of(vec![named("noise_keep"), named("noise_x"), named("up")]));
+    let metrics: Vec<_> = gate.spliced().timeseries.iter().map(|s| s.label("__name__").unwrap().to_owned()).collect();
+    assert_eq!(metrics, ["noise_keep", "up"]);
+    let set = &gate.outcome.policies.as_ref().unwrap().set;
+    let rows: Vec<_> = gate.outcome.by_verdict.iter().map(|(v, c)| (set.row(*v), c.samples)).collect();
+    let ended: Vec<_> = rows.iter().map(|(r, _)| (r.ended_by.map(|p| p.0), r.previewed.len())).collect();
+    assert_eq!(ended, [(Some(0), 0), (Some(2), 1), (None, 1)]);
+}
+
+#[test]
+fn changed_policies_decide_known_series_anew() {
+    let mut gate = Gate::new(&[]);
+    let request = WriteRequest::of(vec![named("noise"), named("up")]);
+    gate.pass("", &request);
+    assert_eq!(gate.outcome.body, Body::Untouched);
+    gate.pipeline.replace_policies(PolicySet::compile(&drop_noise(), Run::AsConfigured).unwrap());
+    assert_eq!(gate.pass("", &request), 0, "no series is new because the policies are");
+    assert_eq!(gate.spliced().timeseries.len(), 1);
+    gate.pipeline.replace_policies(PolicySet::compile(&drop_noise(), Run::Bypassed).unwrap());
+    gate.pass("", &request);
+    assert_eq!(gate.outcome.body, Body::Untouched);
+}
+
+#[test]
+fn each_invalid_series_is_rejected_alone_with_its_reason() {
+    let long = "x".repeat(300);
+    let many: Vec<(String, String)> = (0..9).map(|i| (format!("l{i}"), "v".into())).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    for (labels, reason) in [
+        (vec![], Invalid::NoLabels),
+        (vec![("a", "b")], Invalid::NoName),
+        (vec![("__name__", "")], Invalid::NoLabels),
+        (vec![("", "x"), ("__name__", "up")], Invalid::EmptyLabelName),
+        (vec![("__name__", "up"), ("a", "1"), ("a", "1")], Invalid::DuplicateLabel),
+        (vec![("__name__", "up"), ("a", "1"), ("b", "1"), ("a", "2")], Invalid::DuplicateLabel),
+        (vec![("__name__", "up"), ("a", &long)], Invalid::LabelValueTooLong),
+        (vec![("__name__", "up"), (&long, "a")], Invalid::LabelNameTooLong),
+        (many, Invalid::TooManyLabels),
+    ] {
+        let mut gate = Gate::new(&[]);
+        for _ in 0..2 {
+            gate.pass("", &WriteRequest::of(vec![named("good"), series(&labels)]));
+            assert_eq!(gate.outcome.rejected[reason as usize].samples, 1, "{reason:?}");
+            assert_eq!(gate.outcome.rejected_series, 1);
+            assert_eq!(gate.spliced(), WriteRequest::of(vec![named("good")]));
+            assert!(gate.outcome.complaint().unwrap().contains(&reason.to_string()));
+        }
+        assert_eq!(gate.pipeline.index().live(), 1);
+    }
+}
+
+#[test]
+fn text_that_is_not_utf8_costs_its_series_or_metadata_only() {
+    let mut gate = Gate::new(&[]);
+    let metadata = vec![MetricMetadata { help: "help".into(), ..Default::default() }];
+    let request = WriteRequest { timeseries: vec![named("good"), named("spoilt")], metadata };
+    let mut raw = request.encode_to_vec();
+    for word in [&b"spoilt"[..], b"help"] {
+        let at = raw.windows(word.len()).position(|w| w == word).unwrap();
+        raw[at] = 0xff;
+    }
+    gate.decide("", &snappy(&raw)).unwrap();
+    assert_eq!(gate.outcome.rejected[Invalid::InvalidUtf8 as usize].samples, 1);
+    assert_eq!(gate.outcome.rejected_metadata, 1);
+    assert_eq!(gate.spliced(), WriteRequest::of(vec![named("good")]));
+}
+
+#[test]
+fn idle_series_are_forgotten_a_shard_at_a_time() {
+    let mut gate = Gate::new(&[]);
+    let old = WriteRequest::of((0..50).map(|i| named(&format!("old_{i}"))).collect());
+    gate.pass("", &old);
+    gate.pipeline.clock().advance_ms(60_000);
+    gate.pass("", &WriteRequest::of(vec![named("fresh"), named("old_7")]));
+    let horizon = (NOW_MS / 1000) as u32 + 30;
+    let index = gate.pipeline.index();
+    let expired: usize = (0..index.shards()).map(|shard| index.expire(shard, horizon, |_, _| {})).sum();
+    assert_eq!((expired, index.live(), index.live_in(0)), (49, 2, 2));
+    assert_eq!(gate.pass("", &old), 49, "what was forgotten is new when it comes again");
+}
+
+#[test]
+fn a_full_index_goes_on_deciding_and_counts() {
+    let mut gate = Gate::with(&drop_noise(), |settings| settings.max_tracked = 10);
+    let request = WriteRequest::of((0..30).map(|i| named(&format!("noise_{i}"))).collect());
+    for _ in 0..3 {
+        gate.decide("", &encode_snappy(&request)).unwrap();
+        assert_eq!(gate.outcome.body, Body::Nothing);
+        assert_eq!(gate.pipeline.commit(&gate.outcome).untracked, 20);
+    }
+    assert_eq!(gate.pipeline.index().live(), 10);
+}
+
+#[test]
+fn one_tenant_too_many_is_passed_through() {
+    let mut gate = Gate::new(&drop_noise());
+    let request = WriteRequest::of(vec![named("noise")]);
+    for tenant in ["a", "b"] {
+        gate.pass(tenant, &request);
+        assert_eq!(gate.outcome.body, Body::Nothing);
+    }
+    gate.pass("c", &request);
+    assert_eq!((gate.outcome.body, gate.outcome.forwarded.samples), (Body::Untouched, 1));
+    assert!(gate.outcome.overflow_tenant);
+    gate.pass("a", &request);
+    assert_eq!(gate.outcome.body, Body::Nothing);
+}
+
+#[test]
+fn labels_scattered_between_samples_still_name_the_series() {
+    let mut gate = Gate::new(&drop_noise());
+    let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() }.encode_to_vec();
+    let field = |tag: u8, content: &[u8]| [&[tag, content.len() as u8], content].concat();
+    let sample = Sample { value: 1.0, timestamp: NOW_MS }.encode_to_vec();
+    let content =
+        [field(0x0a, &label("job", "x")), field(0x12, &sample), field(0x0a, &label("__name__", "noise"))].concat();
+    let body = snappy(&field(0x0a, &content));
+    for _ in 0..3 {
+        gate.decide("", &body).unwrap();
+        gate.pipeline.commit(&gate.outcome);
+        assert_eq!((gate.outcome.body, gate.outcome.received.samples), (Body::Nothing, 1));
+    }
+    assert_eq!(gate.pipeline.index().live(), 1);
+}
+
+#[test]
+fn corruption_at_every_offset_is_refused_or_conserved() {
+    let request = WriteRequest::of(vec![named("up"), named("noise")]);
+    let raw = request.encode_to_vec();
+    let mut gate = Gate::new(&drop_noise());
+    for at in 0..raw.len() {
+        for flip in [0x01, 0x08, 0x80, 0xff] {
+            let mut bad = raw.clone();
+            bad[at] ^= flip;
+            if gate.decide("", &snappy(&bad)).is_ok() {
+                assert_conserved(&gate.outcome);
+            }
+            if let Err(error) = gate.decide("", &snappy(&raw[..at])) {
+                assert!(error.to_string().contains("at byte"), "{error}");
+            }
+        }
+    }
+    assert_eq!(gate.pipeline.index().live(), 0);
+}
+
+fn assert_conserved(outcome: &Outcome) {
+    let mut fates = outcome.all_rejected();
+    fates += outcome.forwarded;
+    for (verdict, counts) in &outcome.by_verdict {
+        if verdict.disposition() == Disposition::Drop {
+            fates += *counts;
+        }
+    }
+    assert_eq!(fates, outcome.received);
+}
+
+fn any_series() -> impl Strategy<Value = TimeSeries> {
+    let name = prop::sample::select(vec!["__name__", "job", "pod", ""]);
+    let value = prop::sample::select(vec!["noise", "up", "a", ""]);
+    let labels = proptest::collection::vec((name, value), 0..4);
+    (labels, 0usize..3).prop_map(|(labels, samples)| TimeSeries {
+        labels: labels.iter().map(|(n, v)| Label { name: (*n).into(), value: (*v).into() }).collect(),
+        samples: vec![Sample { value: 1.0, timestamp: NOW_MS }; samples],
+        ..Default::default()
+    })
+}
+
+proptest! {
+    /// A second, obvious implementation of the whole pipeline says what must come out.
+    #[test]
+    fn every_sample_has_one_fate_and_the_right_one(
+        requests in proptest::collection::vec(proptest::collection::vec(any_series(), 0..8), 1..6),
+    ) {
+        let mut gate = Gate::new(&drop_noise());
+        for timeseries in requests {
+            let kept: Vec<TimeSeries> = timeseries.iter().filter(|s| keep(s)).cloned().collect();
+            gate.pass("", &WriteRequest::of(timeseries.clone()));
+            assert_conserved(&gate.outcome);
+            let samples = |all: &[TimeSeries]| all.iter().map(|s| s.samples.len() as u64).sum::<u64>();
+            prop_assert_eq!(gate.outcome.received, Counts { samples: samples(&timeseries), ..Default::default() });
+            prop_assert_eq!(gate.outcome.forwarded.samples, samples(&kept));
+            match gate.outcome.body {
+                Body::Nothing => prop_assert!(kept.is_empty()),
+                Body::Untouched => prop_assert_eq!(kept, timeseries),
+                Body::Spliced => prop_assert_eq!(gate.spliced().timeseries, kept),
+            }
+        }
+    }
+}
+
+/// Whether a series is valid and not noise, said as plainly as can be.
+fn keep(series: &TimeSeries) -> bool {
+    let named: Vec<&Label> = series.labels.iter().filter(|l| !l.value.is_empty()).collect();
+    let unique = named.iter().all(|l| named.iter().filter(|m| m.name == l.name).count() == 1);
+    let no_empty_name = series.labels.iter().all(|l| !l.name.is_empty());
+    let metric = named.iter().find(|l| l.name == "__name__").map(|l| l.value.as_str());
+    unique && no_empty_name && metric.is_some_and(|metric| metric != "noise")
+}
