@@ -73,7 +73,7 @@ impl Gate {
         let mut scratch = self.scratches.take();
         let mut decide = || self.pipeline.decide(&inbound.tenant, &inbound.body, &mut scratch, &mut outcome);
         let decided = if inbound.body.len() > LONG_BODY_BYTES { aside(decide) } else { decide() };
-        self.scratches.give(scratch, |scratch| scratch.capacity());
+        self.scratches.give(scratch, Scratch::capacity);
         decided.map(|()| Exchange::new(self, outcome))
     }
 

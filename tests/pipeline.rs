@@ -1,7 +1,7 @@
 //! What the data path promises, without any network.
 
-use prost::Message;
 use proptest::prelude::*;
+use prost::Message;
 use seriesgate::clock::Clock;
 use seriesgate::pipeline::{Body, Counts, Outcome, Pipeline, Scratch, Settings, Undecodable};
 use seriesgate::policy::{Action, Definition, Disposition, Mode, PolicySet, Run, Selector};
@@ -31,8 +31,7 @@ impl Gate {
 
     fn with(policies: &[Definition], change: impl FnOnce(&mut Settings)) -> Self {
         let limits = Limits { max_labels: 8, max_name_bytes: 64, max_value_bytes: 256 };
-        let mut settings =
-            Settings { max_tracked: 1000, max_tenants: 2, max_decoded_bytes: 1 << 24, limits };
+        let mut settings = Settings { max_tracked: 1000, max_tenants: 2, max_decoded_bytes: 1 << 24, limits };
         change(&mut settings);
         let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();
         let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(NOW_MS));
@@ -148,7 +147,8 @@ fn a_pass_before_a_drop_keeps_and_a_preview_only_counts() {
     policies.extend(drop_noise());
     let mut gate = Gate::new(&policies);
     gate.pass("", &WriteRequest::of(vec![named("noise_keep"), named("noise_x"), named("up")]));
-    let metrics: Vec<_> = gate.spliced().timeseries.iter().map(|s| s.label("__name__").unwrap().to_owned()).collect();
+    let metrics: Vec<_> =
+        gate.spliced().timeseries.iter().map(|s| s.label("__name__").unwrap().to_owned()).collect();
     assert_eq!(metrics, ["noise_keep", "up"]);
     let set = &gate.outcome.policies.as_ref().unwrap().set;
     let rows: Vec<_> = gate.outcome.by_verdict.iter().map(|(v, c)| (set.row(*v), c.samples)).collect();
@@ -262,7 +262,8 @@ fn labels_scattered_between_samples_still_name_the_series() {
     let field = |tag: u8, content: &[u8]| [&[tag, content.len() as u8], content].concat();
     let sample = Sample { value: 1.0, timestamp: NOW_MS }.encode_to_vec();
     let content =
-        [field(0x0a, &label("job", "x")), field(0x12, &sample), field(0x0a, &label("__name__", "noise"))].concat();
+        [field(0x0a, &label("job", "x")), field(0x12, &sample), field(0x0a, &label("__name__", "noise"))]
+            .concat();
     let body = snappy(&field(0x0a, &content));
     for _ in 0..3 {
         gate.decide("", &body).unwrap();

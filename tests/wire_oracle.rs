@@ -2,8 +2,8 @@
 
 #![allow(unreachable_pub)] // what the derive makes is as public as the struct
 
-use prost::Message;
 use proptest::prelude::*;
+use prost::Message;
 use seriesgate::wire::labels::LabelRun;
 use seriesgate::wire::v1::{self, FieldKind, Fields};
 use seriesgate_proto as proto;
@@ -182,7 +182,8 @@ fn histogram() -> impl Strategy<Value = oracle::Histogram> {
 }
 
 fn series() -> impl Strategy<Value = oracle::TimeSeries> {
-    let sample = (any::<f64>(), any::<i64>()).prop_map(|(value, timestamp)| oracle::Sample { value, timestamp });
+    let sample =
+        (any::<f64>(), any::<i64>()).prop_map(|(value, timestamp)| oracle::Sample { value, timestamp });
     let exemplar = (labels(), any::<f64>(), any::<i64>())
         .prop_map(|(labels, value, timestamp)| oracle::Exemplar { labels, value, timestamp });
     let many = |n| 0..n;
@@ -203,9 +204,8 @@ fn series() -> impl Strategy<Value = oracle::TimeSeries> {
 fn request() -> impl Strategy<Value = Vec<u8>> {
     let metadata = (any::<i32>(), proptest::collection::vec(any::<u8>(), 0..9))
         .prop_map(|(kind, help)| oracle::Metadata { kind, help, ..Default::default() });
-    (proptest::collection::vec(series(), 0..5), proptest::collection::vec(metadata, 0..2)).prop_map(
-        |(timeseries, metadata)| oracle::WriteRequest { timeseries, metadata }.encode_to_vec(),
-    )
+    (proptest::collection::vec(series(), 0..5), proptest::collection::vec(metadata, 0..2))
+        .prop_map(|(timeseries, metadata)| oracle::WriteRequest { timeseries, metadata }.encode_to_vec())
 }
 
 /// Ways to spoil a message, or to say the same in another way.
@@ -292,7 +292,8 @@ fn a_full_request() -> Vec<u8> {
         histograms: vec![oracle::Histogram { positive_deltas: vec![1, -1], ..Default::default() }],
     };
     let metadata = oracle::Metadata { kind: 1, help: b"help".to_vec(), ..Default::default() };
-    oracle::WriteRequest { timeseries: vec![series.clone(), series], metadata: vec![metadata] }.encode_to_vec()
+    oracle::WriteRequest { timeseries: vec![series.clone(), series], metadata: vec![metadata] }
+        .encode_to_vec()
 }
 
 #[test]
@@ -310,11 +311,14 @@ fn every_byte_corrupted_in_every_way_is_judged_as_prost_judges() {
 
 #[test]
 fn text_outside_of_labels_is_checked() {
-    let exemplar = proto::Exemplar { labels: vec![proto::Label::new("trace_id", "ab")], value: 1.0, timestamp: 1 };
+    let exemplar =
+        proto::Exemplar { labels: vec![proto::Label::new("trace_id", "ab")], value: 1.0, timestamp: 1 };
     let series = proto::TimeSeries { exemplars: vec![exemplar], ..Default::default() };
     let mut body = proto::WriteRequest { timeseries: vec![series], metadata: vec![] }.encode_to_vec();
     let at = body.windows(2).position(|w| w == b"ab").unwrap();
-    for (byte, expected) in [(b'x', seriesgate::wire::schema::Text::Utf8), (0xff, seriesgate::wire::schema::Text::Invalid)] {
+    for (byte, expected) in
+        [(b'x', seriesgate::wire::schema::Text::Utf8), (0xff, seriesgate::wire::schema::Text::Invalid)]
+    {
         body[at] = byte;
         let field = Fields::new(&body).next().unwrap().unwrap();
         assert_eq!(v1::series(&body, &field).unwrap().text, expected);

@@ -97,6 +97,6 @@ impl Drop for Exchange<'_> {
         }
         let mut outcome = std::mem::take(&mut self.outcome);
         outcome.policies = None;
-        self.gate.outcomes.give(outcome, |outcome| outcome.spliced.capacity());
+        self.gate.outcomes.give(outcome, Outcome::capacity);
     }
 }

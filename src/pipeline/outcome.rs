@@ -109,6 +109,13 @@ impl Outcome {
         self.policies = Some(Arc::clone(policies));
     }
 
+    /// Bytes held. What one huge request has blown up is not kept for the next.
+    pub fn capacity(&self) -> usize {
+        self.spliced.capacity()
+            + self.effects.births.capacity() * size_of::<Birth>()
+            + self.effects.aliases.capacity() * size_of::<(Fingerprint, Fingerprint)>()
+    }
+
     /// All that was rejected.
     pub fn all_rejected(&self) -> Counts {
         let mut all = Counts::default();

@@ -76,6 +76,7 @@ impl Scratch {
         self.decoded.capacity()
             + self.request.slots.capacity() * size_of::<Slot>()
             + self.request.probes.capacity() * size_of::<Probe>()
+            + self.judge.probes.capacity() * size_of::<Probe>()
             + self.gatherer.capacity()
     }
 }
