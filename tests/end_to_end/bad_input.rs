@@ -1,0 +1,204 @@
+//! Bad input gets a clear error; what is good in it is written, and nothing is lost uncounted.
+
+use hyper::header::HeaderValue;
+use prost::Message as _;
+use seriesgate_proto::{Label, TimeSeries, WriteRequest, encode_snappy, snappy};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::support::backend::{Backend, Step, stored};
+use super::support::gate::{Gate, SOON, Setup};
+use super::support::http;
+use super::{mixture, pods, sink};
+
+fn raw_series(labels: Vec<Label>) -> TimeSeries {
+    TimeSeries { labels, ..TimeSeries::default() }.with_sample(1, 1.0)
+}
+
+async fn undecodable(gate: &Gate, reason: &str) -> f64 {
+    gate.metrics().await.sum("seriesgate_undecodable_requests_total", &[("reason", reason)])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invalid_series_are_refused_and_the_rest_is_written() {
+    let backend = Backend::start(|_| stored()).await;
+    let gate = Setup::to(backend.url()).start().await;
+    let invalid = [
+        ("no_name", raw_series(vec![Label::new("job", "a")])),
+        ("no_labels", raw_series(Vec::new())),
+        (
+            "duplicate_label",
+            raw_series(vec![Label::new("__name__", "x"), Label::new("a", "1"), Label::new("a", "2")]),
+        ),
+        ("empty_label_name", raw_series(vec![Label::new("", "1"), Label::new("__name__", "x")])),
+        (
+            "label_value_too_long",
+            TimeSeries::named("x", &[("big", &"v".repeat(10_000_000))]).with_sample(1, 1.0),
+        ),
+        ("label_name_too_long", TimeSeries::named("x", &[(&"n".repeat(5_000), "v")]).with_sample(1, 1.0)),
+    ];
+    for (reason, series) in &invalid {
+        let mut all = pods("kept", 2);
+        all.insert(1, series.clone());
+        let before = backend.seen().len();
+        let reply = gate.send(&WriteRequest::of(all)).await;
+        assert_eq!(reply.status, 400, "{reason}: {}", reply.text);
+        assert!(reply.text.contains("1 of 3 series rejected"), "{reason}: {}", reply.text);
+        assert_eq!(backend.seen()[before].decoded(), mixture(2, 0), "{reason}");
+        let rejected = [("fate", "rejected"), ("reason", *reason)];
+        assert_eq!(gate.metrics().await.sum("seriesgate_samples_total", &rejected), 1.0, "{reason}");
+    }
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_is_not_utf8_is_refused_and_the_rest_is_written() {
+    let backend = Backend::start(|_| stored()).await;
+    let gate = Setup::to(backend.url()).start().await;
+    let mut all = pods("kept", 2);
+    all.push(TimeSeries::named("bad", &[("x", "MARK")]).with_sample(1, 1.0));
+    let mut raw = WriteRequest::of(all).encode_to_vec();
+    let at = raw.windows(4).position(|window| window == b"MARK").unwrap();
+    raw[at] = 0xff;
+    let reply = gate.post(snappy(&raw)).await;
+    assert_eq!(reply.status, 400, "{}", reply.text);
+    assert!(reply.text.contains("UTF-8"), "{}", reply.text);
+    assert_eq!(backend.seen()[0].decoded(), mixture(2, 0));
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_valid_is_400_and_nothing_is_sent() {
+    let sink = sink().await;
+    let gate = Setup::to(sink.write_url()).start().await;
+    let reply = gate.send(&WriteRequest::of(vec![raw_series(vec![Label::new("job", "a")])])).await;
+    assert_eq!((reply.status, sink.stats().requests), (400, 0), "{}", reply.text);
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_cannot_be_read_are_400() {
+    let sink = sink().await;
+    let gate = Setup::to(sink.write_url()).start().await;
+    let good = encode_snappy(&mixture(20, 20));
+    let claims_4_gib = [&[0xff, 0xff, 0xff, 0xff, 0x0f][..], b"short"].concat();
+    let mut corrupt = good.clone();
+    corrupt[4] ^= 0xff;
+    let bad = [
+        ("truncated", good[..good.len() / 2].to_vec(), "snappy"),
+        ("no snappy", b"hello there, this is text".to_vec(), "snappy"),
+        ("empty", Vec::new(), "snappy"),
+        ("claims 4 GiB", claims_4_gib, "snappy"),
+        ("no protobuf", snappy(b"\x0a\xff\xff\xff\xff\x0fno"), "protobuf"),
+    ];
+    for (what, body, reason) in bad {
+        let before = undecodable(&gate, reason).await;
+        let reply = gate.post(body).await;
+        assert_eq!(reply.status, 400, "{what}: {}", reply.text);
+        assert!(!reply.text.is_empty(), "{what}");
+        assert_eq!(undecodable(&gate, reason).await, before + 1.0, "{what}: {}", reply.text);
+    }
+    let metrics = gate.metrics().await;
+    assert_eq!((sink.stats().requests, metrics.sum("seriesgate_samples_received_total", &[])), (0, 0.0));
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn corrupt_bytes_anywhere_are_counted_once_or_not_at_all() {
+    let sink = sink().await;
+    let gate = Setup::to(sink.write_url()).start().await;
+    let raw = mixture(2, 1).encode_to_vec();
+    for at in 0..raw.len() {
+        let mut corrupt = raw.clone();
+        corrupt[at] ^= 0x55;
+        let status = gate.post(snappy(&corrupt)).await.status;
+        assert!(matches!(status, 204 | 400), "byte {at}: {status}");
+        let status = gate.post(snappy(&raw[..at])).await.status;
+        assert!(matches!(status, 204 | 400), "cut at {at}: {status}");
+    }
+    assert_eq!(gate.send(&mixture(2, 1)).await.status, 204);
+    assert_eq!(sink.stats().undecodable, 0, "the gate forwarded what cannot be read");
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_formats_are_415_and_other_methods_405() {
+    let sink = sink().await;
+    let gate = Setup::to(sink.write_url()).start().await;
+    let v2 = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+    for (name, value) in [("content-type", v2), ("content-type", "text/plain"), ("content-encoding", "gzip")]
+    {
+        let mut request = http::write_request(gate.write, encode_snappy(&mixture(1, 0)));
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
+        let reply = http::send(request).await.unwrap();
+        assert_eq!(reply.status, 415, "{value}: {}", reply.text);
+    }
+    let read = http::get(&format!("http://{}/api/v1/write", gate.write)).await.unwrap();
+    assert_eq!((read.status, read.header("allow")), (405, Some("POST")));
+    assert_eq!(sink.stats().requests, 0);
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_over_the_limit_is_413_and_a_slow_one_503() {
+    let sink = sink().await;
+    let gate = Setup::to(sink.write_url()).listen("max_body_size: 1KiB, body_timeout: 200ms").start().await;
+    assert_eq!(gate.post(vec![0; 2_000]).await.status, 413);
+
+    let mut slow = TcpStream::connect(gate.write).await.unwrap();
+    let head = "POST /api/v1/write HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nslow";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(SOON, slow.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.to_lowercase().contains("retry-after: "), "{answer}");
+    assert_eq!(undecodable(&gate, "body_timeout").await, 1.0);
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_hangs_up_within_its_body_is_counted() {
+    let sink = sink().await;
+    let gate = Setup::to(sink.write_url()).start().await;
+    let mut sender = TcpStream::connect(gate.write).await.unwrap();
+    let head = "POST /api/v1/write HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\npart";
+    sender.write_all(head.as_bytes()).await.unwrap();
+    // the room it declared is held once the gate has begun to read; before that it would see no request at all
+    gate.until_metric("seriesgate_in_flight_bytes", &[], 100.0).await;
+    drop(sender);
+    gate.until_metric("seriesgate_undecodable_requests_total", &[("reason", "body_cut_off")], 1.0).await;
+    gate.until_metric("seriesgate_in_flight_bytes", &[], 0.0).await;
+    assert_eq!(sink.stats().requests, 0);
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_bodies_than_fit_are_told_to_come_again() {
+    let backend = Backend::start(|_| Step::Hold).await;
+    let gate = Setup::to(backend.url()).listen("max_body_size: 8KiB, max_in_flight: 8KiB").start().await;
+    let series = TimeSeries::named("kept", &[("x", &noise(6_000))]).with_sample(1, 1.0);
+    let body = encode_snappy(&WriteRequest::of(vec![series]));
+    let write = gate.write;
+    let held = tokio::spawn(http::send(http::write_request(write, body.clone())));
+    backend.until_seen(1).await;
+    let reply = gate.post(body).await;
+    assert_eq!(reply.status, 503, "{}", reply.text);
+    assert!(reply.header("retry-after").is_some());
+    backend.release();
+    assert_eq!(held.await.unwrap().unwrap().status, 204);
+    gate.until_metric("seriesgate_in_flight_bytes", &[], 0.0).await;
+    assert!(undecodable(&gate, "overload").await > 0.0);
+    gate.finish().await;
+}
+
+/// Letters that snappy cannot make fewer.
+fn noise(length: usize) -> String {
+    let mut state = 0x9e37_79b9_u32;
+    let letter = |_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        char::from(b'a' + (state % 26) as u8)
+    };
+    (0..length).map(letter).collect()
+}

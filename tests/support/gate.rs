@@ -1,0 +1,187 @@
+//! The real program, started from a config file and ended with its test.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use seriesgate_proto::{WriteRequest, encode_snappy};
+use tempfile::TempDir;
+
+use super::http::{self, Reply};
+use super::metrics::Metrics;
+use super::ports;
+use super::wait::until;
+
+/// Nothing a gate does by itself takes longer.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// A config in parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    url: String,
+    upstream: String,
+    listen: String,
+    rest: String,
+}
+
+impl Setup {
+    /// Writes to this URL, without policies.
+    pub(crate) fn to(url: impl Into<String>) -> Self {
+        Self { url: url.into(), upstream: String::new(), listen: String::new(), rest: String::new() }
+    }
+
+    /// More keys of the upstream, in flow style.
+    pub(crate) fn upstream(mut self, keys: &str) -> Self {
+        self.upstream = format!(", {keys}");
+        self
+    }
+
+    /// More keys of `listen`, in flow style.
+    pub(crate) fn listen(mut self, keys: &str) -> Self {
+        self.listen = format!(", {keys}");
+        self
+    }
+
+    /// One more policy, in flow style.
+    pub(crate) fn policy(mut self, policy: &str) -> Self {
+        if self.rest.is_empty() {
+            self.rest.push_str("policies:\n");
+        }
+        self.rest.push_str(&format!("  - {{ {policy} }}\n"));
+        self
+    }
+
+    fn yaml(&self, write: SocketAddr, admin: SocketAddr) -> String {
+        let Self { url, upstream, listen, rest } = self;
+        format!(
+            "listen: {{ address: '{write}'{listen} }}\nadmin: {{ address: '{admin}' }}\n\
+             upstreams: [ {{ name: primary, url: '{url}'{upstream} }} ]\n{rest}"
+        )
+    }
+
+    /// Starts a gate and waits until it is ready.
+    pub(crate) async fn start(&self) -> Gate {
+        let (write, admin) = (ports::free(), ports::free());
+        let gate = Gate::spawn(&self.yaml(write, admin), write, admin);
+        gate.until_ready().await;
+        gate
+    }
+}
+
+/// The command for `run` with a config that `text` is written to, and the directory it lies in.
+pub(crate) fn command(text: &str) -> (Command, TempDir) {
+    let dir = TempDir::new().unwrap();
+    let config = dir.path().join("gate.yaml");
+    std::fs::write(&config, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+    command.args(["run", "--config"]).arg(config).env("SERIESGATE_LOG", "debug,hyper_util=info");
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    (command, dir)
+}
+
+/// A running gate. A test must end it by [`Gate::finish`] or [`Gate::exit`], which check what it counted.
+pub(crate) struct Gate {
+    child: Child,
+    dir: TempDir,
+    pub(crate) write: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    checked: bool,
+}
+
+impl Gate {
+    /// Starts the program with this config and does not wait for anything.
+    pub(crate) fn spawn(yaml: &str, write: SocketAddr, admin: SocketAddr) -> Self {
+        let (mut command, dir) = command(yaml);
+        let log = std::fs::File::create(dir.path().join("log")).unwrap();
+        let child = command.stderr(log).spawn().unwrap();
+        Self { child, dir, write, admin, checked: false }
+    }
+
+    async fn until_ready(&self) {
+        let url = self.admin_url("/-/ready");
+        until("the gate is ready", SOON, async || http::is_ok(&url).await.then_some(())).await;
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.path().join("gate.yaml")
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Puts another config in the file; nothing more.
+    pub(crate) fn write_config(&self, setup: &Setup) {
+        std::fs::write(self.config(), setup.yaml(self.write, self.admin)).unwrap();
+    }
+
+    /// Puts any text in the config file.
+    pub(crate) fn write_config_text(&self, text: &str) {
+        std::fs::write(self.config(), text).unwrap();
+    }
+
+    pub(crate) fn admin_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.admin)
+    }
+
+    pub(crate) async fn admin_post(&self, path: &str) -> Reply {
+        http::post(&self.admin_url(path)).await.unwrap()
+    }
+
+    pub(crate) async fn metrics(&self) -> Metrics {
+        Metrics(http::get(&self.admin_url("/metrics")).await.unwrap().text)
+    }
+
+    /// Waits until a metric's sum has this value.
+    pub(crate) async fn until_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
+        let what = format!("{name} {labels:?} is {value}");
+        until(&what, SOON, async || (self.metrics().await.sum(name, labels) == value).then_some(())).await;
+    }
+
+    /// Sends a body as it is.
+    pub(crate) async fn post(&self, body: Vec<u8>) -> Reply {
+        http::send(http::write_request(self.write, body)).await.unwrap()
+    }
+
+    /// Sends a request.
+    pub(crate) async fn send(&self, request: &WriteRequest) -> Reply {
+        self.post(encode_snappy(request)).await
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for the program to end by itself.
+    pub(crate) async fn exit(mut self) -> (ExitStatus, String) {
+        self.checked = true;
+        let child = &mut self.child;
+        let status = until("the gate ends", SOON, async || child.try_wait().unwrap()).await;
+        (status, self.log())
+    }
+
+    /// Checks that every sample has one fate and that nothing panicked, and ends the program.
+    pub(crate) async fn finish(mut self) {
+        self.checked = true;
+        self.metrics().await.assert_conserved();
+        let log = self.log();
+        assert!(!log.contains("panicked at"), "{log}");
+        assert!(self.child.try_wait().unwrap().is_none(), "the gate has ended:\n{log}");
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // it may have ended by itself
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            eprintln!("--- log of the gate\n{}---", self.log());
+        } else {
+            assert!(self.checked, "the test did not finish its gate, so nothing was checked");
+        }
+    }
+}
