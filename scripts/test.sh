@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# Passes all tests on a fresh machine: installs what they need where it may, says so where it may not, then
+# formatting, lints, tests and, where cargo-deny is there, licences and advisories. Stops at the first failure.
+#
+#   scripts/test.sh              everything
+#   scripts/test.sh --no-install with what the machine has
+#
+# SERIESGATE_REQUIRE_REAL=1 (set here once Prometheus and VictoriaMetrics are there) makes tests that need them
+# fail instead of saying that they did not run.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+install=yes
+for argument in "$@"; do
+    case $argument in
+        --no-install) install=no ;;
+        -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        *) echo "unknown argument: $argument (there is only --no-install)" >&2; exit 2 ;;
+    esac
+done
+
+summary=()
+current='preparing'
+on_exit() {
+    local code=$?
+    echo
+    echo '=== summary'
+    ((${#summary[@]} == 0)) || printf '%s\n' "${summary[@]}"
+    if ((code == 0)); then echo 'PASSED'; else echo "FAILED ($code): $current"; fi
+}
+trap on_exit EXIT
+
+loudly() { printf '\n!!! %s\n\n' "$*" >&2; }
+have() { command -v "$1" > /dev/null 2>&1; }
+
+step() { # NAME COMMAND...
+    current=$1
+    shift
+    echo
+    echo "=== $current: $*"
+    local start=$SECONDS
+    "$@"
+    summary+=("ran      $current ($((SECONDS - start)) s)")
+}
+
+skip() { # NAME WHY
+    loudly "SKIPPED $1: $2"
+    summary+=("skipped  $1: $2")
+}
+
+# --- what the tests need from the system
+
+missing_packages() {
+    have cc || echo gcc libc6-dev
+    have make || echo make
+    have pkg-config || echo pkg-config
+    have curl || echo curl ca-certificates
+    have prometheus || echo prometheus
+    { have victoria-metrics && have vmagent; } || echo victoria-metrics
+}
+
+as_root() {
+    if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
+}
+
+# Debian's packages start what they install. policy-rc.d forbids it, for as long as we install; a policy that
+# is there already stays as it is.
+policy=/usr/sbin/policy-rc.d
+allow_services() { as_root rm -f "$policy"; }
+
+install_packages() {
+    local ours=no code=0
+    if [[ ! -e $policy ]]; then
+        ours=yes
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" > /dev/null
+        as_root chmod 755 "$policy"
+    fi
+    {
+        as_root apt-get -qq update &&
+            as_root env DEBIAN_FRONTEND=noninteractive \
+                apt-get -qq install -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@" > /dev/null
+    } || code=$?
+    [[ $ours == no ]] || allow_services
+    return "$code"
+}
+
+mapfile -t packages < <(missing_packages | tr ' ' '\n')
+if ((${#packages[@]} > 0)); then
+    if [[ $install == no ]]; then
+        loudly "not installed, as asked: ${packages[*]}"
+    elif ! have apt-get; then
+        loudly "cannot install ${packages[*]}: there is no apt-get here. Install them by hand."
+    elif ((EUID != 0)) && ! { have sudo && sudo -n true 2> /dev/null; }; then
+        loudly "cannot install ${packages[*]}: not root, and sudo is not there or wants a password."
+    else
+        echo "installing ${packages[*]}"
+        if ! install_packages "${packages[@]}"; then
+            loudly "apt-get could not install ${packages[*]}."
+        fi
+        hash -r
+    fi
+fi
+
+# --- the Rust tools
+
+if [[ -e $HOME/.cargo/env ]] && ! have cargo; then
+    # shellcheck source=/dev/null
+    . "$HOME/.cargo/env"
+fi
+if ! have cargo; then
+    if [[ $install == yes ]] && have curl; then
+        echo 'installing Rust with rustup'
+        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal -c rustfmt,clippy
+        # shellcheck source=/dev/null
+        . "$HOME/.cargo/env"
+    else
+        current='finding cargo'
+        loudly 'there is no cargo: install Rust (https://rustup.rs)'
+        exit 1
+    fi
+fi
+# the compiler must be at least the one Cargo.toml names
+wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+found=$(rustc --version | cut -d ' ' -f 2)
+if [[ $(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1) != "$wanted" ]]; then
+    if [[ $install == yes ]] && have rustup; then
+        echo "rustc $found is older than $wanted: installing the stable toolchain"
+        rustup -q toolchain install stable --profile minimal -c rustfmt,clippy
+        export RUSTUP_TOOLCHAIN=stable
+    else
+        current='finding a compiler'
+        loudly "rustc $found is older than $wanted, which Cargo.toml asks for"
+        exit 1
+    fi
+fi
+if [[ $install == yes ]] && have rustup; then
+    cargo fmt --version > /dev/null 2>&1 || rustup -q component add rustfmt
+    cargo clippy --version > /dev/null 2>&1 || rustup -q component add clippy
+fi
+
+# --- what there is
+
+echo '=== versions'
+rustc --version
+cargo --version
+cargo fmt --version
+cargo clippy --version
+if have prometheus && have victoria-metrics && have vmagent; then
+    prometheus --version 2>&1 | head -n 1
+    # Debian's build does not say its version itself
+    have dpkg-query && dpkg-query -W -f '${Package} ${Version}\n' victoria-metrics 2> /dev/null || true
+    export SERIESGATE_REQUIRE_REAL=1
+else
+    skip 'tests against Prometheus, vmagent and VictoriaMetrics' 'the programs are not there'
+fi
+
+# --- the checks; clippy also compiles the benches
+
+step 'formatting' cargo fmt --all --check
+step 'lints' cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+step 'tests' cargo test --quiet --locked --workspace
+if cargo deny --version > /dev/null 2>&1; then
+    step 'licences and advisories' cargo deny --workspace check
+else
+    skip 'licences and advisories' 'cargo-deny is not installed (cargo install --locked cargo-deny)'
+fi
