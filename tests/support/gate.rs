@@ -17,6 +17,9 @@ use super::wait::until;
 /// Nothing a gate does by itself takes longer.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// For how long samples may be without a fate once their request is over.
+const SETTLES: Duration = Duration::from_secs(5);
+
 /// A config in parts.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
@@ -166,7 +169,14 @@ impl Gate {
     /// Checks that every sample has one fate and that nothing panicked, and ends the program.
     pub(crate) async fn finish(mut self) {
         self.checked = true;
-        self.metrics().await.assert_conserved();
+        // a reading may fall between the two halves of counting a request that is just over
+        let settled = async || {
+            let metrics = self.metrics().await;
+            metrics.is_conserved().then_some(())
+        };
+        if tokio::time::timeout(SETTLES, until("every sample has a fate", SOON, settled)).await.is_err() {
+            self.metrics().await.assert_conserved();
+        }
         let log = self.log();
         assert!(!log.contains("panicked at"), "{log}");
         assert!(self.child.try_wait().unwrap().is_none(), "the gate has ended:\n{log}");

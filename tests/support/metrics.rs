@@ -33,15 +33,25 @@ impl Metrics {
         self.sum("seriesgate_samples_total", &[("fate", fate)])
     }
 
+    /// What was received of each kind of data, and the sum of its fates.
+    fn balance(&self) -> [(&'static str, f64, f64); 3] {
+        ["samples", "histograms", "exemplars"].map(|kind| {
+            let sum = |name: String| {
+                assert!(self.series().any(|(of, _, _)| of == name), "{name} is not exported:\n{}", self.0);
+                self.sum(&name, &[])
+            };
+            (kind, sum(format!("seriesgate_{kind}_received_total")), sum(format!("seriesgate_{kind}_total")))
+        })
+    }
+
+    /// Whether whatever was decoded has exactly one fate.
+    pub(crate) fn is_conserved(&self) -> bool {
+        self.balance().iter().all(|(_, received, fates)| received == fates)
+    }
+
     /// Whatever was decoded has exactly one fate.
     pub(crate) fn assert_conserved(&self) {
-        for kind in ["samples", "histograms", "exemplars"] {
-            let (received, fates) =
-                (format!("seriesgate_{kind}_received_total"), format!("seriesgate_{kind}_total"));
-            for name in [&received, &fates] {
-                assert!(self.series().any(|(of, _, _)| of == name), "{name} is not exported:\n{}", self.0);
-            }
-            let (received, fates) = (self.sum(&received, &[]), self.sum(&fates, &[]));
+        for (kind, received, fates) in self.balance() {
             assert_eq!(received, fates, "{kind} received and their fates differ:\n{}", self.0);
         }
     }

@@ -1,0 +1,145 @@
+//! Other people's programs: found, started with a directory of their own, ended with their test.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::wait::until;
+use crate::support::{http, ports};
+
+/// The longest wait for anything these programs do.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// Whether all of these programs are here; if not, says so where nobody can miss it.
+pub(crate) fn are_here(programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has = |program: &str| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
+    let missing: Vec<&str> = programs.iter().copied().filter(|program| !has(program)).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let text = format!("DID NOT RUN: a test that needs {}: not installed", missing.join(" and "));
+    assert!(std::env::var_os("SERIESGATE_REQUIRE_REAL").is_none_or(|value| value != "1"), "{text}");
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    // written past the capture of the test harness, which hides what a passing test prints
+    std::io::stderr().write_all(format!("\n{text} ({test})\n\n").as_bytes()).unwrap();
+    false
+}
+
+/// A running program.
+pub(crate) struct Program {
+    name: &'static str,
+    child: Child,
+    pub(crate) address: SocketAddr,
+    dir: TempDir,
+}
+
+impl Program {
+    /// Starts a program with arguments that depend on its address and its directory, and waits until the page
+    /// `ready` answers.
+    pub(crate) async fn start(
+        name: &'static str,
+        ready: &str,
+        arguments: impl FnOnce(SocketAddr, &Path) -> Vec<String>,
+    ) -> Self {
+        let (address, dir) = (ports::free(), TempDir::new().unwrap());
+        let log = std::fs::File::create(dir.path().join("log")).unwrap();
+        let mut command = Command::new(name);
+        command.args(arguments(address, dir.path())).current_dir(dir.path()).stdin(Stdio::null());
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        let mut program = Self { name, child: command.spawn().unwrap(), address, dir };
+        let url = program.url(ready);
+        until(&format!("{name} is ready"), LIMIT, async || {
+            assert!(program.child.try_wait().unwrap().is_none(), "{name} has ended");
+            http::is_ok(&url).await.then_some(())
+        })
+        .await;
+        program
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // it may have ended by itself
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+            eprintln!("--- log of {}\n{log}---", self.name);
+        }
+    }
+}
+
+/// VictoriaMetrics with an empty store.
+pub(crate) async fn victoria_metrics() -> Program {
+    Program::start("victoria-metrics", "/health", |address, dir| {
+        let store = dir.join("store").display().to_string();
+        [
+            format!("-httpListenAddr={address}"),
+            format!("-storageDataPath={store}"),
+            // whatever time it is where the test runs
+            "-retentionPeriod=100y".to_owned(),
+            "-memory.allowedBytes=64MB".to_owned(),
+        ]
+        .into()
+    })
+    .await
+}
+
+/// A scrape config for these (job, path) on one target.
+fn scrapes(target: SocketAddr, jobs: &[(&str, &str)]) -> String {
+    let jobs = jobs.iter().map(|(job, path)| {
+        format!("  - {{ job_name: {job}, metrics_path: {path}, static_configs: [ {{ targets: ['{target}'] }} ] }}\n")
+    });
+    format!(
+        "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\nscrape_configs:\n{}",
+        jobs.collect::<String>()
+    )
+}
+
+/// Prometheus that scrapes these and writes to `gate`.
+pub(crate) async fn prometheus(target: SocketAddr, jobs: &[(&str, &str)], gate: SocketAddr) -> Program {
+    let config = format!(
+        "{}remote_write:\n  - url: http://{gate}/api/v1/write\n    queue_config: {{ batch_send_deadline: 200ms }}\n",
+        scrapes(target, jobs)
+    );
+    Program::start("prometheus", "/-/ready", |address, dir| {
+        std::fs::write(dir.join("prometheus.yml"), config).unwrap();
+        [
+            format!("--config.file={}", dir.join("prometheus.yml").display()),
+            format!("--storage.tsdb.path={}", dir.join("store").display()),
+            format!("--web.listen-address={address}"),
+        ]
+        .into()
+    })
+    .await
+}
+
+/// vmagent that scrapes these and writes to `gate`.
+pub(crate) async fn vmagent(target: SocketAddr, jobs: &[(&str, &str)], gate: SocketAddr) -> Program {
+    let config = scrapes(target, jobs);
+    Program::start("vmagent", "/health", |address, dir| {
+        std::fs::write(dir.join("scrape.yml"), config).unwrap();
+        [
+            format!("-httpListenAddr={address}"),
+            format!("-promscrape.config={}", dir.join("scrape.yml").display()),
+            format!("-remoteWrite.url=http://{gate}/api/v1/write"),
+            format!("-remoteWrite.tmpDataPath={}", dir.join("queue").display()),
+            "-memory.allowedBytes=64MB".to_owned(),
+        ]
+        .into()
+    })
+    .await
+}
