@@ -1,5 +1,7 @@
 //! A steady batch allocates nothing: neither when all is forwarded nor when a third is dropped and spliced.
 
+#![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,5 +1,7 @@
 //! What the data path promises, without any network.
 
+#![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
+
 use proptest::prelude::*;
 use prost::Message;
 use seriesgate::clock::Clock;

@@ -1,5 +1,6 @@
 //! The walk agrees with prost on generated and mutated messages, and on every corruption of one byte.
 
+#![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 #![allow(unreachable_pub)] // what the derive makes is as public as the struct
 
 use proptest::prelude::*;
@@ -107,10 +108,13 @@ mod oracle {
     }
 }
 
+/// Names and values of one series.
+type LabelBytes = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// What both sides can say of a message.
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
-    series: Vec<(Vec<(Vec<u8>, Vec<u8>)>, u32, u32, u32, i64)>,
+    series: Vec<(LabelBytes, u32, u32, u32, i64)>,
     metadata: usize,
 }
 

@@ -131,7 +131,8 @@ impl Runtime {
             .then(|| start::upstream(&new, &self.registry, self.seed))
             .transpose()
             .map_err(|error| error.to_string())?;
-        let policies = (new.policies != old.policies).then(|| self.compile(&new)).transpose()?;
+        let policies =
+            (new.policies != old.policies).then(|| compile(&new, self.health.bypassed())).transpose()?;
 
         let mut changed = Vec::new();
         if let Some(upstream) = upstream {
@@ -158,12 +159,6 @@ impl Runtime {
         Ok(message)
     }
 
-    fn compile(&self, config: &Config) -> Result<PolicySet, String> {
-        let run = if self.health.bypassed() { Run::Bypassed } else { Run::AsConfigured };
-        PolicySet::compile(&config.policies, run)
-            .map_err(|e| format!("policy {}: {}", e.policy + 1, e.message))
-    }
-
     fn put_in_force(&self, set: PolicySet) {
         let before = self.pipeline.policies();
         self.data.know(set.policies());
@@ -173,6 +168,11 @@ impl Runtime {
             self.process.saved_series(&policy.name, policy.mode.as_str(), 0);
         }
     }
+}
+
+fn compile(config: &Config, bypassed: bool) -> Result<PolicySet, String> {
+    let run = if bypassed { Run::Bypassed } else { Run::AsConfigured };
+    PolicySet::compile(&config.policies, run).map_err(|e| format!("policy {}: {}", e.policy + 1, e.message))
 }
 
 /// Keys whose change is read but waits for a restart.
@@ -223,8 +223,8 @@ impl Control for Runtime {
     fn bypass(&self, on: bool) -> Result<String, String> {
         // one change at a time, reloads included
         let _turn = self.seen.lock();
+        let set = compile(&self.config.load(), on)?;
         self.health.set_bypassed(on);
-        let set = self.compile(&self.config.load())?;
         self.put_in_force(set);
         tracing::warn!(on, "bypass switched");
         Ok(if on { "bypass is on: all policies are previews".into() } else { "bypass is off".into() })

@@ -44,9 +44,9 @@ pub enum StartError {
     /// No source of random numbers for the keys of the identity hash.
     #[error("cannot draw the keys of the series hash: {0}")]
     Random(#[from] getrandom::Error),
-    /// A port's own address cannot be read.
-    #[error("cannot read the address of a listener: {0}")]
-    Address(#[from] std::io::Error),
+    /// The operating system refuses something else (a listener's address, the signal handler).
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
 }
 
 /// A gate that runs.
@@ -124,6 +124,7 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
     let process = ProcessMetrics::new(&registry);
     let health = Arc::new(Health::new(&LOOPS));
     let seed = u64::from(getrandom::u32()?);
+    let hangups = watcher::hangups()?;
 
     let set = PolicySet::compile(&config.policies, Run::AsConfigured).map_err(StartError::Policy)?;
     data.know(set.policies());
@@ -162,7 +163,12 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
     let loops = vec![
         tokio::spawn(admin::serve(admin_listener, Arc::clone(&runtime), stop_admin.clone())),
         tokio::spawn(janitor::run(Arc::clone(&runtime), beat(&runtime, "expiry"), stop_admin.clone())),
-        tokio::spawn(watcher::run(Arc::clone(&runtime), beat(&runtime, "config"), stop_admin.clone())),
+        tokio::spawn(watcher::run(
+            Arc::clone(&runtime),
+            hangups,
+            beat(&runtime, "config"),
+            stop_admin.clone(),
+        )),
         tokio::spawn(upkeep(Arc::clone(&runtime), stop_admin.clone())),
     ];
     runtime.health.enter(Phase::Ready);

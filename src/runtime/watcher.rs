@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Runtime;
@@ -14,19 +14,22 @@ use crate::intake::Heartbeat;
 
 const EVERY: Duration = Duration::from_secs(5);
 
-pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: CancellationToken) {
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(hangup) => hangup,
-        Err(error) => {
-            tracing::error!(%error, "cannot listen for SIGHUP; reload by POST /-/reload or by changing the file");
-            return;
-        }
-    };
+/// Listens for SIGHUP from now on: before that the signal would end the process.
+pub(super) fn hangups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+pub(super) async fn run(
+    runtime: Arc<Runtime>,
+    mut hangups: Signal,
+    heartbeat: Heartbeat,
+    stop: CancellationToken,
+) {
     loop {
         heartbeat();
         let signalled = tokio::select! {
             () = stop.cancelled() => return,
-            _ = hangup.recv() => true,
+            _ = hangups.recv() => true,
             () = tokio::time::sleep(EVERY) => false,
         };
         let runtime = Arc::clone(&runtime);
