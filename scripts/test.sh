@@ -20,6 +20,7 @@ for argument in "$@"; do
 done
 
 summary=()
+counted=''
 current='preparing'
 on_exit() {
     local code=$?
@@ -27,6 +28,7 @@ on_exit() {
     echo '=== summary'
     ((${#summary[@]} == 0)) || printf '%s\n' "${summary[@]}"
     if ((code == 0)); then echo 'PASSED'; else echo "FAILED ($code): $current"; fi
+    [[ -z $counted ]] || printf '\n%s\n' "$counted"
 }
 trap on_exit EXIT
 
@@ -158,7 +160,17 @@ fi
 
 step 'formatting' cargo fmt --all --check
 step 'lints' cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
-step 'tests' cargo test --quiet --locked --workspace
+run_tests() {
+    local log
+    log=$(mktemp)
+    local code=0
+    cargo test --quiet --locked --workspace 2>&1 | tee "$log" || code=$?
+    # the sum over all test programs, which cargo does not print
+    counted=$(awk '/^test result:/ { ok += $4; bad += $6; off += $8 } END { printf "%d passed, %d failed, %d skipped", ok, bad, off }' "$log")
+    rm -f "$log"
+    return "$code"
+}
+step 'tests' run_tests
 if cargo deny --version > /dev/null 2>&1; then
     step 'licences and advisories' cargo deny --workspace check
 else

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::StatusCode;
+use tokio::sync::Semaphore;
 
 use crate::admin::Health;
 use crate::egress::{Client, Outbound, Reply};
@@ -37,10 +38,14 @@ pub struct Gate {
     health: Arc<Health>,
     scratches: Pool<Scratch>,
     outcomes: Pool<Outcome>,
+    /// Long bodies leave their worker, so something else must bound how many are decoded at one time.
+    long_bodies: Semaphore,
 }
 
 /// Compressed bodies above this are decoded where other tasks of the worker can move away (~1 ms of work).
 const LONG_BODY_BYTES: usize = 1 << 20;
+/// Of those, so many at one time: each may hold `listen.max_decoded_size` while it is decoded.
+const LONG_BODIES_AT_ONCE: usize = 2;
 
 impl Gate {
     /// Puts the parts together.
@@ -59,6 +64,7 @@ impl Gate {
             health,
             scratches: Pool::default(),
             outcomes: Pool::default(),
+            long_bodies: Semaphore::new(LONG_BODIES_AT_ONCE),
         }
     }
 
@@ -95,7 +101,13 @@ impl Gate {
 
 impl Handler for Gate {
     async fn handle(&self, inbound: Inbound) -> Answer {
-        let mut exchange = match self.decide(&inbound) {
+        let turn = match inbound.body.len() > LONG_BODY_BYTES {
+            true => self.long_bodies.acquire().await.ok(),
+            false => None,
+        };
+        let decided = self.decide(&inbound);
+        drop(turn);
+        let mut exchange = match decided {
             Ok(exchange) => exchange,
             Err(undecodable) => return self.undecodable(&undecodable),
         };
