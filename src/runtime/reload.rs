@@ -163,8 +163,8 @@ impl Runtime {
         let before = self.pipeline.policies();
         self.data.know(set.policies());
         self.pipeline.replace_policies(set);
-        for policy in before.set.policies() {
-            // a policy that is gone saves nothing; the janitor sets those that stay at its next round
+        // a policy that is gone saves nothing, and a new one nothing yet; the janitor's next round says how much
+        for policy in before.set.policies().iter().chain(self.pipeline.policies().set.policies()) {
             self.process.saved_series(&policy.name, policy.mode.as_str(), 0);
         }
     }

@@ -128,6 +128,9 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
 
     let set = PolicySet::compile(&config.policies, Run::AsConfigured).map_err(StartError::Policy)?;
     data.know(set.policies());
+    for policy in set.policies() {
+        process.saved_series(&policy.name, policy.mode.as_str(), 0);
+    }
     let pipeline = Arc::new(Pipeline::new(pipeline_settings(&config), set, Fingerprinter::random()?, clock));
     let upstream = upstream(&config, &registry, seed)?;
     let gate = Arc::new(Gate::new(

@@ -79,6 +79,10 @@ impl DataMetrics {
     /// Registers everything that does not depend on the config.
     pub fn new(registry: &Arc<Registry>) -> Self {
         let fate = |fate, reason| Fate::new(registry, fate, "", reason);
+        for kind in ["stale_marker", "aggregate", "metadata"] {
+            // there, at zero, from the start: nothing generates samples yet, and dashboards can say so
+            registry.counter(&names::GENERATED, &[("kind", kind)]).increment(0);
+        }
         let received = [&names::SAMPLES_RECEIVED, &names::HISTOGRAMS_RECEIVED, &names::EXEMPLARS_RECEIVED];
         Self {
             received: Fate(received.map(|metric: &Metric| registry.counter(metric, &[]))),

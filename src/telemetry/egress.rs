@@ -24,7 +24,8 @@ impl EgressMetrics {
     pub fn new(registry: &Arc<Registry>, name: &str) -> Self {
         let labels = [("upstream", name)];
         Self {
-            requests: ByCode::new(&names::UPSTREAM_REQUESTS, Some(("upstream", name.to_owned()))),
+            requests: ByCode::new(&names::UPSTREAM_REQUESTS, Some(("upstream", name.to_owned())))
+                .expect(registry, 204),
             bytes: registry.counter(&names::UPSTREAM_BYTES, &labels),
             retries: registry.counter(&names::UPSTREAM_RETRIES, &labels),
             splits: registry.counter(&names::UPSTREAM_SPLITS, &labels),

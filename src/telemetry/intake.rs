@@ -98,7 +98,7 @@ impl IntakeMetrics {
     pub fn new(registry: &Arc<Registry>) -> Self {
         let reason = |metric, reason| registry.counter(metric, &[("reason", reason)]);
         Self {
-            requests: ByCode::new(&names::REQUESTS, None),
+            requests: ByCode::new(&names::REQUESTS, None).expect(registry, 204),
             undecodable: Undecodable::ALL.map(|r| reason(&names::UNDECODABLE, r.as_str())),
             refused: ["too_many", "first_byte_timeout", "header_timeout"]
                 .map(|r| reason(&names::CONNECTIONS_REFUSED, r)),

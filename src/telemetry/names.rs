@@ -57,6 +57,7 @@ metrics! {
     SAMPLES = Counter "seriesgate_samples_total" ["fate", "policy", "reason"] "Float samples by what became of them; the fates add up to what was received.";
     HISTOGRAMS = Counter "seriesgate_histograms_total" ["fate", "policy", "reason"] "Native histograms by what became of them.";
     EXEMPLARS = Counter "seriesgate_exemplars_total" ["fate", "policy", "reason"] "Exemplars by what became of them.";
+    GENERATED = Counter "seriesgate_generated_samples_total" ["kind"] "Samples the gate made itself and sent, by kind; none in this version.";
     REJECTED_METADATA = Counter "seriesgate_rejected_metadata_total" [] "Metadata entries taken out because their text is not UTF-8.";
     DECODED_BYTES = Counter "seriesgate_decoded_bytes_total" [] "Bytes of request bodies after decompression.";
     OVERFLOW_REQUESTS = Counter "seriesgate_tenant_overflow_requests_total" [] "Requests passed through untracked because tenant.max tenants were told apart already.";

@@ -74,8 +74,18 @@ impl ByCode {
         Self { metric, fixed, seen: Mutex::default() }
     }
 
+    /// Makes the counter of a code, so that it is there, at zero, before the code is seen.
+    pub fn expect(self, registry: &Registry, code: u16) -> Self {
+        self.add(registry, code, 0);
+        self
+    }
+
     /// Counts one answer.
     pub fn increment(&self, registry: &Registry, code: u16) {
+        self.add(registry, code, 1);
+    }
+
+    fn add(&self, registry: &Registry, code: u16, by: u64) {
         let mut seen = self.seen.lock();
         let counter = seen.entry(code).or_insert_with(|| {
             let code = code.to_string();
@@ -86,6 +96,6 @@ impl ByCode {
             labels.push(("code", &code));
             registry.counter(self.metric, &labels)
         });
-        counter.increment(1);
+        counter.increment(by);
     }
 }

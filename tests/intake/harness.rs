@@ -233,3 +233,10 @@ impl Client {
         assert!(matches!(read, Ok(0) | Err(_)), "{read:?} {byte:?}");
     }
 }
+
+/// Write requests answered, whatever the code.
+pub(crate) fn answered(registry: &Registry) -> u64 {
+    let text = registry.render();
+    let counts = text.lines().filter(|line| line.starts_with("seriesgate_requests_total{"));
+    counts.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+}
