@@ -2,6 +2,7 @@
 //!
 //! No label text of a series that just passes is kept: a series is 96 bits of hash and what was decided.
 
+pub mod edit;
 pub mod fingerprint;
 pub mod identity;
 pub mod index;

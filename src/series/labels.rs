@@ -1,5 +1,7 @@
 //! A borrowed label set, sorted by name.
 
+use std::fmt;
+
 /// The labels of one series: sorted by name in byte order, no duplicate names, no empty names or values.
 /// Whoever builds one promises that; `validate` does it for what comes from the wire.
 #[derive(Clone, Copy, Debug)]
@@ -43,5 +45,83 @@ impl<'a> Labels<'a> {
     /// Whether there is no label at all.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
+    }
+}
+
+/// As PromQL writes a series: `name{label="value"}`, or `{"odd name", "odd.label"="value"}`.
+impl fmt::Display for Labels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let metric = self.metric();
+        let plain_metric = is_metric_name(metric);
+        if plain_metric {
+            f.write_str(metric)?;
+        }
+        let others = self.pairs.iter().filter(|(name, _)| *name != "__name__");
+        if plain_metric && others.clone().next().is_none() {
+            return Ok(());
+        }
+        f.write_str("{")?;
+        let mut comma = "";
+        if !plain_metric && !metric.is_empty() {
+            quoted(metric, f)?;
+            comma = ", ";
+        }
+        for (name, value) in others {
+            f.write_str(comma)?;
+            if is_label_name(name) {
+                f.write_str(name)?
+            } else {
+                quoted(name, f)?
+            }
+            f.write_str("=")?;
+            quoted(value, f)?;
+            comma = ", ";
+        }
+        f.write_str("}")
+    }
+}
+
+fn quoted(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("\"")?;
+    for part in text.split_inclusive(['\\', '"', '\n']) {
+        match part.as_bytes().last() {
+            Some(b'\\') => write!(f, "{}\\\\", &part[..part.len() - 1])?,
+            Some(b'"') => write!(f, "{}\\\"", &part[..part.len() - 1])?,
+            Some(b'\n') => write!(f, "{}\\n", &part[..part.len() - 1])?,
+            _ => f.write_str(part)?,
+        }
+    }
+    f.write_str("\"")
+}
+
+fn is_metric_name(text: &str) -> bool {
+    is_name(text, |b| b == b'_' || b == b':')
+}
+
+fn is_label_name(text: &str) -> bool {
+    is_name(text, |b| b == b'_')
+}
+
+fn is_name(text: &str, also: impl Fn(u8) -> bool) -> bool {
+    !text.is_empty()
+        && !text.as_bytes()[0].is_ascii_digit()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || also(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_as_promql_writes_it() {
+        for (pairs, expected) in [
+            (&[("__name__", "up")][..], "up"),
+            (&[("__name__", "up"), ("a", "x\"\\\n")], r#"up{a="x\"\\\n"}"#),
+            (&[("__name__", "a.b"), ("c.d", "é")], r#"{"a.b", "c.d"="é"}"#),
+            (&[("a", "1"), ("b", "2")], r#"{a="1", b="2"}"#),
+            (&[], "{}"),
+        ] {
+            assert_eq!(Labels::from_sorted(pairs).to_string(), expected);
+        }
     }
 }

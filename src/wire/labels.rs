@@ -91,19 +91,49 @@ fn sized(len: usize) -> usize {
     (64 - (len as u64 | 1).leading_zeros() as usize).div_ceil(7) + len
 }
 
+/// A label in canonical form, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label<'a> {
+    /// Name.
+    pub name: &'a [u8],
+    /// Value.
+    pub value: &'a [u8],
+}
+
+impl<'a> Label<'a> {
+    /// Reads the bytes of one label that are known to be canonical; `None` if they are no label.
+    #[inline]
+    pub fn canonical(bytes: &'a [u8]) -> Option<Self> {
+        let mut outer = Cursor::new(bytes, 0, bytes.len());
+        outer.key().ok()?;
+        let mut inner = outer.message().ok()?;
+        inner.key().ok()?;
+        let name = inner.message().ok()?.slice();
+        inner.key().ok()?;
+        Some(Self { name, value: inner.message().ok()?.slice() })
+    }
+}
+
 /// Appends one label in canonical form.
 pub fn put_canonical(out: &mut Vec<u8>, name: &str, value: &str) {
+    put_label(out, name.as_bytes(), value.as_bytes());
+}
+
+/// Appends one label in canonical form; name and value are UTF-8.
+#[inline]
+pub fn put_label(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.push(TAG_1_LEN);
     put_varint(out, inner_len(name.len(), value.len()));
     out.push(TAG_1_LEN);
     put_varint(out, name.len());
-    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(name);
     out.push(TAG_2_LEN);
     put_varint(out, value.len());
-    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(value);
 }
 
-fn put_varint(out: &mut Vec<u8>, mut value: usize) {
+/// Appends a varint.
+pub fn put_varint(out: &mut Vec<u8>, mut value: usize) {
     while value >= 0x80 {
         out.push((value as u8) | 0x80);
         value >>= 7;
