@@ -9,7 +9,7 @@ use seriesgate::clock::Clock;
 use seriesgate::codec::snappy::{self, Gatherer};
 use seriesgate::pipeline::{Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
-use seriesgate::series::{Fingerprinter, Found, Index, Limits, Probe, Remembered, identity};
+use seriesgate::series::{Emits, Fingerprinter, Found, Index, Limits, Probe, Remembered, identity};
 use seriesgate::wire::v1::{self, FieldKind, Fields};
 use seriesgate_loadtest::body::BodyBuilder;
 use seriesgate_loadtest::names::Seed;
@@ -112,7 +112,8 @@ fn index(criterion: &mut Criterion) {
     let tenant = prints.tenant("");
     for series in [10_000u64, 1_000_000] {
         let index = Index::new(2_000_000, 1);
-        let decided = Remembered { verdict: 0, generation: 0, valid_until: u32::MAX, group: 0 };
+        let decided =
+            Remembered { verdict: 0, generation: 1, valid_until: u32::MAX, group: 0, emits: Emits::Itself };
         let all: Vec<_> = (0..series).map(|i| prints.fingerprint(&i.to_le_bytes(), tenant)).collect();
         for fingerprint in &all {
             index.insert(*fingerprint, decided, 1);
@@ -124,8 +125,8 @@ fn index(criterion: &mut Criterion) {
                 let batch = batches.next().unwrap();
                 let probe = |&fingerprint| Probe { fingerprint, sample_seconds: 1, found: Found::Missing };
                 let mut probes: Vec<Probe> = batch.iter().map(probe).collect();
-                index.touch(&mut probes, &mut order, 2, 0);
-                assert_eq!(probes[0].found, Found::Known(0));
+                index.touch(&mut probes, &mut order, 2, 1);
+                assert_eq!(probes[0].found, Found::Known(0, Emits::Itself));
             });
         });
     }

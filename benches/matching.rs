@@ -6,7 +6,9 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector, parse_series};
-use seriesgate::series::labels::Labels;
+use seriesgate::series::{Labels, Limits};
+
+const LIMITS: Limits = Limits { max_labels: 256, max_name_bytes: 4096, max_value_bytes: 65_536 };
 
 /// As people write them: mostly by name, some by prefix, some by label alone.
 fn policy(number: usize) -> Definition {
@@ -45,7 +47,7 @@ fn decide(criterion: &mut Criterion) {
             let definitions: Vec<_> = (0..policies).map(policy).collect();
             let set = PolicySet::compile(&definitions, Run::AsConfigured).expect("a set");
             group.bench_function(BenchmarkId::from_parameter(policies), |bencher| {
-                bencher.iter(|| set.decide(black_box(Labels::from_sorted(&pairs))));
+                bencher.iter(|| set.decide(black_box(Labels::from_sorted(&pairs)), &LIMITS));
             });
         }
         group.finish();

@@ -130,6 +130,7 @@ impl Gate {
         self.intake.undecodable(match why {
             crate::pipeline::Undecodable::Snappy(_) => Reason::Snappy,
             crate::pipeline::Undecodable::Wire(_) => Reason::Protobuf,
+            crate::pipeline::Undecodable::Outgrown(_) => Reason::Outgrown,
         });
         Answer { status: StatusCode::BAD_REQUEST, retry_after: None, message: why.to_string() }
     }
@@ -138,7 +139,7 @@ impl Gate {
     fn settle(&self, outcome: &Outcome, sent: &split::Sent) {
         self.data.settled(outcome, sent.refused, sent.too_large);
         if sent.stored {
-            self.data.committed(self.pipeline.commit(outcome));
+            self.data.committed(outcome, self.pipeline.commit(outcome));
         }
     }
 

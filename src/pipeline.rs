@@ -4,12 +4,16 @@
 //! twice; [`Pipeline::commit`] is called once the sender's data is safe, and does what the outcome says.
 //!
 //! ```text
-//! decide:  codec ─▶ scan (frames) ─▶ probe (index) ─▶ judge (policies, what is new) ─▶ weigh (fates) ─▶ splice
+//! decide:  codec ─▶ scan (frames) ─▶ probe (index) ─▶ judge (policies, what is new) ─▶ weigh (fates)
+//!          ─▶ rewrite (labels) ─▶ splice
 //! ```
 
 mod counts;
+mod edits;
+mod examples;
 mod judge;
 mod outcome;
+mod rewrite;
 mod scan;
 mod scratch;
 mod splice;
@@ -18,22 +22,37 @@ mod weigh;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 pub use counts::Counts;
+pub use examples::{Example, KEPT as EXAMPLES_KEPT};
 pub use outcome::{Body, Committed, Outcome, Undecodable};
 pub use scratch::Scratch;
 
+use self::edits::Edits;
+use self::examples::Allowance;
 use crate::clock::Clock;
 use crate::codec::snappy;
 use crate::policy::PolicySet;
+use crate::series::index::MAX_GENERATION;
 use crate::series::{Fingerprinter, Index, Inserted, Limits, Tenant, Tenants};
 
 /// The policies in force.
 pub struct Policies {
     /// Compiled.
-    pub set: PolicySet,
-    /// Grows with each change; what was decided under another one is decided anew.
+    pub set: Arc<PolicySet>,
+    /// Grows with each change, from 1; what was decided under another one is decided anew.
     pub generation: u32,
+    edits: Edits,
+    allowance: Allowance,
+}
+
+impl Policies {
+    fn new(set: Arc<PolicySet>, generation: u32, max_tracked: usize) -> Self {
+        let allowance = Allowance::new(set.policies().len());
+        // as many as there can be series, and as many again for those that are gone
+        Self { set, generation, edits: Edits::new(max_tracked.saturating_mul(2)), allowance }
+    }
 }
 
 /// What a pipeline is made with.
@@ -55,7 +74,10 @@ pub struct Pipeline {
     prints: Fingerprinter,
     tenants: Tenants,
     policies: ArcSwap<Policies>,
+    /// Held while other policies are put in force, so that nobody puts back what was just replaced.
+    changing: Mutex<()>,
     settings: ArcSwap<Settings>,
+    max_tracked: usize,
     clock: Clock,
 }
 
@@ -66,7 +88,9 @@ impl Pipeline {
             index: Index::new(settings.max_tracked, settings.max_tenants),
             prints,
             tenants: Tenants::new(settings.max_tenants),
-            policies: ArcSwap::from_pointee(Policies { set, generation: 0 }),
+            policies: ArcSwap::from_pointee(Policies::new(Arc::new(set), 1, settings.max_tracked)),
+            changing: Mutex::new(()),
+            max_tracked: settings.max_tracked,
             settings: ArcSwap::from_pointee(settings),
             clock,
         }
@@ -86,9 +110,10 @@ impl Pipeline {
         let policies = self.policies.load();
         let settings = self.settings.load();
         let now = self.clock.unix_seconds();
-        outcome.start(&policies);
+        outcome.start(&policies, now);
 
-        let Scratch { decoded, request, judge, gatherer } = scratch;
+        let Scratch { decoded, request, judge, rewrite, gatherer } = scratch;
+        judge.told.clear();
         let body = snappy::decode(compressed, settings.max_decoded_bytes, decoded)?;
         match self.tenants.resolve(tenant, &self.prints) {
             Tenant::Known { key, group } => {
@@ -111,7 +136,11 @@ impl Pipeline {
             }
         }
         weigh::weigh(request, outcome);
-        splice::splice(body, request, gatherer, outcome)?;
+        // twice the limit of what comes in: rules may add labels, not without bounds
+        let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
+        rewrite::rewrite(body, request, &policies, &settings.limits, room, rewrite)?;
+        splice::splice(body, request, &rewrite.plain, gatherer, outcome)?;
+        examples::tell(body, request, &judge.told, &policies, &settings.limits, now, outcome);
         Ok(())
     }
 
@@ -135,8 +164,30 @@ impl Pipeline {
 
     /// Puts other policies in force. What is remembered under the old ones is decided anew at next touch.
     pub fn replace_policies(&self, set: PolicySet) {
-        let generation = self.policies.load().generation.wrapping_add(1);
-        self.policies.store(Arc::new(Policies { set, generation }));
+        let _turn = self.changing.lock();
+        self.put_in_force(Arc::new(set));
+    }
+
+    /// Leaves the table of edits behind where most of them are for series that are gone; `rewritten` is how many
+    /// series go under other labels now. What is remembered is decided anew at next touch.
+    pub fn renew_edits(&self, rewritten: usize) -> bool {
+        let _turn = self.changing.lock();
+        let policies = self.policies.load();
+        let renew = policies.edits.is_mostly_dead(rewritten);
+        if renew {
+            self.put_in_force(Arc::clone(&policies.set));
+        }
+        renew
+    }
+
+    fn put_in_force(&self, set: Arc<PolicySet>) {
+        let generation = self.policies.load().generation % MAX_GENERATION + 1;
+        self.policies.store(Arc::new(Policies::new(set, generation, self.max_tracked)));
+    }
+
+    /// Different edits of label sets that are kept.
+    pub fn edits(&self) -> usize {
+        self.policies.load().edits.len()
     }
 
     /// Changes the bounds; `max_tracked` and `max_tenants` stay as they were at start.

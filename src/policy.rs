@@ -5,11 +5,12 @@
 
 mod definition;
 pub mod pattern;
+pub mod relabel;
 mod selector;
 mod set;
 mod verdict;
 
-pub use definition::{Action, Definition, Mode};
+pub use definition::{Action, ActionKind, Definition, Mode};
 pub use selector::{MatchOp, Matcher, Selector, SelectorError, parse_series};
-pub use set::{CompileError, Effect, MAX_POLICIES, PolicySet, Row, Run, Step, Summary, Walk};
-pub use verdict::{Decision, Disposition, PolicyIndex, ValidUntil, VerdictId};
+pub use set::{CompileError, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk};
+pub use verdict::{Decision, Disposition, Effect, OwnedLabels, PolicyIndex, ValidUntil, VerdictId};

@@ -13,6 +13,6 @@ pub mod tenants;
 
 pub use fingerprint::{Fingerprint, Fingerprinter, TenantKey};
 pub use identity::{Invalid, Limits};
-pub use index::{Found, Index, Inserted, Probe, Remembered};
+pub use index::{Claimed, Emits, Expired, Found, Freed, Index, Inserted, Probe, Remembered, Reopen};
 pub use labels::Labels;
 pub use tenants::{Tenant, Tenants};

@@ -7,6 +7,7 @@ mod data;
 mod egress;
 mod intake;
 mod names;
+mod policies;
 mod process;
 mod registry;
 
@@ -14,5 +15,6 @@ pub use data::{DataMetrics, Returned};
 pub use egress::EgressMetrics;
 pub use intake::{IntakeMetrics, RefusedConnection, Undecodable};
 pub use names::{ALL, Kind, Metric};
+pub use policies::{Account, PolicyBook, Statement};
 pub use process::ProcessMetrics;
 pub use registry::{ByCode, Registry};

@@ -60,8 +60,11 @@ policies:
   - { name: rest, action: drop }
 ",
     );
-    let seen: Vec<_> =
-        config.policies.iter().map(|p| (p.name.as_ref(), p.selectors.len(), p.action, p.mode)).collect();
+    let seen: Vec<_> = config
+        .policies
+        .iter()
+        .map(|p| (p.name.as_ref(), p.selectors.len(), p.action.clone(), p.mode))
+        .collect();
     let expected = [
         ("one", 1, Action::Pass, Mode::Enforce),
         ("two", 2, Action::Drop, Mode::Preview),

@@ -2,77 +2,20 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 
+#[allow(dead_code)] // other tests use the rest
+#[path = "support/pipeline.rs"]
+mod support;
+
 use proptest::prelude::*;
 use prost::Message;
-use seriesgate::clock::Clock;
-use seriesgate::pipeline::{Body, Counts, Outcome, Pipeline, Scratch, Settings, Undecodable};
-use seriesgate::policy::{Action, Definition, Disposition, Mode, PolicySet, Run, Selector};
-use seriesgate::series::{Fingerprinter, Invalid, Limits};
+use seriesgate::pipeline::{Body, Counts};
+use seriesgate::policy::{Action, Definition, Disposition, Mode, PolicySet, Run};
+use seriesgate::series::{Freed, Invalid, Reopen};
 use seriesgate_proto::{Label, MetricMetadata, Sample, TimeSeries, WriteRequest, encode_snappy, snappy};
-
-const NOW_MS: i64 = 1_700_000_000_000;
-
-struct Gate {
-    pipeline: Pipeline,
-    scratch: Scratch,
-    outcome: Outcome,
-}
-
-fn policy(name: &str, selector: &str, action: Action, mode: Mode) -> Definition {
-    Definition { name: name.into(), selectors: vec![Selector::parse(selector).unwrap()], action, mode }
-}
+use support::{Gate, NOW_MS, assert_conserved, named, policy, series};
 
 fn drop_noise() -> Vec<Definition> {
     vec![policy("noise", r#"{__name__=~"noise.*"}"#, Action::Drop, Mode::Enforce)]
-}
-
-impl Gate {
-    fn new(policies: &[Definition]) -> Self {
-        Self::with(policies, |_| {})
-    }
-
-    fn with(policies: &[Definition], change: impl FnOnce(&mut Settings)) -> Self {
-        let limits = Limits { max_labels: 8, max_name_bytes: 64, max_value_bytes: 256 };
-        let mut settings = Settings { max_tracked: 1000, max_tenants: 2, max_decoded_bytes: 1 << 24, limits };
-        change(&mut settings);
-        let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();
-        let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(NOW_MS));
-        Self { pipeline, scratch: Scratch::default(), outcome: Outcome::default() }
-    }
-
-    fn decide(&mut self, tenant: &str, body: &[u8]) -> Result<&Outcome, Undecodable> {
-        self.pipeline.decide(tenant, body, &mut self.scratch, &mut self.outcome)?;
-        Ok(&self.outcome)
-    }
-
-    /// Decides and commits; returns how many series were new.
-    fn pass(&mut self, tenant: &str, request: &WriteRequest) -> u64 {
-        self.decide(tenant, &encode_snappy(request)).unwrap();
-        self.pipeline.commit(&self.outcome).new_series
-    }
-
-    fn spliced(&self) -> WriteRequest {
-        assert_eq!(self.outcome.body, Body::Spliced);
-        let raw = ::snap::raw::Decoder::new();
-        decode(raw, &self.outcome.spliced)
-    }
-}
-
-#[allow(clippy::disallowed_methods)] // the body is our own
-fn decode(mut decoder: ::snap::raw::Decoder, body: &[u8]) -> WriteRequest {
-    WriteRequest::decode(&decoder.decompress_vec(body).unwrap()[..]).unwrap()
-}
-
-fn series(labels: &[(&str, &str)]) -> TimeSeries {
-    TimeSeries {
-        labels: labels.iter().map(|(n, v)| Label { name: (*n).into(), value: (*v).into() }).collect(),
-        samples: vec![Sample { value: 1.0, timestamp: NOW_MS }],
-        ..Default::default()
-    }
-}
-
-fn named(name: &str) -> TimeSeries {
-    series(&[("__name__", name), ("job", "node")])
 }
 
 #[test]
@@ -154,8 +97,8 @@ fn a_pass_before_a_drop_keeps_and_a_preview_only_counts() {
     assert_eq!(metrics, ["noise_keep", "up"]);
     let set = &gate.outcome.policies.as_ref().unwrap().set;
     let rows: Vec<_> = gate.outcome.by_verdict.iter().map(|(v, c)| (set.row(*v), c.samples)).collect();
-    let ended: Vec<_> = rows.iter().map(|(r, _)| (r.ended_by.map(|p| p.0), r.previewed.len())).collect();
-    assert_eq!(ended, [(Some(0), 0), (Some(2), 1), (None, 1)]);
+    let ended: Vec<_> = rows.iter().map(|(r, _)| (r.ended_by.map(|p| p.0), r.matched.len())).collect();
+    assert_eq!(ended, [(Some(0), 1), (Some(2), 2), (None, 1)]);
 }
 
 #[test]
@@ -225,7 +168,9 @@ fn idle_series_are_forgotten_a_shard_at_a_time() {
     gate.pass("", &WriteRequest::of(vec![named("fresh"), named("old_7")]));
     let horizon = (NOW_MS / 1000) as u32 + 30;
     let index = gate.pipeline.index();
-    let expired: usize = (0..index.shards()).map(|shard| index.expire(shard, horizon, |_, _| {})).sum();
+    let expired: usize = (0..index.shards())
+        .map(|shard| index.expire(shard, horizon, Reopen::All, &mut Freed::default(), |_, _| {}).series)
+        .sum();
     assert_eq!((expired, index.live(), index.live_in(0)), (49, 2, 2));
     assert_eq!(gate.pass("", &old), 49, "what was forgotten is new when it comes again");
 }
@@ -293,17 +238,6 @@ fn corruption_at_every_offset_is_refused_or_conserved() {
         }
     }
     assert_eq!(gate.pipeline.index().live(), 0);
-}
-
-fn assert_conserved(outcome: &Outcome) {
-    let mut fates = outcome.all_rejected();
-    fates += outcome.forwarded;
-    for (verdict, counts) in &outcome.by_verdict {
-        if verdict.disposition() == Disposition::Drop {
-            fates += *counts;
-        }
-    }
-    assert_eq!(fates, outcome.received);
 }
 
 fn any_series() -> impl Strategy<Value = TimeSeries> {

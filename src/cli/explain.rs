@@ -7,11 +7,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::clock::Clock;
-use crate::policy::{Disposition, Mode, PolicySet, Run, Walk, parse_series};
-use crate::series::Labels;
+use crate::policy::{
+    Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, parse_series,
+};
+use crate::series::identity;
+use crate::series::{Invalid, Labels, Limits};
 
 /// Options of `explain`.
 #[derive(Debug, Args)]
@@ -45,11 +48,12 @@ pub(super) fn explain(options: &Options) -> ExitCode {
     let set = match PolicySet::compile(&loaded.config.policies, Run::AsConfigured) {
         Ok(set) => set,
         Err(error) => {
-            eprintln!("policy {}: {}", error.policy + 1, error.message);
+            eprintln!("{error}");
             return ExitCode::FAILURE;
         }
     };
-    let explainer = Explainer { set, at, json: options.json };
+    let limits = loaded.config.series.limits();
+    let explainer = Explainer { set, limits, at, json: options.json };
     let mut out = std::io::stdout().lock();
     let result = if options.series.is_empty() {
         explainer.all(std::io::stdin().lock().lines(), &mut out)
@@ -68,6 +72,7 @@ pub(super) fn explain(options: &Options) -> ExitCode {
 
 struct Explainer {
     set: PolicySet,
+    limits: Limits,
     at: String,
     json: bool,
 }
@@ -101,76 +106,112 @@ impl Explainer {
         // an empty value is the same as no label
         let pairs: Vec<(&str, &str)> =
             labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).filter(|(_, v)| !v.is_empty()).collect();
-        let labels_of_series = Labels::from_sorted(&pairs);
-        let reason = if pairs.is_empty() {
-            Some("no_labels")
-        } else if labels_of_series.metric().is_empty() {
-            Some("no_name")
+        let reason = identity::fault(&pairs, &self.limits);
+        let walk = if reason.is_none() {
+            self.set.walk(Labels::from_sorted(&pairs), &self.limits)
         } else {
-            None
+            Walk { reason, disposition: Disposition::Reject, ..Walk::default() }
         };
-        let walk = if reason.is_none() { self.set.walk(labels_of_series) } else { Walk::default() };
-        let explained = self.explained(labels, reason, &walk);
-        if self.json { writeln!(out, "{explained}") } else { self.text(&pairs, &explained, out) }
+        let explained = self.explained(labels, &pairs, &walk);
+        if self.json { writeln!(out, "{explained}") } else { self.text(&pairs, &walk, out) }
     }
 
-    fn explained(&self, labels: &BTreeMap<String, String>, reason: Option<&str>, walk: &Walk) -> Value {
-        let verdict = match (reason, walk.disposition) {
-            (Some(_), _) => "reject",
-            (None, Disposition::Forward) => "forward",
-            (None, Disposition::Drop) => "drop",
-        };
-        let kept: Map<String, Value> =
-            labels.iter().filter(|(_, v)| !v.is_empty()).map(|(n, v)| (n.clone(), json!(v))).collect();
+    fn explained(&self, labels: &BTreeMap<String, String>, pairs: &[(&str, &str)], walk: &Walk) -> Value {
         let policies = self.set.policies();
-        let steps: Vec<Value> = walk
-            .steps
-            .iter()
-            .filter_map(|step| {
-                let policy = policies.get(usize::from(step.policy.0))?;
-                Some(json!({
-                    "policy": &*policy.name,
-                    "action": policy.action.as_str(),
-                    "mode": policy.mode.as_str(),
-                    "matched": step.matched,
-                    "effect": step.effect.as_str(),
-                    "labels": kept,
-                }))
-            })
-            .collect();
-        let ended_by = walk.ended_by.and_then(|index| policies.get(usize::from(index.0)));
+        let named = |index: PolicyIndex| policies.get(usize::from(index.0));
+        let steps = walk.steps.iter().filter_map(|step| {
+            let policy = named(step.policy)?;
+            Some(json!({
+                "policy": &*policy.name,
+                "action": policy.action.as_str(),
+                "mode": policy.mode.as_str(),
+                "matched": step.matched,
+                "effect": step.effect.as_str(),
+                "labels": object(step.labels.iter().map(|(name, value)| (&**name, &**value))),
+            }))
+        });
+        let output = match (walk.disposition, walk.steps.last()) {
+            (Disposition::Forward, _) => object(pairs.iter().copied()),
+            (Disposition::Rewrite, Some(last)) => {
+                object(last.labels.iter().map(|(name, value)| (&**name, &**value)))
+            }
+            _ => Value::Null,
+        };
+        let ended_by = walk.ended_by.and_then(named);
         json!({
             "input": labels,
             "tenant": "",
             "at": self.at,
-            "verdict": verdict,
-            "reason": reason,
+            "verdict": verdict(walk),
+            "reason": walk.reason.map(Invalid::as_str),
             "policy": ended_by.map(|policy| &*policy.name),
-            "output": if verdict == "forward" { Value::Object(kept) } else { Value::Null },
+            "output": output,
             "workload": Value::Null,
-            "steps": steps,
+            "steps": steps.collect::<Vec<_>>(),
         })
     }
 
-    fn text(&self, pairs: &[(&str, &str)], explained: &Value, out: &mut impl Write) -> std::io::Result<()> {
-        let word = |key: &str| explained[key].as_str().unwrap_or_default().to_owned();
-        writeln!(out, "{}", series_text(pairs))?;
-        for (step, policy) in explained["steps"].as_array().into_iter().flatten().zip(self.set.policies()) {
-            let matched = step["matched"].as_bool().unwrap_or_default();
-            let what = match (matched, policy.mode) {
-                (false, _) => "does not match".to_owned(),
-                (true, Mode::Enforce) => format!("matches: {}", policy.action.as_str()),
-                (true, Mode::Preview) => format!("would {} (preview)", policy.action.as_str()),
+    fn text(&self, pairs: &[(&str, &str)], walk: &Walk, out: &mut impl Write) -> std::io::Result<()> {
+        writeln!(out, "{}", Labels::from_sorted(pairs))?;
+        let mut before: OwnedLabels =
+            pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        for (step, policy) in walk.steps.iter().zip(self.set.policies()) {
+            let what = match (step.matched, policy.mode, step.effect) {
+                (false, ..) => "does not match".to_owned(),
+                (true, _, Effect::None) => "matches, and its rules change nothing".to_owned(),
+                (true, Mode::Enforce, effect) => format!("matches: {}", effect.as_str()),
+                (true, Mode::Preview, effect) => format!("would {} (preview)", effect.as_str()),
             };
             writeln!(out, "  {:<24} {what}", policy.name)?;
+            for line in changes(&before, &step.labels) {
+                writeln!(out, "  {:<24}   {line}", "")?;
+            }
+            before.clone_from(&step.labels);
         }
-        let because = match (word("reason"), word("policy")) {
-            (reason, _) if !reason.is_empty() => format!(" ({reason})"),
-            (_, policy) if !policy.is_empty() => format!(" (by {policy})"),
-            _ => " (no policy ended the walk)".to_owned(),
+        let named = |index: PolicyIndex| self.set.policies().get(usize::from(index.0));
+        let because = match (walk.reason, walk.ended_by.and_then(named)) {
+            (Some(reason), _) => format!(" ({}: {reason})", reason.as_str()),
+            (None, Some(policy)) => format!(" (by {})", policy.name),
+            (None, None) => " (no policy ended the walk)".to_owned(),
         };
-        writeln!(out, "  => {}{because}", word("verdict"))
+        writeln!(out, "  => {}{because}", verdict(walk))?;
+        if walk.disposition == Disposition::Rewrite {
+            let output: Vec<(&str, &str)> = before.iter().map(|(name, value)| (&**name, &**value)).collect();
+            writeln!(out, "     {}", Labels::from_sorted(&output))?;
+        }
+        Ok(())
     }
+}
+
+fn verdict(walk: &Walk) -> &'static str {
+    match walk.disposition {
+        Disposition::Forward | Disposition::Rewrite => "forward",
+        Disposition::Drop => "drop",
+        // a walk knows one series only, so nothing collides
+        Disposition::Reject | Disposition::Collide => "reject",
+    }
+}
+
+fn object<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> Value {
+    Value::Object(labels.map(|(name, value)| (name.to_owned(), json!(value))).collect())
+}
+
+/// What became of each label that is not as it was.
+fn changes(before: &OwnedLabels, after: &OwnedLabels) -> Vec<String> {
+    let find = |labels: &OwnedLabels, name: &str| {
+        let at = labels.binary_search_by(|(candidate, _)| (**candidate).cmp(name)).ok();
+        at.map(|at| labels[at].1.clone())
+    };
+    let gone = before.iter().filter(|(name, _)| find(after, name).is_none());
+    let mut lines: Vec<String> = gone.map(|(name, value)| format!("- {name}={value:?}")).collect();
+    for (name, value) in after {
+        match find(before, name) {
+            None => lines.push(format!("+ {name}={value:?}")),
+            Some(old) if old != *value => lines.push(format!("~ {name}={old:?} to {value:?}")),
+            Some(_) => {}
+        }
+    }
+    lines
 }
 
 /// A line as labels: JSON where it is an object, else series text.
@@ -190,15 +231,6 @@ fn read(text: &str) -> Result<BTreeMap<String, String>, String> {
     parse_series(text)
         .map(|labels| labels.into_iter().collect())
         .map_err(|error| format!("{} at byte {} of `{text}`", error.message, error.offset))
-}
-
-fn series_text(pairs: &[(&str, &str)]) -> String {
-    let mut labels = Vec::new();
-    let mut name = "";
-    for (label, value) in pairs {
-        if *label == "__name__" { name = value } else { labels.push(format!("{label}={value:?}")) }
-    }
-    format!("{name}{{{}}}", labels.join(","))
 }
 
 /// The time asked for, as the answer shows it.

@@ -19,6 +19,7 @@ mod files;
 mod http;
 mod listen;
 mod policies;
+mod rules;
 mod series;
 mod upstream;
 

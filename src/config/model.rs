@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::policy::Definition;
+use crate::series::Limits;
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,6 +176,17 @@ pub struct Series {
     pub max_label_name_bytes: usize,
     /// Label value at most, bytes.
     pub max_label_value_bytes: usize,
+}
+
+impl Series {
+    /// The bounds of one series.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            max_labels: self.max_labels,
+            max_name_bytes: self.max_label_name_bytes,
+            max_value_bytes: self.max_label_value_bytes,
+        }
+    }
 }
 
 /// A value that is never printed: `Debug` shows `<secret>`.

@@ -10,11 +10,13 @@ use super::at::At;
 
 mod listen;
 mod policy;
+mod rule;
 mod text;
 mod upstream;
 
 pub(crate) use listen::RawListen;
 pub(crate) use policy::{LATER_POLICY_KEYS, MatchText, RawPolicy};
+pub(crate) use rule::{Given, RawRule};
 pub(crate) use text::{DurationText, SecretText, SizeText};
 pub(crate) use upstream::{RawBasicAuth, RawTls, RawUpstream};
 

@@ -1,11 +1,15 @@
 //! Third stage: what the index did not know. Only here are labels parsed and policies asked.
 
 use super::Policies;
+use super::edits::{LOOSE, NO_EDIT};
 use super::outcome::{Birth, Outcome};
-use super::scratch::{Fate, JudgeScratch, Request};
-use crate::policy::VerdictId;
+use super::scratch::{Fate, JudgeScratch, Request, Slot, Told};
+use crate::policy::{Decision, Disposition, OwnedLabels, VerdictId};
 use crate::series::identity::{self, Form};
-use crate::series::{Fingerprint, Fingerprinter, Found, Index, Labels, Limits, Probe, Remembered, TenantKey};
+use crate::series::{
+    Claimed, Emits, Fingerprint, Fingerprinter, Found, Index, Labels, Limits, Probe, Remembered, TenantKey,
+    edit,
+};
 use crate::wire::WireError;
 
 /// What is needed to decide about a series.
@@ -19,6 +23,21 @@ pub(super) struct Judgement<'a> {
     pub(super) now: u32,
 }
 
+/// What deciding leaves behind.
+struct Work<'w> {
+    loose: &'w mut Vec<Vec<u8>>,
+    scratch: &'w mut JudgeScratch,
+    outcome: &'w mut Outcome,
+}
+
+/// What a series was decided to be.
+struct Judged {
+    verdict: VerdictId,
+    emits: Emits,
+    /// Number of the edit to apply now; may be loose.
+    edit: u32,
+}
+
 impl Judgement<'_> {
     /// Gives every open slot its fate.
     pub(super) fn run(
@@ -29,19 +48,28 @@ impl Judgement<'_> {
         outcome: &mut Outcome,
     ) -> Result<(), WireError> {
         self.follow_aliases(request, scratch);
+        scratch.told.clear();
         // Borrowed from the body, so made anew for each request; it allocates only when something is unknown.
         let mut pairs = Vec::new();
-        for (slot, probe) in request.slots.iter_mut().zip(&request.probes) {
+        let Request { slots, probes, loose, .. } = request;
+        let mut work = Work { loose, scratch, outcome };
+        for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter()) {
             if slot.fate != Fate::Open {
                 continue;
             }
-            if let Found::Known(verdict) = probe.found {
-                slot.fate = Fate::Verdict(VerdictId::from_bits(verdict));
+            if let Found::Known(verdict, emits) = probe.found
+                && emits != Emits::Rewritten(NO_EDIT)
+            {
+                slot.know(VerdictId::from_bits(verdict), emits);
                 continue;
             }
             let run = slot.labels_start as usize..slot.labels_end as usize;
             slot.fate = match identity::read(body, run, self.limits, &mut pairs)? {
-                Ok(form) => self.decide(&pairs, form, probe, &mut scratch.canonical, outcome),
+                Ok(form) => {
+                    // scattered labels have no bytes of their own to be known by
+                    slot.form = if probe.found == Found::Skip { Form::Other } else { form };
+                    self.decide(&pairs, number, slot, probe, &mut work)
+                }
                 Err(invalid) => Fate::Rejected(invalid),
             };
         }
@@ -56,6 +84,7 @@ impl Judgement<'_> {
             if let Found::Alias(series) = probe.found {
                 scratch.probes.push(Probe { fingerprint: series, found: Found::Missing, ..*probe });
                 scratch.slots.push(i as u32);
+                request.slots[i].form = Form::Other;
             }
         }
         if scratch.probes.is_empty() {
@@ -63,56 +92,111 @@ impl Judgement<'_> {
         }
         self.index.touch(&mut scratch.probes, &mut scratch.order, self.now, self.policies.generation);
         for (probe, i) in scratch.probes.iter().zip(&scratch.slots) {
-            if let Found::Known(_) = probe.found {
+            if let Found::Known(..) = probe.found {
                 request.probes[*i as usize].found = probe.found;
             }
         }
     }
 
+    /// Asks the policies, sees to it that no two series become one, and has the decision remembered.
     fn decide(
         &self,
         pairs: &[(&str, &str)],
-        form: Form,
+        number: u32,
+        slot: &mut Slot,
         probe: &Probe,
-        canonical: &mut Vec<u8>,
-        outcome: &mut Outcome,
+        work: &mut Work<'_>,
     ) -> Fate {
-        let series = match form {
+        let series = match slot.form {
             Form::Canonical => probe.fingerprint,
-            Form::Other => self.true_identity(pairs, probe, canonical, outcome),
+            Form::Other => self.true_identity(pairs, probe, work),
         };
-        let decision = self.policies.set.decide(Labels::from_sorted(pairs));
+        let Decision { verdict, valid_until, output } =
+            self.policies.set.decide(Labels::from_sorted(pairs), self.limits);
+        let judged = self.judge(series, pairs, verdict, output.as_ref(), work);
+        slot.edit = judged.edit;
+        if judged.verdict != VerdictId::UNTOUCHED {
+            work.scratch.told.push(Told { slot: number, verdict: judged.verdict, output });
+        }
         let decided = Remembered {
-            verdict: decision.verdict.to_bits(),
+            verdict: judged.verdict.to_bits(),
             generation: self.policies.generation,
-            valid_until: decision.valid_until.0,
+            valid_until: valid_until.0,
             group: self.group,
+            emits: judged.emits,
         };
         // Refreshing is idempotent and says nothing about the data, so it need not wait for the commit.
-        match (form, probe.found) {
-            (Form::Canonical, Found::Missing) => outcome.effects.births.push(Birth { series, decided }),
+        match (slot.form, probe.found) {
+            (Form::Canonical, Found::Missing) => work.outcome.effects.births.push(Birth { series, decided }),
             (Form::Canonical, _) => self.index.refresh(series, decided, self.now),
             (Form::Other, _) => {
                 self.index.refresh(series, decided, self.now);
-                outcome.effects.births.push(Birth { series, decided });
+                work.outcome.effects.births.push(Birth { series, decided });
             }
         }
-        Fate::Verdict(decision.verdict)
+        Fate::Verdict(judged.verdict)
+    }
+
+    /// What is sent for a series of this verdict; who wants an identity that another has, sends nothing.
+    fn judge(
+        &self,
+        series: Fingerprint,
+        pairs: &[(&str, &str)],
+        verdict: VerdictId,
+        output: Option<&OwnedLabels>,
+        work: &mut Work<'_>,
+    ) -> Judged {
+        let becomes = match (verdict.disposition(), output) {
+            (Disposition::Rewrite, Some(output)) => {
+                let output: Vec<(&str, &str)> = output.iter().map(|(n, v)| (&**n, &**v)).collect();
+                edit::derive(pairs, &output, &mut work.scratch.script);
+                identity::encode_canonical(&output, &mut work.scratch.canonical);
+                self.prints.fingerprint(&work.scratch.canonical, self.tenant)
+            }
+            (Disposition::Forward, _) => series,
+            _ => return Judged { verdict, emits: Emits::Nothing, edit: 0 },
+        };
+        if self.policies.set.rewrites() || self.index.claimed() > 0 {
+            match self.index.claim(becomes, series, self.policies.generation, self.now) {
+                Claimed::Granted => {}
+                Claimed::Full => work.outcome.unguarded += 1,
+                Claimed::Taken => {
+                    let verdict = self.policies.set.collided(verdict);
+                    return Judged { verdict, emits: Emits::Contested(becomes.short()), edit: 0 };
+                }
+            }
+        }
+        if output.is_none() {
+            return Judged { verdict, emits: Emits::Itself, edit: 0 };
+        }
+        match self.policies.edits.number(&work.scratch.script) {
+            Some(edit) => Judged { verdict, emits: Emits::Rewritten(edit), edit },
+            None => {
+                work.loose.push(work.scratch.script.clone());
+                let edit = LOOSE | (work.loose.len() - 1) as u32;
+                Judged { verdict, emits: Emits::Rewritten(NO_EDIT), edit }
+            }
+        }
     }
 
     /// The identity of labels whose bytes are not canonical; to be remembered where the bytes are one run.
-    fn true_identity(
-        &self,
-        pairs: &[(&str, &str)],
-        probe: &Probe,
-        canonical: &mut Vec<u8>,
-        outcome: &mut Outcome,
-    ) -> Fingerprint {
+    fn true_identity(&self, pairs: &[(&str, &str)], probe: &Probe, work: &mut Work<'_>) -> Fingerprint {
+        let canonical = &mut work.scratch.canonical;
         identity::encode_canonical(pairs, canonical);
         let series = self.prints.fingerprint(canonical, self.tenant);
         if probe.found == Found::Missing {
-            outcome.effects.aliases.push((probe.fingerprint, series));
+            work.outcome.effects.aliases.push((probe.fingerprint, series));
         }
         series
+    }
+}
+
+impl Slot {
+    #[inline]
+    fn know(&mut self, verdict: VerdictId, emits: Emits) {
+        self.fate = Fate::Verdict(verdict);
+        if let Emits::Rewritten(edit) = emits {
+            self.edit = edit;
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::{Counts, Policies};
+use super::{Counts, Example, Policies};
 use crate::codec::snappy::SnappyError;
 use crate::policy::VerdictId;
 use crate::series::{Fingerprint, Invalid, Remembered};
@@ -19,6 +19,9 @@ pub enum Undecodable {
     /// Not a WriteRequest.
     #[error("cannot decode the body as prometheus.WriteRequest: {0}")]
     Wire(#[from] WireError),
+    /// The rules of a policy blow the body up.
+    #[error("relabel rules make the body larger than {0} bytes; send smaller requests or shorten the labels")]
+    Outgrown(usize),
 }
 
 /// What goes upstream.
@@ -49,6 +52,8 @@ pub struct Effects {
     pub births: Vec<Birth>,
     /// Label bytes and the series they stand for.
     pub aliases: Vec<(Fingerprint, Fingerprint)>,
+    /// Series that policies dropped or rewrote, for people; a few of each policy.
+    pub examples: Vec<Example>,
 }
 
 /// What a commit did.
@@ -65,7 +70,7 @@ pub struct Committed {
 pub struct Outcome {
     /// What goes upstream.
     pub body: Body,
-    /// The compressed body where something was taken out.
+    /// The compressed body where something was taken out or goes under other labels.
     pub spliced: Vec<u8>,
     /// All that was decoded.
     pub received: Counts,
@@ -77,10 +82,14 @@ pub struct Outcome {
     pub rejected: [Counts; Invalid::ALL.len()],
     /// Series that cannot be accepted.
     pub rejected_series: u64,
+    /// Series sent although there was no room to note whose identity they have.
+    pub unguarded: u64,
     /// Metadata entries that cannot be accepted.
     pub rejected_metadata: u64,
     /// Series in the request.
     pub series: u64,
+    /// When it was decided, Unix seconds.
+    pub decided_at: u32,
     /// Decoded size, bytes.
     pub decoded_bytes: u64,
     /// The tenant is one too many: passed through.
@@ -92,7 +101,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn start(&mut self, policies: &Arc<Policies>) {
+    pub(super) fn start(&mut self, policies: &Arc<Policies>, now: u32) {
+        self.decided_at = now;
         self.body = Body::Nothing;
         self.spliced.clear();
         self.received = Counts::default();
@@ -100,12 +110,14 @@ impl Outcome {
         self.by_verdict.clear();
         self.rejected = Default::default();
         self.rejected_series = 0;
+        self.unguarded = 0;
         self.rejected_metadata = 0;
         self.series = 0;
         self.decoded_bytes = 0;
         self.overflow_tenant = false;
         self.effects.births.clear();
         self.effects.aliases.clear();
+        self.effects.examples.clear();
         self.policies = Some(Arc::clone(policies));
     }
 

@@ -2,6 +2,7 @@
 
 use super::scratch::{Fate, Request, Slot};
 use crate::policy::VerdictId;
+use crate::series::identity::Form;
 use crate::series::{Fingerprint, Found, Invalid, Probe};
 use crate::wire::WireError;
 use crate::wire::schema::Text;
@@ -13,7 +14,7 @@ impl Request {
         self.probes.clear();
         self.metadata = 0;
         self.bad_metadata.clear();
-        self.removed.clear();
+        self.loose.clear();
     }
 
     /// Fills slots and probes from a decoded body.
@@ -85,6 +86,10 @@ fn slot(field: &Field, frame: &SeriesFrame) -> Slot {
         samples: frame.samples,
         histograms: frame.histograms,
         exemplars: frame.exemplars,
+        edit: 0,
+        // until it turns out otherwise
+        form: Form::Canonical,
+        scattered: !frame.contiguous,
         fate: if frame.text == Text::Invalid { Fate::Rejected(Invalid::InvalidUtf8) } else { Fate::Open },
     }
 }

@@ -1,7 +1,8 @@
 //! Buffers of one worker, used for one request at a time and kept for the next.
 
 use crate::codec::snappy::Gatherer;
-use crate::policy::VerdictId;
+use crate::policy::{OwnedLabels, VerdictId};
+use crate::series::identity::Form;
 use crate::series::{Invalid, Probe};
 
 /// One series of the request in hand.
@@ -16,7 +17,13 @@ pub(super) struct Slot {
     pub(super) samples: u32,
     pub(super) histograms: u32,
     pub(super) exemplars: u32,
+    /// Number of the edit, where the fate is to be rewritten.
+    pub(super) edit: u32,
     pub(super) fate: Fate,
+    /// Whether the label bytes are canonical; known once it is decided.
+    pub(super) form: Form,
+    /// Whether other fields stand between the labels.
+    pub(super) scattered: bool,
 }
 
 /// What becomes of a series in this request.
@@ -28,6 +35,15 @@ pub(super) enum Fate {
     Verdict(VerdictId),
     /// Cannot be accepted.
     Rejected(Invalid),
+}
+
+/// A part of the body that is taken out, and the part of [`RewriteScratch::plain`] that takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) plain_start: u32,
+    pub(super) plain_end: u32,
 }
 
 /// The request in hand.
@@ -43,8 +59,12 @@ pub(super) struct Request {
     pub(super) metadata: u32,
     /// Metadata entries that cannot be accepted: where they start and end.
     pub(super) bad_metadata: Vec<(u32, u32)>,
-    /// Fields taken out, in order.
-    pub(super) removed: Vec<(u32, u32)>,
+    /// Series that are sent on, in whatever form.
+    pub(super) kept_series: usize,
+    /// What is taken out and what takes its place, in order.
+    pub(super) cuts: Vec<Cut>,
+    /// Edits that could not be kept for later.
+    pub(super) loose: Vec<Vec<u8>>,
     /// Place in `Outcome::by_verdict` of each verdict row, plus one; zeroed after use.
     pub(super) rows: Vec<u32>,
 }
@@ -59,6 +79,29 @@ pub(super) struct JudgeScratch {
     pub(super) order: Vec<u32>,
     /// A canonical label block.
     pub(super) canonical: Vec<u8>,
+    /// An edit.
+    pub(super) script: Vec<u8>,
+    /// Series decided in this request about which there is something to tell, with what they became.
+    pub(super) told: Vec<Told>,
+}
+
+/// A series that policies dropped or rewrote, or would have.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) slot: u32,
+    pub(super) verdict: VerdictId,
+    pub(super) output: Option<OwnedLabels>,
+}
+
+/// Buffers for series that go under other labels.
+#[derive(Default)]
+pub(super) struct RewriteScratch {
+    /// The series, encoded, one after the other.
+    pub(super) plain: Vec<u8>,
+    /// Where the labels of one block start.
+    pub(super) starts: Vec<u32>,
+    /// A canonical label block.
+    pub(super) block: Vec<u8>,
 }
 
 /// Buffers of one worker. They grow to the largest request seen and are bounded by the decoded-size limit.
@@ -67,6 +110,7 @@ pub struct Scratch {
     pub(super) decoded: Vec<u8>,
     pub(super) request: Request,
     pub(super) judge: JudgeScratch,
+    pub(super) rewrite: RewriteScratch,
     pub(super) gatherer: Gatherer,
 }
 
@@ -77,6 +121,7 @@ impl Scratch {
             + self.request.slots.capacity() * size_of::<Slot>()
             + self.request.probes.capacity() * size_of::<Probe>()
             + self.judge.probes.capacity() * size_of::<Probe>()
+            + self.rewrite.plain.capacity()
             + self.gatherer.capacity()
     }
 }

@@ -3,31 +3,35 @@
 use super::Counts;
 use super::outcome::Outcome;
 use super::scratch::{Fate, Request, Slot};
-use crate::policy::{Disposition, VerdictId};
+use crate::policy::VerdictId;
 
-/// Fills the numbers of `outcome` and the list of fields to take out.
+/// Fills the numbers of `outcome`.
 pub(super) fn weigh(request: &mut Request, outcome: &mut Outcome) {
     let mut untouched = Counts::default();
+    let mut kept = 0;
+    let mut touched = 0;
     for slot in &request.slots {
         let counts = slot.counts();
         match slot.fate {
             Fate::Verdict(VerdictId::UNTOUCHED) => untouched += counts,
             Fate::Verdict(verdict) => {
+                touched += 1;
                 tally(verdict, counts, &mut request.rows, outcome);
-                match verdict.disposition() {
-                    Disposition::Forward => outcome.forwarded += counts,
-                    Disposition::Drop => request.removed.push((slot.start, slot.end)),
+                if verdict.disposition().forwards() {
+                    kept += 1;
+                    outcome.forwarded += counts;
                 }
             }
             Fate::Rejected(reason) => {
                 outcome.rejected[reason as usize] += counts;
                 outcome.rejected_series += 1;
                 outcome.received += counts;
-                request.removed.push((slot.start, slot.end));
+                touched += 1;
             }
             Fate::Open => unreachable!("every series is decided before it is weighed"),
         }
     }
+    request.kept_series = request.slots.len() - touched + kept;
     outcome.forwarded += untouched;
     outcome.received += untouched;
     for (_, counts) in &outcome.by_verdict {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::relabel::RuleText;
+
 /// One policy, in the order of the config.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
@@ -16,12 +18,25 @@ pub struct Definition {
 }
 
 /// What a policy does to a series that matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Forward as it is; later policies do not see the series.
     Pass,
     /// Do not forward; the sender is told 2xx.
     Drop,
+    /// Run these rules over the labels; later policies see the result.
+    Relabel(Arc<[RuleText]>),
+}
+
+/// An [`Action`] without what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionKind {
+    /// [`Action::Pass`]
+    Pass,
+    /// [`Action::Drop`]
+    Drop,
+    /// [`Action::Relabel`]
+    Relabel,
 }
 
 /// Whether a policy acts.
@@ -45,11 +60,23 @@ impl Mode {
 }
 
 impl Action {
+    /// Which action it is.
+    pub fn kind(&self) -> ActionKind {
+        match self {
+            Action::Pass => ActionKind::Pass,
+            Action::Drop => ActionKind::Drop,
+            Action::Relabel(_) => ActionKind::Relabel,
+        }
+    }
+}
+
+impl ActionKind {
     /// As written in the config and in `explain`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Action::Pass => "pass",
-            Action::Drop => "drop",
+            ActionKind::Pass => "pass",
+            ActionKind::Drop => "drop",
+            ActionKind::Relabel => "relabel",
         }
     }
 }

@@ -10,15 +10,73 @@ const MAX_LITERALS: usize = 256;
 
 /// Compiles a pattern that has to match the whole value.
 pub fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(&anchored(pattern)?).size_limit(SIZE_LIMIT).build().map_err(reason)
+    RegexBuilder::new(&anchored(pattern).map_err(|e| e.message)?)
+        .size_limit(SIZE_LIMIT)
+        .build()
+        .map_err(reason)
 }
 
 /// The pattern in the dialect of the `regex` crate, to match the whole value.
-pub(super) fn anchored(pattern: &str) -> Result<String, String> {
+pub(super) fn anchored(pattern: &str) -> Result<String, PatternError> {
     let ascii = ascii(pattern);
     // Alone first: `a)(b` would be closed and opened by our own group.
-    regex_syntax::parse(&ascii).map_err(reason)?;
+    regex_syntax::parse(&ascii).map_err(|e| PatternError { message: reason(e), offset: 0 })?;
     Ok(format!("^(?s:{ascii})$"))
+}
+
+/// Why a pattern cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PatternError {
+    /// What is wrong, for a person.
+    pub message: String,
+    /// Where, in bytes from the start of the pattern.
+    pub offset: usize,
+}
+
+/// A pattern that has to match the whole value.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    regex: regex_automata::meta::Regex,
+    names: Box<[Option<Box<str>>]>,
+}
+
+impl Pattern {
+    /// Compiles a pattern.
+    pub fn compile(pattern: &str) -> Result<Pattern, PatternError> {
+        let refused = |message: String| PatternError { message, offset: 0 };
+        let text = anchored(pattern)?;
+        let regex = regex_automata::meta::Regex::new(&text).map_err(|e| refused(reason(e)))?;
+        let names = regex.group_info().pattern_names(regex_automata::PatternID::ZERO);
+        let names = names.map(|name| name.map(Into::into)).collect();
+        Ok(Self { regex, names })
+    }
+
+    /// Whether the whole value matches.
+    pub fn is_match(&self, value: &str) -> bool {
+        self.regex.is_match(value)
+    }
+
+    /// Room for the groups of one match.
+    pub fn new_captures(&self) -> regex_automata::util::captures::Captures {
+        self.regex.create_captures()
+    }
+
+    /// Finds the groups; whether the value matches.
+    pub fn captures(&self, value: &str, into: &mut regex_automata::util::captures::Captures) -> bool {
+        self.regex.captures(value, into);
+        into.is_match()
+    }
+
+    /// Group names by group number.
+    pub fn names(&self) -> &[Option<Box<str>>] {
+        &self.names
+    }
+
+    /// Memory of the compiled form.
+    pub fn bytes(&self) -> usize {
+        self.regex.memory_usage()
+    }
 }
 
 /// What can be said of the values that a pattern matches, without matching.

@@ -5,13 +5,53 @@
 pub struct PolicyIndex(pub u16);
 
 /// What happens to the samples of a series.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Disposition {
     /// They go on to the upstream as they came.
     #[default]
     Forward,
+    /// They go on under other labels.
+    Rewrite,
     /// They end here, by policy.
     Drop,
+    /// They end here: policies give the series an identity that another series has already.
+    Collide,
+    /// They end here: policies leave no series that could be sent.
+    Reject,
+}
+
+impl Disposition {
+    const ALL: [Self; 5] = [Self::Forward, Self::Rewrite, Self::Drop, Self::Collide, Self::Reject];
+
+    /// Whether the samples are sent on.
+    pub fn forwards(self) -> bool {
+        matches!(self, Self::Forward | Self::Rewrite)
+    }
+}
+
+/// What a policy does to a series, in preview what it would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Nothing: it does not match, or its rules leave the labels as they are.
+    None,
+    /// Forwards it as it is then.
+    Pass,
+    /// Drops it.
+    Drop,
+    /// Changes its labels.
+    Relabel,
+}
+
+impl Effect {
+    /// As shown in `explain`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Effect::None => "none",
+            Effect::Pass => "pass",
+            Effect::Drop => "drop",
+            Effect::Relabel => "relabel",
+        }
+    }
 }
 
 /// Names one row of the verdict table of a [`super::PolicySet`]; the disposition is readable without it,
@@ -32,19 +72,14 @@ impl VerdictId {
     /// If `row` is not below [`VerdictId::MAX_ROWS`].
     pub fn new(disposition: Disposition, row: usize) -> Self {
         assert!(row < Self::MAX_ROWS, "verdict row {row} out of range");
-        let kind = match disposition {
-            Disposition::Forward => 0,
-            Disposition::Drop => 1,
-        };
-        Self((kind << Self::ROW_BITS) | row as u16)
+        Self(((disposition as u16) << Self::ROW_BITS) | row as u16)
     }
 
     /// What to do with the series.
+    #[inline]
     pub fn disposition(self) -> Disposition {
-        match self.0 >> Self::ROW_BITS {
-            0 => Disposition::Forward,
-            _ => Disposition::Drop,
-        }
+        // `new` is the only way to make one, so the number is always one of them
+        Disposition::ALL.get(usize::from(self.0 >> Self::ROW_BITS)).copied().unwrap_or_default()
     }
 
     /// Row in the verdict table.
@@ -72,11 +107,16 @@ impl ValidUntil {
     pub const FOREVER: ValidUntil = ValidUntil(u32::MAX);
 }
 
+/// Labels that own their text, sorted by name.
+pub type OwnedLabels = Vec<(Box<str>, Box<str>)>;
+
 /// What the policies say of one series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// Row of the verdict table, and the disposition.
     pub verdict: VerdictId,
     /// When to ask again.
     pub valid_until: ValidUntil,
+    /// The labels to send, where the disposition is [`Disposition::Rewrite`].
+    pub output: Option<OwnedLabels>,
 }

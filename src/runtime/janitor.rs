@@ -11,42 +11,83 @@ use tokio_util::sync::CancellationToken;
 
 use super::Runtime;
 use crate::intake::Heartbeat;
-use crate::policy::{Action, PolicyIndex, VerdictId};
+use crate::policy::{Effect, PolicyIndex, VerdictId};
+use crate::series::{Freed, Reopen};
 
 const LONGEST_ROUND: Duration = Duration::from_secs(16);
 const SHORTEST_ROUND: Duration = Duration::from_millis(200);
 
+/// After so many rounds every series that waits for the identity of another is decided anew, whatever became
+/// of the other: about `series.idle_after`.
+const ROUNDS_TO_REOPEN: u32 = 16;
+
 /// Series by verdict, of one shard.
 type Tally = BTreeMap<VerdictId, u64>;
+
+/// What one round hands on to the next.
+#[derive(Default)]
+struct Round {
+    number: u32,
+    generation: u32,
+    /// Who waits is decided anew, whatever for.
+    reopen_all: bool,
+    /// Identities that became free in the last round, and in this one.
+    freed: Freed,
+    freeing: Freed,
+    /// Series that go under other labels.
+    rewritten: usize,
+}
 
 pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: CancellationToken) {
     let shards = runtime.pipeline.index().shards();
     let mut tallies = vec![Tally::new(); shards];
+    let mut round = Round::default();
     loop {
-        let round = (runtime.idle_after() / 16).clamp(SHORTEST_ROUND, LONGEST_ROUND);
+        let length = (runtime.idle_after() / 16).clamp(SHORTEST_ROUND, LONGEST_ROUND);
         for (shard, tally) in tallies.iter_mut().enumerate() {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(round / shards as u32) => {}
+                () = tokio::time::sleep(length / shards as u32) => {}
             }
-            sweep(&runtime, shard, tally);
+            round.sweep(&runtime, shard, tally);
             heartbeat();
         }
         publish(&runtime, &tallies);
+        round.end(&runtime);
     }
 }
 
-fn sweep(runtime: &Runtime, shard: usize, tally: &mut Tally) {
-    tally.clear();
-    let generation = runtime.pipeline.policies().generation;
-    let idle = u32::try_from(runtime.idle_after().as_secs()).unwrap_or(u32::MAX).max(1);
-    let horizon = runtime.pipeline.clock().unix_seconds().saturating_sub(idle);
-    let expired = runtime.pipeline.index().expire(shard, horizon, |decided_under, verdict| {
-        if decided_under == generation {
-            *tally.entry(VerdictId::from_bits(verdict)).or_default() += 1;
+impl Round {
+    fn sweep(&mut self, runtime: &Runtime, shard: usize, tally: &mut Tally) {
+        tally.clear();
+        let generation = runtime.pipeline.policies().generation;
+        let idle = u32::try_from(runtime.idle_after().as_secs()).unwrap_or(u32::MAX).max(1);
+        let horizon = runtime.pipeline.clock().unix_seconds().saturating_sub(idle);
+        let reopen = if self.reopen_all { Reopen::All } else { Reopen::Waiting(&self.freed) };
+        let visit = |decided_under, verdict| {
+            if decided_under == generation {
+                *tally.entry(VerdictId::from_bits(verdict)).or_default() += 1;
+            }
+        };
+        let found = runtime.pipeline.index().expire(shard, horizon, reopen, &mut self.freeing, visit);
+        self.rewritten += found.rewritten;
+        runtime.process.expired_series.increment(found.series as u64);
+    }
+
+    fn end(&mut self, runtime: &Runtime) {
+        let pipeline = &runtime.pipeline;
+        if pipeline.renew_edits(self.rewritten) {
+            tracing::debug!(rewritten = self.rewritten, "label edits of series that are gone were dropped");
         }
-    });
-    runtime.process.expired_series.increment(expired as u64);
+        // Under other policies owners may have moved on before or after those who wait for them were asked.
+        let generation = pipeline.policies().generation;
+        self.number = (self.number + 1) % ROUNDS_TO_REOPEN;
+        self.reopen_all = self.number == 0 || generation != self.generation;
+        self.generation = generation;
+        self.freed = std::mem::take(&mut self.freeing);
+        runtime.process.rewritten_series.set(self.rewritten as f64);
+        self.rewritten = 0;
+    }
 }
 
 fn publish(runtime: &Runtime, tallies: &[Tally]) {
@@ -55,14 +96,15 @@ fn publish(runtime: &Runtime, tallies: &[Tally]) {
     let mut saved = vec![0u64; all.len()];
     for (verdict, series) in tallies.iter().flatten() {
         let row = policies.set.row(*verdict);
-        for PolicyIndex(index) in row.ended_by.iter().chain(&row.previewed) {
-            if let Some(count) = saved.get_mut(usize::from(*index)) {
+        for (PolicyIndex(index), effect) in &row.matched {
+            if let Some(count) = saved.get_mut(usize::from(*index))
+                && *effect == Effect::Drop
+            {
                 *count += series;
             }
         }
     }
     for (policy, series) in all.iter().zip(saved) {
-        let series = if policy.action == Action::Drop { series } else { 0 };
-        runtime.process.saved_series(&policy.name, policy.mode.as_str(), series);
+        runtime.data.policies().account(policy).saves(series);
     }
 }

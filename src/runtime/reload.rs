@@ -41,7 +41,7 @@ pub struct Runtime {
     pub pipeline: Arc<Pipeline>,
     pub(super) registry: Arc<Registry>,
     pub(super) process: ProcessMetrics,
-    data: Arc<DataMetrics>,
+    pub(super) data: Arc<DataMetrics>,
     gate: Arc<Gate>,
     source: Source,
     config: ArcSwap<Config>,
@@ -165,14 +165,14 @@ impl Runtime {
         self.pipeline.replace_policies(set);
         // a policy that is gone saves nothing, and a new one nothing yet; the janitor's next round says how much
         for policy in before.set.policies().iter().chain(self.pipeline.policies().set.policies()) {
-            self.process.saved_series(&policy.name, policy.mode.as_str(), 0);
+            self.data.policies().account(policy).saves(0);
         }
     }
 }
 
 fn compile(config: &Config, bypassed: bool) -> Result<PolicySet, String> {
     let run = if bypassed { Run::Bypassed } else { Run::AsConfigured };
-    PolicySet::compile(&config.policies, run).map_err(|e| format!("policy {}: {}", e.policy + 1, e.message))
+    PolicySet::compile(&config.policies, run).map_err(|error| error.to_string())
 }
 
 /// Keys whose change is read but waits for a restart.
@@ -199,6 +199,9 @@ impl Control for Runtime {
         let policies = self.pipeline.policies();
         self.process.active_series.set(self.pipeline.index().live() as f64);
         self.process.index_bytes.set(self.pipeline.index().bytes() as f64);
+        self.process.claims.set(self.pipeline.index().claimed() as f64);
+        self.process.contested_series.set(self.pipeline.index().contested() as f64);
+        self.process.label_edits.set(self.pipeline.edits() as f64);
         self.process.tenants.set(self.pipeline.tenants().len() as f64);
         self.process.preview_overflow.set(policies.set.preview_overflow() as f64);
         self.process.bypass.set(f64::from(u8::from(self.health.bypassed())));

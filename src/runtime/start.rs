@@ -18,7 +18,7 @@ use crate::gate::{Gate, Upstream};
 use crate::intake::{self, BindError, Drained};
 use crate::pipeline::{self, Pipeline};
 use crate::policy::{CompileError, PolicySet, Run};
-use crate::series::{Fingerprinter, Limits};
+use crate::series::Fingerprinter;
 use crate::telemetry::{DataMetrics, EgressMetrics, IntakeMetrics, ProcessMetrics, Registry};
 
 /// Loops that must show themselves, and within how many seconds.
@@ -104,11 +104,7 @@ pub(super) fn pipeline_settings(config: &Config) -> pipeline::Settings {
         max_tracked: config.series.max_tracked,
         max_tenants: config.tenant.max,
         max_decoded_bytes: config.listen.max_decoded_bytes,
-        limits: Limits {
-            max_labels: config.series.max_labels,
-            max_name_bytes: config.series.max_label_name_bytes,
-            max_value_bytes: config.series.max_label_value_bytes,
-        },
+        limits: config.series.limits(),
     }
 }
 
@@ -128,9 +124,6 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
 
     let set = PolicySet::compile(&config.policies, Run::AsConfigured).map_err(StartError::Policy)?;
     data.know(set.policies());
-    for policy in set.policies() {
-        process.saved_series(&policy.name, policy.mode.as_str(), 0);
-    }
     let pipeline = Arc::new(Pipeline::new(pipeline_settings(&config), set, Fingerprinter::random()?, clock));
     let upstream = upstream(&config, &registry, seed)?;
     let gate = Arc::new(Gate::new(

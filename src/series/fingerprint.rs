@@ -24,6 +24,13 @@ pub struct Fingerprint {
     pub low: u32,
 }
 
+impl Fingerprint {
+    /// 32 bits of it, for hints that may be wrong now and then.
+    pub fn short(self) -> u32 {
+        self.low
+    }
+}
+
 /// What a tenant's name contributes to the identity of its series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TenantKey([u64; 2]);

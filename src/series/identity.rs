@@ -20,7 +20,7 @@ pub struct Limits {
 }
 
 /// Why a series cannot be accepted (remote write 1.0 and 2.0, section "Labels").
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Invalid {
     #[error("no labels")]
@@ -118,6 +118,15 @@ pub fn read<'b>(
         Some(reason) => Err(reason),
         None => Ok(form),
     })
+}
+
+/// Why labels that policies made cannot be sent; `None` if they can.
+pub fn fault(pairs: &[(&str, &str)], limits: &Limits) -> Option<Invalid> {
+    let single = |(name, value): &(&str, &str)| checked(name.as_bytes(), value.as_bytes(), limits).err();
+    if pairs.len() > limits.max_labels {
+        return Some(Invalid::TooManyLabels);
+    }
+    pairs.iter().find_map(single).or_else(|| whole(pairs))
 }
 
 fn checked<'b>(name: &'b [u8], value: &'b [u8], limits: &Limits) -> Result<(&'b str, &'b str), Invalid> {

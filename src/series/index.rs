@@ -2,75 +2,34 @@
 //!
 //! Sharded; a batch locks each shard once. What was decided is an opaque number here: `series` knows no policies.
 
+mod claims;
+mod expiry;
+mod slots;
+
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use self::slots::{Alias, Claim, Entry};
 use super::fingerprint::Fingerprint;
-use super::table::{Slot, Table};
+use super::table::Table;
 
-/// One series. 32 bytes, so that two share a cache line and none straddles one.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(32))]
-struct Entry {
-    high: u64,
-    low: u32,
-    /// Unix seconds.
-    last_seen: u32,
-    /// Unix seconds of sample time.
-    valid_until: u32,
-    group: u32,
-    generation: u32,
-    verdict: u16,
-    held: bool,
-}
+pub use self::claims::Claimed;
+pub use self::expiry::{Expired, Freed, Reopen};
+pub use self::slots::MAX_GENERATION;
 
-/// Label bytes that are not canonical, and the series they turned out to be.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(32))]
-struct Alias {
-    high: u64,
-    low: u32,
-    last_seen: u32,
-    series: Fingerprint,
-}
-
-impl Slot for Entry {
-    const EMPTY: Self = Self {
-        high: 0,
-        low: 0,
-        last_seen: 0,
-        valid_until: 0,
-        group: 0,
-        generation: 0,
-        verdict: 0,
-        held: false,
-    };
-
-    #[inline]
-    fn fingerprint(&self) -> Fingerprint {
-        Fingerprint { high: self.high, low: self.low }
-    }
-
-    #[inline]
-    fn is_empty(&self) -> bool {
-        !self.held
-    }
-}
-
-impl Slot for Alias {
-    // an alias was seen at some time, so a zero says that there is none
-    const EMPTY: Self = Self { high: 0, low: 0, last_seen: 0, series: Fingerprint { high: 0, low: 0 } };
-
-    #[inline]
-    fn fingerprint(&self) -> Fingerprint {
-        Fingerprint { high: self.high, low: self.low }
-    }
-
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.last_seen == 0
-    }
+/// What a series sends upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emits {
+    /// Itself.
+    Itself,
+    /// Nothing.
+    Nothing,
+    /// Other labels, made by the edit of this number.
+    Rewritten(u32),
+    /// Nothing, for as long as the identity it would have belongs to another series; a short form of that
+    /// identity, see [`Fingerprint::short`].
+    Contested(u32),
 }
 
 /// What a series was decided to be, as it is remembered.
@@ -84,6 +43,8 @@ pub struct Remembered {
     pub valid_until: u32,
     /// Who the series is charged to.
     pub group: u32,
+    /// What is sent.
+    pub emits: Emits,
 }
 
 /// A question about one series of a batch, and the answer.
@@ -108,8 +69,8 @@ pub enum Found {
     Stale,
     /// The bytes are known to stand for another identity.
     Alias(Fingerprint),
-    /// Decided, and it holds.
-    Known(u16),
+    /// Decided, and it holds: the decision, and what is sent.
+    Known(u16, Emits),
 }
 
 /// What became of an insertion.
@@ -127,6 +88,7 @@ pub enum Inserted {
 struct Shard {
     series: Table<Entry>,
     aliases: Table<Alias>,
+    claims: Table<Claim>,
 }
 
 /// All series of all tenants.
@@ -135,6 +97,8 @@ pub struct Index {
     max_tracked: usize,
     live: AtomicUsize,
     aliases: AtomicUsize,
+    claims: AtomicUsize,
+    contested: AtomicUsize,
     by_group: Box<[AtomicU32]>,
 }
 
@@ -151,6 +115,8 @@ impl Index {
             max_tracked,
             live: AtomicUsize::new(0),
             aliases: AtomicUsize::new(0),
+            claims: AtomicUsize::new(0),
+            contested: AtomicUsize::new(0),
             by_group: (0..groups).map(|_| AtomicU32::new(0)).collect(),
         }
     }
@@ -190,11 +156,17 @@ impl Index {
     /// Remembers a new decision about a series that is known.
     pub fn refresh(&self, fingerprint: Fingerprint, decided: Remembered, now: u32) {
         let mut shard = self.shards[self.shard_of(fingerprint)].lock();
+        if shard.series.get_mut(fingerprint).is_none() {
+            return;
+        }
+        let rivalled = decided.emits == Emits::Itself && self.settle_claim(&mut shard, fingerprint);
         if let Some(entry) = shard.series.get_mut(fingerprint) {
-            entry.verdict = decided.verdict;
-            entry.generation = decided.generation;
-            entry.valid_until = decided.valid_until;
+            self.count_contested(Some(entry.emits()), Some(decided.emits));
+            entry.decide(decided);
             entry.last_seen = entry.last_seen.max(now);
+            if rivalled {
+                entry.reopen();
+            }
         }
     }
 
@@ -203,6 +175,7 @@ impl Index {
         let mut shard = self.shards[self.shard_of(fingerprint)].lock();
         if let Some(entry) = shard.series.get_mut(fingerprint) {
             entry.last_seen = entry.last_seen.max(now);
+            self.settle_claim(&mut shard, fingerprint);
             return Inserted::Known;
         }
         // Reserve first: threads that insert into different shards cannot pass the limit together.
@@ -210,20 +183,25 @@ impl Index {
             self.live.fetch_sub(1, Ordering::Relaxed);
             return Inserted::Full;
         }
-        shard.series.insert(Entry {
-            high: fingerprint.high,
-            low: fingerprint.low,
-            last_seen: now,
-            valid_until: decided.valid_until,
-            group: decided.group,
-            generation: decided.generation,
-            verdict: decided.verdict,
-            held: true,
-        });
+        let mut entry = Entry::new(fingerprint, decided, now);
+        if decided.emits == Emits::Itself && self.settle_claim(&mut shard, fingerprint) {
+            entry.reopen();
+        }
+        self.count_contested(None, Some(decided.emits));
+        shard.series.insert(entry);
         if let Some(count) = self.by_group.get(decided.group as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
         Inserted::New
+    }
+
+    fn count_contested(&self, before: Option<Emits>, after: Option<Emits>) {
+        let contested = |emits| matches!(emits, Some(Emits::Contested(_)));
+        match (contested(before), contested(after)) {
+            (false, true) => drop(self.contested.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(self.contested.fetch_sub(1, Ordering::Relaxed)),
+            _ => {}
+        }
     }
 
     /// Remembers that these label bytes stand for `series`. Forgotten when idle; not kept when the memo is full.
@@ -232,31 +210,10 @@ impl Index {
             self.aliases.fetch_sub(1, Ordering::Relaxed);
             return;
         }
-        let alias = Alias { high: bytes.high, low: bytes.low, last_seen: now.max(1), series };
+        let alias = Alias::new(bytes, series, now);
         if !self.shards[self.shard_of(bytes)].lock().aliases.insert(alias) {
             self.aliases.fetch_sub(1, Ordering::Relaxed);
         }
-    }
-
-    /// Forgets what one shard has not seen since `horizon` (Unix seconds) and shows what stays to `visit`
-    /// (generation, verdict). Returns how many series were forgotten.
-    pub fn expire(&self, shard: usize, horizon: u32, mut visit: impl FnMut(u32, u16)) -> usize {
-        let mut shard = self.shards[shard].lock();
-        let (series, aliases) = (shard.series.len(), shard.aliases.len());
-        shard.series.retain(|entry| {
-            let keep = entry.last_seen >= horizon;
-            if keep {
-                visit(entry.generation, entry.verdict);
-            } else if let Some(count) = self.by_group.get(entry.group as usize) {
-                count.fetch_sub(1, Ordering::Relaxed);
-            }
-            keep
-        });
-        shard.aliases.retain(|alias| alias.last_seen >= horizon);
-        let expired = series - shard.series.len();
-        self.live.fetch_sub(expired, Ordering::Relaxed);
-        self.aliases.fetch_sub(aliases - shard.aliases.len(), Ordering::Relaxed);
-        expired
     }
 
     /// How many shards [`Index::expire`] can be asked for.
@@ -274,11 +231,21 @@ impl Index {
         self.by_group.get(group as usize).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
+    /// Identities that belong to a series other than the one they look like, or to one on its way in.
+    pub fn claimed(&self) -> usize {
+        self.claims.load(Ordering::Relaxed)
+    }
+
+    /// Series whose identity upstream belongs to another one.
+    pub fn contested(&self) -> usize {
+        self.contested.load(Ordering::Relaxed)
+    }
+
     /// Bytes of all tables.
     pub fn bytes(&self) -> usize {
         let of = |shard: &Mutex<Shard>| {
             let shard = shard.lock();
-            shard.series.bytes() + shard.aliases.bytes()
+            shard.series.bytes() + shard.aliases.bytes() + shard.claims.bytes()
         };
         self.shards.iter().map(of).sum()
     }
@@ -295,8 +262,8 @@ impl Shard {
             probe.found = match self.series.get_mut(probe.fingerprint) {
                 Some(entry) => {
                     entry.last_seen = now;
-                    if entry.generation == generation && probe.sample_seconds < entry.valid_until {
-                        Found::Known(entry.verdict)
+                    if entry.generation() == generation && probe.sample_seconds < entry.valid_until {
+                        Found::Known(entry.verdict, entry.emits())
                     } else {
                         Found::Stale
                     }

@@ -113,6 +113,20 @@ impl<S: Slot> Table<S> {
         }
     }
 
+    /// Takes a slot out.
+    pub(super) fn remove(&mut self, fingerprint: Fingerprint) {
+        let Ok(mut at) = self.find(fingerprint) else { return };
+        // What was pushed to the right of its home by this slot moves back by one.
+        while let Some(next) = self.slots.get(at + 1).copied().filter(|next| !next.is_empty())
+            && self.home(next.fingerprint()) <= at
+        {
+            self.slots[at] = next;
+            at += 1;
+        }
+        self.slots[at] = S::EMPTY;
+        self.live -= 1;
+    }
+
     /// Moves the run that starts at `at` one to the right; `false` if it would run over the end.
     fn make_room(&mut self, at: usize) -> bool {
         let Some(length) = self.slots.get(at..).and_then(|run| run.iter().position(S::is_empty)) else {
@@ -185,6 +199,7 @@ mod tests {
     enum Step {
         Insert(u64, u32),
         Look(u64),
+        Remove(u64),
         DropBelow(u32),
     }
 
@@ -193,7 +208,8 @@ mod tests {
         let key = prop_oneof![0u64..400, (0u64..64).prop_map(|k| 0xffff_ffff - k), any::<u64>()];
         prop_oneof![
             8 => (key.clone(), any::<u32>()).prop_map(|(k, v)| Step::Insert(k, v)),
-            4 => key.prop_map(Step::Look),
+            4 => key.clone().prop_map(Step::Look),
+            2 => key.prop_map(Step::Remove),
             1 => any::<u32>().prop_map(Step::DropBelow),
         ]
     }
@@ -213,6 +229,10 @@ mod tests {
                     }
                     Step::Look(key) => {
                         prop_assert_eq!(table.get_mut(print(key)).map(|h| h.1), model.get(&key).copied());
+                    }
+                    Step::Remove(key) => {
+                        table.remove(print(key));
+                        model.remove(&key);
                     }
                     Step::DropBelow(limit) => {
                         table.retain(|held| held.1 >= limit);

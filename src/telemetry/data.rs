@@ -4,16 +4,15 @@
 //! a batch. A request that its sender has to send again is `returned` as a whole: what a policy would have
 //! dropped of it is decided, and counted, when it comes again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use metrics::Counter;
-use parking_lot::Mutex;
 
 use super::names::{self, Metric};
+use super::policies::PolicyBook;
 use super::registry::Registry;
 use crate::pipeline::{Committed, Counts, Outcome};
-use crate::policy::{Action, Mode, Summary};
+use crate::policy::Summary;
 use crate::series::Invalid;
 
 /// Why a request went back to its sender.
@@ -28,10 +27,10 @@ pub enum Returned {
 }
 
 /// One counter for each kind of data.
-struct Fate([Counter; 3]);
+pub(super) struct Fate([Counter; 3]);
 
 impl Fate {
-    fn new(registry: &Registry, fate: &str, policy: &str, reason: &str) -> Self {
+    pub(super) fn new(registry: &Registry, fate: &str, policy: &str, reason: &str) -> Self {
         let labels = [("fate", fate), ("policy", policy), ("reason", reason)];
         Self(
             [&names::SAMPLES, &names::HISTOGRAMS, &names::EXEMPLARS]
@@ -39,7 +38,7 @@ impl Fate {
         )
     }
 
-    fn add(&self, counts: Counts) {
+    pub(super) fn add(&self, counts: Counts) {
         for (counter, by) in self.0.iter().zip([counts.samples, counts.histograms, counts.exemplars]) {
             if by > 0 {
                 counter.increment(by);
@@ -48,28 +47,18 @@ impl Fate {
     }
 }
 
-/// Counters of one policy in one mode.
-struct PolicyCounters {
-    dropped: Fate,
-    matched: Counter,
-    remained: Counter,
-}
-
-/// Counters by policy name and mode. Names come from the config; those of policies that are gone stay.
-type ByPolicy = BTreeMap<(Arc<str>, &'static str), Arc<PolicyCounters>>;
-
 /// What the data path counts.
 pub struct DataMetrics {
-    registry: Arc<Registry>,
     received: Fate,
     forwarded: Fate,
     rejected: [Fate; Invalid::ALL.len()],
     refused: Fate,
     too_large: Fate,
     returned: [Fate; 3],
-    policies: Mutex<ByPolicy>,
+    policies: PolicyBook,
     new_series: Counter,
     untracked: Counter,
+    unguarded: Counter,
     rejected_metadata: Counter,
     decoded_bytes: Counter,
     overflow_requests: Counter,
@@ -91,38 +80,26 @@ impl DataMetrics {
             refused: fate("rejected", "upstream"),
             too_large: fate("rejected", "too_large"),
             returned: ["upstream", "throttled", "hung_up"].map(|cause| fate("returned", cause)),
-            policies: Mutex::default(),
+            policies: PolicyBook::new(registry),
             new_series: registry.counter(&names::NEW_SERIES, &[]),
             untracked: registry.counter(&names::UNTRACKED_SERIES, &[]),
+            unguarded: registry.counter(&names::UNGUARDED_SERIES, &[]),
             rejected_metadata: registry.counter(&names::REJECTED_METADATA, &[]),
             decoded_bytes: registry.counter(&names::DECODED_BYTES, &[]),
             overflow_requests: registry.counter(&names::OVERFLOW_REQUESTS, &[]),
-            registry: Arc::clone(registry),
         }
     }
 
     /// Registers the counters of these policies, so that they are there, at zero, before anything matches.
     pub fn know(&self, policies: &[Summary]) {
         for policy in policies {
-            self.policy(policy);
+            self.policies.account(policy);
         }
     }
 
-    fn policy(&self, policy: &Summary) -> Arc<PolicyCounters> {
-        let mode = policy.mode.as_str();
-        let mut known = self.policies.lock();
-        let counters = known.entry((Arc::clone(&policy.name), mode)).or_insert_with(|| {
-            let counter = |direction| {
-                let labels = [("policy", &*policy.name), ("mode", mode), ("direction", direction)];
-                self.registry.counter(&names::POLICY_SAMPLES, &labels)
-            };
-            Arc::new(PolicyCounters {
-                dropped: Fate::new(&self.registry, "dropped", &policy.name, ""),
-                matched: counter("in"),
-                remained: counter("out"),
-            })
-        });
-        Arc::clone(counters)
+    /// What each policy did.
+    pub fn policies(&self) -> &PolicyBook {
+        &self.policies
     }
 
     /// Counts a request that is over for good: what was to be forwarded was, but for what the upstream `refused`
@@ -135,26 +112,12 @@ impl DataMetrics {
         for (fate, counts) in self.rejected.iter().zip(outcome.rejected) {
             fate.add(counts);
         }
+        self.unguarded.increment(outcome.unguarded);
         if outcome.rejected_metadata > 0 {
             self.rejected_metadata.increment(outcome.rejected_metadata);
         }
-        let Some(policies) = outcome.policies.as_ref().filter(|_| !outcome.by_verdict.is_empty()) else {
-            return;
-        };
-        let all = policies.set.policies();
-        for (verdict, counts) in &outcome.by_verdict {
-            let row = policies.set.row(*verdict);
-            let matched = row.ended_by.iter().chain(&row.previewed);
-            for policy in matched.filter_map(|index| all.get(usize::from(index.0))) {
-                let counters = self.policy(policy);
-                let samples = counts.samples + counts.histograms;
-                counters.matched.increment(samples);
-                match (policy.action, policy.mode) {
-                    (Action::Pass, _) => counters.remained.increment(samples),
-                    (Action::Drop, Mode::Enforce) => counters.dropped.add(*counts),
-                    (Action::Drop, Mode::Preview) => {}
-                }
-            }
+        if let Some(policies) = &outcome.policies {
+            self.policies.settled(outcome, policies);
         }
     }
 
@@ -164,8 +127,11 @@ impl DataMetrics {
         self.returned[cause as usize].add(outcome.received);
     }
 
-    /// Counts what a commit did.
-    pub fn committed(&self, committed: Committed) {
+    /// Counts what a commit did, and keeps its examples.
+    pub fn committed(&self, outcome: &Outcome, committed: Committed) {
+        if let Some(policies) = &outcome.policies {
+            self.policies.committed(outcome, policies);
+        }
         self.new_series.increment(committed.new_series);
         self.untracked.increment(committed.untracked);
     }

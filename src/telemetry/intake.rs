@@ -19,6 +19,7 @@ pub enum Undecodable {
     BodyCutOff,
     Snappy,
     Protobuf,
+    Outgrown,
     Overload,
     Path,
     Tenant,
@@ -26,7 +27,7 @@ pub enum Undecodable {
 
 impl Undecodable {
     /// All reasons, for registration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Method,
         Self::ContentType,
         Self::ContentEncoding,
@@ -35,6 +36,7 @@ impl Undecodable {
         Self::BodyCutOff,
         Self::Snappy,
         Self::Protobuf,
+        Self::Outgrown,
         Self::Overload,
         Self::Path,
         Self::Tenant,
@@ -51,6 +53,7 @@ impl Undecodable {
             Self::BodyCutOff => "body_cut_off",
             Self::Snappy => "snappy",
             Self::Protobuf => "protobuf",
+            Self::Outgrown => "outgrown",
             Self::Overload => "overload",
             Self::Path => "path",
             Self::Tenant => "tenant",

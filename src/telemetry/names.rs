@@ -66,9 +66,15 @@ metrics! {
     NEW_SERIES = Counter "seriesgate_new_series_total" [] "Series seen for the first time (or again after they had expired).";
     EXPIRED_SERIES = Counter "seriesgate_expired_series_total" [] "Series not seen for series.idle_after and forgotten.";
     UNTRACKED_SERIES = Counter "seriesgate_untracked_series_total" [] "Times a new series found series.max_tracked reached; it is decided anew at each sample.";
+    UNGUARDED_SERIES = Counter "seriesgate_unguarded_series_total" [] "Times a series was sent although there was no room to note whose identity it has; collisions with it go unseen.";
+    REWRITTEN_SERIES = Gauge "seriesgate_rewritten_series" [] "Active series that are sent under other labels; up to 16 seconds old.";
+    CONTESTED_SERIES = Gauge "seriesgate_contested_series" [] "Active series held back because policies give them an identity that another series has.";
+    CLAIMS = Gauge "seriesgate_claimed_identities" [] "Identities noted to belong to a rewritten series, or to one on its way into the index.";
+    LABEL_EDITS = Gauge "seriesgate_label_edits" [] "Different edits of label sets kept for rewritten series.";
     INDEX_BYTES = Gauge "seriesgate_index_bytes" [] "Memory of the series index.";
     POLICY_SAMPLES = Counter "seriesgate_policy_samples_total" ["policy", "mode", "direction"] "Samples that matched a policy (in) and those that remain after it (out); in preview, what would remain.";
     POLICY_SAVED_SERIES = Gauge "seriesgate_policy_saved_series" ["policy", "mode"] "Active series that a policy keeps from the upstream; in preview, would keep.";
+    POLICY_LAST_MATCH = Gauge "seriesgate_policy_last_match_timestamp_seconds" ["policy", "mode"] "When a policy last matched a sample, Unix time; 0 = never since the start.";
     PREVIEW_OVERFLOW = Gauge "seriesgate_preview_overflow" [] "Decisions that could not note their previews because the verdict table was full.";
     LOOP_LAST_ACTIVE = Gauge "seriesgate_loop_last_active_seconds" ["loop"] "Seconds since an internal loop last showed that it runs.";
     CONFIG_RELOADS = Counter "seriesgate_config_reloads_total" ["result"] "Attempts to reload the config, by result.";

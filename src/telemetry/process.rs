@@ -16,6 +16,14 @@ pub struct ProcessMetrics {
     pub expired_series: Counter,
     /// Bytes of the index.
     pub index_bytes: Gauge,
+    /// Identities upstream that are noted to belong to a series.
+    pub claims: Gauge,
+    /// Series held back because their identity upstream is another's.
+    pub contested_series: Gauge,
+    /// Series that go under other labels.
+    pub rewritten_series: Gauge,
+    /// Different edits of label sets.
+    pub label_edits: Gauge,
     /// Tenants told apart.
     pub tenants: Gauge,
     /// Decisions without their previews.
@@ -36,6 +44,10 @@ impl ProcessMetrics {
             active_series: registry.gauge(&names::ACTIVE_SERIES, &[]),
             expired_series: registry.counter(&names::EXPIRED_SERIES, &[]),
             index_bytes: registry.gauge(&names::INDEX_BYTES, &[]),
+            claims: registry.gauge(&names::CLAIMS, &[]),
+            contested_series: registry.gauge(&names::CONTESTED_SERIES, &[]),
+            rewritten_series: registry.gauge(&names::REWRITTEN_SERIES, &[]),
+            label_edits: registry.gauge(&names::LABEL_EDITS, &[]),
             tenants: registry.gauge(&names::TENANTS, &[]),
             preview_overflow: registry.gauge(&names::PREVIEW_OVERFLOW, &[]),
             reloads_ok: registry.counter(&names::CONFIG_RELOADS, &[("result", "ok")]),
@@ -48,12 +60,5 @@ impl ProcessMetrics {
     /// Sets how long ago a loop was last active.
     pub fn loop_last_active(&self, name: &str, seconds: f64) {
         self.registry.gauge(&names::LOOP_LAST_ACTIVE, &[("loop", name)]).set(seconds);
-    }
-
-    /// Sets how many active series a policy saves.
-    pub fn saved_series(&self, policy: &str, mode: &str, series: u64) {
-        self.registry
-            .gauge(&names::POLICY_SAVED_SERIES, &[("policy", policy), ("mode", mode)])
-            .set(series as f64);
     }
 }

@@ -117,6 +117,27 @@ pub fn series(body: &[u8], field: &Field) -> Result<SeriesFrame, WireError> {
     Ok(frame)
 }
 
+/// Shows each field of a TimeSeries (its content given) that is not a label, with its tag.
+///
+/// # Errors
+/// As [`series`].
+pub fn for_each_other_field(
+    body: &[u8],
+    content: Range<usize>,
+    mut visit: impl FnMut(&[u8]),
+) -> Result<(), WireError> {
+    let mut cursor = Cursor::new(body, content.start, content.end);
+    while !cursor.is_done() {
+        let start = cursor.at;
+        let (number, kind) = cursor.key()?;
+        cursor.skip(number, kind, MAX_DEPTH - 1)?;
+        if number != 1 {
+            visit(&body[start..cursor.at]);
+        }
+    }
+    Ok(())
+}
+
 /// Moves past a run of labels at the cursor; returns where the run ends.
 #[inline]
 fn hop_labels(cursor: &mut Cursor<'_>) -> Result<usize, WireError> {

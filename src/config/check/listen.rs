@@ -79,7 +79,7 @@ impl Checker<'_> {
 
     pub(super) fn tenant(&mut self, raw: &RawTenant) -> Tenant {
         let header = self.accept(raw.header.position, http::header_name(&raw.header.value));
-        Tenant { header: header.unwrap_or_default(), max: self.number(&raw.max, 1, 1_000_000) }
+        Tenant { header: header.unwrap_or_default(), max: self.number(&raw.max, 1, 65_535) }
     }
 
     /// Port 0 of a stand-in overlaps with nothing.

@@ -8,10 +8,12 @@ use crate::config::at::{At, Position};
 use crate::config::errors::{ConfigError, Note};
 use crate::config::raw::{MatchText, RawPolicy};
 use crate::config::source::excerpt_of;
-use crate::policy::{Action, Definition, MAX_POLICIES, Mode, PolicySet, Run, Selector, SelectorError};
+use crate::policy::{
+    Action, ActionKind, Definition, MAX_POLICIES, Mode, Place, PolicySet, Run, Selector, SelectorError,
+};
 
 /// Actions that CONTRACT.md names and this version does not have.
-const LATER_ACTIONS: [&str; 3] = ["relabel", "aggregate", "limit"];
+const LATER_ACTIONS: [&str; 2] = ["aggregate", "limit"];
 
 impl Checker<'_> {
     pub(super) fn policies(&mut self, raw: &[At<RawPolicy>]) -> Vec<Definition> {
@@ -40,22 +42,34 @@ impl Checker<'_> {
     fn compiles(&mut self, raw: &[At<RawPolicy>], definitions: &[Definition]) {
         let understood =
             definitions.iter().map(|d| d.selectors.len()).eq(raw.iter().map(|p| written(&p.value)));
-        if !understood {
+        if !understood || !self.errors.is_empty() {
             return;
         }
         // The compiled set is thrown away: whoever runs it compiles it.
         let Err(error) = PolicySet::compile(definitions, Run::AsConfigured) else { return };
-        let fault = SelectorError { message: error.message, offset: error.offset.unwrap_or(0) };
         let Some(policy) = raw.get(error.policy) else { return };
-        match &policy.value.matches {
-            Some(At { value: MatchText::One(text), position }) => {
-                self.refuse_selector(*position, text, &fault)
+        let selector = match (error.place, policy.value.matches.as_ref()) {
+            (Place::Selector(_), Some(At { value: MatchText::One(text), position })) => {
+                Some((*position, text))
             }
-            Some(At { value: MatchText::Any(texts), .. }) if error.selector < texts.len() => {
-                let At { value, position } = &texts[error.selector];
-                self.refuse_selector(*position, &value.0, &fault);
+            (Place::Selector(number), Some(At { value: MatchText::Any(texts), .. })) => {
+                texts.get(number).map(|text| (text.position, &text.value.0))
             }
-            _ => self.refuse(policy.position, fault.message),
+            _ => None,
+        };
+        match (selector, error.regex) {
+            (Some((position, text)), Some((regex, offset))) => {
+                // verbatim in the selector, unless it has escapes
+                let fault = Fault { part: "selector", message: &error.message };
+                match text.find(&regex) {
+                    Some(at) => self.refuse_inside(position, text, at + offset, fault),
+                    None => self.refuse_inside(position, &regex, offset, Fault { part: "regex", ..fault }),
+                }
+            }
+            (Some((position, text)), None) => {
+                self.refuse_inside(position, text, 0, Fault { part: "selector", message: &error.message });
+            }
+            (None, _) => self.refuse(policy.position, error.message),
         }
     }
 
@@ -66,20 +80,38 @@ impl Checker<'_> {
             self.name(name);
         }
         let action = self.required(at.position, "action", raw.action.as_ref());
-        let action = action.and_then(|action| self.action(action));
+        let action = action.and_then(|action| self.action(action, raw));
         let mode = self.choice(&raw.mode, &[("enforce", Mode::Enforce), ("preview", Mode::Preview)]);
         let selectors = raw.matches.as_ref().map(|matches| self.selectors(matches)).unwrap_or_default();
         Some(Definition { name: Arc::from(name?.value.as_str()), selectors, action: action?, mode: mode? })
     }
 
-    fn action(&mut self, at: &At<String>) -> Option<Action> {
+    fn action(&mut self, at: &At<String>, raw: &RawPolicy) -> Option<Action> {
         if LATER_ACTIONS.contains(&at.value.as_str()) {
-            let message =
-                format!("the action `{}` is not in this version; available are `pass` and `drop`", at.value);
+            let message = format!(
+                "the action `{}` is not in this version; available are `pass`, `drop` and `relabel`",
+                at.value
+            );
             self.refuse(at.position, message);
             return None;
         }
-        self.choice(at, &[("pass", Action::Pass), ("drop", Action::Drop)])
+        let kinds =
+            [("pass", ActionKind::Pass), ("drop", ActionKind::Drop), ("relabel", ActionKind::Relabel)];
+        let kind = self.choice(at, &kinds)?;
+        match (kind, &raw.relabel_configs) {
+            (ActionKind::Relabel, Some(rules)) => self.rules(rules).map(Action::Relabel),
+            (ActionKind::Relabel, None) => {
+                self.refuse(at.position, "`relabel` needs `relabel_configs`, a list of rules");
+                None
+            }
+            (_, Some(rules)) => {
+                let message = format!("`relabel_configs` belongs to `action: relabel`, not `{}`", at.value);
+                self.refuse(rules.position, message);
+                None
+            }
+            (ActionKind::Pass, None) => Some(Action::Pass),
+            (ActionKind::Drop, None) => Some(Action::Drop),
+        }
     }
 
     fn selectors(&mut self, at: &At<MatchText>) -> Vec<Selector> {
@@ -96,25 +128,37 @@ impl Checker<'_> {
     }
 
     fn selector(&mut self, position: Position, text: &str) -> Option<Selector> {
-        Selector::parse(text).map_err(|fault| self.refuse_selector(position, text, &fault)).ok()
+        let refuse = |fault: SelectorError| {
+            let message = fault.message.as_str();
+            self.refuse_inside(position, text, fault.offset, Fault { part: "selector", message });
+        };
+        Selector::parse(text).map_err(refuse).ok()
     }
 
-    /// Puts the caret at the fault, where the file has the selector as it is; else below a copy of it.
-    fn refuse_selector(&mut self, position: Position, text: &str, fault: &SelectorError) {
+    /// Puts the caret at the fault, where the file has the text as it is; else below a copy of it.
+    pub(super) fn refuse_inside(&mut self, position: Position, text: &str, offset: usize, fault: Fault<'_>) {
         let tail = self.source.tail(position).unwrap_or_default();
         let quotes = usize::from(tail.starts_with(['\'', '"']));
         let verbatim = !text.is_empty() && tail.get(quotes..).is_some_and(|tail| tail.starts_with(text));
-        let before = text.get(..fault.offset).unwrap_or(text).chars().count() + quotes;
+        let before = text.get(..offset).unwrap_or(text).chars().count() + quotes;
         let (place, note) = if verbatim {
             let column = position.column.saturating_add(u32::try_from(before).unwrap_or(u32::MAX));
             (Position { column, ..position }, None)
         } else {
-            (position, Some(Note { label: "selector", excerpt: excerpt_of(text, fault.offset) }))
+            (position, Some(Note { label: fault.part, excerpt: excerpt_of(text, offset) }))
         };
-        let message = format!("in the selector: {}", fault.message);
+        let message = format!("in the {}: {}", fault.part, fault.message);
         let excerpt = self.source.excerpt(place, None);
         self.errors.push(ConfigError::new(place, message, excerpt).with_note(note));
     }
+}
+
+/// What is wrong inside a text.
+#[derive(Clone, Copy)]
+pub(super) struct Fault<'m> {
+    /// What the text is.
+    pub(super) part: &'static str,
+    pub(super) message: &'m str,
 }
 
 /// How many selectors a policy has in the text.

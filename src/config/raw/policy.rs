@@ -7,12 +7,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::RawRule;
 use crate::config::at::At;
 
 /// Keys of actions and conditions that a later version brings.
-pub(crate) const LATER_POLICY_KEYS: [&str; 15] = [
+pub(crate) const LATER_POLICY_KEYS: [&str; 14] = [
     "workload",
-    "relabel_configs",
     "by",
     "without",
     "collapse",
@@ -43,10 +43,13 @@ pub(crate) struct RawPolicy {
     /// PromQL selector, or a list of selectors joined by OR. Absent: every series.
     #[serde(rename = "match")]
     pub(crate) matches: Option<At<MatchText>>,
-    /// `pass` forwards and `drop` does not; both end the walk for the series.
-    #[schemars(required, extend("enum" = ["pass", "drop"]))]
+    /// `pass` forwards and `drop` does not; both end the walk for the series. `relabel` changes labels, and the
+    /// walk goes on.
+    #[schemars(required, extend("enum" = ["pass", "drop", "relabel"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) action: Option<At<String>>,
+    /// For `relabel`: rules as in Prometheus' `write_relabel_configs`, first to last.
+    pub(crate) relabel_configs: Option<At<Vec<At<RawRule>>>>,
     /// `enforce` acts; `preview` only counts what it would do.
     #[schemars(extend("enum" = ["enforce", "preview"]))]
     pub(crate) mode: At<String>,
@@ -54,7 +57,13 @@ pub(crate) struct RawPolicy {
 
 impl Default for RawPolicy {
     fn default() -> Self {
-        Self { name: None, matches: None, action: None, mode: At::default_value("enforce") }
+        Self {
+            name: None,
+            matches: None,
+            action: None,
+            relabel_configs: None,
+            mode: At::default_value("enforce"),
+        }
     }
 }
 

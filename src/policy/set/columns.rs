@@ -3,7 +3,7 @@
 use ahash::AHashMap;
 use regex::{RegexSet, RegexSetBuilder, SetMatches};
 
-use crate::policy::pattern;
+use crate::policy::pattern::{self, PatternError};
 use crate::series::labels::Labels;
 
 /// What all regexes on one label may take together.
@@ -56,7 +56,7 @@ impl Builder {
         self.columns.len() - 1
     }
 
-    pub(super) fn regex(&mut self, column: usize, pattern: &str) -> Result<usize, String> {
+    pub(super) fn regex(&mut self, column: usize, pattern: &str) -> Result<usize, PatternError> {
         let draft = &mut self.columns[column];
         if let Some(number) = draft.numbers.get(pattern) {
             return Ok(*number);

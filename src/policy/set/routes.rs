@@ -88,8 +88,8 @@ impl Routes {
         }
     }
 
-    /// Every selector that can match a series of this name, in policy order.
-    pub(super) fn candidates(&self, name: &str) -> Candidates<'_> {
+    /// Every selector from `from` on that can match a series of this name, in policy order.
+    pub(super) fn candidates(&self, name: &str, from: BranchId) -> Candidates<'_> {
         let mut specific = self.by_name.get(name).cloned().unwrap_or_default();
         // The longest prefix of `name` is the last entry not above it, or one that entry starts with.
         let above = self.prefixes.partition_point(|prefix| *prefix.text <= *name.as_bytes());
@@ -101,8 +101,10 @@ impl Routes {
             }
             next = prefix.shorter;
         }
+        specific.retain(|branch| *branch >= from);
         specific.sort_unstable();
-        Candidates { specific: specific.into_iter().peekable(), generic: self.generic.iter().peekable() }
+        let generic = &self.generic[self.generic.partition_point(|branch| *branch < from)..];
+        Candidates { specific: specific.into_iter().peekable(), generic: generic.iter().peekable() }
     }
 }
 

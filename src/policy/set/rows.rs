@@ -6,25 +6,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ahash::AHashMap;
 use parking_lot::RwLock;
 
-use crate::policy::{Disposition, PolicyIndex, VerdictId};
-
-/// Rows at most. Previews of many policies could combine without end.
-pub(super) const MAX: usize = 4096;
+use crate::policy::{Disposition, Effect, PolicyIndex, VerdictId};
+use crate::series::Invalid;
 
 /// What a verdict stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Row {
-    /// The enforced policy that decided, if one did.
+    /// What happens to the samples.
+    pub disposition: Disposition,
+    /// Why, where they are rejected.
+    pub reason: Option<Invalid>,
+    /// The enforced policy that ended the walk, if one did.
     pub ended_by: Option<PolicyIndex>,
-    /// Policies in preview that matched before, in order.
-    pub previewed: Box<[PolicyIndex]>,
+    /// The last policy in force that changed the labels, if one did.
+    pub changed_by: Option<PolicyIndex>,
+    /// All policies that matched, in order, and what each did, in preview what it would have done.
+    pub matched: Box<[(PolicyIndex, Effect)]>,
 }
 
-/// All rows so far. Row 0 is "untouched"; then one for each policy that can end a walk, so that those need no
-/// lock and are there when the table is full.
+/// All rows so far. Row 0 is "untouched"; then come rows that stand in when the table is full: they keep what
+/// happens to the samples and forget who previewed.
 #[derive(Debug)]
 pub(super) struct Rows {
-    endings: Box<[Option<VerdictId>]>,
     grown: RwLock<Grown>,
     overflow: AtomicU64,
 }
@@ -36,29 +39,29 @@ struct Grown {
 }
 
 impl Rows {
-    /// For each policy in order what it does to a series it ends the walk of; `None` where it cannot.
-    pub(super) fn new(endings: impl Iterator<Item = Option<Disposition>>) -> Self {
-        let mut rows = vec![Arc::new(Row::default())];
-        let endings = endings.zip(0..).map(|(ending, policy)| {
-            let id = VerdictId::new(ending?, rows.len());
-            rows.push(Arc::new(Row { ended_by: Some(PolicyIndex(policy)), previewed: Box::default() }));
-            Some(id)
-        });
-        let endings = endings.collect();
-        Self {
-            endings,
-            grown: RwLock::new(Grown { rows, ids: AHashMap::default() }),
+    /// `endings`: the policies that can end a walk, and how.
+    pub(super) fn new(endings: impl Iterator<Item = (PolicyIndex, Effect)>) -> Self {
+        let rows = Self {
+            grown: RwLock::new(Grown { rows: Vec::new(), ids: AHashMap::default() }),
             overflow: AtomicU64::new(0),
+        };
+        rows.id(Row::default());
+        for (policy, effect) in endings {
+            let disposition = if effect == Effect::Drop { Disposition::Drop } else { Disposition::Forward };
+            let matched = Box::from([(policy, effect)]);
+            rows.id(Row { disposition, ended_by: Some(policy), matched, ..Row::default() });
         }
+        for disposition in [Disposition::Rewrite, Disposition::Collide] {
+            rows.id(Row { disposition, ..Row::default() });
+        }
+        for reason in Invalid::ALL {
+            rows.id(Row { disposition: Disposition::Reject, reason: Some(reason), ..Row::default() });
+        }
+        rows
     }
 
-    pub(super) fn id(&self, ended_by: Option<PolicyIndex>, previewed: Vec<PolicyIndex>) -> VerdictId {
-        let ending = ended_by.and_then(|policy| self.endings.get(usize::from(policy.0)).copied().flatten());
-        let ending = ending.unwrap_or(VerdictId::UNTOUCHED);
-        if previewed.is_empty() {
-            return ending;
-        }
-        let row = Row { ended_by, previewed: previewed.into() };
+    /// The verdict that stands for `row`.
+    pub(super) fn id(&self, row: Row) -> VerdictId {
         if let Some(id) = self.grown.read().ids.get(&row) {
             return *id;
         }
@@ -66,11 +69,11 @@ impl Rows {
         if let Some(id) = grown.ids.get(&row) {
             return *id;
         }
-        if grown.rows.len() >= MAX {
+        if grown.rows.len() >= VerdictId::MAX_ROWS {
             self.overflow.fetch_add(1, Ordering::Relaxed);
-            return ending;
+            return grown.ids.get(&row.in_short()).copied().unwrap_or(VerdictId::UNTOUCHED);
         }
-        let id = VerdictId::new(ending.disposition(), grown.rows.len());
+        let id = VerdictId::new(row.disposition, grown.rows.len());
         let row = Arc::new(row);
         grown.rows.push(Arc::clone(&row));
         grown.ids.insert(row, id);
@@ -86,23 +89,53 @@ impl Rows {
     }
 }
 
+impl Row {
+    /// The row that was there from the start for what happens to the samples.
+    fn in_short(&self) -> Row {
+        let kept = Row { disposition: self.disposition, reason: self.reason, ..Row::default() };
+        let ending = self.ended_by.zip(self.matched.last());
+        match (self.disposition, ending) {
+            (Disposition::Forward | Disposition::Drop, Some((policy, last))) => {
+                Row { ended_by: Some(policy), matched: Box::from([*last]), ..kept }
+            }
+            _ => kept,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_full_table_keeps_the_disposition_and_counts_what_it_forgets() {
-        let rows = Rows::new((0..20).map(|p| (p == 19).then_some(Disposition::Drop)));
-        let last = Some(PolicyIndex(19));
+        let last = PolicyIndex(19);
+        let rows = Rows::new(std::iter::once((last, Effect::Drop)));
         let previews =
-            |bits: u16| (0..16).filter(|p| bits >> p & 1 == 1).map(PolicyIndex).collect::<Vec<_>>();
-        for bits in 0..5000 {
-            let id = rows.id(last, previews(bits));
-            assert_eq!(id.disposition(), Disposition::Drop);
-            assert_eq!(id, rows.id(last, previews(bits)));
-            assert_eq!(rows.get(id).ended_by, last);
+            |bits: u16| (0..16).filter(move |p| bits >> p & 1 == 1).map(|p| (PolicyIndex(p), Effect::Drop));
+        let dropped = |bits| Row {
+            disposition: Disposition::Drop,
+            ended_by: Some(last),
+            matched: previews(bits).chain([(last, Effect::Drop)]).collect(),
+            ..Row::default()
+        };
+        let rewritten = |bits| Row {
+            disposition: Disposition::Rewrite,
+            changed_by: Some(PolicyIndex(0)),
+            matched: previews(bits).collect(),
+            ..Row::default()
+        };
+        for bits in 0..9000 {
+            for row in [dropped(bits), rewritten(bits)] {
+                let id = rows.id(row.clone());
+                assert_eq!(id.disposition(), row.disposition);
+                assert_eq!(id, rows.id(row.clone()));
+                assert_eq!(rows.get(id).disposition, row.disposition);
+                assert_eq!(rows.get(id).ended_by, row.ended_by);
+            }
         }
-        // 0 and the reserved row take two; 4094 of the 4999 combinations have room.
-        assert_eq!(rows.overflow(), 2 * (4999 - 4094));
+        // 12 rows are there from the start, and one of the dropped ones is among them
+        let room = VerdictId::MAX_ROWS as u64 - 12;
+        assert_eq!(rows.overflow(), 2 * (18_000 - 1 - room));
     }
 }

@@ -2,6 +2,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::policy::relabel::RuleText;
+use crate::policy::{Action, Definition, Effect, MatchOp, Selector};
+use crate::series::{Labels, Limits};
+
+const LIMITS: Limits = Limits { max_labels: 64, max_name_bytes: 256, max_value_bytes: 256 };
 
 fn policy(name: &str, selectors: &[&str], action: Action, mode: Mode) -> Definition {
     let selectors = selectors.iter().map(|text| Selector::parse(text).unwrap()).collect();
@@ -16,9 +21,10 @@ fn enforced(selectors: &[&str], action: Action) -> Definition {
 fn told(set: &PolicySet, series: &str) -> (Disposition, Option<u16>, Vec<u16>) {
     let labels = crate::policy::parse_series(series).unwrap();
     let pairs: Vec<_> = labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let verdict = set.decide(Labels::from_sorted(&pairs)).verdict;
+    let verdict = set.decide(Labels::from_sorted(&pairs), &LIMITS).verdict;
     let row = set.row(verdict);
-    (verdict.disposition(), row.ended_by.map(|p| p.0), row.previewed.iter().map(|p| p.0).collect())
+    let previews = row.matched.iter().filter(|(policy, _)| Some(*policy) != row.ended_by);
+    (verdict.disposition(), row.ended_by.map(|p| p.0), previews.map(|(policy, _)| policy.0).collect())
 }
 
 use Disposition::{Drop, Forward};
@@ -73,8 +79,9 @@ fn what_cannot_be_compiled_is_named() {
     let mut bad = enforced(&["up", "{a=~\"x\"}"], Action::Drop);
     bad.selectors[1].matchers[0].value = "x(".into();
     let error = PolicySet::compile(&[enforced(&[], Action::Pass), bad], Run::AsConfigured).unwrap_err();
-    assert_eq!((error.policy, error.selector), (1, 1));
-    assert_eq!(error.message, "the regex of `a`: unclosed group");
+    assert_eq!((error.policy, error.place), (1, Place::Selector(1)));
+    assert!(error.message.starts_with("the regex of `a`: "), "{}", error.message);
+    assert_eq!(error.regex.unwrap().0, "x(");
     let many = vec![enforced(&[], Action::Pass); MAX_POLICIES + 1];
     assert_eq!(PolicySet::compile(&many, Run::AsConfigured).unwrap_err().policy, MAX_POLICIES);
     assert!(PolicySet::compile(&many[1..], Run::AsConfigured).is_ok());
@@ -117,13 +124,43 @@ fn matcher() -> impl Strategy<Value = super::super::Matcher> {
         })
 }
 
+fn rule() -> impl Strategy<Value = RuleText> {
+    let text = |text: &str| Some(text.to_owned());
+    let labels = select(vec!["__name__", "job", "zone", "tmp"]);
+    let patterns = select(vec![".*", "(.*)", "a|b", "up", "(a)?(.*)", "j.*|z.*", "__name__"]);
+    let replacements = select(vec!["$1", "up", "", "$1$2", "node_$1"]);
+    let actions =
+        select(vec!["replace", "replace", "replace", "drop", "keep", "labeldrop", "labelmap", "uppercase"]);
+    (labels.clone(), labels, patterns, replacements, actions).prop_map(
+        move |(source, target, regex, replacement, action)| {
+            let of_names = matches!(action, "labeldrop" | "labelmap");
+            let mut rule = RuleText { regex: text(regex), action: text(action), ..RuleText::default() };
+            if !of_names {
+                rule.source_labels = vec![source.to_owned()];
+                rule.target_label = target.to_owned();
+            }
+            if action == "replace" {
+                rule.replacement = text(replacement);
+            } else if action == "labelmap" {
+                rule.replacement = text("x_$1");
+            }
+            rule
+        },
+    )
+}
+
 fn definition() -> impl Strategy<Value = Definition> {
     let selector = prop::collection::vec(matcher(), 0..4).prop_map(|matchers| Selector { matchers });
-    (prop::collection::vec(selector, 0..3), any::<bool>(), prop::bool::weighted(0.6)).prop_map(
-        |(selectors, pass, preview)| Definition {
+    let action = prop_oneof![
+        Just(Action::Pass),
+        Just(Action::Drop),
+        prop::collection::vec(rule(), 1..4).prop_map(|rules| Action::Relabel(rules.into())),
+    ];
+    (prop::collection::vec(selector, 0..3), action, prop::bool::weighted(0.5)).prop_map(
+        |(selectors, action, preview)| Definition {
             name: "p".into(),
             selectors,
-            action: if pass { Action::Pass } else { Action::Drop },
+            action,
             mode: if preview { Mode::Preview } else { Mode::Enforce },
         },
     )
@@ -140,14 +177,19 @@ proptest! {
             let mut pairs = vec![("__name__", name), ("job", job), ("zone", zone)];
             pairs.retain(|(_, value)| !value.is_empty());
             let labels = Labels::from_sorted(&pairs);
-            let walk = set.walk(labels);
-            let verdict = set.decide(labels).verdict;
-            let row = set.row(verdict);
-            prop_assert_eq!(walk.disposition, verdict.disposition());
+            let walk = set.walk(labels, &LIMITS);
+            let decision = set.decide(labels, &LIMITS);
+            let row = set.row(decision.verdict);
+            prop_assert_eq!(walk.disposition, decision.verdict.disposition());
+            prop_assert_eq!(walk.reason, row.reason);
+            prop_assert_eq!(walk.changed_by, row.changed_by);
+            if walk.disposition == Disposition::Rewrite {
+                prop_assert_eq!(walk.steps.last().map(|step| &step.labels), decision.output.as_ref());
+            }
             prop_assert_eq!(walk.ended_by, row.ended_by);
-            let previewed: Vec<_> =
-                walk.steps.iter().filter(|s| s.matched && s.mode == Mode::Preview).map(|s| s.policy).collect();
-            prop_assert_eq!(&previewed[..], &row.previewed[..]);
+            let matched: Vec<(PolicyIndex, Effect)> =
+                walk.steps.iter().filter(|s| s.matched).map(|s| (s.policy, s.effect)).collect();
+            prop_assert_eq!(&matched[..], &row.matched[..]);
         }
     }
 }

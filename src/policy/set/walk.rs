@@ -1,24 +1,30 @@
 //! The walk told step by step, for `explain`: no routing and no shared regexes, so that it can also be held
 //! against [`super::PolicySet::decide`].
 
-use regex::Regex;
-
-use crate::policy::{Action, Disposition, MatchOp, Matcher, Mode, PolicyIndex};
-use crate::series::labels::Labels;
+use super::decide::{Relabeled, borrowed, relabel};
+use super::{Act, PolicySet};
+use crate::policy::pattern::Pattern;
+use crate::policy::{Disposition, Effect, MatchOp, Matcher, Mode, OwnedLabels, PolicyIndex};
+use crate::series::identity;
+use crate::series::{Invalid, Labels, Limits};
 
 /// What every policy said of a series.
 #[derive(Default, Clone, Debug, PartialEq, Eq)]
 pub struct Walk {
     /// Policies in order, up to the last one that was asked.
     pub steps: Vec<Step>,
-    /// The enforced policy that decided, if one did.
+    /// The enforced policy that ended the walk, if one did.
     pub ended_by: Option<PolicyIndex>,
-    /// What becomes of the series.
+    /// What becomes of the series; collisions are not foreseen.
     pub disposition: Disposition,
+    /// Why it is rejected.
+    pub reason: Option<Invalid>,
+    /// The last enforced policy that changed the labels.
+    pub changed_by: Option<PolicyIndex>,
 }
 
 /// One policy asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// Which.
     pub policy: PolicyIndex,
@@ -28,35 +34,63 @@ pub struct Step {
     pub matched: bool,
     /// What it does, in preview what it would do.
     pub effect: Effect,
+    /// The labels after it; those of the series for as long as nothing changed them.
+    pub labels: OwnedLabels,
 }
 
-/// What a policy does to a series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Nothing: it does not match.
-    None,
-    /// Forwards it.
-    Pass,
-    /// Drops it.
-    Drop,
-}
-
-impl Effect {
-    /// As shown in `explain`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Effect::None => "none",
-            Effect::Pass => "pass",
-            Effect::Drop => "drop",
+impl PolicySet {
+    /// The same as [`PolicySet::decide`], told step by step and slower.
+    pub fn walk(&self, labels: Labels<'_>, limits: &Limits) -> Walk {
+        let mut walk = Walk::default();
+        let mut now: OwnedLabels = labels.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        for (policy, index) in self.policies.iter().zip((0u16..).map(PolicyIndex)) {
+            let pairs = borrowed(&now);
+            let current = Labels::from_sorted(&pairs);
+            let matched = policy.plain.iter().any(|matchers| matchers.iter().all(|m| m.holds(current)));
+            let (effect, relabeled) = match &policy.act {
+                _ if !matched => (Effect::None, Relabeled::Unchanged),
+                Act::Pass => (Effect::Pass, Relabeled::Unchanged),
+                Act::Drop => (Effect::Drop, Relabeled::Unchanged),
+                Act::Relabel(rules) => relabel(rules, current, limits).with_effect(),
+            };
+            let enforced = policy.mode == Mode::Enforce;
+            match relabeled {
+                Relabeled::Changed(changed) if enforced => {
+                    walk.changed_by = Some(index);
+                    now = changed;
+                }
+                Relabeled::Overgrown(reason) if enforced => {
+                    walk.changed_by = Some(index);
+                    walk.reason = Some(reason);
+                }
+                _ => {}
+            }
+            walk.steps.push(Step { policy: index, mode: policy.mode, matched, effect, labels: now.clone() });
+            let ends = matches!(effect, Effect::Pass | Effect::Drop);
+            if enforced && ends {
+                walk.ended_by = Some(index);
+                if effect == Effect::Drop {
+                    walk.disposition = Disposition::Drop;
+                }
+            }
+            if enforced && (ends || walk.reason.is_some()) {
+                break;
+            }
         }
+        walk.conclude(&now, labels, limits);
+        walk
     }
 }
 
-impl From<Action> for Effect {
-    fn from(action: Action) -> Self {
-        match action {
-            Action::Pass => Effect::Pass,
-            Action::Drop => Effect::Drop,
+impl Walk {
+    fn conclude(&mut self, now: &OwnedLabels, labels: Labels<'_>, limits: &Limits) {
+        let pairs = borrowed(now);
+        if self.disposition == Disposition::Forward && !pairs.iter().copied().eq(labels.iter()) {
+            self.disposition = Disposition::Rewrite;
+            self.reason = self.reason.or_else(|| identity::fault(&pairs, limits));
+        }
+        if self.reason.is_some() {
+            self.disposition = Disposition::Reject;
         }
     }
 }
@@ -72,28 +106,28 @@ pub(super) struct Plain {
 #[derive(Debug)]
 enum PlainTest {
     Literal(Box<str>),
-    Regex(Regex),
+    Regex(Pattern),
 }
 
 impl Plain {
-    /// `compile` may know the pattern already.
-    pub(super) fn new(
-        matcher: &Matcher,
-        compile: impl FnOnce(&str) -> Result<Regex, String>,
-    ) -> Result<Self, String> {
-        let test = match matcher.op {
-            MatchOp::Equal | MatchOp::NotEqual => PlainTest::Literal(matcher.value.as_str().into()),
-            MatchOp::Regex | MatchOp::NotRegex => PlainTest::Regex(compile(&matcher.value)?),
-        };
+    pub(super) fn literal(matcher: &Matcher) -> Self {
+        Self::new(matcher, PlainTest::Literal(matcher.value.as_str().into()))
+    }
+
+    pub(super) fn regex(matcher: &Matcher, pattern: Pattern) -> Self {
+        Self::new(matcher, PlainTest::Regex(pattern))
+    }
+
+    fn new(matcher: &Matcher, test: PlainTest) -> Self {
         let positive = matches!(matcher.op, MatchOp::Equal | MatchOp::Regex);
-        Ok(Self { name: matcher.name.as_str().into(), test, positive })
+        Self { name: matcher.name.as_str().into(), test, positive }
     }
 
     pub(super) fn holds(&self, labels: Labels<'_>) -> bool {
         let value = labels.get(&self.name);
         let found = match &self.test {
             PlainTest::Literal(wanted) => **wanted == *value,
-            PlainTest::Regex(regex) => regex.is_match(value),
+            PlainTest::Regex(pattern) => pattern.is_match(value),
         };
         found == self.positive
     }

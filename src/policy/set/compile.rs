@@ -1,0 +1,215 @@
+//! From definitions to a set.
+
+use std::sync::Arc;
+
+use ahash::AHashMap;
+
+use super::columns::{Builder, Check, Test};
+use super::routes::{BranchId, Route, Routes};
+use super::rows::Rows;
+use super::walk::Plain;
+use super::{Act, Branch, MAX_POLICIES, Policy, PolicySet, Run, Summary};
+use crate::policy::pattern::{Pattern, PatternError};
+use crate::policy::relabel::{Rule, RuleField, Rules};
+use crate::policy::{Action, ActionKind, Definition, Effect, MatchOp, Matcher, Mode, PolicyIndex, Selector};
+
+/// What the regexes of all policies may take together, bytes; the combined ones of `columns` not counted.
+const MAX_PATTERN_BYTES: usize = 128 << 20;
+
+/// Where in a policy something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The policy as a whole.
+    Policy,
+    /// A selector, by position in the policy; first = 0.
+    Selector(usize),
+    /// A relabel rule, by position in the policy; first = 0.
+    Rule(usize, RuleField),
+}
+
+/// Why definitions do not make a set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("policy {}: {message}", policy + 1)]
+pub struct CompileError {
+    /// Position of the policy, first = 0.
+    pub policy: usize,
+    /// Where in the policy.
+    pub place: Place,
+    /// What is wrong, for a person.
+    pub message: String,
+    /// A regex that is at fault, and where in it in bytes.
+    pub regex: Option<(String, usize)>,
+}
+
+/// What is wrong in one policy.
+struct Fault {
+    place: Place,
+    message: String,
+    regex: Option<(String, usize)>,
+}
+
+impl PolicySet {
+    /// Compiles policies in their order.
+    ///
+    /// # Errors
+    /// The first regex or rule that cannot be used, or that there is too much of them.
+    pub fn compile(definitions: &[Definition], run: Run) -> Result<PolicySet, CompileError> {
+        if definitions.len() > MAX_POLICIES {
+            let message = format!("more than {MAX_POLICIES} policies");
+            return Err(CompileError { policy: MAX_POLICIES, place: Place::Policy, message, regex: None });
+        }
+        let mut compiler = Compiler::default();
+        for (definition, index) in definitions.iter().zip(0u16..) {
+            compiler.policy(PolicyIndex(index), definition, run).map_err(|fault| {
+                let Fault { place, message, regex } = fault;
+                CompileError { policy: usize::from(index), place, message, regex }
+            })?;
+        }
+        let columns = compiler.columns.build().map_err(|label| too_large(definitions, &label))?;
+        compiler.routes.finish();
+        let Compiler { policies, routes, branches, .. } = compiler;
+        let summaries: Box<[Summary]> = definitions
+            .iter()
+            .zip(&policies)
+            .map(|(definition, policy)| Summary {
+                name: Arc::clone(&definition.name),
+                action: definition.action.kind(),
+                mode: policy.mode,
+            })
+            .collect();
+        let in_force = |summary: &&(PolicyIndex, &Summary)| summary.1.mode == Mode::Enforce;
+        let numbered: Vec<_> = (0..).map(PolicyIndex).zip(&summaries).collect();
+        let endings = numbered.iter().filter(in_force).map(|(index, summary)| match summary.action {
+            ActionKind::Pass => (*index, Effect::Pass),
+            ActionKind::Drop | ActionKind::Relabel => (*index, Effect::Drop),
+        });
+        let rows = Rows::new(endings);
+        let rewrites = numbered.iter().filter(in_force).any(|(_, s)| s.action == ActionKind::Relabel);
+        drop(numbered);
+        Ok(PolicySet { policies: policies.into(), summaries, routes, branches, columns, rows, rewrites })
+    }
+}
+
+#[derive(Default)]
+struct Compiler {
+    columns: Builder,
+    routes: Routes,
+    branches: Vec<Branch>,
+    /// Selectors repeat a regex often; each is compiled once.
+    patterns: AHashMap<String, Pattern>,
+    pattern_bytes: usize,
+    policies: Vec<Policy>,
+}
+
+impl Compiler {
+    fn policy(&mut self, index: PolicyIndex, definition: &Definition, run: Run) -> Result<(), Fault> {
+        let all = [Selector { matchers: Vec::new() }];
+        let selectors = if definition.selectors.is_empty() { &all[..] } else { &definition.selectors };
+        let mut plain = Vec::with_capacity(selectors.len());
+        for (number, selector) in selectors.iter().enumerate() {
+            let place = Place::Selector(number);
+            plain.push(self.selector(index, selector, place)?);
+        }
+        let act = match &definition.action {
+            Action::Pass => Act::Pass,
+            Action::Drop => Act::Drop,
+            Action::Relabel(texts) => {
+                let mut rules = Vec::with_capacity(texts.len());
+                for (number, text) in texts.iter().enumerate() {
+                    let rule = Rule::new(text).map_err(|error| Fault {
+                        place: Place::Rule(number, error.field),
+                        message: error.message.clone(),
+                        regex: text.regex.clone().zip(error.offset),
+                    })?;
+                    self.weigh(rule.bytes(), Place::Rule(number, RuleField::Regex))?;
+                    rules.push(rule);
+                }
+                Act::Relabel(Rules::new(rules))
+            }
+        };
+        let mode = if run == Run::Bypassed { Mode::Preview } else { definition.mode };
+        self.policies.push(Policy { act, mode, next_branch: self.branches.len() as BranchId, plain });
+        Ok(())
+    }
+
+    fn selector(
+        &mut self,
+        policy: PolicyIndex,
+        selector: &Selector,
+        place: Place,
+    ) -> Result<Vec<Plain>, Fault> {
+        let mut plain = Vec::with_capacity(selector.matchers.len());
+        for matcher in &selector.matchers {
+            plain.push(self.plain(matcher, place)?);
+        }
+        let route = Route::of(selector);
+        let settled = if let Route::Names { settled, .. } = route { Some(settled) } else { None };
+        let mut checks = Vec::with_capacity(selector.matchers.len());
+        for (_, matcher) in selector.matchers.iter().enumerate().filter(|(at, _)| Some(*at) != settled) {
+            let column = self.columns.column(&matcher.name);
+            let positive = matches!(matcher.op, MatchOp::Equal | MatchOp::Regex);
+            let test = match matcher.op {
+                MatchOp::Equal | MatchOp::NotEqual => {
+                    Test::Literal { value: matcher.value.as_str().into(), equal: positive }
+                }
+                MatchOp::Regex | MatchOp::NotRegex => {
+                    let number = self.columns.regex(column, &matcher.value);
+                    Test::Regex { number: number.map_err(|e| faulty(place, matcher, &e))?, matches: positive }
+                }
+            };
+            checks.push(Check { column, test });
+        }
+        checks.sort_by_key(|check| matches!(check.test, Test::Regex { .. }));
+        let id = BranchId::try_from(self.branches.len()).map_err(|_| Fault {
+            place,
+            message: "too many selectors".to_owned(),
+            regex: None,
+        })?;
+        self.routes.add(route, id);
+        self.branches.push(Branch { policy, checks: checks.into() });
+        Ok(plain)
+    }
+
+    fn plain(&mut self, matcher: &Matcher, place: Place) -> Result<Plain, Fault> {
+        if matches!(matcher.op, MatchOp::Equal | MatchOp::NotEqual) {
+            return Ok(Plain::literal(matcher));
+        }
+        if let Some(pattern) = self.patterns.get(&matcher.value) {
+            return Ok(Plain::regex(matcher, pattern.clone()));
+        }
+        let pattern = Pattern::compile(&matcher.value).map_err(|error| faulty(place, matcher, &error))?;
+        self.weigh(pattern.bytes(), place)?;
+        self.patterns.insert(matcher.value.clone(), pattern.clone());
+        Ok(Plain::regex(matcher, pattern))
+    }
+
+    fn weigh(&mut self, bytes: usize, place: Place) -> Result<(), Fault> {
+        self.pattern_bytes += bytes;
+        if self.pattern_bytes <= MAX_PATTERN_BYTES {
+            return Ok(());
+        }
+        let limit = MAX_PATTERN_BYTES >> 20;
+        let message =
+            format!("the regexes of all policies up to this one take more than {limit} MiB together");
+        Err(Fault { place, message, regex: None })
+    }
+}
+
+fn faulty(place: Place, matcher: &Matcher, error: &PatternError) -> Fault {
+    let message = format!("the regex of `{}`: {error}", matcher.name);
+    Fault { place, message, regex: Some((matcher.value.clone(), error.offset)) }
+}
+
+/// Told at the first selector that has a regex on the label.
+fn too_large(definitions: &[Definition], label: &str) -> CompileError {
+    let has = |selector: &Selector| {
+        let mut on_label = selector.matchers.iter().filter(|m| m.name == label);
+        on_label.any(|m| matches!(m.op, MatchOp::Regex | MatchOp::NotRegex))
+    };
+    let found = definitions.iter().enumerate().find_map(|(policy, definition)| {
+        definition.selectors.iter().position(has).map(|selector| (policy, selector))
+    });
+    let (policy, selector) = found.unwrap_or_default();
+    let message = format!("the regexes of `{label}` in all policies are too large together");
+    CompileError { policy, place: Place::Selector(selector), message, regex: None }
+}

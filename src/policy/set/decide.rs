@@ -1,0 +1,144 @@
+//! The walk as the data path takes it.
+
+use super::columns::View;
+use super::routes::BranchId;
+use super::rows::Row;
+use super::{Act, PolicySet};
+use crate::policy::relabel::{Applied, LabelSet, Rules};
+use crate::policy::{Decision, Disposition, Effect, Mode, OwnedLabels, PolicyIndex, ValidUntil, VerdictId};
+use crate::series::identity;
+use crate::series::{Invalid, Labels, Limits};
+
+/// What one chain of rules makes of a series.
+pub(super) enum Relabeled {
+    /// The labels stay as they are.
+    Unchanged,
+    /// The labels are these now, maybe none.
+    Changed(OwnedLabels),
+    /// The series is dropped.
+    Dropped,
+    /// There is no bearing it.
+    Overgrown(Invalid),
+}
+
+/// How a stretch of the walk, in which the labels stay the same, came to its end.
+enum Stop {
+    /// No policy is left, or one ended the walk.
+    End,
+    /// The labels are others now; the walk goes on at this selector.
+    Changed(OwnedLabels, BranchId),
+}
+
+impl PolicySet {
+    /// Asks the policies, first to last: the first `pass` or `drop` in force that matches ends it, rules of
+    /// `relabel` are applied and later policies see the result, previews are noted.
+    pub fn decide(&self, labels: Labels<'_>, limits: &Limits) -> Decision {
+        let mut row = Row::default();
+        let mut matched = Vec::new();
+        let mut output = None;
+        let mut stop = self.stretch(labels, 0, limits, &mut row, &mut matched);
+        while let Stop::Changed(now, from) = stop {
+            stop = self.stretch(Labels::from_sorted(&borrowed(&now)), from, limits, &mut row, &mut matched);
+            output = Some(now);
+        }
+        let output = output.filter(|output| row.disposition == Disposition::Forward && !same(output, labels));
+        if let Some(output) = &output {
+            row.disposition = Disposition::Rewrite;
+            row.reason = row.reason.or_else(|| identity::fault(&borrowed(output), limits));
+        }
+        if row.reason.is_some() {
+            row.disposition = Disposition::Reject;
+        }
+        row.matched = matched.into();
+        let untouched = row.matched.is_empty() && row.disposition == Disposition::Forward;
+        let verdict = if untouched { VerdictId::UNTOUCHED } else { self.rows.id(row) };
+        let output = output.filter(|_| verdict.disposition() == Disposition::Rewrite);
+        Decision { verdict, valid_until: ValidUntil::FOREVER, output }
+    }
+
+    /// Walks as long as the labels stay the same.
+    fn stretch(
+        &self,
+        labels: Labels<'_>,
+        from: BranchId,
+        limits: &Limits,
+        row: &mut Row,
+        matched: &mut Vec<(PolicyIndex, Effect)>,
+    ) -> Stop {
+        let mut view = View::new(&self.columns, labels);
+        for branch in self.routes.candidates(labels.metric(), from) {
+            let branch = &self.branches[branch as usize];
+            let index = branch.policy;
+            // Selectors of one policy follow each other, and one that matches is enough.
+            let again = matched.last().is_some_and(|(policy, _)| *policy == index);
+            if again || !branch.checks.iter().all(|check| view.holds(check)) {
+                continue;
+            }
+            let policy = &self.policies[usize::from(index.0)];
+            let enforced = policy.mode == Mode::Enforce;
+            let (effect, relabeled) = match &policy.act {
+                Act::Pass => (Effect::Pass, Relabeled::Unchanged),
+                Act::Drop => (Effect::Drop, Relabeled::Unchanged),
+                Act::Relabel(rules) => relabel(rules, labels, limits).with_effect(),
+            };
+            matched.push((index, effect));
+            match relabeled {
+                _ if !enforced => {}
+                Relabeled::Changed(now) => {
+                    row.changed_by = Some(index);
+                    return Stop::Changed(now, policy.next_branch);
+                }
+                Relabeled::Overgrown(reason) => {
+                    row.changed_by = Some(index);
+                    row.reason = Some(reason);
+                    return Stop::End;
+                }
+                Relabeled::Unchanged | Relabeled::Dropped if effect == Effect::None => {}
+                Relabeled::Unchanged | Relabeled::Dropped => {
+                    row.ended_by = Some(index);
+                    row.disposition =
+                        if effect == Effect::Drop { Disposition::Drop } else { Disposition::Forward };
+                    return Stop::End;
+                }
+            }
+        }
+        Stop::End
+    }
+}
+
+/// Runs a chain over labels.
+pub(super) fn relabel(rules: &Rules, labels: Labels<'_>, limits: &Limits) -> Relabeled {
+    let mut set = LabelSet::new(labels);
+    match rules.apply(&mut set, limits) {
+        Applied::Dropped => Relabeled::Dropped,
+        Applied::Overgrown(reason) => Relabeled::Overgrown(reason),
+        Applied::Kept => {
+            let sorted = set.sorted();
+            if sorted.iter().copied().eq(labels.iter()) {
+                return Relabeled::Unchanged;
+            }
+            Relabeled::Changed(sorted.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        }
+    }
+}
+
+impl Relabeled {
+    /// With what it is called.
+    pub(super) fn with_effect(self) -> (Effect, Relabeled) {
+        let effect = match self {
+            Relabeled::Unchanged => Effect::None,
+            Relabeled::Changed(_) | Relabeled::Overgrown(_) => Effect::Relabel,
+            Relabeled::Dropped => Effect::Drop,
+        };
+        (effect, self)
+    }
+}
+
+/// The labels as pairs of borrowed text.
+pub(super) fn borrowed(labels: &OwnedLabels) -> Vec<(&str, &str)> {
+    labels.iter().map(|(name, value)| (&**name, &**value)).collect()
+}
+
+fn same(output: &OwnedLabels, labels: Labels<'_>) -> bool {
+    output.iter().map(|(name, value)| (&**name, &**value)).eq(labels.iter())
+}

@@ -1,0 +1,189 @@
+//! What each policy did: counters for `/metrics`, and the same with examples for people.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use metrics::{Counter, Gauge};
+use parking_lot::Mutex;
+
+use super::data::Fate;
+use super::names;
+use super::registry::Registry;
+use crate::pipeline::{Counts, EXAMPLES_KEPT, Example, Outcome, Policies};
+use crate::policy::{Disposition, Effect, Row, Summary};
+use crate::series::Invalid;
+
+/// Counters by policy name and mode. Names come from the config; those of policies that are gone stay.
+type ByPolicy = BTreeMap<(Arc<str>, &'static str), Arc<Account>>;
+
+/// The accounts of all policies.
+pub struct PolicyBook {
+    registry: Arc<Registry>,
+    accounts: Mutex<ByPolicy>,
+    /// For what ends by policy without one that could be named: the verdict table was full.
+    nameless: Account,
+}
+
+/// What one policy did in one mode, since the start of the process.
+pub struct Account {
+    dropped: Fate,
+    collided: Fate,
+    /// Registered when first needed: few policies ever reject.
+    rejected: Mutex<BTreeMap<&'static str, Arc<Fate>>>,
+    matched: Counter,
+    remained: Counter,
+    saved: Gauge,
+    last_matched: Gauge,
+    told: Told,
+}
+
+/// The numbers again, where they can be read.
+#[derive(Default)]
+struct Told {
+    samples_in: AtomicU64,
+    samples_out: AtomicU64,
+    saved_series: AtomicU64,
+    last_matched: AtomicU64,
+    examples: Mutex<VecDeque<(u32, Example)>>,
+}
+
+/// The account of a policy as `/api/v1/policies` shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// Samples and histograms that matched.
+    pub samples_in: u64,
+    /// Those of them that went on; in preview, would have.
+    pub samples_out: u64,
+    /// Active series that it keeps from the upstream; in preview, would keep.
+    pub saved_series: u64,
+    /// When it last matched, Unix seconds; `None`: never.
+    pub last_matched: Option<u32>,
+    /// The last series it dropped or rewrote and when that was decided (Unix seconds), oldest first.
+    pub examples: Vec<(u32, Example)>,
+}
+
+impl PolicyBook {
+    pub(super) fn new(registry: &Arc<Registry>) -> Self {
+        let registry = Arc::clone(registry);
+        Self { accounts: Mutex::default(), nameless: Account::new(&registry, "", ""), registry }
+    }
+
+    /// The account of a policy; opened, with all counters at zero, if it is new.
+    pub fn account(&self, policy: &Summary) -> Arc<Account> {
+        let mode = policy.mode.as_str();
+        let mut accounts = self.accounts.lock();
+        let account = accounts
+            .entry((Arc::clone(&policy.name), mode))
+            .or_insert_with(|| Arc::new(Account::new(&self.registry, &policy.name, mode)));
+        Arc::clone(account)
+    }
+
+    /// Counts what policies did with a request that is over.
+    pub(super) fn settled(&self, outcome: &Outcome, policies: &Policies) {
+        for (verdict, counts) in &outcome.by_verdict {
+            let row = policies.set.row(*verdict);
+            self.fate(&row, *counts, policies);
+            for (index, effect) in &row.matched {
+                let Some(policy) = policies.set.policies().get(usize::from(index.0)) else { continue };
+                let spoilt = !row.disposition.forwards() && row.changed_by == Some(*index);
+                let remains = *effect != Effect::Drop && !spoilt;
+                self.account(policy).matched(*counts, remains, outcome.decided_at);
+            }
+        }
+    }
+
+    /// What did not go on ends at the policy that ended the walk, or at the last one that changed the labels.
+    fn fate(&self, row: &Row, counts: Counts, policies: &Policies) {
+        let blamed = match row.disposition {
+            Disposition::Forward | Disposition::Rewrite => return,
+            Disposition::Drop => row.ended_by,
+            Disposition::Collide | Disposition::Reject => row.changed_by,
+        };
+        let policy = blamed.and_then(|index| policies.set.policies().get(usize::from(index.0)));
+        let account = policy.map(|policy| self.account(policy));
+        let account = account.as_deref().unwrap_or(&self.nameless);
+        match (row.disposition, row.reason) {
+            (Disposition::Collide, _) => account.collided.add(counts),
+            (Disposition::Reject, Some(reason)) => {
+                let name = policy.map_or("", |policy| &*policy.name);
+                account.reject(&self.registry, name, reason).add(counts);
+            }
+            _ => account.dropped.add(counts),
+        }
+    }
+
+    /// Keeps the examples of a request whose data is safe.
+    pub(super) fn committed(&self, outcome: &Outcome, policies: &Policies) {
+        for example in &outcome.effects.examples {
+            let policy = policies.set.policies().get(usize::from(example.policy.0));
+            let Some(account) = policy.map(|policy| self.account(policy)) else { continue };
+            let mut examples = account.told.examples.lock();
+            if examples.len() >= EXAMPLES_KEPT {
+                examples.pop_front();
+            }
+            examples.push_back((outcome.decided_at, example.clone()));
+        }
+    }
+}
+
+impl Account {
+    fn new(registry: &Registry, name: &str, mode: &str) -> Self {
+        let labels = [("policy", name), ("mode", mode)];
+        let samples = |direction| {
+            let labels = [("policy", name), ("mode", mode), ("direction", direction)];
+            if name.is_empty() { Counter::noop() } else { registry.counter(&names::POLICY_SAMPLES, &labels) }
+        };
+        let gauge = |metric| if name.is_empty() { Gauge::noop() } else { registry.gauge(metric, &labels) };
+        let last_matched = gauge(&names::POLICY_LAST_MATCH);
+        last_matched.set(0.0);
+        Self {
+            dropped: Fate::new(registry, "dropped", name, ""),
+            collided: Fate::new(registry, "dropped", name, "collision"),
+            rejected: Mutex::default(),
+            matched: samples("in"),
+            remained: samples("out"),
+            saved: gauge(&names::POLICY_SAVED_SERIES),
+            last_matched,
+            told: Told::default(),
+        }
+    }
+
+    fn matched(&self, counts: Counts, remains: bool, at: u32) {
+        let samples = counts.samples + counts.histograms;
+        self.matched.increment(samples);
+        self.told.samples_in.fetch_add(samples, Ordering::Relaxed);
+        if remains {
+            self.remained.increment(samples);
+            self.told.samples_out.fetch_add(samples, Ordering::Relaxed);
+        }
+        self.last_matched.set(f64::from(at));
+        self.told.last_matched.fetch_max(u64::from(at), Ordering::Relaxed);
+    }
+
+    fn reject(&self, registry: &Registry, name: &str, reason: Invalid) -> Arc<Fate> {
+        let reason = reason.as_str();
+        let mut rejected = self.rejected.lock();
+        let fate =
+            rejected.entry(reason).or_insert_with(|| Arc::new(Fate::new(registry, "rejected", name, reason)));
+        Arc::clone(fate)
+    }
+
+    /// Says how many active series the policy keeps from the upstream.
+    pub fn saves(&self, series: u64) {
+        self.saved.set(series as f64);
+        self.told.saved_series.store(series, Ordering::Relaxed);
+    }
+
+    /// What the policy did so far.
+    pub fn statement(&self) -> Statement {
+        let last_matched = self.told.last_matched.load(Ordering::Relaxed);
+        Statement {
+            samples_in: self.told.samples_in.load(Ordering::Relaxed),
+            samples_out: self.told.samples_out.load(Ordering::Relaxed),
+            saved_series: self.told.saved_series.load(Ordering::Relaxed),
+            last_matched: u32::try_from(last_matched).ok().filter(|at| *at > 0),
+            examples: self.told.examples.lock().iter().cloned().collect(),
+        }
+    }
+}
