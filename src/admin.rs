@@ -2,6 +2,7 @@
 
 mod health;
 mod page;
+pub(crate) mod policies;
 mod server;
 
 pub use health::{Health, Heartbeat, Phase};

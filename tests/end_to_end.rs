@@ -12,6 +12,8 @@ mod control;
 mod forwarding;
 #[path = "end_to_end/lifecycle.rs"]
 mod lifecycle;
+#[path = "end_to_end/relabeling.rs"]
+mod relabeling;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "end_to_end/upstream.rs"]

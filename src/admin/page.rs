@@ -8,6 +8,11 @@ pub(super) fn index(status: &str, active_series: usize) -> String {
     };
     let rows = [
         row("GET", "/metrics", "metrics of this gate, Prometheus text format"),
+        row(
+            "GET",
+            "/api/v1/policies",
+            "what each policy did, and the last series it dropped or rewrote (JSON)",
+        ),
         row("GET", "/-/healthy", "whether every internal loop runs"),
         row("GET", "/-/ready", "whether the gate wants traffic"),
         row("POST", "/-/reload", "read the config file again"),

@@ -29,6 +29,8 @@ pub trait Control: Send + Sync + 'static {
     fn metrics(&self) -> String;
     /// Health of the loops.
     fn health(&self) -> &Health;
+    /// What each policy did, as JSON.
+    fn policies(&self) -> String;
     /// Series in the index.
     fn active_series(&self) -> usize;
     /// Reads the config again. `Ok`: what happened. `Err`: why the running one stays.
@@ -98,6 +100,7 @@ async fn answer<C: Control>(
         "/metrics" if get => {
             reply(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", control.metrics())
         }
+        "/api/v1/policies" if get => reply(StatusCode::OK, "application/json", control.policies()),
         "/-/healthy" if get => {
             let (status, body) = control.health().healthy();
             reply(status, "application/json", body)
@@ -112,7 +115,7 @@ async fn answer<C: Control>(
             "on=false" => done(control.bypass(false)),
             _ => text(StatusCode::BAD_REQUEST, "say ?on=true or ?on=false\n".to_owned()),
         },
-        "/" | "/metrics" | "/-/healthy" | "/-/ready" => not_allowed("GET, HEAD"),
+        "/" | "/metrics" | "/api/v1/policies" | "/-/healthy" | "/-/ready" => not_allowed("GET, HEAD"),
         "/-/reload" | "/-/bypass" => not_allowed("POST"),
         _ => text(StatusCode::NOT_FOUND, "no such page; / lists what there is\n".to_owned()),
     };

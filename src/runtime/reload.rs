@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::start;
-use crate::admin::{Control, Health};
+use crate::admin::{self, Control, Health};
 use crate::config::{Config, ConfigErrors, Loaded};
 use crate::gate::Gate;
 use crate::pipeline::Pipeline;
@@ -206,6 +206,17 @@ impl Control for Runtime {
         self.process.preview_overflow.set(policies.set.preview_overflow() as f64);
         self.process.bypass.set(f64::from(u8::from(self.health.bypassed())));
         self.registry.render()
+    }
+
+    fn policies(&self) -> String {
+        let policies = self.pipeline.policies();
+        let told: Vec<_> = policies
+            .set
+            .policies()
+            .iter()
+            .map(|policy| (policy.clone(), self.data.policies().account(policy).statement()))
+            .collect();
+        admin::policies::report(self.health.bypassed(), &told)
     }
 
     fn health(&self) -> &Health {
