@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod run;
+mod simulate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +41,10 @@ enum Command {
     /// SERIES is name{label="value",...} or a JSON object of labels; without SERIES they are read from standard
     /// input, one a line. Exits 1 if a line could not be read.
     Explain(explain::Options),
+    /// Try policies on recorded data, in the time of its samples, before they are applied.
+    ///
+    /// Says what would go in and come out, policy by policy; with --print, every sample that would go upstream.
+    Simulate(simulate::Options),
     /// Show in half a minute what seriesgate is for: no config, no other program.
     ///
     /// A simulated cluster, whose agent goes on reporting every cronjob run there ever was, writes through a gate
@@ -60,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::run(&options.config),
         Command::Check(options) => check::check(&options.config),
         Command::Explain(options) => explain::explain(&options),
+        Command::Simulate(options) => simulate::simulate(&options),
         Command::Demo(options) => demo::demo(&options),
     }
 }

@@ -21,6 +21,7 @@ mod source;
 mod suggest;
 mod yaml;
 
+pub(crate) use duration::parse as parse_duration;
 pub use errors::{ConfigError, ConfigErrors};
 pub use load::Loaded;
 pub use model::{

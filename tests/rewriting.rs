@@ -335,7 +335,7 @@ fn edits_of_series_that_are_gone_are_left_behind() {
     assert!(!gate.pipeline.renew_edits(6000));
     assert!(gate.pipeline.renew_edits(100));
     assert_eq!(gate.pipeline.edits(), 0);
-    assert_eq!(put(&mut gate, &pod("2-1")).as_deref(), Some("up{p=\"2-1-\", pod=\"2-1\"}"));
+    assert_eq!(put(&mut gate, &pod("2-1")).as_deref(), Some("up{p=\"2-1-\",pod=\"2-1\"}"));
 }
 
 #[test]
@@ -350,8 +350,8 @@ fn examples_are_the_last_of_each_policy() {
         |policy: u16| examples.iter().filter(move |example| example.policy.0 == policy).collect::<Vec<_>>();
     for policy in [0, 1] {
         assert_eq!(of(policy).len(), 20);
-        assert_eq!(of(policy)[19].input, "noise{n=\"29\", pod=\"x\"}");
-        assert_eq!(of(policy)[0].input, "noise{n=\"10\", pod=\"x\"}");
+        assert_eq!(of(policy)[19].input, "noise{n=\"29\",pod=\"x\"}");
+        assert_eq!(of(policy)[0].input, "noise{n=\"10\",pod=\"x\"}");
         assert_eq!(of(policy)[19].output.as_deref(), Some("noise{n=\"29\"}"));
     }
     gate.decide(

@@ -1,4 +1,5 @@
-//! Remote-write 1.0 messages as prost types, for load generation and as an oracle in tests.
+//! Remote-write messages as prost types, for load generation, recorded bodies and as an oracle in tests: 1.0 here,
+//! 2.0 in [`v2`].
 //!
 //! The types are generated from `proto/prometheus/*.proto` and committed, so a build needs neither
 //! `protoc` nor a build script; `tests/generated.rs` keeps the two together. The proxy's hot path
@@ -9,6 +10,11 @@ use prost::Message;
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 #[rustfmt::skip]
 mod prometheus;
+
+/// Remote write 2.0.
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+#[rustfmt::skip]
+pub mod v2;
 
 pub use prometheus::*;
 

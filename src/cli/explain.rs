@@ -236,17 +236,19 @@ fn read(text: &str) -> Result<BTreeMap<String, String>, String> {
 /// The time asked for, as the answer shows it.
 fn time_of(asked: Option<&str>, clock: &Clock) -> Result<String, String> {
     let moment = match asked {
-        None => Timestamp::from_millisecond(clock.unix_ms()).ok(),
-        Some(text) => match text.parse::<f64>() {
-            Ok(seconds) => Timestamp::from_millisecond((seconds * 1000.0) as i64).ok(),
-            Err(_) => text.parse().ok(),
-        },
+        None => Timestamp::from_millisecond(clock.unix_ms()).map_err(|error| error.to_string()),
+        Some(text) => timestamp(text),
     };
-    let refused = || {
-        let text = asked.unwrap_or_default();
-        format!("`{text}` is neither RFC 3339 (2026-11-20T12:00:00Z) nor Unix seconds")
+    moment.map(|moment| moment.to_string())
+}
+
+/// A moment as people give it.
+pub(super) fn timestamp(text: &str) -> Result<Timestamp, String> {
+    let moment = match text.parse::<f64>() {
+        Ok(seconds) => Timestamp::from_millisecond((seconds * 1000.0) as i64).ok(),
+        Err(_) => text.parse().ok(),
     };
-    moment.map(|moment| moment.to_string()).ok_or_else(refused)
+    moment.ok_or_else(|| format!("`{text}` is neither RFC 3339 (2026-11-20T12:00:00Z) nor Unix seconds"))
 }
 
 #[cfg(test)]

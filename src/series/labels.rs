@@ -48,7 +48,7 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// As PromQL writes a series: `name{label="value"}`, or `{"odd name", "odd.label"="value"}`.
+/// As PromQL writes a series: `name{label="value"}`, or `{"odd name","odd.label"="value"}`.
 impl fmt::Display for Labels<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metric = self.metric();
@@ -64,7 +64,7 @@ impl fmt::Display for Labels<'_> {
         let mut comma = "";
         if !plain_metric && !metric.is_empty() {
             quoted(metric, f)?;
-            comma = ", ";
+            comma = ",";
         }
         for (name, value) in others {
             f.write_str(comma)?;
@@ -75,7 +75,7 @@ impl fmt::Display for Labels<'_> {
             }
             f.write_str("=")?;
             quoted(value, f)?;
-            comma = ", ";
+            comma = ",";
         }
         f.write_str("}")
     }
@@ -117,8 +117,8 @@ mod tests {
         for (pairs, expected) in [
             (&[("__name__", "up")][..], "up"),
             (&[("__name__", "up"), ("a", "x\"\\\n")], r#"up{a="x\"\\\n"}"#),
-            (&[("__name__", "a.b"), ("c.d", "é")], r#"{"a.b", "c.d"="é"}"#),
-            (&[("a", "1"), ("b", "2")], r#"{a="1", b="2"}"#),
+            (&[("__name__", "a.b"), ("c.d", "é")], r#"{"a.b","c.d"="é"}"#),
+            (&[("a", "1"), ("b", "2")], r#"{a="1",b="2"}"#),
             (&[], "{}"),
         ] {
             assert_eq!(Labels::from_sorted(pairs).to_string(), expected);

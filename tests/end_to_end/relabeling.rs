@@ -141,12 +141,12 @@ async fn the_policies_answer_says_what_each_did_with_examples() {
     for (policy, effect) in [(look, "drop"), (house, "relabel")] {
         let examples = policy["examples"].as_array().unwrap();
         assert_eq!(examples.len(), 20, "the last ones, newest first");
-        assert_eq!(examples[0]["series"], "noise{n=\"24\", pod=\"p\"}");
+        assert_eq!(examples[0]["series"], "noise{n=\"24\",pod=\"p\"}");
         assert_eq!(
             (&examples[0]["output"], &examples[0]["effect"]),
             (&"noise{n=\"24\"}".into(), &effect.into())
         );
-        assert_eq!(examples[19]["series"], "noise{n=\"5\", pod=\"p\"}");
+        assert_eq!(examples[19]["series"], "noise{n=\"5\",pod=\"p\"}");
     }
     let last =
         gate.metrics().await.sum("seriesgate_policy_last_match_timestamp_seconds", &[("policy", "house")]);

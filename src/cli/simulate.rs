@@ -1,0 +1,117 @@
+//! `seriesgate simulate`: recorded data through the policies, in the time of its samples, before anything is applied.
+
+mod body;
+mod drive;
+mod input;
+mod print;
+mod summary;
+mod text;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use self::drive::Drive;
+use self::input::Scrapes;
+use crate::config::parse_duration;
+use crate::policy::{PolicySet, Run};
+
+/// Options of `simulate`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The config file whose policies are tried.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Print every sample that would go upstream: series, value, timestamp in milliseconds.
+    #[arg(long)]
+    print: bool,
+    /// The summary as one JSON object.
+    #[arg(long, conflicts_with = "print")]
+    json: bool,
+    /// For text without timestamps: each file is one scrape, and this long after the one before (such as 30s).
+    #[arg(long, value_name = "DURATION")]
+    interval: Option<String>,
+    /// For text without timestamps: the time of the first scrape, RFC 3339 or Unix seconds.
+    #[arg(long, value_name = "T", default_value = "0")]
+    start: String,
+    /// Files or directories: Prometheus text with timestamps in milliseconds, or recorded remote-write bodies
+    /// (1.0 or 2.0, snappy or plain).
+    #[arg(value_name = "INPUT", required = true)]
+    inputs: Vec<PathBuf>,
+}
+
+pub(super) fn simulate(options: &Options) -> ExitCode {
+    let loaded = match super::load(&options.config) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let told = PolicySet::compile(&loaded.config.policies, Run::AsConfigured)
+        .map_err(|error| error.to_string())
+        .and_then(|set| {
+            let policies = set.policies().to_vec();
+            let mut drive = Drive::new(&loaded.config, set, options.print);
+            run(options, loaded.config.listen.max_decoded_bytes, &mut drive)?;
+            tell(options, &mut drive, &policies).map_err(|error| error.to_string())
+        });
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options, limit: usize, drive: &mut Drive) -> Result<(), String> {
+    let interval_ms = match &options.interval {
+        Some(text) => {
+            Some(parse_duration(text).map_err(|why| format!("--interval: {why}"))?.as_millis() as i64)
+        }
+        None => None,
+    };
+    let start = super::explain::timestamp(&options.start).map_err(|why| format!("--start: {why}"))?;
+    let mut scrapes = Scrapes { next_ms: start.as_millisecond(), interval_ms };
+    let files = input::files(&options.inputs)?;
+    if files.is_empty() {
+        return Err("there is no file in what was given".into());
+    }
+    let progress = progress(files.len() as u64);
+    for file in files {
+        progress.set_message(file.display().to_string());
+        for body in input::requests(&file, limit, &mut scrapes)? {
+            drive.request(&body).map_err(|why| format!("{}: {why}", file.display()))?;
+        }
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok(())
+}
+
+fn tell(options: &Options, drive: &mut Drive, policies: &[crate::policy::Summary]) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    if let Some(collected) = &mut drive.collected {
+        collected.print(&mut out)?;
+    } else {
+        let account = drive.finish();
+        if options.json {
+            writeln!(out, "{}", summary::as_json(account, policies))?;
+        } else {
+            summary::as_text(account, policies, &mut out)?;
+        }
+    }
+    out.flush()
+}
+
+/// Shown only to a person who waits.
+fn progress(files: u64) -> ProgressBar {
+    let target =
+        if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(files), target);
+    if let Ok(style) = ProgressStyle::with_template("{pos}/{len} files {wide_bar} {eta} {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}

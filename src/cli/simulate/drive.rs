@@ -1,0 +1,227 @@
+//! The data path, driven by the time of the samples instead of the machine's.
+
+use std::collections::BTreeMap;
+
+use ahash::AHashSet;
+use prost::Message;
+use seriesgate_proto::{TimeSeries, WriteRequest};
+
+use super::print::Collected;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::pipeline::{Body, Counts, Outcome, Pipeline, Scratch, Settings};
+use crate::policy::{Disposition, Effect, PolicyIndex, PolicySet, VerdictId};
+use crate::series::identity::encode_canonical;
+use crate::series::{Fingerprint, Fingerprinter, Freed, Invalid, Reopen, TenantKey};
+
+/// Runs are to be repeatable, and nobody attacks one's own files.
+const SEED: u64 = 1;
+/// Idle series are looked for this many times in `series.idle_after`, as in the running gate.
+const ROUNDS: i64 = 16;
+
+/// What went in or came out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Volume {
+    pub(super) series: u64,
+    pub(super) counts: Counts,
+    /// Compressed, as on the wire.
+    pub(super) bytes: u64,
+}
+
+/// What one policy did.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deeds {
+    pub(super) samples_in: u64,
+    pub(super) samples_out: u64,
+    pub(super) series_dropped: AHashSet<Fingerprint>,
+    pub(super) series_rewritten: AHashSet<Fingerprint>,
+}
+
+/// All of it.
+#[derive(Default)]
+pub(super) struct Account {
+    pub(super) received: Volume,
+    pub(super) sent: Volume,
+    pub(super) dropped: u64,
+    pub(super) collided: u64,
+    pub(super) rejected: BTreeMap<&'static str, u64>,
+    pub(super) policies: Vec<Deeds>,
+    /// First and last time of a sample, Unix milliseconds.
+    pub(super) span_ms: Option<(i64, i64)>,
+}
+
+pub(super) struct Drive {
+    pipeline: Pipeline,
+    scratch: Scratch,
+    outcome: Outcome,
+    prints: Fingerprinter,
+    idle_ms: i64,
+    next_round_ms: Option<i64>,
+    freed: Freed,
+    seen: AHashSet<Fingerprint>,
+    sent: AHashSet<Fingerprint>,
+    pub(super) account: Account,
+    /// Filled for `--print` only.
+    pub(super) collected: Option<Collected>,
+}
+
+impl Drive {
+    pub(super) fn new(config: &Config, set: PolicySet, print: bool) -> Self {
+        let settings = Settings {
+            max_tracked: config.series.max_tracked,
+            max_tenants: config.tenant.max,
+            max_decoded_bytes: config.listen.max_decoded_bytes,
+            limits: config.series.limits(),
+        };
+        let policies = vec![Deeds::default(); set.policies().len()];
+        let prints = Fingerprinter::from_seed(SEED);
+        Self {
+            pipeline: Pipeline::new(settings, set, prints.clone(), Clock::manual(0)),
+            scratch: Scratch::default(),
+            outcome: Outcome::default(),
+            prints,
+            idle_ms: i64::try_from(config.series.idle_after.as_millis()).unwrap_or(i64::MAX),
+            next_round_ms: None,
+            freed: Freed::default(),
+            seen: AHashSet::default(),
+            sent: AHashSet::default(),
+            account: Account { policies, ..Account::default() },
+            collected: print.then(Collected::default),
+        }
+    }
+
+    /// Puts one request through, a plain remote-write 1.0 message.
+    ///
+    /// # Errors
+    /// If the message is none, or too large for `listen.max_decoded_size`.
+    pub(super) fn request(&mut self, body: &[u8]) -> Result<(), String> {
+        let request = WriteRequest::decode(body).map_err(|error| error.to_string())?;
+        self.advance(&request.timeseries);
+        let compressed = seriesgate_proto::snappy(body);
+        let decided = self.pipeline.decide("", &compressed, &mut self.scratch, &mut self.outcome);
+        decided.map_err(|error| error.to_string())?;
+        self.pipeline.commit(&self.outcome);
+        self.account.received.bytes += compressed.len() as u64;
+        self.account.received.counts += self.outcome.received;
+        note(&self.prints, &request.timeseries, &mut self.seen);
+        self.tally();
+        self.forward(request, &compressed)
+    }
+
+    /// Moves the clock to the newest sample, and forgets what is idle by then.
+    fn advance(&mut self, series: &[TimeSeries]) {
+        let samples = series.iter().flat_map(|s| s.samples.iter().map(|sample| sample.timestamp));
+        let histograms = series.iter().flat_map(|s| s.histograms.iter().map(|histogram| histogram.timestamp));
+        for at in samples.chain(histograms) {
+            let (first, last) = self.account.span_ms.unwrap_or((at, at));
+            self.account.span_ms = Some((first.min(at), last.max(at)));
+        }
+        let Some((_, newest)) = self.account.span_ms else { return };
+        let clock = self.pipeline.clock();
+        clock.advance_ms((newest - clock.unix_ms()).max(0));
+        let due = *self.next_round_ms.get_or_insert(newest + self.idle_ms / ROUNDS);
+        if newest >= due {
+            self.next_round_ms = Some(newest + self.idle_ms / ROUNDS);
+            // Twice: who waits for what is forgotten now may have it at once.
+            self.round();
+            self.round();
+        }
+    }
+
+    fn round(&mut self) {
+        let idle = u32::try_from(self.idle_ms / 1000).unwrap_or(u32::MAX).max(1);
+        let horizon = self.pipeline.clock().unix_seconds().saturating_sub(idle);
+        let index = self.pipeline.index();
+        let mut freeing = Freed::default();
+        let mut rewritten = 0;
+        for shard in 0..index.shards() {
+            let reopen = Reopen::Waiting(&self.freed);
+            rewritten += index.expire(shard, horizon, reopen, &mut freeing, |_, _| {}).rewritten;
+        }
+        self.pipeline.renew_edits(rewritten);
+        self.freed = freeing;
+    }
+
+    fn tally(&mut self) {
+        let Some(policies) = &self.outcome.policies else { return };
+        let account = &mut self.account;
+        for (reason, counts) in Invalid::ALL.iter().zip(&self.outcome.rejected) {
+            if !counts.is_zero() {
+                *account.rejected.entry(reason.as_str()).or_default() += counts.samples + counts.histograms;
+            }
+        }
+        for (verdict, counts) in &self.outcome.by_verdict {
+            let row = policies.set.row(*verdict);
+            let samples = counts.samples + counts.histograms;
+            match row.disposition {
+                Disposition::Forward | Disposition::Rewrite => {}
+                Disposition::Drop => account.dropped += samples,
+                Disposition::Collide => account.collided += samples,
+                Disposition::Reject => {
+                    let reason = row.reason.map_or("", Invalid::as_str);
+                    *account.rejected.entry(reason).or_default() += samples;
+                }
+            }
+            for (PolicyIndex(index), effect) in &row.matched {
+                let deeds = &mut account.policies[usize::from(*index)];
+                deeds.samples_in += samples;
+                let spoilt = !row.disposition.forwards() && row.changed_by == Some(PolicyIndex(*index));
+                if *effect != Effect::Drop && !spoilt {
+                    deeds.samples_out += samples;
+                }
+            }
+        }
+        for birth in &self.outcome.effects.births {
+            let row = policies.set.row(VerdictId::from_bits(birth.decided.verdict));
+            for (PolicyIndex(index), effect) in &row.matched {
+                let deeds = &mut account.policies[usize::from(*index)];
+                match effect {
+                    Effect::Drop => deeds.series_dropped.insert(birth.series),
+                    Effect::Relabel => deeds.series_rewritten.insert(birth.series),
+                    Effect::None | Effect::Pass => false,
+                };
+            }
+        }
+    }
+
+    fn forward(&mut self, request: WriteRequest, compressed: &[u8]) -> Result<(), String> {
+        let (request, bytes) = match self.outcome.body {
+            Body::Nothing => return Ok(()),
+            Body::Untouched => (request, compressed.len()),
+            Body::Spliced => {
+                let mut plain = Vec::new();
+                let spliced = &self.outcome.spliced;
+                let body = crate::codec::snappy::decode(spliced, usize::MAX, &mut plain)
+                    .map_err(|error| error.to_string())?;
+                (WriteRequest::decode(body).map_err(|error| error.to_string())?, spliced.len())
+            }
+        };
+        self.account.sent.bytes += bytes as u64;
+        self.account.sent.counts += self.outcome.forwarded;
+        note(&self.prints, &request.timeseries, &mut self.sent);
+        if let Some(collected) = &mut self.collected {
+            request.timeseries.into_iter().for_each(|series| collected.add(series));
+        }
+        Ok(())
+    }
+
+    /// The account at the end.
+    pub(super) fn finish(&mut self) -> &Account {
+        self.account.received.series = self.seen.len() as u64;
+        self.account.sent.series = self.sent.len() as u64;
+        &self.account
+    }
+}
+
+/// Remembers which series there were.
+fn note(prints: &Fingerprinter, series: &[TimeSeries], seen: &mut AHashSet<Fingerprint>) {
+    let mut canonical = Vec::new();
+    for series in series {
+        let mut pairs: Vec<(&str, &str)> =
+            series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
+        pairs.retain(|(_, value)| !value.is_empty());
+        pairs.sort_unstable();
+        encode_canonical(&pairs, &mut canonical);
+        seen.insert(prints.fingerprint(&canonical, TenantKey::default()));
+    }
+}

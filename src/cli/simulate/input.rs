@@ -1,0 +1,99 @@
+//! The files of the command line, in order, as requests with a time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+use seriesgate_proto::{Label, Sample, TimeSeries, WriteRequest};
+
+use super::{body, text};
+
+/// Series of one request made from text, as Prometheus sends them.
+const BATCH: usize = 2000;
+
+/// What the text of a run without timestamps gets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scrapes {
+    /// The time of the next file, Unix milliseconds.
+    pub(super) next_ms: i64,
+    /// From one file to the next, if the user said.
+    pub(super) interval_ms: Option<i64>,
+}
+
+/// Files as given; a directory is its files by name, those below it too, hidden ones not.
+pub(super) fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
+    for input in inputs {
+        collect(input, &mut files)?;
+    }
+    Ok(files)
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
+    let unreadable = |error: std::io::Error| format!("{}: {error}", path.display());
+    if !fs::metadata(path).map_err(unreadable)?.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let entries = fs::read_dir(path).map_err(unreadable)?;
+    let mut below = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unreadable)?;
+    below.sort();
+    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    below.iter().filter(|path| !hidden(path)).try_for_each(|path| collect(path, files))
+}
+
+/// The requests of one file, each a plain remote-write 1.0 message. Text is sent as an agent would: by time, and
+/// in requests of at most 2000 series.
+///
+/// # Errors
+/// With the file's name, and the line where there is one.
+pub(super) fn requests(path: &Path, limit: usize, scrapes: &mut Scrapes) -> Result<Vec<Vec<u8>>, String> {
+    let file = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    match std::str::from_utf8(&file) {
+        Ok(text) if is_text(text) => from_text(path, text, scrapes),
+        _ => Ok(vec![body::read(&file, limit).map_err(|error| format!("{}: {error}", path.display()))?]),
+    }
+}
+
+/// Nothing but text has a line of text first; a protobuf message may be UTF-8 by chance.
+fn is_text(text: &str) -> bool {
+    let printable = |line: &&str| !line.contains(|c: char| c.is_control() && c != '\t' && c != '\r');
+    text.lines().find(|line| !line.trim().is_empty()).is_some_and(|first| printable(&first))
+}
+
+fn from_text(path: &Path, text: &str, scrapes: &mut Scrapes) -> Result<Vec<Vec<u8>>, String> {
+    let mut samples = Vec::new();
+    let mut scraped = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let place = |message: &str, at: usize| {
+            format!("{}:{number}:{}: {message}\n  {line}", path.display(), line[..at].chars().count() + 1)
+        };
+        let Some(found) = text::line(line).map_err(|fault| place(fault.message, fault.at))? else { continue };
+        let timestamp = match (found.timestamp_ms, scrapes.interval_ms) {
+            (Some(timestamp), _) => timestamp,
+            (None, Some(_)) => {
+                scraped = true;
+                scrapes.next_ms
+            }
+            (None, None) => {
+                let message =
+                    "the sample has no timestamp; say with --interval 30s how far apart the files are";
+                return Err(place(message, 0));
+            }
+        };
+        let labels = found.labels.into_iter().map(|(name, value)| Label { name, value }).collect();
+        let sample = Sample { value: found.value, timestamp };
+        samples.push(TimeSeries { labels, samples: vec![sample], ..TimeSeries::default() });
+    }
+    if let (true, Some(interval)) = (scraped, scrapes.interval_ms) {
+        scrapes.next_ms += interval;
+    }
+    // stable: what has the same time stays in the order of the file
+    samples.sort_by_key(|series| series.samples[0].timestamp);
+    let by_time = samples.chunk_by(|a, b| a.samples[0].timestamp == b.samples[0].timestamp);
+    let requests = by_time.flat_map(|moment| moment.chunks(BATCH));
+    Ok(requests.map(|batch| WriteRequest::of(batch.to_vec()).encode_to_vec()).collect())
+}
