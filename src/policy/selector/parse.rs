@@ -1,7 +1,7 @@
 //! The parser: a cursor over the text, one function a rule.
 
 use super::{METRIC_NAME, MatchOp, Matcher, Selector, SelectorError};
-use crate::policy::pattern;
+use crate::policy::pattern::Pattern;
 
 /// A matcher and where its parts stand.
 struct Placed {
@@ -15,7 +15,7 @@ pub(super) fn selector(text: &str) -> Result<Selector, SelectorError> {
     let placed = Cursor { text, at: 0 }.series()?;
     for Placed { matcher, value_at, .. } in &placed {
         if matches!(matcher.op, MatchOp::Regex | MatchOp::NotRegex) {
-            pattern::compile(&matcher.value).map_err(|reason| SelectorError {
+            Pattern::compile(&matcher.value).map_err(|reason| SelectorError {
                 message: format!("the regex of `{}`: {reason}", matcher.name),
                 offset: *value_at,
             })?;
@@ -297,8 +297,8 @@ mod tests {
             (r#"{a="\x4"}"#, 4, "unknown escape"),
             (r#"{a="\xff"}"#, 3, "not UTF-8"),
             (r#"{a="\ud800"}"#, 4, "unknown escape"),
-            (r#"{a=~"x("}"#, 4, "the regex of `a`: unclosed group"),
-            (r#"{a=~"x)(y"}"#, 4, "the regex of `a`: unopened group"),
+            (r#"{a=~"x("}"#, 4, "the regex of `a`: missing closing )"),
+            (r#"{a=~"x)(y"}"#, 4, "the regex of `a`: unexpected )"),
             (r#"up{"down"}"#, 3, "given twice"),
             (r#"up{__name__="down"}"#, 3, "given twice"),
             (r#"{"up", "down"}"#, 7, "given twice"),

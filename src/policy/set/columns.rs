@@ -3,7 +3,7 @@
 use ahash::AHashMap;
 use regex::{RegexSet, RegexSetBuilder, SetMatches};
 
-use crate::policy::pattern::{self, PatternError};
+use crate::policy::pattern::{self, NEST_LIMIT, PatternError};
 use crate::series::labels::Labels;
 
 /// What all regexes on one label may take together.
@@ -71,6 +71,7 @@ impl Builder {
         let build = |draft: Draft| {
             let regexes = RegexSetBuilder::new(&draft.patterns)
                 .size_limit(SIZE_LIMIT)
+                .nest_limit(NEST_LIMIT)
                 .dfa_size_limit(CACHE_LIMIT)
                 .build()
                 .map_err(|_| draft.name.to_string())?;

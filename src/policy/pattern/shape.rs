@@ -1,0 +1,101 @@
+//! What a pattern says of the values it matches, so that most of them need not be tried.
+
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
+
+use super::NEST_LIMIT;
+use super::translate::translate;
+
+/// Above this a pattern is not taken for a list of literals.
+const MAX_LITERALS: usize = 256;
+
+/// What can be said of the values that a pattern matches, without matching.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::policy) enum Shape {
+    /// These and no others.
+    Literals(Vec<String>),
+    /// They start so; not empty.
+    Prefix(Vec<u8>),
+    /// Nothing.
+    Any,
+}
+
+/// Looks at a pattern that compiles.
+pub(in crate::policy) fn shape(pattern: &str) -> Shape {
+    let Ok(translated) = translate(pattern) else { return Shape::Any };
+    let parser = ParserBuilder::new().nest_limit(NEST_LIMIT).build().parse(&translated.text);
+    let Ok(hir) = parser else { return Shape::Any };
+    // Our own anchors stand outside; those that people write are taken off.
+    let parts = match hir.kind() {
+        HirKind::Concat(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(&hir),
+    };
+    let is = |part: &Hir, look| matches!(part.kind(), HirKind::Look(found) if *found == look);
+    let parts = match parts {
+        [first, rest @ ..] if is(first, Look::Start) => rest,
+        all => all,
+    };
+    let inner = match parts {
+        [inner @ .., last] if is(last, Look::End) => inner,
+        all => all,
+    };
+    if let Some(literals) = concat(inner)
+        && let Ok(mut literals) = literals.into_iter().map(String::from_utf8).collect::<Result<Vec<_>, _>>()
+    {
+        literals.sort_unstable();
+        literals.dedup();
+        return Shape::Literals(literals);
+    }
+    let mut prefix = Vec::new();
+    let _ = inner.iter().all(|part| lead(part, &mut prefix));
+    if prefix.is_empty() { Shape::Any } else { Shape::Prefix(prefix) }
+}
+
+/// All that matches, where it is a short list.
+fn literals(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+    match hir.kind() {
+        HirKind::Empty => Some(vec![Vec::new()]),
+        HirKind::Literal(literal) => Some(vec![literal.0.to_vec()]),
+        HirKind::Class(Class::Unicode(class)) => {
+            let count: usize = class.iter().map(|range| range.len()).sum();
+            let chars = class.iter().flat_map(|range| range.start()..=range.end());
+            (count <= MAX_LITERALS).then(|| chars.map(|c| c.to_string().into_bytes()).collect())
+        }
+        HirKind::Capture(capture) => literals(&capture.sub),
+        HirKind::Concat(parts) => concat(parts),
+        HirKind::Alternation(parts) => {
+            let mut all = Vec::new();
+            for part in parts {
+                all.extend(literals(part)?);
+                if all.len() > MAX_LITERALS {
+                    return None;
+                }
+            }
+            Some(all)
+        }
+        _ => None,
+    }
+}
+
+fn concat(parts: &[Hir]) -> Option<Vec<Vec<u8>>> {
+    parts.iter().try_fold(vec![Vec::new()], |heads: Vec<Vec<u8>>, part| {
+        let tails = literals(part)?;
+        (heads.len() * tails.len() <= MAX_LITERALS).then(|| {
+            heads.iter().flat_map(|head| tails.iter().map(move |t| [&head[..], t].concat())).collect()
+        })
+    })
+}
+
+/// Adds what every match starts with; true if that is the whole match, so that what follows may be added.
+fn lead(hir: &Hir, prefix: &mut Vec<u8>) -> bool {
+    match hir.kind() {
+        HirKind::Empty => true,
+        HirKind::Literal(literal) => {
+            prefix.extend_from_slice(&literal.0);
+            true
+        }
+        HirKind::Capture(capture) => lead(&capture.sub, prefix),
+        HirKind::Concat(parts) => parts.iter().all(|part| lead(part, prefix)),
+        _ => false,
+    }
+}
