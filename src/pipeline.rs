@@ -138,7 +138,7 @@ impl Pipeline {
         weigh::weigh(request, outcome);
         // twice the limit of what comes in: rules may add labels, not without bounds
         let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
-        rewrite::rewrite(body, request, &policies, &settings.limits, room, rewrite)?;
+        rewrite::rewrite(body, request, &policies, room, rewrite)?;
         splice::splice(body, request, &rewrite.plain, gatherer, outcome)?;
         examples::tell(body, request, &judge.told, &policies, &settings.limits, now, outcome);
         Ok(())

@@ -1,12 +1,15 @@
-//! A steady batch allocates nothing: neither when all is forwarded nor when a third is dropped and spliced.
+//! A steady batch allocates nothing: neither when all is forwarded, nor when a third is dropped, nor when all
+//! go under other labels.
 
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::slice::from_ref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use seriesgate::clock::Clock;
 use seriesgate::pipeline::{Body, Outcome, Pipeline, Scratch, Settings};
+use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
 use seriesgate::series::{Fingerprinter, Limits};
 use seriesgate_loadtest::body::BodyBuilder;
@@ -91,4 +94,21 @@ fn a_steady_batch_allocates_nothing() {
     assert_eq!(allocations_of_a_steady_batch(&[], true, Body::Untouched), 0, "forwarded");
     assert_eq!(allocations_of_a_steady_batch(&[], false, Body::Untouched), 0, "labels not sorted");
     assert_eq!(allocations_of_a_steady_batch(&[drop_noise], true, Body::Spliced), 0, "spliced");
+    let rule = |action: &str, regex: &str| RuleText {
+        action: Some(action.into()),
+        regex: Some(regex.into()),
+        replacement: (action == "labelmap").then(|| "a_$1".into()),
+        ..RuleText::default()
+    };
+    let rules = [rule("labelmap", "(job)"), rule("labeldrop", "job")];
+    let house_style = Definition {
+        name: "house".into(),
+        selectors: Vec::new(),
+        action: Action::Relabel(rules.into()),
+        mode: Mode::Enforce,
+    };
+    for sorted in [true, false] {
+        let allocations = allocations_of_a_steady_batch(from_ref(&house_style), sorted, Body::Spliced);
+        assert_eq!(allocations, 0, "rewritten, labels sorted: {sorted}");
+    }
 }

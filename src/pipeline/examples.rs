@@ -58,6 +58,9 @@ pub(super) fn tell(
     now: u32,
     outcome: &mut Outcome,
 ) {
+    if told.is_empty() {
+        return;
+    }
     let mut taken: AHashMap<PolicyIndex, usize> = AHashMap::new();
     for told in told.iter().rev() {
         let row = policies.set.row(told.verdict);

@@ -7,7 +7,6 @@ use super::scratch::{Cut, Fate, Request, RewriteScratch, Slot};
 use crate::policy::Disposition;
 use crate::series::edit;
 use crate::series::identity::{self, Form};
-use crate::series::{Labels, Limits};
 use crate::wire::WireError;
 use crate::wire::v1;
 
@@ -20,7 +19,6 @@ pub(super) fn rewrite(
     body: &[u8],
     request: &mut Request,
     policies: &Policies,
-    limits: &Limits,
     room: usize,
     scratch: &mut RewriteScratch,
 ) -> Result<(), Undecodable> {
@@ -39,7 +37,7 @@ pub(super) fn rewrite(
                 request.loose.get((slot.edit & !LOOSE) as usize).map(Vec::as_slice)
             };
             let script = script.expect("an edit that is remembered is in the table of its generation");
-            series(body, slot, script, limits, scratch)?;
+            series(body, slot, script, scratch)?;
             if scratch.plain.len() > room {
                 return Err(Undecodable::Outgrown(room));
             }
@@ -66,14 +64,8 @@ fn cut(cuts: &mut Vec<Cut>, slot: &Slot, plain_end: usize) {
 
 /// Appends one series with edited labels; everything else in it keeps its bytes.
 #[inline]
-fn series(
-    body: &[u8],
-    slot: &Slot,
-    script: &[u8],
-    limits: &Limits,
-    scratch: &mut RewriteScratch,
-) -> Result<(), WireError> {
-    let RewriteScratch { plain, starts, block } = scratch;
+fn series(body: &[u8], slot: &Slot, script: &[u8], scratch: &mut RewriteScratch) -> Result<(), WireError> {
+    let RewriteScratch { plain, starts, places, block } = scratch;
     let run = slot.labels_start as usize..slot.labels_end as usize;
     let field = plain.len();
     plain.push(SERIES_TAG);
@@ -83,12 +75,7 @@ fn series(
     let labels: &[u8] = if slot.form == Form::Canonical {
         &body[run.clone()]
     } else {
-        let mut pairs = Vec::new();
-        // it was valid when it was decided, and it is the same bytes
-        if identity::read(body, run.clone(), limits, &mut pairs)?.is_ok() {
-            debug_assert!(!Labels::from_sorted(&pairs).is_empty());
-        }
-        identity::encode_canonical(&pairs, block);
+        identity::canonicalise(body, run.clone(), places, block)?;
         block
     };
     edit::apply(script, labels, starts, plain).expect("an edit fits the labels that it was made for");

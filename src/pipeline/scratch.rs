@@ -2,7 +2,7 @@
 
 use crate::codec::snappy::Gatherer;
 use crate::policy::{OwnedLabels, VerdictId};
-use crate::series::identity::Form;
+use crate::series::identity::{Form, Place};
 use crate::series::{Invalid, Probe};
 
 /// One series of the request in hand.
@@ -100,6 +100,8 @@ pub(super) struct RewriteScratch {
     pub(super) plain: Vec<u8>,
     /// Where the labels of one block start.
     pub(super) starts: Vec<u32>,
+    /// Where the labels stand that are not canonical.
+    pub(super) places: Vec<Place>,
     /// A canonical label block.
     pub(super) block: Vec<u8>,
 }

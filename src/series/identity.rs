@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::labels::Labels;
 use crate::wire::WireError;
-use crate::wire::labels::{LabelRun, put_canonical};
+use crate::wire::labels::{LabelRun, put_canonical, put_label};
 
 /// Bounds of one series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +154,44 @@ fn whole(pairs: &[(&str, &str)]) -> Option<Invalid> {
         return Some(Invalid::DuplicateLabel);
     }
     Labels::from_sorted(pairs).metric().is_empty().then_some(Invalid::NoName)
+}
+
+/// Writes the canonical encoding of labels that were found valid into `out`; `places` is scratch.
+///
+/// # Errors
+/// As [`read`], outer.
+pub fn canonicalise(
+    body: &[u8],
+    run: Range<usize>,
+    places: &mut Vec<Place>,
+    out: &mut Vec<u8>,
+) -> Result<(), WireError> {
+    places.clear();
+    out.clear();
+    // A decoded body has less than 4 GiB.
+    let place = |part: &[u8]| {
+        let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr()) as u32;
+        (start, start + part.len() as u32)
+    };
+    for label in LabelRun::new(body, run.start, run.end) {
+        let label = label?;
+        if !label.value.is_empty() {
+            places.push(Place { name: place(label.name), value: place(label.value) });
+        }
+    }
+    let text = |(start, end): (u32, u32)| &body[start as usize..end as usize];
+    places.sort_unstable_by_key(|place| text(place.name));
+    for place in places {
+        put_label(out, text(place.name), text(place.value));
+    }
+    Ok(())
+}
+
+/// Where the name and the value of a label stand in a body, first byte and first one after.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    name: (u32, u32),
+    value: (u32, u32),
 }
 
 /// Writes the canonical encoding of a label set into `out`.
