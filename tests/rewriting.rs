@@ -19,7 +19,7 @@ use support::{Gate, NOW_MS, assert_conserved, policy, series};
 
 fn rule(action: &str, sources: &[&str], regex: &str, target: &str, replacement: Option<&str>) -> RuleText {
     RuleText {
-        source_labels: sources.iter().map(|name| (*name).to_owned()).collect(),
+        source_labels: (!sources.is_empty()).then(|| sources.iter().map(|name| (*name).to_owned()).collect()),
         regex: Some(regex.to_owned()),
         target_label: target.to_owned(),
         replacement: replacement.map(str::to_owned),

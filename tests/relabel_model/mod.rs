@@ -1,7 +1,7 @@
 //! Relabeling once more, slow and obvious, for property tests: what `src/` does with care for speed is done here as
 //! the semantics read, with nothing prepared but two constants. Patterns are in the syntax of the `regex` crate.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use md5::{Digest as _, Md5};
@@ -9,7 +9,7 @@ use regex::{Captures, Regex};
 
 /// Lower and upper case of every code point where one differs from itself, as Go has them: one code point becomes
 /// one, whatever its neighbours are.
-static CASES: LazyLock<HashMap<char, [char; 2]>> = LazyLock::new(|| {
+static CASES: LazyLock<BTreeMap<char, [char; 2]>> = LazyLock::new(|| {
     let code_point = |hex: &str| {
         let number = u32::from_str_radix(hex, 16).expect("hexadecimal");
         char::from_u32(number).expect("a code point")

@@ -40,12 +40,17 @@ impl Checker<'_> {
 }
 
 fn text_of(raw: &RawRule) -> RuleText {
-    let given = |given: &Given| given.text().map(|text| text.value.clone());
+    // Prometheus takes a key without a value for the empty text, not for absent.
+    let given = |given: &Given| match given {
+        Given::Absent => None,
+        Given::Null => Some(String::new()),
+        Given::Text(text) => Some(text.value.clone()),
+    };
+    let names = |names: &Vec<At<String>>| names.iter().map(|name| name.value.clone()).collect();
     RuleText {
-        source_labels: raw.source_labels.iter().map(|name| name.value.clone()).collect(),
+        source_labels: raw.source_labels.as_ref().map(names),
         separator: given(&raw.separator),
-        // Prometheus takes `regex:` without a value for the empty regex, other fields for absent.
-        regex: if matches!(raw.regex, Given::Null) { Some(String::new()) } else { given(&raw.regex) },
+        regex: given(&raw.regex),
         modulus: raw.modulus.as_ref().map_or(0, |modulus| modulus.value),
         target_label: given(&raw.target_label).unwrap_or_default(),
         replacement: given(&raw.replacement),
@@ -64,7 +69,7 @@ fn position_of(rule: &At<RawRule>, field: RuleField) -> Position {
         RuleField::TargetLabel => given(&raw.target_label),
         RuleField::Replacement => given(&raw.replacement),
         RuleField::Action => given(&raw.action),
-        RuleField::SourceLabels => raw.source_labels.first().map(|name| name.position),
+        RuleField::SourceLabels => raw.source_labels.iter().flatten().next().map(|name| name.position),
     };
     position.unwrap_or_default().or(rule.position)
 }

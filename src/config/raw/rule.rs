@@ -12,8 +12,8 @@ use crate::config::at::At;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawRule {
     /// Labels whose values are joined by `separator`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) source_labels: Vec<At<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source_labels: Option<Vec<At<String>>>,
     /// What joins them; `;` if absent.
     #[serde(skip_serializing_if = "Given::is_absent")]
     #[schemars(extend("default" = ";"))]

@@ -95,7 +95,7 @@ impl Rule {
             _ => Act::Uppercase(target()),
         };
         Ok(Self {
-            sources: text.source_labels.iter().map(|name| name.as_str().into()).collect(),
+            sources: text.source_labels.iter().flatten().map(|name| name.as_str().into()).collect(),
             separator: text.separator.as_deref().unwrap_or(DEFAULT_SEPARATOR).into(),
             pattern,
             act,
@@ -199,6 +199,9 @@ fn check(text: &RuleText, action: &str) -> Result<(), RuleError> {
     let is_default = |text: &Option<String>, default| text.as_deref().is_none_or(|text| text == default);
     let needs_target =
         ["replace", "hashmod", "lowercase", "uppercase", "keepequal", "dropequal"].contains(&action);
+    if text.source_labels.iter().flatten().any(String::is_empty) {
+        return refuse(RuleField::SourceLabels, "a label name is empty".into());
+    }
     if action == "hashmod" && text.modulus == 0 {
         return refuse(RuleField::Modulus, "action `hashmod` requires a `modulus` other than 0".into());
     }
@@ -218,7 +221,7 @@ fn check(text: &RuleText, action: &str) -> Result<(), RuleError> {
     let equality = ["keepequal", "dropequal"].contains(&action);
     let surplus = if label_only {
         [
-            (!text.source_labels.is_empty()).then_some(RuleField::SourceLabels),
+            text.source_labels.is_some().then_some(RuleField::SourceLabels),
             (!text.target_label.is_empty()).then_some(RuleField::TargetLabel),
             (text.modulus != 0).then_some(RuleField::Modulus),
             (!is_default(&text.separator, DEFAULT_SEPARATOR)).then_some(RuleField::Separator),

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleText {
     /// Labels whose values are joined; default none.
-    pub source_labels: Vec<String>,
+    pub source_labels: Option<Vec<String>>,
     /// What joins them; default `;`.
     pub separator: Option<String>,
     /// Has to match the whole joined value; default `(.*)`.

@@ -136,7 +136,7 @@ fn rule() -> impl Strategy<Value = RuleText> {
             let of_names = matches!(action, "labeldrop" | "labelmap");
             let mut rule = RuleText { regex: text(regex), action: text(action), ..RuleText::default() };
             if !of_names {
-                rule.source_labels = vec![source.to_owned()];
+                rule.source_labels = Some(vec![source.to_owned()]);
                 rule.target_label = target.to_owned();
             }
             if action == "replace" {
