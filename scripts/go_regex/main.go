@@ -1,14 +1,17 @@
-// What Go's regexp says of each form of its dialect: go run scripts/go_regex/main.go >tests/data/go_regex.jsonl
+// What Go's regexp says of each form of its dialect: go run scripts/go_regex/*.go >tests/data/go_regex.jsonl
 package main
 
 import (
 	"encoding/json"
 	"errors"
 	"log"
+	"maps"
 	"os"
 	"regexp"
 	"regexp/syntax"
-	"strings"
+	"slices"
+	"unicode"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -69,16 +72,54 @@ func refused(pattern string, err error) *refusal {
 	return made
 }
 
+// property is how many characters a \p{…} has, and how many with their other cases. Without a name it is all
+// characters, and each of them with its other cases.
+type property struct {
+	Name   string `json:"property"`
+	Chars  int    `json:"chars"`
+	Folded int    `json:"folded"`
+}
+
+func count(name string, table *unicode.RangeTable) property {
+	made := property{Name: name}
+	for c := rune(0); c <= unicode.MaxRune; c++ {
+		if !utf8.ValidRune(c) {
+			continue
+		}
+		if table == nil || unicode.Is(table, c) {
+			made.Chars++
+		}
+		folded := false
+		for other, first := c, true; first || other != c; other, first = unicode.SimpleFold(other), false {
+			if table == nil {
+				made.Folded++
+			} else {
+				folded = folded || unicode.Is(table, other)
+			}
+		}
+		if folded {
+			made.Folded++
+		}
+	}
+	return made
+}
+
 func main() {
 	out := json.NewEncoder(os.Stdout)
 	out.SetEscapeHTML(false)
-	for _, form := range forms {
-		parts := strings.Fields(form.patterns)
-		if form.spaced != nil {
-			parts = form.spaced
+	tables := maps.Clone(unicode.Categories)
+	maps.Copy(tables, unicode.Scripts)
+	tables[""] = nil
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		if _, err := syntax.Parse(`\p{`+name+`}`, syntax.Perl); err == nil || name == "" {
+			if err := out.Encode(count(name, tables[name])); err != nil {
+				log.Fatal(err)
+			}
 		}
-		for _, pattern := range parts {
-			if err := out.Encode(record(pattern, append(form.haystacks, "", "a", "é"))); err != nil {
+	}
+	for _, form := range forms {
+		for _, pattern := range form.patterns {
+			if err := out.Encode(record(pattern, form.haystacks)); err != nil {
 				log.Fatal(err)
 			}
 		}

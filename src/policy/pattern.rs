@@ -1,12 +1,14 @@
 //! Patterns of `=~` and `!~`, in the dialect that Prometheus has them: Go's package regexp, compiled as
-//! `^(?s:…)$`. A parser of that dialect ([`translate`]) writes each pattern again for Rust's regex engine, so
+//! `^(?s:…)$`. A parser of that dialect (`translate`) writes each pattern again for Rust's regex engine, so
 //! that it matches what it matches there, and is refused where it is refused there.
 //!
 //! The rules are those of Go 1.26 (<https://pkg.go.dev/regexp/syntax>) with Unicode 15.0. What is left:
 //!
-//! - Groups and repetitions nest up to [`MAX_DEPTH`] deep and a pattern compiles to 2 MiB at most; Go allows
-//!   1000 levels and 128 MiB. Refused, with an error that says so.
-//! - `\p{…}` knows scripts of one word only, as Go since 1.25; `\p{Old_Italic}` is refused here and there.
+//! - Groups and repetitions nest up to 250 deep, a pattern compiles to 2 MiB at most and its classes are
+//!   bounded; Go allows 1000 levels and 128 MiB. Refused, with an error that says so.
+//! - `\p{…}` knows scripts of one word only, as in Go 1.26; `\p{Old_Italic}` is refused here and there.
+//! - A lone surrogate, `\x{D800}`, matches nothing. In Go it matches U+FFFD within the literal text that a
+//!   pattern starts with, by the way that text is kept, and nothing elsewhere.
 //! - A pattern that ends within `\Q` ends the quotation, as in a Prometheus matcher. In a relabeling rule
 //!   Prometheus would go on and quote its own closing bracket, and refuse the pattern for it.
 
@@ -38,6 +40,8 @@ const CACHE_LIMIT: usize = 256 << 10;
 const MAX_DEPTH: u32 = 250;
 /// The same for the engine's parser, which also counts the alternation and the sequence within a group.
 pub(in crate::policy) const NEST_LIMIT: u32 = 4 * MAX_DEPTH;
+
+const LARGE: &str = "expression too large";
 
 /// Why a pattern is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -127,7 +131,7 @@ fn whole(translated: &str) -> String {
 /// The engine refuses nothing that was translated, except for its size.
 fn refused(error: &BuildError) -> PatternError {
     let message = match error.size_limit() {
-        Some(limit) => format!("expression too large: it compiles to more than {} MiB", limit >> 20),
+        Some(limit) => format!("{LARGE}: it compiles to more than {} MiB", limit >> 20),
         None => format!("expression not understood by the engine: {error}"),
     };
     PatternError::new(message, 0)

@@ -2,12 +2,15 @@
 
 use regex_syntax::hir::ClassUnicode;
 
-use super::PatternError;
 use super::property::{fold, of_range, property};
 use super::translate::Parser;
+use super::{LARGE, PatternError};
 
 const RANGE: &str = "invalid character class range";
 const BRACKET: &str = "missing closing ]";
+
+/// Before equal ones are merged: a class may name the same large property again and again.
+const MAX_RANGES: usize = 1 << 18;
 
 /// POSIX classes, which are ASCII; see <https://pkg.go.dev/regexp/syntax>.
 const POSIX: [(&str, &[(u8, u8)]); 14] = [
@@ -49,6 +52,9 @@ impl Parser<'_> {
                 },
             };
             ranges.extend_from_slice(part.ranges());
+            if ranges.len() > MAX_RANGES {
+                return Err(PatternError::new(LARGE, start));
+            }
         }
         self.at += 1;
         Ok(self.completed(ClassUnicode::new(ranges), negated))

@@ -53,7 +53,7 @@ const ALIASES: [(&str, &str); 42] = [
     ("digit", "Nd"),
     ("punct", "P"),
 ];
-/// Scripts of Unicode 15.0 that have one word for a name: since 1.25 Go finds no others.
+/// Scripts of Unicode 15.0 that have one word for a name: Go 1.26 finds no others.
 const SCRIPTS: &str = "adlam ahom arabic armenian avestan balinese bamum batak bengali bhaiksuki bopomofo \
     brahmi braille buginese buhid carian chakma cham cherokee chorasmian common coptic cuneiform cypriot \
     cyrillic deseret devanagari dogra duployan elbasan elymaic ethiopic georgian glagolitic gothic grantha \

@@ -1,8 +1,8 @@
 //! One pass over a pattern: what is read is written at once, nothing is kept but the groups that are open.
 
-use super::PatternError;
 use super::output::Output;
 use super::property;
+use super::{LARGE, PatternError};
 
 /// What is written may grow by Unicode classes; Go has a limit for that as well.
 const MAX_TEXT: usize = 1 << 20;
@@ -84,7 +84,7 @@ impl<'a> Parser<'a> {
             }
         }
         if self.out.len() > MAX_TEXT {
-            return Err(PatternError::new("expression too large", start));
+            return Err(PatternError::new(LARGE, start));
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ pub(super) fn selector(text: &str) -> Result<Selector, SelectorError> {
         if matches!(matcher.op, MatchOp::Regex | MatchOp::NotRegex) {
             Pattern::compile(&matcher.value).map_err(|reason| SelectorError {
                 message: format!("the regex of `{}`: {reason}", matcher.name),
-                offset: *value_at,
+                offset: Cursor { text, at: *value_at }.place(reason.offset),
             })?;
         }
     }
@@ -153,16 +153,34 @@ impl<'a> Cursor<'a> {
             let Some(c) = self.rest().chars().next().filter(|c| *c != '\n' || quote == '`') else {
                 return Err(fault("the quote is not closed", start));
             };
-            if c == '\\' && quote != '`' {
-                self.escape(quote, &mut value)?;
-                continue;
-            }
-            self.at += c.len_utf8();
             if c == quote {
+                self.at += 1;
                 return String::from_utf8(value).map_err(|_| fault("the value is not UTF-8", start));
             }
-            value.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            self.quoted_char(c, quote, &mut value)?;
         }
+    }
+
+    fn quoted_char(&mut self, c: char, quote: char, value: &mut Vec<u8>) -> Result<(), SelectorError> {
+        if c == '\\' && quote != '`' {
+            return self.escape(quote, value);
+        }
+        self.at += c.len_utf8();
+        value.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        Ok(())
+    }
+
+    /// Where in the text a byte of the quoted value stands whose quote opens here and was read before: an
+    /// escape is longer than what it stands for.
+    fn place(mut self, offset: usize) -> usize {
+        let Some(quote) = self.rest().chars().next() else { return self.at };
+        self.at += 1;
+        let mut value = Vec::new();
+        while value.len() < offset
+            && let Some(c) = self.rest().chars().next()
+            && self.quoted_char(c, quote, &mut value).is_ok()
+        {}
+        self.at
     }
 
     fn escape(&mut self, quote: char, value: &mut Vec<u8>) -> Result<(), SelectorError> {
@@ -297,8 +315,10 @@ mod tests {
             (r#"{a="\x4"}"#, 4, "unknown escape"),
             (r#"{a="\xff"}"#, 3, "not UTF-8"),
             (r#"{a="\ud800"}"#, 4, "unknown escape"),
-            (r#"{a=~"x("}"#, 4, "the regex of `a`: missing closing )"),
-            (r#"{a=~"x)(y"}"#, 4, "the regex of `a`: unexpected )"),
+            (r#"{a=~"x("}"#, 6, "the regex of `a`: missing closing )"),
+            (r#"{a=~"x)(y"}"#, 6, "the regex of `a`: unexpected )"),
+            (r#"{a=~"\\d\x2b\u00e9(?=x)"}"#, 18, "the regex of `a`: invalid or unsupported Perl syntax"),
+            (r#"{a=~`\d**`}"#, 7, "the regex of `a`: invalid nested repetition"),
             (r#"up{"down"}"#, 3, "given twice"),
             (r#"up{__name__="down"}"#, 3, "given twice"),
             (r#"{"up", "down"}"#, 7, "given twice"),
