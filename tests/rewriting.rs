@@ -312,6 +312,25 @@ fn changed_policies_leave_owners_what_they_have_and_take_what_they_leave() {
 }
 
 #[test]
+fn without_rules_nobody_waits() {
+    let by_pod = [relabel("{pod=~\".+\"}", &[labeldrop("pod")])];
+    let mut gate = Gate::new(&by_pod);
+    assert_eq!(put(&mut gate, &pod("a")).as_deref(), Some("up"));
+    assert_eq!(put(&mut gate, &[("__name__", "up")]), None);
+    // bypassed: what was held back goes on at once, though the owner was not asked yet
+    gate.pipeline.replace_policies(PolicySet::compile(&by_pod, Run::Bypassed).unwrap());
+    for _ in 0..3 {
+        assert_eq!(put(&mut gate, &[("__name__", "up")]).as_deref(), Some("up"));
+        assert_eq!(gate.outcome.effects.births.len(), 0);
+    }
+    // and back: one of the two has it, whoever is asked first
+    gate.pipeline.replace_policies(set(&by_pod));
+    assert_eq!(put(&mut gate, &pod("a")), None);
+    assert_eq!(put(&mut gate, &[("__name__", "up")]).as_deref(), Some("up"));
+    assert_eq!(put(&mut gate, &pod("a")), None);
+}
+
+#[test]
 fn a_full_index_still_rewrites_and_keeps_series_apart() {
     let mut gate = Gate::with(&[relabel("{}", &[labeldrop("pod")])], |settings| settings.max_tracked = 1);
     for _ in 0..3 {

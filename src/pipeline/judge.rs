@@ -116,6 +116,7 @@ impl Judgement<'_> {
         let judged = self.judge(series, pairs, verdict, output.as_ref(), work);
         slot.edit = judged.edit;
         if judged.verdict != VerdictId::UNTOUCHED {
+            let output = output.filter(|_| judged.verdict.disposition() == Disposition::Rewrite);
             work.scratch.told.push(Told { slot: number, verdict: judged.verdict, output });
         }
         let decided = Remembered {
@@ -156,7 +157,8 @@ impl Judgement<'_> {
             (Disposition::Forward, _) => series,
             _ => return Judged { verdict, emits: Emits::Nothing, edit: 0 },
         };
-        if self.policies.set.rewrites() || self.index.claimed() > 0 {
+        // Where no policy rewrites, every series is itself, and no two can meet.
+        if self.policies.set.rewrites() {
             match self.index.claim(becomes, series, self.policies.generation, self.now) {
                 Claimed::Granted => {}
                 Claimed::Full => work.outcome.unguarded += 1,

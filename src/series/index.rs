@@ -159,7 +159,8 @@ impl Index {
         if shard.series.get_mut(fingerprint).is_none() {
             return;
         }
-        let rivalled = decided.emits == Emits::Itself && self.settle_claim(&mut shard, fingerprint);
+        let rivalled =
+            decided.emits == Emits::Itself && self.settle_claim(&mut shard, fingerprint, decided.generation);
         if let Some(entry) = shard.series.get_mut(fingerprint) {
             self.count_contested(Some(entry.emits()), Some(decided.emits));
             entry.decide(decided);
@@ -175,7 +176,7 @@ impl Index {
         let mut shard = self.shards[self.shard_of(fingerprint)].lock();
         if let Some(entry) = shard.series.get_mut(fingerprint) {
             entry.last_seen = entry.last_seen.max(now);
-            self.settle_claim(&mut shard, fingerprint);
+            self.settle_claim(&mut shard, fingerprint, decided.generation);
             return Inserted::Known;
         }
         // Reserve first: threads that insert into different shards cannot pass the limit together.
@@ -184,7 +185,7 @@ impl Index {
             return Inserted::Full;
         }
         let mut entry = Entry::new(fingerprint, decided, now);
-        if decided.emits == Emits::Itself && self.settle_claim(&mut shard, fingerprint) {
+        if decided.emits == Emits::Itself && self.settle_claim(&mut shard, fingerprint, decided.generation) {
             entry.reopen();
         }
         self.count_contested(None, Some(decided.emits));

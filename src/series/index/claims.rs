@@ -75,11 +75,11 @@ impl Index {
     }
 
     /// For a series that comes into the index to pass as it is: its own claim has done its work. Returns whether
-    /// another series has a claim on it.
-    pub(super) fn settle_claim(&self, shard: &mut Shard, series: Fingerprint) -> bool {
+    /// another series was given a claim on it in the meantime, under the policies of the same `generation`.
+    pub(super) fn settle_claim(&self, shard: &mut Shard, series: Fingerprint, generation: u32) -> bool {
         let Some(claim) = shard.claims.get_mut(series) else { return false };
         if claim.owner() != series {
-            return true;
+            return claim.generation == generation;
         }
         shard.claims.remove(series);
         self.claims.fetch_sub(1, Ordering::Relaxed);
