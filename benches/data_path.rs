@@ -8,6 +8,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use seriesgate::clock::Clock;
 use seriesgate::codec::snappy::{self, Gatherer};
 use seriesgate::pipeline::{Outcome, Pipeline, Scratch, Settings};
+use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
 use seriesgate::series::{Emits, Fingerprinter, Found, Index, Limits, Probe, Remembered, identity};
 use seriesgate::wire::v1::{self, FieldKind, Fields};
@@ -154,7 +155,26 @@ fn pipeline(criterion: &mut Criterion) {
         action: Action::Drop,
         mode: Mode::Enforce,
     };
+    let rule = |action: &str, regex: &str, source: Option<&str>, target: &str| RuleText {
+        action: Some(action.into()),
+        regex: Some(regex.into()),
+        source_labels: source.map(|source| vec![source.into()]),
+        target_label: target.into(),
+        ..RuleText::default()
+    };
+    let rules_of_the_house = [
+        rule("labeldrop", "instance|metrics_path", None, ""),
+        rule("replace", "(.*)", Some("namespace"), "team"),
+        rule("labeldrop", "namespace", None, ""),
+    ];
+    let house_style = Definition {
+        name: "house".into(),
+        selectors: Vec::new(),
+        action: Action::Relabel(rules_of_the_house.into()),
+        mode: Mode::Enforce,
+    };
     let sets = [
+        ("rewrite all", vec![house_style]),
         ("forward", vec![]),
         ("forward, 1000 rules", rules(1000)),
         ("drop some and splice", vec![drop_a_third]),

@@ -36,6 +36,8 @@ struct Round {
     freeing: Freed,
     /// Series that go under other labels.
     rewritten: usize,
+    /// Whether somebody has been told that series are held back.
+    told: bool,
 }
 
 pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: CancellationToken) {
@@ -79,6 +81,15 @@ impl Round {
         if pipeline.renew_edits(self.rewritten) {
             tracing::debug!(rewritten = self.rewritten, "label edits of series that are gone were dropped");
         }
+        let contested = pipeline.index().contested();
+        if contested > 0 && !self.told {
+            tracing::warn!(
+                series = contested,
+                "relabel policies give series an identity that another series has; those that came later are held \
+                 back (seriesgate_contested_series)"
+            );
+        }
+        self.told = contested > 0;
         // Under other policies owners may have moved on before or after those who wait for them were asked.
         let generation = pipeline.policies().generation;
         self.number = (self.number + 1) % ROUNDS_TO_REOPEN;
