@@ -34,8 +34,10 @@ enum Command {
     Run(ConfigFile),
     /// Check a config file.
     ///
-    /// Exits 0, or 1 with each mistake as file:line:column, the line and a caret.
-    Check(ConfigFile),
+    /// Exits 0, or 1 with each mistake as file:line:column, the line and a caret. With --rules it also warns where
+    /// a policy drops, renames or relabels what an alert or a recording rule reads; warnings do not change the exit
+    /// status, a rule file that is no rule file does.
+    Check(check::Options),
     /// Say what the policies do with a series, step by step.
     ///
     /// SERIES is name{label="value",...} or a JSON object of labels; without SERIES they are read from standard
@@ -63,7 +65,7 @@ struct ConfigFile {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(options) => run::run(&options.config),
-        Command::Check(options) => check::check(&options.config),
+        Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Simulate(options) => simulate::simulate(&options),
         Command::Demo(options) => demo::demo(&options),

@@ -21,10 +21,15 @@ mod source;
 mod suggest;
 mod yaml;
 
+pub(crate) use at::{At, Position};
 pub(crate) use duration::parse as parse_duration;
 pub use errors::{ConfigError, ConfigErrors};
 pub use load::Loaded;
+pub(crate) use load::read_text;
 pub use model::{
     Admin, BasicAuth, Config, Listen, OnThrottle, Secret, Series, Tenant, Tls, Upstream, UpstreamAuth,
 };
 pub use schema::schema;
+pub(crate) use source::Source;
+pub(crate) use suggest::listed;
+pub(crate) use yaml::documents;

@@ -1,11 +1,40 @@
 //! `seriesgate check`.
 
-use std::path::Path;
+mod impact;
+mod reads;
+mod relabels;
+mod report;
+mod rules_file;
+mod values;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::policy::Definition;
+use rules_file::RulesFile;
+
+/// The analysis goes into expressions as deep as they nest, and into hostile ones, too.
+const STACK_BYTES: usize = 256 << 20;
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The config file (YAML); docs/config.md lists every key.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Rule files to hold against the policies: of Prometheus, Mimir, or PrometheusRule resources; `*`, `?` and
+    /// `[…]` stand for several.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    rules: Vec<PathBuf>,
+}
 
 /// Exit 0 and a summary, or 1 and every mistake.
 #[allow(clippy::print_stdout)]
-pub(super) fn check(path: &Path) -> ExitCode {
+pub(super) fn check(options: &Options) -> ExitCode {
+    let path = &options.config;
     let loaded = match super::load(path) {
         Ok(loaded) => loaded,
         Err(code) => return code,
@@ -18,5 +47,73 @@ pub(super) fn check(path: &Path) -> ExitCode {
         config.upstream.name,
         if config.data_dir.is_none() { ", memory only (no data_dir)" } else { "" },
     );
+    if options.rules.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    let policies = config.policies;
+    let rules = options.rules.clone();
+    let analysis = std::thread::Builder::new()
+        .stack_size(STACK_BYTES)
+        .spawn(move || check_rules(&rules, &policies))
+        .map(std::thread::JoinHandle::join);
+    match analysis {
+        Ok(Ok(code)) => code,
+        Ok(Err(_)) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cannot start a thread: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stdout)]
+fn check_rules(patterns: &[PathBuf], policies: &[Definition]) -> ExitCode {
+    let (mut files, mut failed) = (Vec::new(), false);
+    let mut paths: Vec<_> = patterns.iter().flat_map(|pattern| found(pattern)).collect();
+    // Patterns may overlap.
+    let mut seen = BTreeSet::new();
+    paths.retain(|path| path.as_ref().map_or(true, |path| seen.insert(path.clone())));
+    for path in paths {
+        match path.and_then(|path| RulesFile::load(&path).map_err(|errors| errors.to_string())) {
+            Ok(file) => files.push(file),
+            Err(message) => {
+                failed = true;
+                eprintln!("{message}");
+            }
+        }
+    }
+    if failed {
+        return ExitCode::FAILURE;
+    }
+    let (mut rules, mut warnings) = (0, 0);
+    for file in &files {
+        let report = report::report(file, policies);
+        rules += file.rules.len();
+        warnings += report.warnings;
+        if let Some(text) = report.text {
+            println!("{text}");
+        }
+    }
+    println!("{}, {}, {}", count(files.len(), "rule file"), count(rules, "rule"), count(warnings, "warning"));
     ExitCode::SUCCESS
+}
+
+/// The files that a pattern stands for, sorted; a file that is there stands for itself, whatever its name.
+fn found(pattern: &Path) -> Vec<Result<PathBuf, String>> {
+    let refused = |why: String| vec![Err(format!("{}: {why}", pattern.display()))];
+    let text = match pattern.to_str() {
+        Some(text) if text.contains(['*', '?', '[']) && !pattern.exists() => text,
+        _ => return vec![Ok(pattern.to_owned())],
+    };
+    match glob::glob(text) {
+        Err(error) => refused(error.to_string()),
+        Ok(paths) => {
+            let paths: Vec<_> = paths.map(|path| path.map_err(|error| error.to_string())).collect();
+            if paths.is_empty() { refused("no file has such a name".into()) } else { paths }
+        }
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

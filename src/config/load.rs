@@ -27,22 +27,8 @@ pub struct Loaded {
 impl Config {
     /// Reads and checks a file. Relative paths in it start at its directory; `env` gives environment variables.
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigErrors> {
-        let name = path.display().to_string();
-        let whole_file = |message: String| {
-            ConfigErrors::new(&name, vec![ConfigError::new(Position::default(), message, None)], None)
-        };
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|error| whole_file(format!("cannot read the file: {error}")))?;
-        if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(whole_file("the file is larger than 16MiB".into()));
-        }
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
-            let error = not_utf8(&bytes, error.valid_up_to());
-            ConfigErrors::new(&name, vec![error], Some(hash(&bytes).finish()))
-        })?;
-        Self::parse(text, &name, path.parent().unwrap_or(Path::new("")), env)
+        let text = read_text(path)?;
+        Self::parse(&text, &path.display().to_string(), path.parent().unwrap_or(Path::new("")), env)
     }
 
     /// Checks a text. `file_name` is for the errors, relative paths start at `base_dir`.
@@ -60,6 +46,25 @@ impl Config {
         };
         Err(ConfigErrors::new(file_name, errors, Some(hasher.finish())))
     }
+}
+
+/// The text of a file, if it is one of bearable size.
+pub(crate) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
+    let name = path.display().to_string();
+    let whole_file = |message: String| {
+        ConfigErrors::new(&name, vec![ConfigError::new(Position::default(), message, None)], None)
+    };
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| whole_file(format!("cannot read the file: {error}")))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(whole_file("the file is larger than 16MiB".into()));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let (valid, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+        ConfigErrors::new(&name, vec![not_utf8(bytes, valid)], Some(hash(bytes).finish()))
+    })
 }
 
 fn checked(

@@ -23,6 +23,12 @@ pub(crate) fn parse(text: &str) -> Result<RawConfig, Refusal> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| refusal(&error))
 }
 
+/// Reads every document of a file that is not ours: rule files, in which keys and YAML features that we do not
+/// know are no fault.
+pub(crate) fn documents<T: serde::de::DeserializeOwned>(text: &str) -> Result<Vec<T>, Refusal> {
+    serde_saphyr::from_multiple_with_options(text, foreign_options()).map_err(|error| refusal(&error))
+}
+
 /// Deserializes a value together with where it stands (an alias: where it is used).
 pub(crate) fn with_position<'de, T, D>(deserializer: D) -> Result<(T, Position), D::Error>
 where
@@ -52,6 +58,19 @@ fn options() -> serde_saphyr::Options {
         strict_booleans: true,
         reject_unsupported_tags: true,
         // We render the excerpt ourselves, with secrets masked.
+        with_snippet: false,
+    }
+}
+
+fn foreign_options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        // The 16 MiB that a file may have, in nodes.
+        budget: serde_saphyr::budget! {
+            max_events: 4_000_000,
+            max_nodes: 2_000_000,
+            max_depth: 64,
+            max_total_scalar_bytes: 16 << 20,
+        },
         with_snippet: false,
     }
 }

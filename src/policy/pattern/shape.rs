@@ -11,7 +11,7 @@ const MAX_LITERALS: usize = 256;
 
 /// What can be said of the values that a pattern matches, without matching.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::policy) enum Shape {
+pub(crate) enum Shape {
     /// These and no others.
     Literals(Vec<String>),
     /// They start so; not empty.
@@ -21,7 +21,7 @@ pub(in crate::policy) enum Shape {
 }
 
 /// Looks at a pattern that compiles.
-pub(in crate::policy) fn shape(pattern: &str) -> Shape {
+pub(crate) fn shape(pattern: &str) -> Shape {
     let Ok(translated) = translate(pattern) else { return Shape::Any };
     let parser = ParserBuilder::new().nest_limit(NEST_LIMIT).build().parse(&translated.text);
     let Ok(hir) = parser else { return Shape::Any };

@@ -95,7 +95,7 @@ impl Rule {
             _ => Act::Uppercase(target()),
         };
         Ok(Self {
-            sources: text.source_labels.iter().flatten().map(|name| name.as_str().into()).collect(),
+            sources: text.sources().iter().map(|name| name.as_str().into()).collect(),
             separator: text.separator.as_deref().unwrap_or(DEFAULT_SEPARATOR).into(),
             pattern,
             act,
@@ -199,7 +199,7 @@ fn check(text: &RuleText, action: &str) -> Result<(), RuleError> {
     let is_default = |text: &Option<String>, default| text.as_deref().is_none_or(|text| text == default);
     let needs_target =
         ["replace", "hashmod", "lowercase", "uppercase", "keepequal", "dropequal"].contains(&action);
-    if text.source_labels.iter().flatten().any(String::is_empty) {
+    if text.sources().iter().any(String::is_empty) {
         return refuse(RuleField::SourceLabels, "a label name is empty".into());
     }
     if action == "hashmod" && text.modulus == 0 {

@@ -55,3 +55,10 @@ impl RuleError {
         Self { field, message: message.into(), offset: None }
     }
 }
+
+impl RuleText {
+    /// The source labels, none where the field is left out.
+    pub fn sources(&self) -> &[String] {
+        self.source_labels.as_deref().unwrap_or_default()
+    }
+}
