@@ -11,6 +11,8 @@ mod agents;
 mod programs;
 #[path = "real_backend/query.rs"]
 mod query;
+#[path = "real_backend/relabeling.rs"]
+mod relabeling;
 #[allow(dead_code)] // the end-to-end tests use the rest
 #[path = "support/mod.rs"]
 mod support;

@@ -92,6 +92,8 @@ pub(crate) async fn victoria_metrics() -> Program {
             // whatever time it is where the test runs
             "-retentionPeriod=100y".to_owned(),
             "-memory.allowedBytes=64MB".to_owned(),
+            // it would take labels away from the 31st on
+            "-maxLabelsPerTimeseries=200".to_owned(),
         ]
         .into()
     })
@@ -111,10 +113,18 @@ fn scrapes(target: SocketAddr, jobs: &[(&str, &str)]) -> String {
 
 /// Prometheus that scrapes these and writes to `gate`.
 pub(crate) async fn prometheus(target: SocketAddr, jobs: &[(&str, &str)], gate: SocketAddr) -> Program {
-    let config = format!(
-        "{}remote_write:\n  - url: http://{gate}/api/v1/write\n    queue_config: {{ batch_send_deadline: 200ms }}\n",
-        scrapes(target, jobs)
-    );
+    let remote_write =
+        format!("  - url: http://{gate}/api/v1/write\n    queue_config: {{ batch_send_deadline: 200ms }}\n");
+    prometheus_with(target, jobs, &remote_write).await
+}
+
+/// Prometheus that scrapes these and writes as the blocks of `remote_write` say.
+pub(crate) async fn prometheus_with(
+    target: SocketAddr,
+    jobs: &[(&str, &str)],
+    remote_write: &str,
+) -> Program {
+    let config = format!("{}remote_write:\n{remote_write}", scrapes(target, jobs));
     Program::start("prometheus", "/-/ready", |address, dir| {
         std::fs::write(dir.join("prometheus.yml"), config).unwrap();
         [
