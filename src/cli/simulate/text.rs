@@ -62,13 +62,17 @@ pub(super) fn line(text: &str) -> Result<Option<Line>, Fault> {
 }
 
 fn value(word: &str) -> Option<f64> {
-    match word {
-        "StaleNaN" => Some(f64::from_bits(STALE_NAN)),
-        _ => {
-            let value: f64 = word.parse().ok()?;
-            Some(if value.is_nan() { f64::from_bits(NORMAL_NAN) } else { value })
-        }
+    if word == "StaleNaN" {
+        return Some(f64::from_bits(STALE_NAN));
     }
+    let value: f64 = word.parse().ok()?;
+    let unsigned = word.trim_start_matches(['+', '-']);
+    if value.is_nan() {
+        // a NaN has no sign to Prometheus
+        return (unsigned == word).then_some(f64::from_bits(NORMAL_NAN));
+    }
+    // to Rust a number that is too large is infinite, to Prometheus it is a mistake
+    (value.is_finite() || unsigned.starts_with(['i', 'I'])).then_some(value)
 }
 
 struct Cursor<'t> {
@@ -210,6 +214,8 @@ mod tests {
             ("= 1", 0),
             ("up", 2),
             ("up x", 3),
+            ("up 1e999", 3),
+            ("up -NaN", 3),
             ("up 1 1.5", 5),
             ("up 1 2 3", 7),
             ("up{a} 1", 4),
