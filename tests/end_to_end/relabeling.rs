@@ -4,8 +4,9 @@ use serde_json::Value;
 use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
 
 use super::support::backend::{Backend, answer, stored};
-use super::support::gate::{Gate, Setup};
+use super::support::gate::{Gate, SOON, Setup};
 use super::support::http;
+use super::support::wait::until;
 use super::{pods, sink};
 
 const HOUSE_STYLE: &str = "name: house, match: '{__name__!=\"kept\"}', action: relabel, relabel_configs: \
@@ -71,6 +72,22 @@ async fn two_that_would_become_one_are_told_apart_across_connections() {
     let collided = [("fate", "dropped"), ("policy", "house"), ("reason", "collision")];
     assert_eq!(metrics.sum("seriesgate_samples_total", &collided), 4.0);
     assert_eq!(metrics.sum("seriesgate_contested_series", &[]), 2.0);
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_has_its_turn_when_the_owner_is_gone() {
+    let backend = Backend::start(|_| stored()).await;
+    let gate = Setup::to(backend.url()).series("idle_after: 1s").policy(HOUSE_STYLE).start().await;
+    let [first, second, _] = &pods("up", 3)[..] else { unreachable!() };
+    assert_eq!(gate.send(&WriteRequest::of(vec![first.clone()])).await.status, 204);
+    until("the second series is sent", SOON, async || {
+        assert_eq!(gate.send(&WriteRequest::of(vec![second.clone()])).await.status, 204);
+        (backend.seen().len() == 2).then_some(())
+    })
+    .await;
+    assert!(gate.metrics().await.fate("dropped") > 0.0, "not at once");
+    assert!(gate.log().contains("held back"), "somebody was told");
     gate.finish().await;
 }
 

@@ -26,13 +26,15 @@ pub(crate) struct Setup {
     url: String,
     upstream: String,
     listen: String,
+    series: String,
     rest: String,
 }
 
 impl Setup {
     /// Writes to this URL, without policies.
     pub(crate) fn to(url: impl Into<String>) -> Self {
-        Self { url: url.into(), upstream: String::new(), listen: String::new(), rest: String::new() }
+        let none = String::new;
+        Self { url: url.into(), upstream: none(), listen: none(), series: none(), rest: none() }
     }
 
     /// More keys of the upstream, in flow style.
@@ -47,6 +49,12 @@ impl Setup {
         self
     }
 
+    /// Keys of `series`, in flow style.
+    pub(crate) fn series(mut self, keys: &str) -> Self {
+        self.series = format!("series: {{ {keys} }}\n");
+        self
+    }
+
     /// One more policy, in flow style.
     pub(crate) fn policy(mut self, policy: &str) -> Self {
         if self.rest.is_empty() {
@@ -57,10 +65,10 @@ impl Setup {
     }
 
     fn yaml(&self, write: SocketAddr, admin: SocketAddr) -> String {
-        let Self { url, upstream, listen, rest } = self;
+        let Self { url, upstream, listen, series, rest } = self;
         format!(
             "listen: {{ address: '{write}'{listen} }}\nadmin: {{ address: '{admin}' }}\n\
-             upstreams: [ {{ name: primary, url: '{url}'{upstream} }} ]\n{rest}"
+             upstreams: [ {{ name: primary, url: '{url}'{upstream} }} ]\n{series}{rest}"
         )
     }
 

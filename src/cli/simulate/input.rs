@@ -20,7 +20,8 @@ pub(super) struct Scrapes {
     pub(super) interval_ms: Option<i64>,
 }
 
-/// Files as given; a directory is its files by name, those below it too, hidden ones not.
+/// Files as given; a directory is its files by name, those below it too; hidden ones, pipes and links to
+/// directories (which may go round in circles) not.
 pub(super) fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for input in inputs {
@@ -42,7 +43,8 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
         .map_err(unreadable)?;
     below.sort();
     let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    below.iter().filter(|path| !hidden(path)).try_for_each(|path| collect(path, files))
+    let plain = |path: &Path| path.is_file() || (path.is_dir() && !path.is_symlink());
+    below.iter().filter(|path| !hidden(path) && plain(path)).try_for_each(|path| collect(path, files))
 }
 
 /// The requests of one file, each a plain remote-write 1.0 message. Text is sent as an agent would: by time, and

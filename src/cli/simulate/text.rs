@@ -159,10 +159,9 @@ impl<'t> Cursor<'t> {
                 '\\' => match chars.next() {
                     Some((_, 'n')) => out.push('\n'),
                     Some((_, c @ ('\\' | '"'))) => out.push(c),
-                    _ => {
-                        let message = "only `\\\\`, `\\\"` and `\\n` are escapes";
-                        return Err(Fault { message, at: self.at + at });
-                    }
+                    // Prometheus leaves other escapes as they are
+                    Some((_, c)) => out.extend(['\\', c]),
+                    None => break,
                 },
                 c => out.push(c),
             }
@@ -190,6 +189,7 @@ mod tests {
             ),
             ("x 1 # {trace=\"a\"} 2", Some((vec![("__name__", "x")], 1.0, None))),
             ("x 1 5 # {trace=\"a\"} 2 6", Some((vec![("__name__", "x")], 1.0, Some(5)))),
+            ("x{a=\"\\d\"} 1", Some((vec![("__name__", "x"), ("a", "\\d")], 1.0, None))),
             ("x{a=\"}\"} 1\r", Some((vec![("__name__", "x"), ("a", "}")], 1.0, None))),
             ("# TYPE up gauge", None),
             ("  ", None),
@@ -221,7 +221,6 @@ mod tests {
             ("up{a} 1", 4),
             ("up{a=1} 1", 5),
             ("up{a=\"1} 1", 5),
-            ("up{a=\"\\d\"} 1", 6),
             ("up{a=\"1\" b=\"2\"} 1", 9),
             ("up{=\"1\"} 1", 3),
         ] {

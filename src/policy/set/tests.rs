@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::policy::relabel::RuleText;
+use crate::policy::relabel::{Rule, RuleField, RuleText};
 use crate::policy::{Action, Definition, Effect, MatchOp, Selector};
 use crate::series::{Labels, Limits};
 
@@ -85,6 +85,31 @@ fn what_cannot_be_compiled_is_named() {
     let many = vec![enforced(&[], Action::Pass); MAX_POLICIES + 1];
     assert_eq!(PolicySet::compile(&many, Run::AsConfigured).unwrap_err().policy, MAX_POLICIES);
     assert!(PolicySet::compile(&many[1..], Run::AsConfigured).is_ok());
+}
+
+#[test]
+fn all_patterns_together_are_bounded() {
+    let large = |number: usize| {
+        let regex = format!("(?:{number}[a-zà-ÿ]){{500}}");
+        Rule::new(&RuleText { regex: Some(regex), target_label: "t".into(), ..RuleText::default() })
+            .unwrap()
+            .bytes()
+    };
+    let one = large(0);
+    assert!(one > 100 << 10, "{one} bytes");
+    let rules = |from: usize, count: usize| {
+        let texts = (from..from + count).map(|number| RuleText {
+            regex: Some(format!("(?:{number}[a-zà-ÿ]){{500}}")),
+            target_label: "t".into(),
+            ..RuleText::default()
+        });
+        policy("p", &[], Action::Relabel(texts.collect()), Mode::Enforce)
+    };
+    let fit = (128 << 20) / one;
+    let error = PolicySet::compile(&[rules(0, 10), rules(10, fit)], Run::AsConfigured).unwrap_err();
+    assert_eq!(error.policy, 1);
+    assert!(matches!(error.place, Place::Rule(rule, RuleField::Regex) if rule > fit / 2), "{error:?}");
+    assert!(error.message.contains("128 MiB together"), "{error}");
 }
 
 const NAMES: [&str; 7] = ["", "up", "upper", "node_cpu", "node_cpu_seconds", "node", "é"];
