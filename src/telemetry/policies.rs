@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
 use metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 
@@ -11,7 +12,7 @@ use super::data::Fate;
 use super::names;
 use super::registry::Registry;
 use crate::pipeline::{Counts, EXAMPLES_KEPT, Example, Outcome, Policies};
-use crate::policy::{Disposition, Effect, Row, Summary};
+use crate::policy::{Disposition, Effect, PolicySet, Row, Summary};
 use crate::series::Invalid;
 
 /// Counters by policy name and mode. Names come from the config; those of policies that are gone stay.
@@ -21,8 +22,15 @@ type ByPolicy = BTreeMap<(Arc<str>, &'static str), Arc<Account>>;
 pub struct PolicyBook {
     registry: Arc<Registry>,
     accounts: Mutex<ByPolicy>,
+    /// Those of the policies that were in force last, by their position: looked up once, not for each request.
+    current: ArcSwapOption<Current>,
     /// For what ends by policy without one that could be named: the verdict table was full.
     nameless: Account,
+}
+
+struct Current {
+    set: Arc<PolicySet>,
+    accounts: Box<[Arc<Account>]>,
 }
 
 /// What one policy did in one mode, since the start of the process.
@@ -66,7 +74,19 @@ pub struct Statement {
 impl PolicyBook {
     pub(super) fn new(registry: &Arc<Registry>) -> Self {
         let registry = Arc::clone(registry);
-        Self { accounts: Mutex::default(), nameless: Account::new(&registry, "", ""), registry }
+        let nameless = Account::new(&registry, "", "");
+        Self { accounts: Mutex::default(), current: ArcSwapOption::empty(), nameless, registry }
+    }
+
+    /// The accounts of a set, by position.
+    fn current(&self, set: &Arc<PolicySet>) -> Arc<Current> {
+        if let Some(current) = self.current.load_full().filter(|current| Arc::ptr_eq(&current.set, set)) {
+            return current;
+        }
+        let accounts = set.policies().iter().map(|policy| self.account(policy)).collect();
+        let current = Arc::new(Current { set: Arc::clone(set), accounts });
+        self.current.store(Some(Arc::clone(&current)));
+        current
     }
 
     /// The account of a policy; opened, with all counters at zero, if it is new.
@@ -81,14 +101,18 @@ impl PolicyBook {
 
     /// Counts what policies did with a request that is over.
     pub(super) fn settled(&self, outcome: &Outcome, policies: &Policies) {
+        if outcome.by_verdict.is_empty() {
+            return;
+        }
+        let current = self.current(&policies.set);
         for (verdict, counts) in &outcome.by_verdict {
             let row = policies.set.row(*verdict);
             self.fate(&row, *counts, policies);
             for (index, effect) in &row.matched {
-                let Some(policy) = policies.set.policies().get(usize::from(index.0)) else { continue };
+                let Some(account) = current.accounts.get(usize::from(index.0)) else { continue };
                 let spoilt = !row.disposition.forwards() && row.changed_by == Some(*index);
                 let remains = *effect != Effect::Drop && !spoilt;
-                self.account(policy).matched(*counts, remains, outcome.decided_at);
+                account.matched(*counts, remains, outcome.decided_at);
             }
         }
     }

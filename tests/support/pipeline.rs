@@ -3,8 +3,9 @@
 use prost::Message;
 use seriesgate::clock::Clock;
 use seriesgate::pipeline::{Body, Outcome, Pipeline, Scratch, Settings, Undecodable};
+use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
-use seriesgate::series::{Fingerprinter, Limits};
+use seriesgate::series::{Fingerprinter, Freed, Labels, Limits, Reopen};
 use seriesgate_proto::{Label, Sample, TimeSeries, WriteRequest, encode_snappy};
 
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
@@ -78,4 +79,76 @@ pub(crate) fn assert_conserved(outcome: &Outcome) {
         }
     }
     assert_eq!(fates, outcome.received);
+}
+
+pub(crate) fn rule(
+    action: &str,
+    sources: &[&str],
+    regex: &str,
+    target: &str,
+    replacement: Option<&str>,
+) -> RuleText {
+    RuleText {
+        source_labels: (!sources.is_empty()).then(|| sources.iter().map(|name| (*name).to_owned()).collect()),
+        regex: Some(regex.to_owned()),
+        target_label: target.to_owned(),
+        replacement: replacement.map(str::to_owned),
+        action: Some(action.to_owned()),
+        ..RuleText::default()
+    }
+}
+
+pub(crate) fn labeldrop(regex: &str) -> RuleText {
+    rule("labeldrop", &[], regex, "", None)
+}
+
+pub(crate) fn relabel(selector: &str, rules: &[RuleText]) -> Definition {
+    policy("house", selector, Action::Relabel(rules.into()), Mode::Enforce)
+}
+
+pub(crate) fn set(definitions: &[Definition]) -> PolicySet {
+    PolicySet::compile(definitions, Run::AsConfigured).unwrap()
+}
+
+/// What was forwarded, as text, in order.
+pub(crate) fn sent(gate: &Gate, request: &WriteRequest) -> Vec<String> {
+    let request = match gate.outcome.body {
+        Body::Nothing => return Vec::new(),
+        Body::Untouched => request.clone(),
+        Body::Spliced => gate.spliced(),
+    };
+    request.timeseries.iter().map(text).collect()
+}
+
+pub(crate) fn text(series: &TimeSeries) -> String {
+    let mut pairs: Vec<_> = series.labels.iter().map(|l| (l.name.as_str(), l.value.as_str())).collect();
+    pairs.retain(|(_, value)| !value.is_empty());
+    pairs.sort_unstable();
+    Labels::from_sorted(&pairs).to_string()
+}
+
+/// Sends one series and says what came out.
+pub(crate) fn put(gate: &mut Gate, labels: &[(&str, &str)]) -> Option<String> {
+    let request = WriteRequest::of(vec![series(labels)]);
+    gate.pass("", &request);
+    assert_conserved(&gate.outcome);
+    sent(gate, &request).pop()
+}
+
+/// Forgets what was not seen for `seconds`, in two rounds: the second reopens what the first set free.
+pub(crate) fn expire(gate: &Gate, seconds: u32) {
+    let index = gate.pipeline.index();
+    let horizon = gate.pipeline.clock().unix_seconds() - seconds;
+    let mut freed = Freed::default();
+    for _ in 0..3 {
+        let mut freeing = Freed::default();
+        for shard in 0..index.shards() {
+            index.expire(shard, horizon, Reopen::Waiting(&freed), &mut freeing, |_, _| {});
+        }
+        freed = freeing;
+    }
+}
+
+pub(crate) fn pod(name: &str) -> [(&'static str, &str); 2] {
+    [("__name__", "up"), ("pod", name)]
 }

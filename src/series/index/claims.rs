@@ -27,34 +27,31 @@ impl Index {
     /// index itself. Idempotent.
     pub fn claim(&self, output: Fingerprint, owner: Fingerprint, generation: u32, now: u32) -> Claimed {
         let claim = Claim::new(output, owner, generation, now);
-        let rival = {
-            let mut shard = self.shards[self.shard_of(output)].lock();
-            let stands = shard.series.get_mut(output).is_some_and(|e| e.emits() == Emits::Itself);
-            if stands && output != owner {
+        // A rival that turned out to be something else by now: who, and under which policies it had the identity.
+        let mut gone = None;
+        loop {
+            let rival = {
+                let mut shard = self.shards[self.shard_of(output)].lock();
+                let stands = shard.series.get_mut(output).is_some_and(|e| e.emits() == Emits::Itself);
+                if stands && output != owner {
+                    return Claimed::Taken;
+                }
+                match shard.claims.get_mut(output) {
+                    None if stands => return Claimed::Granted,
+                    None => return self.note(&mut shard, claim),
+                    Some(held) if held.owner() == owner || gone == Some((held.owner(), held.generation)) => {
+                        *held = claim;
+                        return Claimed::Granted;
+                    }
+                    Some(held) => *held,
+                }
+            };
+            // The rival's own shard is asked with no lock held, as two shards are never locked at one time; so
+            // everything is looked at again afterwards.
+            if !self.has_moved_on(&rival) {
                 return Claimed::Taken;
             }
-            match shard.claims.get_mut(output) {
-                None if stands => return Claimed::Granted,
-                None => return self.note(&mut shard, claim),
-                Some(held) if held.owner() == owner => {
-                    *held = claim;
-                    return Claimed::Granted;
-                }
-                Some(held) => *held,
-            }
-        };
-        // The rival's own shard is asked with no lock held: two shards are never locked at one time.
-        if !self.has_moved_on(&rival) {
-            return Claimed::Taken;
-        }
-        let mut shard = self.shards[self.shard_of(output)].lock();
-        match shard.claims.get_mut(output) {
-            Some(held) if held.owner() == rival.owner() => {
-                *held = claim;
-                Claimed::Granted
-            }
-            Some(_) => Claimed::Taken,
-            None => self.note(&mut shard, claim),
+            gone = Some((rival.owner(), rival.generation));
         }
     }
 
