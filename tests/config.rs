@@ -114,6 +114,22 @@ fn secrets_come_from_files_beside_the_config_without_their_last_newline() {
 }
 
 #[test]
+fn an_upstream_is_another_one_when_a_file_of_its_tls_has_other_content() {
+    let dir = tempfile::tempdir().unwrap();
+    for key in ["ca_file", "cert_file", "key_file"] {
+        for name in ["ca_file", "cert_file", "key_file"] {
+            fs::write(dir.path().join(name), "old").unwrap();
+        }
+        let text = "upstreams: [ { name: a, url: https://h/w, tls: { ca_file: ca_file, cert_file: cert_file, \
+                    key_file: key_file } } ]";
+        let before = config_in(dir.path(), text).upstream;
+        assert_eq!(config_in(dir.path(), text).upstream, before, "nothing changed");
+        fs::write(dir.path().join(key), "new").unwrap();
+        assert_ne!(config_in(dir.path(), text).upstream, before, "{key}");
+    }
+}
+
+#[test]
 fn debug_shows_no_secret() {
     for keys in [
         "bearer_token: hunter2",

@@ -159,6 +159,8 @@ pub struct Tls {
     pub server_name: Option<String>,
     /// Verify nothing. For tests.
     pub insecure_skip_verify: bool,
+    /// Changes when the content of one of the files does: a renewed certificate keeps its path.
+    pub content_hash: u64,
 }
 
 /// The series index and the limits of one series.

@@ -65,6 +65,24 @@ async fn a_bad_config_keeps_the_running_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_under_the_same_path_is_used() {
+    let pem = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, pem()).unwrap();
+    let tls = format!("tls: {{ ca_file: '{}' }}", ca.display());
+    let gate = Setup::to("https://localhost:1/write").upstream(&tls).start().await;
+    let reply = gate.admin_post("/-/reload").await;
+    assert!(reply.text.contains("nothing changed"), "{}", reply.text);
+    std::fs::write(&ca, pem()).unwrap();
+    until("a reload of the upstream", SOON, async || {
+        gate.log().contains("config reloaded: upstreams").then_some(())
+    })
+    .await;
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hangup_signal_reloads() {
     let sink = sink().await;
     let gate = Setup::to(sink.write_url()).start().await;

@@ -1,7 +1,7 @@
 //! Files that the config names: secrets and certificates.
 
 use std::fs::File;
-use std::hash::Hash as _;
+use std::hash::{DefaultHasher, Hash as _};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -22,10 +22,10 @@ impl Checker<'_> {
         Some(self.base_dir.join(text))
     }
 
-    /// The path of a file that can be read, for someone who reads it later.
-    pub(super) fn readable_file(&mut self, at: &At<String>) -> Option<PathBuf> {
+    /// The path of a file that can be read, for someone who reads it later; its content goes into `hasher`.
+    pub(super) fn readable_file(&mut self, at: &At<String>, hasher: &mut DefaultHasher) -> Option<PathBuf> {
         let path = self.path(at)?;
-        self.content(at.position, &path)?;
+        self.content(at.position, &path)?.hash(hasher);
         Some(path)
     }
 

@@ -1,5 +1,7 @@
 //! `upstreams`: the target and its TLS settings.
 
+use std::hash::{DefaultHasher, Hasher as _};
+
 use hyper::Uri;
 
 use super::Checker;
@@ -94,12 +96,16 @@ impl Checker<'_> {
             }
             Some(name)
         });
+        let mut contents = DefaultHasher::new();
+        let mut file =
+            |at: &Option<At<String>>| at.as_ref().and_then(|at| self.readable_file(at, &mut contents));
         Tls {
-            ca_file: raw.ca_file.as_ref().and_then(|at| self.readable_file(at)),
-            cert_file: raw.cert_file.as_ref().and_then(|at| self.readable_file(at)),
-            key_file: raw.key_file.as_ref().and_then(|at| self.readable_file(at)),
+            ca_file: file(&raw.ca_file),
+            cert_file: file(&raw.cert_file),
+            key_file: file(&raw.key_file),
             server_name,
             insecure_skip_verify: raw.insecure_skip_verify,
+            content_hash: contents.finish(),
         }
     }
 }
