@@ -204,20 +204,25 @@ fn one_tenant_too_many_is_passed_through() {
 
 #[test]
 fn labels_scattered_between_samples_still_name_the_series() {
-    let mut gate = Gate::new(&drop_noise());
     let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() }.encode_to_vec();
     let field = |tag: u8, content: &[u8]| [&[tag, content.len() as u8], content].concat();
     let sample = Sample { value: 1.0, timestamp: NOW_MS }.encode_to_vec();
-    let content =
-        [field(0x0a, &label("job", "x")), field(0x12, &sample), field(0x0a, &label("__name__", "noise"))]
-            .concat();
-    let body = snappy(&field(0x0a, &content));
-    for _ in 0..3 {
-        gate.decide("", &body).unwrap();
-        gate.pipeline.commit(&gate.outcome);
-        assert_eq!((gate.outcome.body, gate.outcome.received.samples), (Body::Nothing, 1));
+    let (job, name) = (field(0x0a, &label("job", "x")), field(0x0a, &label("__name__", "noise")));
+    let sample = field(0x12, &sample);
+    // in no order, in order, and behind the sample
+    for parts in [[&job, &sample, &name], [&name, &sample, &job], [&sample, &name, &job]] {
+        let body = snappy(&field(0x0a, &parts.map(Vec::as_slice).concat()));
+        let mut gate = Gate::new(&drop_noise());
+        for round in 0..3 {
+            gate.decide("", &body).unwrap();
+            let born = gate.pipeline.commit(&gate.outcome).new_series;
+            assert_eq!((gate.outcome.body, gate.outcome.received.samples), (Body::Nothing, 1));
+            assert_eq!(born, u64::from(round == 0));
+        }
+        assert_eq!(gate.pipeline.index().live(), 1);
+        let together = WriteRequest::of(vec![series(&[("__name__", "noise"), ("job", "x")])]);
+        assert_eq!(gate.pass("", &together), 0, "the same series");
     }
-    assert_eq!(gate.pipeline.index().live(), 1);
 }
 
 #[test]

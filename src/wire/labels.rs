@@ -25,12 +25,13 @@ pub struct RawLabel<'a> {
 /// Labels between two offsets of a body; anything else there (scattered labels) is skipped over.
 pub struct LabelRun<'a> {
     cursor: Cursor<'a>,
+    scattered: bool,
 }
 
 impl<'a> LabelRun<'a> {
     /// All labels of the TimeSeries fields in `body[at..end]`.
     pub fn new(body: &'a [u8], at: usize, end: usize) -> Self {
-        Self { cursor: Cursor::new(body, at, end) }
+        Self { cursor: Cursor::new(body, at, end), scattered: false }
     }
 
     fn next_label(&mut self) -> Result<Option<RawLabel<'a>>, WireError> {
@@ -39,6 +40,7 @@ impl<'a> LabelRun<'a> {
             let (number, kind) = self.cursor.key()?;
             if number != 1 {
                 self.cursor.skip(number, kind, MAX_DEPTH - 1)?;
+                self.scattered = true;
                 continue;
             }
             if kind != WireType::Len {
@@ -46,7 +48,8 @@ impl<'a> LabelRun<'a> {
             }
             let inner = self.cursor.message()?;
             let mut label = label(inner)?;
-            label.canonical &= self.cursor.at - start == 1 + sized(inner.end - inner.at);
+            // behind something else the bytes of the whole are no label run, however each label is written
+            label.canonical &= !self.scattered && self.cursor.at - start == 1 + sized(inner.end - inner.at);
             return Ok(Some(label));
         }
         Ok(None)
