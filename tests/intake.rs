@@ -113,7 +113,7 @@ async fn a_declared_body_over_the_limit_is_not_read() {
     let mut sender = gate.connect().await;
     let reply = sender.exchange("POST /write HTTP/1.1\r\nContent-Length: 4000000000\r\n\r\n").await;
     assert_eq!((reply.status, reply.header("connection")), (413, Some("close")));
-    assert!(reply.body.contains("10 bytes"), "{}", reply.body);
+    assert!(reply.body.contains("10 bytes (listen.max_body_size"), "{}", reply.body);
 }
 
 #[tokio::test]

@@ -30,7 +30,9 @@ impl Refusal {
 
     /// More bytes than allowed.
     pub(super) fn too_large(max_bytes: usize) -> Self {
-        let text = format!("the body is over the limit of {max_bytes} bytes (listen.max_body_bytes)");
+        let text = format!(
+            "the body is over the limit of {max_bytes} bytes (listen.max_body_size, or listen.max_in_flight where memory is small)"
+        );
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Undecodable::TooLarge, text)
     }
 

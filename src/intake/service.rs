@@ -184,7 +184,7 @@ impl<H: Handler> Shared<H> {
             Some(Err(Unread::TooLarge)) => Refusal::too_large(self.max_body_bytes),
             Some(Err(Unread::NoBudget)) => Refusal::for_now(
                 Undecodable::Overload,
-                "too many bytes of requests in hand (listen.max_in_flight_bytes): come again".to_owned(),
+                "too many bytes of requests in hand (listen.max_in_flight): come again".to_owned(),
                 self.jitter.retry_after(),
             ),
             // 408 would be the word for it, but senders drop their data on a 4xx and keep it on a 503

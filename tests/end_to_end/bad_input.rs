@@ -183,6 +183,7 @@ async fn more_bodies_than_fit_are_told_to_come_again() {
     backend.until_seen(1).await;
     let reply = gate.post(body).await;
     assert_eq!(reply.status, 503, "{}", reply.text);
+    assert!(reply.text.contains("(listen.max_in_flight)"), "{}", reply.text);
     assert!(reply.header("retry-after").is_some());
     backend.release();
     assert_eq!(held.await.unwrap().unwrap().status, 204);
