@@ -8,4 +8,4 @@ pub mod labels;
 pub mod schema;
 pub mod v1;
 
-pub use cursor::WireError;
+pub use cursor::{WireError, WireErrorKind};

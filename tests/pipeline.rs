@@ -226,6 +226,20 @@ fn labels_scattered_between_samples_still_name_the_series() {
 }
 
 #[test]
+fn a_body_of_very_many_short_series_is_refused() {
+    let mut gate = Gate::new(&[]);
+    let most = 1 << 20;
+    let bomb = |series: usize| snappy(&b"\x0a\x00".repeat(series));
+    gate.decide("", &bomb(most)).unwrap();
+    assert_eq!(gate.outcome.rejected_series, most as u64);
+    for tenant in ["", "another", "one too many"] {
+        let error = gate.decide(tenant, &bomb(most + 1)).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("more than 1048576"), "{error}");
+    }
+    assert!(gate.scratch.capacity() < 256 << 20, "{}", gate.scratch.capacity());
+}
+
+#[test]
 fn corruption_at_every_offset_is_refused_or_conserved() {
     let request = WriteRequest::of(vec![named("up"), named("noise")]);
     let raw = request.encode_to_vec();

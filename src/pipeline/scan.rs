@@ -4,9 +4,24 @@ use super::scratch::{Fate, Request, Slot};
 use crate::policy::VerdictId;
 use crate::series::identity::Form;
 use crate::series::{Fingerprint, Found, Invalid, Probe};
-use crate::wire::WireError;
 use crate::wire::schema::Text;
 use crate::wire::v1::{self, Field, FieldKind, Fields, SeriesFrame};
+use crate::wire::{WireError, WireErrorKind};
+
+/// Fields of a request at most. Each takes some hundred bytes of scratch, and a series may be as short as two: without
+/// a bound, a body of a few megabytes would make us hold gigabytes.
+const MAX_FIELDS: usize = 1 << 20;
+
+/// The fields of a body, as many as we take.
+fn fields(body: &[u8]) -> impl Iterator<Item = Result<Field, WireError>> {
+    Fields::new(body).enumerate().map(|(before, field)| {
+        let field = field?;
+        if before >= MAX_FIELDS {
+            return Err(WireError { kind: WireErrorKind::TooManyFields, at: field.start });
+        }
+        Ok(field)
+    })
+}
 
 impl Request {
     fn clear(&mut self) {
@@ -25,7 +40,7 @@ impl Request {
         fingerprint: impl Fn(&[u8]) -> Fingerprint,
     ) -> Result<(), WireError> {
         self.clear();
-        for field in Fields::new(body) {
+        for field in fields(body) {
             let field = field?;
             match field.kind {
                 FieldKind::Series => {
@@ -52,7 +67,7 @@ impl Request {
     /// Counts what there is without asking who it is: everything is to be forwarded as it came.
     pub(super) fn scan_untracked(&mut self, body: &[u8]) -> Result<(), WireError> {
         self.clear();
-        for field in Fields::new(body) {
+        for field in fields(body) {
             let field = field?;
             match field.kind {
                 FieldKind::Series => {

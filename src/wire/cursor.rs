@@ -31,6 +31,8 @@ pub enum WireErrorKind {
     Group,
     #[error("messages nested deeper than 100")]
     Depth,
+    #[error("more than 1048576 series and other fields in one request")]
+    TooManyFields,
 }
 
 /// Protobuf wire types that are in use.
