@@ -18,6 +18,7 @@ use crate::egress::{Client, Outbound, Reply};
 use crate::intake::{Answer, Handler, Inbound};
 use crate::pipeline::{Body, Outcome, Pipeline, Scratch};
 use crate::telemetry::{DataMetrics, EgressMetrics, IntakeMetrics, Returned};
+use crate::wire::{WireError, WireErrorKind};
 use exchange::Exchange;
 use pool::Pool;
 
@@ -132,7 +133,12 @@ impl Gate {
             crate::pipeline::Undecodable::Wire(_) => Reason::Protobuf,
             crate::pipeline::Undecodable::Outgrown(_) => Reason::Outgrown,
         });
-        Answer { status: StatusCode::BAD_REQUEST, retry_after: None, message: why.to_string() }
+        let other_message = matches!(
+            why,
+            crate::pipeline::Undecodable::Wire(WireError { kind: WireErrorKind::OtherMessage, .. })
+        );
+        let status = if other_message { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::BAD_REQUEST };
+        Answer { status, retry_after: None, message: why.to_string() }
     }
 
     /// Counts a request that is over for good and does what was decided.

@@ -240,6 +240,18 @@ fn a_body_of_very_many_short_series_is_refused() {
 }
 
 #[test]
+fn a_message_of_another_type_is_refused_rather_than_accepted_as_nothing() {
+    let mut gate = Gate::new(&[]);
+    // remote write 2.0: symbols, then a series that refers to them
+    let v2 = b"\x22\x00\x22\x08__name__\x22\x02up\x2a\x0f\x0a\x02\x01\x02\x12\x09\x09\0\0\0\0\0\0\xf0\x3f";
+    for tenant in ["", "another", "one too many"] {
+        let error = gate.decide(tenant, &snappy(v2)).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("another message"), "{error}");
+    }
+    gate.decide("", &snappy(b"")).unwrap();
+}
+
+#[test]
 fn corruption_at_every_offset_is_refused_or_conserved() {
     let request = WriteRequest::of(vec![named("up"), named("noise")]);
     let raw = request.encode_to_vec();

@@ -61,7 +61,7 @@ impl Request {
                 FieldKind::Unknown => {}
             }
         }
-        Ok(())
+        self.check_message(body)
     }
 
     /// Counts what there is without asking who it is: everything is to be forwarded as it came.
@@ -79,7 +79,16 @@ impl Request {
                 FieldKind::Unknown => {}
             }
         }
-        Ok(())
+        self.check_message(body)
+    }
+
+    /// Protobuf reads any message as any other. One of which nothing is known would be answered 2xx, and lost.
+    fn check_message(&self, body: &[u8]) -> Result<(), WireError> {
+        let known = !self.slots.is_empty() || self.metadata > 0 || !self.bad_metadata.is_empty();
+        if known || body.is_empty() {
+            return Ok(());
+        }
+        Err(WireError { kind: WireErrorKind::OtherMessage, at: 0 })
     }
 
     fn metadata_field(&mut self, body: &[u8], field: &Field) -> Result<(), WireError> {

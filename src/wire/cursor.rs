@@ -33,6 +33,8 @@ pub enum WireErrorKind {
     Depth,
     #[error("more than 1048576 series and other fields in one request")]
     TooManyFields,
+    #[error("no field of it is known, so it is another message (remote write 2.0?)")]
+    OtherMessage,
 }
 
 /// Protobuf wire types that are in use.
