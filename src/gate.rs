@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::StatusCode;
 use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
 
 use crate::admin::Health;
 use crate::egress::{Client, Outbound, Reply};
@@ -41,12 +42,16 @@ pub struct Gate {
     outcomes: Pool<Outcome>,
     /// Long bodies leave their worker, so something else must bound how many are decoded at one time.
     long_bodies: Semaphore,
+    /// A request that is split is held decoded while its parts are sent.
+    splits: Semaphore,
 }
 
 /// Compressed bodies above this are decoded where other tasks of the worker can move away (~1 ms of work).
 const LONG_BODY_BYTES: usize = 1 << 20;
 /// Of those, so many at one time: each may hold `listen.max_decoded_size` while it is decoded.
 const LONG_BODIES_AT_ONCE: usize = 2;
+/// Requests split at one time: an upstream whose limit was lowered must not make us hold all of them decoded.
+const SPLITS_AT_ONCE: usize = 4;
 
 impl Gate {
     /// Puts the parts together.
@@ -66,6 +71,7 @@ impl Gate {
             scratches: Pool::default(),
             outcomes: Pool::default(),
             long_bodies: Semaphore::new(LONG_BODIES_AT_ONCE),
+            splits: Semaphore::new(SPLITS_AT_ONCE),
         }
     }
 
@@ -93,8 +99,13 @@ impl Gate {
         };
         let upstream = self.upstream.load_full();
         let outbound = Outbound { body, query: inbound.query, headers: inbound.headers };
-        Some(match upstream.client.send(outbound.clone()).await {
-            Reply::TooLarge { excerpt } => split::send_in_parts(&upstream, outbound, excerpt).await,
+        // one for all parts: a sender waits for its request, not for ours
+        let deadline = upstream.client.deadline();
+        Some(match upstream.client.send_by(outbound.clone(), deadline).await {
+            Reply::TooLarge { excerpt } => match timeout_at(deadline, self.splits.acquire()).await {
+                Ok(_turn) => split::send_in_parts(&upstream, outbound, excerpt, deadline).await,
+                Err(_) => split::Sent::busy(),
+            },
             reply => split::Sent::whole(reply, exchange.outcome().forwarded),
         })
     }

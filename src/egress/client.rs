@@ -58,7 +58,16 @@ impl Client {
     ///
     /// Dropping the future gives the request up and closes its connection; the upstream may have taken it.
     pub async fn send(&self, outbound: Outbound) -> Reply {
-        let deadline = Instant::now() + self.timeout;
+        self.send_by(outbound, self.deadline()).await
+    }
+
+    /// When a request that begins now has to be over.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    /// As [`Client::send`], for one of several requests that have one deadline together.
+    pub async fn send_by(&self, outbound: Outbound, deadline: Instant) -> Reply {
         let Some(uri) = self.template.uri_with(outbound.query.as_deref()) else {
             let excerpt = "the query string cannot be forwarded".to_owned();
             return Reply::Invalid { status: StatusCode::BAD_REQUEST, excerpt };

@@ -1,6 +1,8 @@
 //! What an upstream does not take in one piece (413) goes in smaller ones, in order.
 
 use bytes::Bytes;
+use hyper::StatusCode;
+use tokio::time::Instant;
 
 use super::Upstream;
 use crate::codec::snappy;
@@ -27,6 +29,17 @@ impl Sent {
         Self::whole(Reply::Accepted, Counts::default())
     }
 
+    /// It has to be split, and too many others are being split.
+    pub(super) fn busy() -> Self {
+        Self::not_now("the upstream answered 413 and too many requests are being split for it already")
+    }
+
+    fn not_now(cause: &str) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let reply = Reply::Unavailable { status, retry_after: None, cause: cause.to_owned() };
+        Self::whole(reply, Counts::default())
+    }
+
     /// One request, one reply.
     pub(super) fn whole(reply: Reply, sent: Counts) -> Self {
         let refused = if matches!(reply, Reply::Invalid { .. }) { sent } else { Counts::default() };
@@ -42,13 +55,16 @@ struct Piece {
 }
 
 /// Sends a body that was answered 413 in halves, and those in halves, down to single series.
-pub(super) async fn send_in_parts(upstream: &Upstream, whole: Outbound, excerpt: String) -> Sent {
+pub(super) async fn send_in_parts(
+    upstream: &Upstream,
+    whole: Outbound,
+    excerpt: String,
+    deadline: Instant,
+) -> Sent {
     let mut raw = Vec::new();
     let Some(pieces) = take_apart(&whole.body, &mut raw) else {
         // we made or checked this body, so it can be taken apart; if not, the sender keeps its data
-        let cause = "the upstream answered 413 and the request cannot be split".to_owned();
-        let status = hyper::StatusCode::SERVICE_UNAVAILABLE;
-        return Sent::whole(Reply::Unavailable { status, retry_after: None, cause }, Counts::default());
+        return Sent::not_now("the upstream answered 413 and the request cannot be split");
     };
     let mut sent = Sent::nothing();
     let mut encoder = snappy::Gatherer::default();
@@ -58,7 +74,7 @@ pub(super) async fn send_in_parts(upstream: &Upstream, whole: Outbound, excerpt:
     while let Some(part) = open.pop() {
         let Some(body) = compress(&raw, &pieces[part.clone()], &mut encoder) else { continue };
         let outbound = Outbound { body, ..whole.clone() };
-        match upstream.client.send(outbound).await {
+        match upstream.client.send_by(outbound, deadline).await {
             Reply::Accepted => {}
             Reply::TooLarge { excerpt } => halve(&mut open, part, upstream, &mut sent, &pieces, &excerpt),
             reply @ Reply::Invalid { .. } => {

@@ -1,6 +1,7 @@
 //! Every answer and every failure of the upstream, and what the sender is told.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use seriesgate_proto::{WriteRequest, encode_snappy};
 use tokio::io::AsyncWriteExt as _;
@@ -212,6 +213,21 @@ async fn a_part_that_fails_for_now_sends_all_back() {
     assert_eq!(returned(&gate, "upstream").await, 10.0);
     assert_eq!(gate.send(&mixture(8, 2)).await.status, 204);
     assert_eq!(gate.metrics().await.fate("forwarded"), 8.0);
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_parts_of_a_request_have_one_timeout_together() {
+    let backend = Backend::start(|seen| {
+        std::thread::sleep(Duration::from_millis(50));
+        if seen.decoded().timeseries.len() > 1 { answer("413 Payload Too Large", "", "") } else { stored() }
+    })
+    .await;
+    let gate = Setup::to(backend.url()).upstream("timeout: 1s").start().await;
+    let reply = gate.send(&mixture(100, 0)).await;
+    assert_eq!((reply.status, returned(&gate, "upstream").await), (503, 100.0), "{}", reply.text);
+    let requests = backend.seen().len();
+    assert!(requests <= 25, "{requests} requests of 50 ms each within 1 s");
     gate.finish().await;
 }
 
