@@ -66,8 +66,7 @@ impl Judgement<'_> {
             let run = slot.labels_start as usize..slot.labels_end as usize;
             slot.fate = match identity::read(body, run, self.limits, &mut pairs)? {
                 Ok(form) => {
-                    // scattered labels have no bytes of their own to be known by
-                    slot.form = if probe.found == Found::Skip { Form::Other } else { form };
+                    slot.form = form;
                     self.decide(&pairs, number, slot, probe, &mut work)
                 }
                 Err(invalid) => Fate::Rejected(invalid),
