@@ -13,4 +13,4 @@ mod verdict;
 pub use definition::{Action, ActionKind, Definition, Mode};
 pub use selector::{MatchOp, Matcher, Selector, SelectorError, parse_series};
 pub use set::{CompileError, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk};
-pub use verdict::{Decision, Disposition, Effect, OwnedLabels, PolicyIndex, ValidUntil, VerdictId};
+pub use verdict::{Decision, Disposition, Effect, OwnedLabels, PolicyIndex, ValidUntil, VerdictId, borrowed};

@@ -6,4 +6,5 @@ mod start;
 mod watcher;
 
 pub use reload::{Runtime, Source};
+pub(crate) use start::pipeline_settings;
 pub use start::{Running, StartError, start};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::policy::{
-    Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, parse_series,
+    Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, borrowed, parse_series,
 };
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
@@ -127,14 +127,12 @@ impl Explainer {
                 "mode": policy.mode.as_str(),
                 "matched": step.matched,
                 "effect": step.effect.as_str(),
-                "labels": object(step.labels.iter().map(|(name, value)| (&**name, &**value))),
+                "labels": object(borrowed(&step.labels)),
             }))
         });
         let output = match (walk.disposition, walk.steps.last()) {
-            (Disposition::Forward, _) => object(pairs.iter().copied()),
-            (Disposition::Rewrite, Some(last)) => {
-                object(last.labels.iter().map(|(name, value)| (&**name, &**value)))
-            }
+            (Disposition::Forward, _) => object(pairs.to_vec()),
+            (Disposition::Rewrite, Some(last)) => object(borrowed(&last.labels)),
             _ => Value::Null,
         };
         let ended_by = walk.ended_by.and_then(named);
@@ -176,8 +174,7 @@ impl Explainer {
         };
         writeln!(out, "  => {}{because}", verdict(walk))?;
         if walk.disposition == Disposition::Rewrite {
-            let output: Vec<(&str, &str)> = before.iter().map(|(name, value)| (&**name, &**value)).collect();
-            writeln!(out, "     {}", Labels::from_sorted(&output))?;
+            writeln!(out, "     {}", Labels::from_sorted(&borrowed(&before)))?;
         }
         Ok(())
     }
@@ -192,8 +189,8 @@ fn verdict(walk: &Walk) -> &'static str {
     }
 }
 
-fn object<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> Value {
-    Value::Object(labels.map(|(name, value)| (name.to_owned(), json!(value))).collect())
+fn object(labels: Vec<(&str, &str)>) -> Value {
+    Value::Object(labels.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect())
 }
 
 /// What became of each label that is not as it was.

@@ -7,7 +7,7 @@ use ahash::AHashMap;
 use super::Policies;
 use super::outcome::Outcome;
 use super::scratch::{Request, Told};
-use crate::policy::{Effect, PolicyIndex};
+use crate::policy::{Effect, PolicyIndex, borrowed};
 use crate::series::identity;
 use crate::series::{Labels, Limits};
 
@@ -79,10 +79,8 @@ pub(super) fn tell(
             if !matches!(identity::read(body, run, limits, &mut pairs), Ok(Ok(_))) {
                 continue;
             }
-            let output = told.output.as_ref().map(|output| {
-                let pairs: Vec<(&str, &str)> = output.iter().map(|(n, v)| (&**n, &**v)).collect();
-                Labels::from_sorted(&pairs).to_string()
-            });
+            let output = told.output.as_ref();
+            let output = output.map(|output| Labels::from_sorted(&borrowed(output)).to_string());
             let input = Labels::from_sorted(&pairs).to_string();
             outcome.effects.examples.push(Example { policy: *policy, effect: *effect, input, output });
         }

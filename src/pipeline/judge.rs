@@ -4,7 +4,7 @@ use super::Policies;
 use super::edits::{LOOSE, NO_EDIT};
 use super::outcome::{Birth, Outcome};
 use super::scratch::{Fate, JudgeScratch, Request, Slot, Told};
-use crate::policy::{Decision, Disposition, OwnedLabels, VerdictId};
+use crate::policy::{Decision, Disposition, OwnedLabels, VerdictId, borrowed};
 use crate::series::identity::{self, Form};
 use crate::series::{
     Claimed, Emits, Fingerprint, Fingerprinter, Found, Index, Labels, Limits, Probe, Remembered, TenantKey,
@@ -148,7 +148,7 @@ impl Judgement<'_> {
     ) -> Judged {
         let becomes = match (verdict.disposition(), output) {
             (Disposition::Rewrite, Some(output)) => {
-                let output: Vec<(&str, &str)> = output.iter().map(|(n, v)| (&**n, &**v)).collect();
+                let output = borrowed(output);
                 edit::derive(pairs, &output, &mut work.scratch.script);
                 identity::encode_canonical(&output, &mut work.scratch.canonical);
                 self.prints.fingerprint(&work.scratch.canonical, self.tenant)

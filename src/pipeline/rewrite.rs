@@ -8,6 +8,7 @@ use crate::policy::Disposition;
 use crate::series::edit;
 use crate::series::identity::{self, Form};
 use crate::wire::WireError;
+use crate::wire::labels::varint_len;
 use crate::wire::v1;
 
 /// Tag of `WriteRequest.timeseries`.
@@ -70,7 +71,7 @@ fn series(body: &[u8], slot: &Slot, script: &[u8], scratch: &mut RewriteScratch)
     let field = plain.len();
     plain.push(SERIES_TAG);
     // room for the length that it had; nearly always it fits
-    let guessed = sized(slot.end as usize - slot.labels_start as usize);
+    let guessed = varint_len(slot.end as usize - slot.labels_start as usize);
     plain.resize(field + 1 + guessed, 0);
     let labels: &[u8] = if slot.form == Form::Canonical {
         &body[run.clone()]
@@ -91,7 +92,7 @@ fn series(body: &[u8], slot: &Slot, script: &[u8], scratch: &mut RewriteScratch)
 /// Writes the length of what follows the room left for it.
 fn put_length(plain: &mut Vec<u8>, at: usize, room: usize) {
     let length = plain.len() - at - room;
-    let needed = sized(length);
+    let needed = varint_len(length);
     if needed != room {
         let content = at + room;
         plain.resize(plain.len() + needed.saturating_sub(room), 0);
@@ -104,9 +105,4 @@ fn put_length(plain: &mut Vec<u8>, at: usize, room: usize) {
         value >>= 7;
     }
     plain[at + needed - 1] &= 0x7f;
-}
-
-/// Bytes of a varint.
-fn sized(value: usize) -> usize {
-    (64 - (value as u64 | 1).leading_zeros() as usize).div_ceil(7)
 }

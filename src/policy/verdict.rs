@@ -110,6 +110,11 @@ impl ValidUntil {
 /// Labels that own their text, sorted by name.
 pub type OwnedLabels = Vec<(Box<str>, Box<str>)>;
 
+/// Owned labels as pairs of borrowed text.
+pub fn borrowed(labels: &OwnedLabels) -> Vec<(&str, &str)> {
+    labels.iter().map(|(name, value)| (&**name, &**value)).collect()
+}
+
 /// What the policies say of one series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {

@@ -99,7 +99,7 @@ pub(super) fn upstream(config: &Config, registry: &Arc<Registry>, seed: u64) -> 
 }
 
 /// What the pipeline takes from a config.
-pub(super) fn pipeline_settings(config: &Config) -> pipeline::Settings {
+pub(crate) fn pipeline_settings(config: &Config) -> pipeline::Settings {
     pipeline::Settings {
         max_tracked: config.series.max_tracked,
         max_tenants: config.tenant.max,

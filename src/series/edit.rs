@@ -4,7 +4,7 @@
 //! samples. It names labels by position, so series of one shape share it: a million series that lose the same
 //! label have one edit among them.
 
-use crate::wire::labels::{Label, put_canonical, put_label};
+use crate::wire::labels::{Label, put_canonical, put_label, put_varint};
 
 /// `[start, count]`: labels as they stand.
 const COPY: u8 = 0;
@@ -30,7 +30,7 @@ pub fn derive(from: &[(&str, &str)], to: &[(&str, &str)], out: &mut Vec<u8>) {
                 if let Some(at) = source(from, to, value) {
                     flush(&mut run, &mut fresh, out);
                     out.push(RENAME);
-                    put_number(out, at);
+                    put_varint(out, at);
                     put_bytes(out, name.as_bytes());
                 } else {
                     flush(&mut run, &mut Vec::new(), out);
@@ -58,8 +58,8 @@ fn flush(run: &mut Option<(usize, usize)>, fresh: &mut Vec<u8>, out: &mut Vec<u8
     }
     if let Some((start, count)) = run.take() {
         out.push(COPY);
-        put_number(out, start);
-        put_number(out, count);
+        put_varint(out, start);
+        put_varint(out, count);
     }
 }
 
@@ -111,16 +111,8 @@ fn split(block: &[u8], starts: &mut Vec<u32>) -> Option<()> {
     (at == block.len()).then_some(())
 }
 
-fn put_number(out: &mut Vec<u8>, mut value: usize) {
-    while value >= 0x80 {
-        out.push((value as u8) | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_number(out, bytes.len());
+    put_varint(out, bytes.len());
     out.extend_from_slice(bytes);
 }
 

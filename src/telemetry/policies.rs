@@ -12,7 +12,7 @@ use super::data::Fate;
 use super::names;
 use super::registry::Registry;
 use crate::pipeline::{Counts, EXAMPLES_KEPT, Example, Outcome, Policies};
-use crate::policy::{Disposition, Effect, PolicySet, Row, Summary};
+use crate::policy::{Disposition, PolicySet, Row, Summary};
 use crate::series::Invalid;
 
 /// Counters by policy name and mode. Names come from the config; those of policies that are gone stay.
@@ -110,9 +110,7 @@ impl PolicyBook {
             self.fate(&row, *counts, policies);
             for (index, effect) in &row.matched {
                 let Some(account) = current.accounts.get(usize::from(index.0)) else { continue };
-                let spoilt = !row.disposition.forwards() && row.changed_by == Some(*index);
-                let remains = *effect != Effect::Drop && !spoilt;
-                account.matched(*counts, remains, outcome.decided_at);
+                account.matched(*counts, row.goes_on_after(*index, *effect), outcome.decided_at);
             }
         }
     }

@@ -91,7 +91,13 @@ fn inner_len(name: usize, value: usize) -> usize {
 
 /// Bytes of `len` bytes with their length before them.
 fn sized(len: usize) -> usize {
-    (64 - (len as u64 | 1).leading_zeros() as usize).div_ceil(7) + len
+    varint_len(len) + len
+}
+
+/// Bytes of a varint.
+#[inline]
+pub fn varint_len(value: usize) -> usize {
+    (64 - (value as u64 | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 /// A label in canonical form, taken apart.
@@ -136,6 +142,7 @@ pub fn put_label(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 }
 
 /// Appends a varint.
+#[inline]
 pub fn put_varint(out: &mut Vec<u8>, mut value: usize) {
     while value >= 0x80 {
         out.push((value as u8) | 0x80);

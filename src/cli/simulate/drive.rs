@@ -9,8 +9,9 @@ use seriesgate_proto::{TimeSeries, WriteRequest};
 use super::print::Collected;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::pipeline::{Body, Counts, Outcome, Pipeline, Scratch, Settings};
+use crate::pipeline::{Body, Counts, Outcome, Pipeline, Scratch};
 use crate::policy::{Disposition, Effect, PolicyIndex, PolicySet, VerdictId};
+use crate::runtime::pipeline_settings;
 use crate::series::identity::encode_canonical;
 use crate::series::{Fingerprint, Fingerprinter, Freed, Invalid, Reopen, TenantKey};
 
@@ -67,12 +68,7 @@ pub(super) struct Drive {
 
 impl Drive {
     pub(super) fn new(config: &Config, set: PolicySet, print: bool) -> Self {
-        let settings = Settings {
-            max_tracked: config.series.max_tracked,
-            max_tenants: config.tenant.max,
-            max_decoded_bytes: config.listen.max_decoded_bytes,
-            limits: config.series.limits(),
-        };
+        let settings = pipeline_settings(config);
         let policies = vec![Deeds::default(); set.policies().len()];
         let prints = Fingerprinter::from_seed(SEED);
         Self {
@@ -162,11 +158,10 @@ impl Drive {
                     *account.rejected.entry(reason).or_default() += samples;
                 }
             }
-            for (PolicyIndex(index), effect) in &row.matched {
-                let deeds = &mut account.policies[usize::from(*index)];
+            for (policy, effect) in &row.matched {
+                let deeds = &mut account.policies[usize::from(policy.0)];
                 deeds.samples_in += samples;
-                let spoilt = !row.disposition.forwards() && row.changed_by == Some(PolicyIndex(*index));
-                if *effect != Effect::Drop && !spoilt {
+                if row.goes_on_after(*policy, *effect) {
                     deeds.samples_out += samples;
                 }
             }

@@ -5,7 +5,9 @@ use super::routes::BranchId;
 use super::rows::Row;
 use super::{Act, PolicySet};
 use crate::policy::relabel::{Applied, LabelSet, Rules};
-use crate::policy::{Decision, Disposition, Effect, Mode, OwnedLabels, PolicyIndex, ValidUntil, VerdictId};
+use crate::policy::{
+    Decision, Disposition, Effect, Mode, OwnedLabels, PolicyIndex, ValidUntil, VerdictId, borrowed,
+};
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
 
@@ -132,11 +134,6 @@ impl Relabeled {
         };
         (effect, self)
     }
-}
-
-/// The labels as pairs of borrowed text.
-pub(super) fn borrowed(labels: &OwnedLabels) -> Vec<(&str, &str)> {
-    labels.iter().map(|(name, value)| (&**name, &**value)).collect()
 }
 
 fn same(output: &OwnedLabels, labels: Labels<'_>) -> bool {

@@ -90,6 +90,13 @@ impl Rows {
 }
 
 impl Row {
+    /// Whether the samples go on after a policy that matched and had this effect. What comes to nothing by the
+    /// labels that it made, ends with it.
+    pub fn goes_on_after(&self, policy: PolicyIndex, effect: Effect) -> bool {
+        let spoilt = !self.disposition.forwards() && self.changed_by == Some(policy);
+        effect != Effect::Drop && !spoilt
+    }
+
     /// The row that was there from the start for what happens to the samples.
     fn in_short(&self) -> Row {
         let kept = Row { disposition: self.disposition, reason: self.reason, ..Row::default() };

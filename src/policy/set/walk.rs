@@ -1,10 +1,10 @@
 //! The walk told step by step, for `explain`: no routing and no shared regexes, so that it can also be held
 //! against [`super::PolicySet::decide`].
 
-use super::decide::{Relabeled, borrowed, relabel};
+use super::decide::{Relabeled, relabel};
 use super::{Act, PolicySet};
 use crate::policy::pattern::Pattern;
-use crate::policy::{Disposition, Effect, MatchOp, Matcher, Mode, OwnedLabels, PolicyIndex};
+use crate::policy::{Disposition, Effect, MatchOp, Matcher, Mode, OwnedLabels, PolicyIndex, borrowed};
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
 
