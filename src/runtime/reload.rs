@@ -131,21 +131,27 @@ impl Runtime {
             .then(|| start::upstream(&new, &self.registry, self.seed))
             .transpose()
             .map_err(|error| error.to_string())?;
-        let policies =
-            (new.policies != old.policies).then(|| compile(&new, self.health.bypassed())).transpose()?;
+        // what is known is not read again, so other bounds of a series need another generation as other policies do
+        let other_limits = start::pipeline_settings(&new).limits != start::pipeline_settings(&old).limits;
+        let policies = (new.policies != old.policies || other_limits)
+            .then(|| compile(&new, self.health.bypassed()))
+            .transpose()?;
 
         let mut changed = Vec::new();
         if let Some(upstream) = upstream {
             self.gate.replace_upstream(upstream);
             changed.push("upstreams");
         }
-        if let Some(set) = policies {
-            self.put_in_force(set);
+        if new.policies != old.policies {
             changed.push("policies");
         }
+        // before the policies: whatever is decided in the new generation is decided within the new bounds
         if new.series != old.series {
             self.pipeline.replace_settings(start::pipeline_settings(&new));
             changed.push("series");
+        }
+        if let Some(set) = policies {
+            self.put_in_force(set);
         }
         let waiting = needs_restart(&old, &new);
         self.config.store(Arc::new(new));

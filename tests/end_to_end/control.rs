@@ -83,6 +83,28 @@ async fn a_renewed_certificate_under_the_same_path_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn other_limits_hold_for_known_series_too() {
+    let sink = sink().await;
+    let gate = Setup::to(sink.write_url()).start().await;
+    assert_eq!(gate.send(&mixture(3, 0)).await.status, 204);
+    let config = |limit: u32| {
+        let (write, admin, url) = (gate.write, gate.admin, sink.write_url());
+        format!(
+            "listen: {{ address: '{write}' }}\nadmin: {{ address: '{admin}' }}\n\
+             upstreams: [ {{ name: primary, url: '{url}' }} ]\nseries: {{ max_labels: {limit} }}\n"
+        )
+    };
+    for (limit, status) in [(1, 400), (2, 204)] {
+        gate.write_config_text(&config(limit));
+        let reply = gate.admin_post("/-/reload").await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        let reply = gate.send(&mixture(3, 0)).await;
+        assert_eq!(reply.status, status, "at most {limit} labels: {}", reply.text);
+    }
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hangup_signal_reloads() {
     let sink = sink().await;
     let gate = Setup::to(sink.write_url()).start().await;
