@@ -67,8 +67,9 @@ impl Jitter {
         Self(AtomicU64::new(seed))
     }
 
-    /// `wait` and up to a fifth more, never above the cap.
+    /// `wait` and up to a fifth more, never above the cap. What is near the cap is spread below it.
     pub(super) fn spread(&self, wait: Duration) -> Duration {
+        let wait = wait.min(MAX_RETRY_AFTER * 5 / 6);
         // 53 bits: what a double holds exactly
         let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         wait.mul_f64(1.0 + 0.2 * unit).min(MAX_RETRY_AFTER)
@@ -143,5 +144,14 @@ mod tests {
         assert!(seen.len() > 900, "spread out");
         assert_eq!(one.spread(Duration::ZERO), Duration::ZERO);
         assert!(one.spread(Duration::from_secs(29)) <= MAX_RETRY_AFTER);
+    }
+
+    #[test]
+    fn a_wait_at_the_cap_is_spread_out_too() {
+        let jitter = Jitter::new(7);
+        let waits: Vec<_> = (0..100).map(|_| jitter.spread(MAX_RETRY_AFTER)).collect();
+        let seconds: std::collections::BTreeSet<_> = waits.iter().map(Duration::as_secs).collect();
+        assert!(waits.iter().all(|wait| *wait <= MAX_RETRY_AFTER));
+        assert_eq!(seconds, (25..30).collect());
     }
 }

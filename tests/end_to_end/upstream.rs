@@ -53,7 +53,7 @@ async fn a_5xx_is_passed_on_with_its_retry_after_capped() {
     let gate = Setup::to(backend.url()).start().await;
     let reply = gate.send(&mixture(1, 0)).await;
     let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
-    assert_eq!((reply.status, (1..=36).contains(&wait)), (504, true), "{wait} s");
+    assert_eq!((reply.status, (25..=30).contains(&wait)), (504, true), "{wait} s");
     assert!(reply.text.contains("busy"), "{}", reply.text);
     gate.finish().await;
 }
