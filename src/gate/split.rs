@@ -1,5 +1,7 @@
 //! What an upstream does not take in one piece (413) goes in smaller ones, in order.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hyper::StatusCode;
 use tokio::time::Instant;
@@ -9,6 +11,9 @@ use crate::codec::snappy;
 use crate::egress::{Outbound, Reply};
 use crate::pipeline::Counts;
 use crate::wire::v1::{self, Field, FieldKind, Fields};
+
+/// When to come again with what could not be split for now.
+const BUSY_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What became of what was sent.
 #[derive(Debug)]
@@ -31,12 +36,13 @@ impl Sent {
 
     /// It has to be split, and too many others are being split.
     pub(super) fn busy() -> Self {
-        Self::not_now("the upstream answered 413 and too many requests are being split for it already")
+        let cause = "the upstream answered 413 and too many requests are being split for it already";
+        Self::not_now(cause, Some(BUSY_RETRY_AFTER))
     }
 
-    fn not_now(cause: &str) -> Self {
+    fn not_now(cause: &str, retry_after: Option<Duration>) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        let reply = Reply::Unavailable { status, retry_after: None, cause: cause.to_owned() };
+        let reply = Reply::Unavailable { status, retry_after, cause: cause.to_owned() };
         Self::whole(reply, Counts::default())
     }
 
@@ -64,9 +70,10 @@ pub(super) async fn send_in_parts(
     let mut raw = Vec::new();
     let Some(pieces) = take_apart(&whole.body, &mut raw) else {
         // we made or checked this body, so it can be taken apart; if not, the sender keeps its data
-        return Sent::not_now("the upstream answered 413 and the request cannot be split");
+        return Sent::not_now("the upstream answered 413 and the request cannot be split", None);
     };
-    let mut sent = Sent::nothing();
+    // until the upstream takes a part
+    let mut sent = Sent { stored: false, ..Sent::nothing() };
     let mut encoder = snappy::Gatherer::default();
     // Parts still to be sent, the first on top: order within a series is kept.
     let mut open = Vec::new();
@@ -75,7 +82,7 @@ pub(super) async fn send_in_parts(
         let Some(body) = compress(&raw, &pieces[part.clone()], &mut encoder) else { continue };
         let outbound = Outbound { body, ..whole.clone() };
         match upstream.client.send_by(outbound, deadline).await {
-            Reply::Accepted => {}
+            Reply::Accepted => sent.stored = true,
             Reply::TooLarge { excerpt } => halve(&mut open, part, upstream, &mut sent, &pieces, &excerpt),
             reply @ Reply::Invalid { .. } => {
                 sent.refused += total(&pieces[part]);
