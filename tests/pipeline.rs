@@ -137,10 +137,19 @@ fn each_invalid_series_is_rejected_alone_with_its_reason() {
             assert_eq!(gate.outcome.rejected[reason as usize].samples, 1, "{reason:?}");
             assert_eq!(gate.outcome.rejected_series, 1);
             assert_eq!(gate.spliced(), WriteRequest::of(vec![named("good")]));
-            assert!(gate.outcome.complaint().unwrap().contains(&reason.to_string()));
+            assert!(gate.outcome.complaint(true).unwrap().contains(&reason.to_string()));
         }
         assert_eq!(gate.pipeline.index().live(), 1);
     }
+}
+
+#[test]
+fn a_complaint_names_its_reason_without_samples() {
+    let mut gate = Gate::new(&[]);
+    gate.decide("", &snappy(b"\x0a\x00")).unwrap();
+    let complaint = gate.outcome.complaint(true).unwrap();
+    assert!(complaint.contains("1 series without samples: no labels"), "{complaint}");
+    assert!(!gate.outcome.complaint(false).unwrap().contains("was written"));
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn who_loses_its_name_or_all_labels_is_rejected_and_the_sender_hears_nothing() {
             let row = gate.outcome.policies.as_ref().unwrap().set.row(verdict);
             assert_eq!((row.disposition, row.reason), (Disposition::Reject, Some(reason)));
             assert_eq!(counts.samples, 1);
-            assert_eq!(gate.outcome.complaint(), None, "it is the policy's doing, not the sender's");
+            assert_eq!(gate.outcome.complaint(true), None, "it is the policy's doing, not the sender's");
         }
     }
 }

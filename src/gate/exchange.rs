@@ -1,5 +1,7 @@
 //! A request that has been decoded: whatever happens to it, its samples get exactly one fate.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 
 use super::Gate;
@@ -8,6 +10,9 @@ use crate::egress::Reply;
 use crate::intake::Answer;
 use crate::pipeline::Outcome;
 use crate::telemetry::Returned;
+
+/// When to come again where the upstream said 429 and not when (CONTRACT.md, Write port).
+const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// From the decision to the answer. Dropped before it is concluded, the sender has hung up.
 pub(super) struct Exchange<'g> {
@@ -48,7 +53,7 @@ impl<'g> Exchange<'g> {
         match reply {
             Reply::Throttled { retry_after, excerpt } => Answer {
                 status: StatusCode::TOO_MANY_REQUESTS,
-                retry_after: *retry_after,
+                retry_after: Some(retry_after.unwrap_or(THROTTLED_RETRY_AFTER)),
                 message: said(excerpt, "the upstream answered 429"),
             },
             Reply::Unavailable { status, retry_after, cause } => {
@@ -64,7 +69,7 @@ impl<'g> Exchange<'g> {
     fn settled(&self, sent: &Sent) -> Answer {
         let mut messages: Vec<String> = Vec::new();
         let mut status = StatusCode::NO_CONTENT;
-        if let Some(complaint) = self.outcome.complaint() {
+        if let Some(complaint) = self.outcome.complaint(sent.reply == Reply::Accepted) {
             status = StatusCode::BAD_REQUEST;
             messages.push(complaint);
         }

@@ -82,6 +82,8 @@ pub struct Outcome {
     pub rejected: [Counts; Invalid::ALL.len()],
     /// Series that cannot be accepted.
     pub rejected_series: u64,
+    /// The same, by reason.
+    pub rejected_by: [u64; Invalid::ALL.len()],
     /// Series sent although there was no room to note whose identity they have.
     pub unguarded: u64,
     /// Metadata entries that cannot be accepted.
@@ -110,6 +112,7 @@ impl Outcome {
         self.by_verdict.clear();
         self.rejected = Default::default();
         self.rejected_series = 0;
+        self.rejected_by = Default::default();
         self.unguarded = 0;
         self.rejected_metadata = 0;
         self.series = 0;
@@ -137,24 +140,28 @@ impl Outcome {
         all
     }
 
-    /// What the sender is told about data that cannot be accepted; `None` if all can.
-    pub fn complaint(&self) -> Option<String> {
+    /// What the sender is told about data that cannot be accepted; `None` if all can. `written`: whether the
+    /// upstream has the rest.
+    pub fn complaint(&self, written: bool) -> Option<String> {
         if self.rejected_series == 0 && self.rejected_metadata == 0 {
             return None;
         }
         let mut reasons: Vec<String> = Vec::new();
-        for (reason, counts) in Invalid::ALL.iter().zip(&self.rejected) {
-            if !counts.is_zero() {
-                reasons.push(format!("{} samples: {reason}", counts.samples + counts.histograms));
+        for ((reason, counts), series) in Invalid::ALL.iter().zip(&self.rejected).zip(self.rejected_by) {
+            match counts.samples + counts.histograms {
+                _ if series == 0 => {}
+                0 => reasons.push(format!("{series} series without samples: {reason}")),
+                samples => reasons.push(format!("{samples} samples: {reason}")),
             }
         }
         if self.rejected_metadata > 0 {
             reasons.push(format!("{} metadata entries: {}", self.rejected_metadata, Invalid::InvalidUtf8));
         }
         Some(format!(
-            "{} of {} series rejected, the valid rest was written ({})",
+            "{} of {} series rejected{} ({})",
             self.rejected_series,
             self.series,
+            if written { ", the valid rest was written" } else { "" },
             reasons.join("; ")
         ))
     }

@@ -122,7 +122,10 @@ impl Scratch {
         self.decoded.capacity()
             + self.request.slots.capacity() * size_of::<Slot>()
             + self.request.probes.capacity() * size_of::<Probe>()
+            + self.request.order.capacity() * size_of::<u32>()
+            + self.request.cuts.capacity() * size_of::<Cut>()
             + self.judge.probes.capacity() * size_of::<Probe>()
+            + self.judge.told.capacity() * size_of::<Told>()
             + self.rewrite.plain.capacity()
             + self.gatherer.capacity()
     }

@@ -25,6 +25,7 @@ pub(super) fn weigh(request: &mut Request, outcome: &mut Outcome) {
             Fate::Rejected(reason) => {
                 outcome.rejected[reason as usize] += counts;
                 outcome.rejected_series += 1;
+                outcome.rejected_by[reason as usize] += 1;
                 outcome.received += counts;
                 touched += 1;
             }

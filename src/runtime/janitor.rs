@@ -21,8 +21,12 @@ const SHORTEST_ROUND: Duration = Duration::from_millis(200);
 /// of the other: about `series.idle_after`.
 const ROUNDS_TO_REOPEN: u32 = 16;
 
-/// Series by verdict, of one shard.
-type Tally = BTreeMap<VerdictId, u64>;
+/// Series by verdict, of one shard, and the generation whose verdicts they are.
+#[derive(Clone, Default)]
+struct Tally {
+    generation: u32,
+    series: BTreeMap<VerdictId, u64>,
+}
 
 /// What one round hands on to the next.
 #[derive(Default)]
@@ -42,7 +46,7 @@ struct Round {
 
 pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: CancellationToken) {
     let shards = runtime.pipeline.index().shards();
-    let mut tallies = vec![Tally::new(); shards];
+    let mut tallies = vec![Tally::default(); shards];
     let mut round = Round::default();
     loop {
         let length = (runtime.idle_after() / 16).clamp(SHORTEST_ROUND, LONGEST_ROUND);
@@ -61,14 +65,14 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
 
 impl Round {
     fn sweep(&mut self, runtime: &Runtime, shard: usize, tally: &mut Tally) {
-        tally.clear();
         let generation = runtime.pipeline.policies().generation;
+        *tally = Tally { generation, series: BTreeMap::new() };
         let idle = u32::try_from(runtime.idle_after().as_secs()).unwrap_or(u32::MAX).max(1);
         let horizon = runtime.pipeline.clock().unix_seconds().saturating_sub(idle);
         let reopen = if self.reopen_all { Reopen::All } else { Reopen::Waiting(&self.freed) };
         let visit = |decided_under, verdict| {
             if decided_under == generation {
-                *tally.entry(VerdictId::from_bits(verdict)).or_default() += 1;
+                *tally.series.entry(VerdictId::from_bits(verdict)).or_default() += 1;
             }
         };
         let found = runtime.pipeline.index().expire(shard, horizon, reopen, &mut self.freeing, visit);
@@ -105,7 +109,9 @@ fn publish(runtime: &Runtime, tallies: &[Tally]) {
     let policies = runtime.pipeline.policies();
     let all = policies.set.policies();
     let mut saved = vec![0u64; all.len()];
-    for (verdict, series) in tallies.iter().flatten() {
+    // other policies have come since a shard was looked at: its verdicts mean something else now
+    let current = tallies.iter().filter(|tally| tally.generation == policies.generation);
+    for (verdict, series) in current.flat_map(|tally| &tally.series) {
         let row = policies.set.row(*verdict);
         for (PolicyIndex(index), effect) in &row.matched {
             if let Some(count) = saved.get_mut(usize::from(*index))
