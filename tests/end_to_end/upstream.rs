@@ -151,10 +151,13 @@ async fn data_that_the_upstream_refuses_for_good_is_rejected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_throttled_sender_is_told_so_or_to_come_again() {
-    for (keys, status, cause) in
-        [("upstream_429: pass", 429, "throttled"), ("upstream_429: retry", 503, "upstream")]
-    {
-        let backend = Backend::start(|_| answer("429 Too Many Requests", "retry-after: 2\r\n", "slow")).await;
+    let theirs = "retry-after: 2\r\n";
+    for (keys, headers, status, cause) in [
+        ("upstream_429: pass", theirs, 429, "throttled"),
+        ("upstream_429: pass", "", 429, "throttled"),
+        ("upstream_429: retry", theirs, 503, "upstream"),
+    ] {
+        let backend = Backend::start(move |_| answer("429 Too Many Requests", headers, "slow")).await;
         let gate = Setup::to(backend.url()).upstream(keys).start().await;
         let reply = gate.send(&mixture(2, 0)).await;
         assert_eq!((reply.status, returned(&gate, cause).await), (status, 2.0), "{keys}");
