@@ -4,6 +4,7 @@
 
 pub mod edit;
 pub mod fingerprint;
+pub mod grammar;
 pub mod identity;
 pub mod index;
 pub mod labels;

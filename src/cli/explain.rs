@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::policy::{
     Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, borrowed, parse_series,
 };
+use crate::series::grammar::{self, Workload};
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
 
@@ -144,13 +145,20 @@ impl Explainer {
             "reason": walk.reason.map(Invalid::as_str),
             "policy": ended_by.map(|policy| &*policy.name),
             "output": output,
-            "workload": Value::Null,
+            "workload": grammar::of_series(Labels::from_sorted(pairs)).map(|workload| json!({
+                "kind": workload.kind.as_str(),
+                "name": workload.name,
+                "run": workload.run,
+            })),
             "steps": steps.collect::<Vec<_>>(),
         })
     }
 
     fn text(&self, pairs: &[(&str, &str)], walk: &Walk, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "{}", Labels::from_sorted(pairs))?;
+        if let Some(workload) = grammar::of_series(Labels::from_sorted(pairs)) {
+            writeln!(out, "  {:<24} {}", "workload", told(&workload))?;
+        }
         let mut before: OwnedLabels =
             pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         for (step, policy) in walk.steps.iter().zip(self.set.policies()) {
@@ -178,6 +186,18 @@ impl Explainer {
         }
         Ok(())
     }
+}
+
+/// A workload in words: its kind and name, the run, when that was due.
+fn told(workload: &Workload<'_>) -> String {
+    let mut text = format!("{} {}", workload.kind.as_str(), workload.name);
+    if let Some(run) = workload.run {
+        text += &format!(", run {run}");
+    }
+    if let Some(due) = workload.scheduled.and_then(|seconds| Timestamp::from_second(seconds).ok()) {
+        text += &format!(", due {due}");
+    }
+    text
 }
 
 fn verdict(walk: &Walk) -> &'static str {
@@ -263,6 +283,17 @@ mod tests {
             assert_eq!(time_of(asked, &clock).unwrap(), shown);
         }
         assert!(time_of(Some("yesterday"), &clock).is_err());
+    }
+
+    #[test]
+    fn a_workload_is_told_with_its_run_and_when_that_was_due() {
+        for (name, expected) in [
+            ("sync-29707814-h2f28", "cronjob sync, run sync-29707814, due 2026-06-26T10:14:00Z"),
+            ("web-7d764666f9-qdcxt", "deployment web, run web-7d764666f9"),
+            ("kindnet-zkpn8", "generated kindnet"),
+        ] {
+            assert_eq!(told(&grammar::pod(name).unwrap()), expected);
+        }
     }
 
     #[test]

@@ -1,0 +1,122 @@
+//! Names that workflow engines and CI runners make. Each has a mark of its own that is looked for first, since
+//! their tails would pass for something of Kubernetes' own.
+
+use super::token::{
+    is_hex, is_mixed_eight, is_number, is_suffix, is_template_hash, number, peel, schedule_seconds,
+};
+use super::{Kind, Workload};
+
+/// The engine that made a pod's name, if one did; Airflow is asked last of all, its mark is the weakest.
+pub(super) fn pod(name: &str) -> Option<Workload<'_>> {
+    gitlab_runner(name)
+        .or_else(|| spark(name))
+        .or_else(|| tekton(name))
+        .or_else(|| argo(name))
+        .or_else(|| knative(name))
+}
+
+/// `runner-<token>-project-<id>-concurrent-<n>-<random>`; older ones have no dash before the random part.
+fn gitlab_runner(name: &str) -> Option<Workload<'_>> {
+    let after_runner = name.strip_prefix("runner-")?;
+    let (token, after_token) = after_runner.split_once("-project-")?;
+    let (project, tail) = after_token.split_once("-concurrent-")?;
+    number(project)?;
+    let slot = match tail.split_once('-') {
+        Some((slot, random)) if is_random_tail(random) => slot,
+        Some(_) => return None,
+        None => {
+            let (slot, random) = tail.split_at_checked(tail.len().checked_sub(5)?)?;
+            is_suffix(random).then_some(slot)?
+        }
+    };
+    number(slot)?;
+    let name_len = "runner-".len() + token.len() + "-project-".len() + project.len();
+    (!token.is_empty()).then(|| Workload::of(Kind::GitlabRunner, &name[..name_len], Some(name)))
+}
+
+fn is_random_tail(part: &str) -> bool {
+    (5..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}
+
+/// `<app>-<16 hex>-driver` and `<app>-<16 hex>-exec-<n>`.
+fn spark(name: &str) -> Option<Workload<'_>> {
+    let run = match name.strip_suffix("-driver") {
+        Some(run) => run,
+        None => {
+            let (rest, executor) = peel(name)?;
+            number(executor)?;
+            rest.strip_suffix("-exec")?
+        }
+    };
+    let (app, id) = peel(run)?;
+    is_hex(id, 16).then(|| Workload::of(Kind::Spark, app, Some(run)))
+}
+
+/// `<run>-<task>-pod` or `<run>-pod`, where a run is `<pipeline or task>-<5 random>`; a retry is marked.
+fn tekton(name: &str) -> Option<Workload<'_>> {
+    let run_and_task = match name.strip_suffix("-pod") {
+        Some(rest) => rest,
+        None => {
+            let (rest, retry) = name.rsplit_once("-pod-retry")?;
+            number(retry)?;
+            rest
+        }
+    };
+    let (name, run) = run_in(run_and_task)?;
+    Some(Workload::of(Kind::Tekton, name, Some(run)))
+}
+
+/// `<workflow>-<template>-<hash>`: the hash of the node's name in decimal. A workflow is `<name>-<5 random>`, or
+/// `<cron workflow>-<Unix seconds>`; one that a person named cannot be told from its template.
+fn argo(name: &str) -> Option<Workload<'_>> {
+    let (workflow_and_template, hash) = peel(name)?;
+    let value = number(hash)?;
+    // fewer digits are one in 4,000 and would take StatefulSets' ordinals
+    if hash.len() < 7 || u32::try_from(value).is_err() {
+        return None;
+    }
+    let (name, run) = run_in(workflow_and_template)?;
+    let scheduled = peel(run).and_then(|(_, last)| schedule_seconds(last));
+    Some(Workload { scheduled, ..Workload::of(Kind::Argo, name, Some(run)) })
+}
+
+/// The one part of a name that was made for a run, and the run's name up to it. None where two could be it.
+fn run_in(text: &str) -> Option<(&str, &str)> {
+    let mut found = None;
+    let mut end = 0;
+    for part in text.split('-') {
+        let start = end;
+        end = start + part.len();
+        let generated = is_suffix(part) || schedule_seconds(part).is_some();
+        // the first part is the name's
+        if start > 0 && generated {
+            if found.is_some() {
+                return None;
+            }
+            found = Some((&text[..start - 1], &text[..end]));
+        }
+        end += 1;
+    }
+    found.filter(|(name, _)| !name.is_empty())
+}
+
+/// `<service>-<5 digits>-deployment-<template hash>-<5 random>`.
+fn knative(name: &str) -> Option<Workload<'_>> {
+    let (rest, random) = peel(name)?;
+    let (rest, hash) = peel(rest)?;
+    let revision = rest.strip_suffix("-deployment")?;
+    let (service, generation) = peel(revision)?;
+    let fits = is_suffix(random) && is_template_hash(hash) && generation.len() == 5 && is_number(generation);
+    fits.then(|| Workload::of(Kind::Knative, service, Some(revision)))
+}
+
+/// `<dag>-<task>-<8 letters and digits>`; before 2.4 a dot and 32 hex digits.
+pub(super) fn airflow(name: &str) -> Option<Workload<'_>> {
+    if let Some((task, id)) = name.rsplit_once('.')
+        && is_hex(id, 32)
+    {
+        return Some(Workload::of(Kind::Airflow, task, Some(name)));
+    }
+    let (task, random) = peel(name)?;
+    is_mixed_eight(random).then(|| Workload::of(Kind::Airflow, task, Some(name)))
+}
