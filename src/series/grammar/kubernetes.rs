@@ -84,8 +84,7 @@ fn stateful<'a>(stem: &'a str, ordinal: &str, name: &str) -> Option<Workload<'a>
     let year = (1900..2100).contains(&value);
     let plausible = ordinal.len() <= 4 && !year && !ends_in_address(name);
     // `etcd-0` is a StatefulSet's; `etcd-node-1-35` is on a node
-    let static_pod =
-        of_control_plane(name) && (stem != "etcd" && has_numbered_end(stem) || !name.starts_with("etcd-"));
+    let static_pod = of_control_plane(name) && (has_numbered_end(stem) || !name.starts_with("etcd-"));
     (plausible && !static_pod).then(|| Workload::of(Kind::Statefulset, stem, None))
 }
 
