@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use seriesgate::series::Labels;
-use seriesgate::series::grammar::{self, Kind, Workload};
+use seriesgate::series::grammar::{self, Kind, Workload, shape};
 
 const WORKLOADS: &str = include_str!("data/names/workloads.tsv");
 const NOTHING: &str = include_str!("data/names/nothing.tsv");
@@ -202,5 +202,33 @@ proptest! {
             pairs.sort_unstable();
             grammar::of_series(Labels::from_sorted(&pairs));
         }
+    }
+}
+
+const SHAPES: &str = include_str!("data/names/shapes.tsv");
+
+#[test]
+fn shapes_name_what_was_generated_and_leave_what_people_write() {
+    let (mut changed, mut kept) = (0, 0);
+    let mut wrong = String::new();
+    for row in rows(SHAPES) {
+        let [value, shape, bare] = row[..] else { panic!("three columns: {row:?}") };
+        let found = shape::pattern(value).to_string();
+        let whole = shape::bare(value).map_or("-".to_owned(), |bare| format!("{bare:?}"));
+        if (found.as_str(), whole.as_str()) != (shape, bare) {
+            writeln!(wrong, "{value}: {found} {whole}, expected {shape} {bare}").unwrap();
+        }
+        if shape == value { kept += 1 } else { changed += 1 }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(changed >= 50 && kept >= 60, "{changed} with a shape, {kept} without");
+}
+
+proptest! {
+    #[test]
+    fn any_text_has_a_shape(value in ".*") {
+        let found = shape::pattern(&value).to_string();
+        prop_assert!(value.is_empty() == found.is_empty());
+        shape::bare(&value);
     }
 }

@@ -11,6 +11,7 @@
 
 mod engines;
 mod kubernetes;
+pub mod shape;
 mod token;
 
 use super::Labels;
