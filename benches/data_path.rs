@@ -10,7 +10,9 @@ use seriesgate::codec::snappy::{self, Gatherer};
 use seriesgate::pipeline::{Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
-use seriesgate::series::{Emits, Fingerprinter, Found, Index, Limits, Probe, Remembered, identity};
+use seriesgate::series::{
+    Arrival, Emits, Fingerprinter, Found, Index, Limits, Notice, Probe, Remembered, identity,
+};
 use seriesgate::wire::v1::{self, FieldKind, Fields};
 use seriesgate_loadtest::body::BodyBuilder;
 use seriesgate_loadtest::names::Seed;
@@ -112,19 +114,25 @@ fn index(criterion: &mut Criterion) {
     let prints = Fingerprinter::from_seed(1);
     let tenant = prints.tenant("");
     for series in [10_000u64, 1_000_000] {
-        let index = Index::new(2_000_000, 1);
-        let decided =
-            Remembered { verdict: 0, generation: 1, valid_until: u32::MAX, group: 0, emits: Emits::Itself };
+        let index = Index::new(2_000_000);
+        let decided = Remembered { verdict: 0, generation: 1, valid_until: u32::MAX, emits: Emits::Itself };
         let all: Vec<_> = (0..series).map(|i| prints.fingerprint(&i.to_le_bytes(), tenant)).collect();
         for fingerprint in &all {
-            index.insert(*fingerprint, decided, 1);
+            index.insert(*fingerprint, decided, &Arrival::default(), 1);
         }
         let mut order = Vec::new();
         let mut batches = all.chunks(BATCH).cycle();
         group.bench_function(BenchmarkId::new("touch a batch", series), |b| {
             b.iter(|| {
                 let batch = batches.next().unwrap();
-                let probe = |&fingerprint| Probe { fingerprint, sample_seconds: 1, found: Found::Missing };
+                let probe = |&fingerprint| Probe {
+                    fingerprint,
+                    sample_seconds: 1,
+                    samples: 1,
+                    ends: false,
+                    notice: Notice::NONE,
+                    found: Found::Missing,
+                };
                 let mut probes: Vec<Probe> = batch.iter().map(probe).collect();
                 index.touch(&mut probes, &mut order, 2, 1);
                 assert_eq!(probes[0].found, Found::Known(0, Emits::Itself));
@@ -188,6 +196,7 @@ fn pipeline(criterion: &mut Criterion) {
                 max_tracked: 1_000_000,
                 max_tenants: 1,
                 max_decoded_bytes: 1 << 28,
+                tracking: Default::default(),
                 limits: LIMITS,
             };
             let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();

@@ -17,7 +17,7 @@ use tokio::time::timeout_at;
 use crate::admin::Health;
 use crate::egress::{Client, Outbound, Reply};
 use crate::intake::{Answer, Handler, Inbound};
-use crate::pipeline::{Body, Outcome, Pipeline, Scratch};
+use crate::pipeline::{Body, Origin, Outcome, Pipeline, Scratch};
 use crate::telemetry::{DataMetrics, EgressMetrics, IntakeMetrics, Returned};
 use crate::wire::{WireError, WireErrorKind};
 use exchange::Exchange;
@@ -84,7 +84,8 @@ impl Gate {
     fn decide(&self, inbound: &Inbound) -> Result<Exchange<'_>, crate::pipeline::Undecodable> {
         let mut outcome = self.outcomes.take();
         let mut scratch = self.scratches.take();
-        let mut decide = || self.pipeline.decide(&inbound.tenant, &inbound.body, &mut scratch, &mut outcome);
+        let origin = Origin { tenant: &inbound.tenant, sender: inbound.peer };
+        let mut decide = || self.pipeline.decide(origin, &inbound.body, &mut scratch, &mut outcome);
         let decided = if inbound.body.len() > LONG_BODY_BYTES { aside(decide) } else { decide() };
         self.scratches.give(scratch, Scratch::capacity);
         decided.map(|()| Exchange::new(self, outcome))

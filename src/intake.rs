@@ -21,6 +21,7 @@ mod route;
 mod service;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ use crate::telemetry::IntakeMetrics;
 pub struct Inbound {
     /// The tenant header's value; empty where the header is absent.
     pub tenant: String,
+    /// Address of the sender, or of what stands between; `None` where the connection has none.
+    pub peer: Option<IpAddr>,
     /// The body as it came, snappy block format.
     pub body: Bytes,
     /// The query string as it came, without `?`.

@@ -15,6 +15,7 @@ pub mod wire;
 
 pub mod series;
 
+pub mod cardinality;
 pub mod policy;
 
 pub mod config;

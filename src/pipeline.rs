@@ -8,6 +8,7 @@
 //!          ─▶ rewrite (labels) ─▶ splice
 //! ```
 
+mod attend;
 mod counts;
 mod edits;
 mod examples;
@@ -19,6 +20,7 @@ mod scratch;
 mod splice;
 mod weigh;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -31,6 +33,7 @@ pub use scratch::Scratch;
 
 use self::edits::Edits;
 use self::examples::Allowance;
+use crate::cardinality::{self, Tracker};
 use crate::clock::Clock;
 use crate::codec::snappy;
 use crate::policy::PolicySet;
@@ -66,6 +69,23 @@ pub struct Settings {
     pub max_decoded_bytes: usize,
     /// Bounds of one series.
     pub limits: Limits,
+    /// What is counted of series, and how much of it is kept.
+    pub tracking: cardinality::Settings,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin<'a> {
+    /// The tenant's name; empty where there is none.
+    pub tenant: &'a str,
+    /// Who sent it, where that is known.
+    pub sender: Option<IpAddr>,
+}
+
+impl<'a> From<&'a str> for Origin<'a> {
+    fn from(tenant: &'a str) -> Self {
+        Self { tenant, sender: None }
+    }
 }
 
 /// The data path of one gate; shared by all workers.
@@ -73,6 +93,7 @@ pub struct Pipeline {
     index: Index,
     prints: Fingerprinter,
     tenants: Tenants,
+    tracker: Tracker,
     policies: ArcSwap<Policies>,
     /// Held while other policies are put in force, so that nobody puts back what was just replaced.
     changing: Mutex<()>,
@@ -85,9 +106,10 @@ impl Pipeline {
     /// An empty pipeline.
     pub fn new(settings: Settings, set: PolicySet, prints: Fingerprinter, clock: Clock) -> Self {
         Self {
-            index: Index::new(settings.max_tracked, settings.max_tenants),
+            index: Index::new(settings.max_tracked),
             prints,
             tenants: Tenants::new(settings.max_tenants),
+            tracker: Tracker::new(&settings.tracking, clock.unix_seconds()),
             policies: ArcSwap::from_pointee(Policies::new(Arc::new(set), 1, settings.max_tracked)),
             changing: Mutex::new(()),
             max_tracked: settings.max_tracked,
@@ -100,9 +122,9 @@ impl Pipeline {
     ///
     /// # Errors
     /// If the body is not a WriteRequest; then nothing in it was counted.
-    pub fn decide(
+    pub fn decide<'o>(
         &self,
-        tenant: &str,
+        origin: impl Into<Origin<'o>>,
         compressed: &[u8],
         scratch: &mut Scratch,
         outcome: &mut Outcome,
@@ -110,12 +132,13 @@ impl Pipeline {
         let policies = self.policies.load();
         let settings = self.settings.load();
         let now = self.clock.unix_seconds();
+        let origin = origin.into();
         outcome.start(&policies, now);
 
         let Scratch { decoded, request, judge, rewrite, gatherer } = scratch;
         judge.told.clear();
         let body = snappy::decode(compressed, settings.max_decoded_bytes, decoded)?;
-        match self.tenants.resolve(tenant, &self.prints) {
+        match self.tenants.resolve(origin.tenant, &self.prints) {
             Tenant::Known { key, group } => {
                 request.scan(body, |labels| self.prints.fingerprint(labels, key))?;
                 self.index.touch(&mut request.probes, &mut request.order, now, policies.generation);
@@ -123,7 +146,8 @@ impl Pipeline {
                     index: &self.index,
                     prints: &self.prints,
                     tenant: key,
-                    group,
+                    tracker: &self.tracker,
+                    party: self.tracker.party(group, origin.sender, now),
                     policies: &policies,
                     limits: &settings.limits,
                     now,
@@ -150,10 +174,27 @@ impl Pipeline {
         let now = self.clock.unix_seconds();
         let mut committed = Committed::default();
         for birth in &outcome.effects.births {
-            match self.index.insert(birth.series, birth.decided, now) {
-                Inserted::New => committed.new_series += 1,
+            match self.index.insert(birth.series, birth.decided, &birth.arrival(), now) {
+                Inserted::New => {
+                    committed.new_series += 1;
+                    committed.learned_series += u64::from(birth.sighting.learned);
+                    let (start, end) = birth.keys;
+                    let keys = &outcome.effects.keys[start as usize..end as usize];
+                    self.tracker.born(&birth.sighting, keys, now);
+                }
                 Inserted::Known => {}
                 Inserted::Full => committed.untracked += 1,
+            }
+        }
+        for (series, on) in &outcome.effects.turned {
+            if let Some(charge) = self.index.turn(*series, *on) {
+                self.tracker.turned(charge.unit, *on, now);
+            }
+        }
+        for (series, node) in &outcome.effects.ended {
+            if let Some(charge) = self.index.end(*series) {
+                committed.ended_series += 1;
+                self.tracker.ended(charge, *node, now);
             }
         }
         for (bytes, series) in &outcome.effects.aliases {
@@ -190,8 +231,9 @@ impl Pipeline {
         self.policies.load().edits.len()
     }
 
-    /// Changes the bounds; `max_tracked` and `max_tenants` stay as they were at start.
+    /// Changes the bounds; `max_tracked`, `max_tenants` and what `tracking` keeps stay as they were at start.
     pub fn replace_settings(&self, settings: Settings) {
+        self.tracker.replace_settings(&settings.tracking);
         self.settings.store(Arc::new(settings));
     }
 
@@ -203,6 +245,11 @@ impl Pipeline {
     /// The index, for expiry and reports.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// What is counted of all series.
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
     }
 
     /// The tenants told apart.

@@ -14,6 +14,9 @@ pub mod tenants;
 
 pub use fingerprint::{Fingerprint, Fingerprinter, TenantKey};
 pub use identity::{Invalid, Limits};
-pub use index::{Claimed, Emits, Expired, Found, Freed, Index, Inserted, Probe, Remembered, Reopen};
+pub use index::{
+    Arrival, Charge, Claimed, Departed, Emits, Expired, Found, Freed, Index, Inserted, Moved, Notice, Probe,
+    Remembered, Reopen,
+};
 pub use labels::Labels;
 pub use tenants::{Tenant, Tenants};

@@ -44,7 +44,13 @@ static ALLOCATOR: Counting = Counting;
 
 fn pipeline(policies: &[Definition]) -> Pipeline {
     let limits = Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 };
-    let settings = Settings { max_tracked: 100_000, max_tenants: 10, max_decoded_bytes: 1 << 26, limits };
+    let settings = Settings {
+        max_tracked: 100_000,
+        max_tenants: 10,
+        max_decoded_bytes: 1 << 26,
+        limits,
+        tracking: Default::default(),
+    };
     let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();
     Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(1_700_000_000_000))
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const ORDER: [&[&str]; 12] = [
     &["clock", "codec", "wire"],
     &["series"],
-    &["policy"],
+    &["policy", "cardinality"],
     &["config"],
     &["pipeline"],
     &["telemetry"],

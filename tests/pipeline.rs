@@ -177,10 +177,15 @@ fn idle_series_are_forgotten_a_shard_at_a_time() {
     gate.pass("", &WriteRequest::of(vec![named("fresh"), named("old_7")]));
     let horizon = (NOW_MS / 1000) as u32 + 30;
     let index = gate.pipeline.index();
+    let mut departed = Vec::new();
     let expired: usize = (0..index.shards())
-        .map(|shard| index.expire(shard, horizon, Reopen::All, &mut Freed::default(), |_, _| {}).series)
+        .map(|shard| {
+            let mut freed = Freed::default();
+            index.expire(shard, horizon, Reopen::All, &mut freed, &mut departed, |_, _| {}).series
+        })
         .sum();
-    assert_eq!((expired, index.live(), index.live_in(0)), (49, 2, 2));
+    assert_eq!((expired, departed.len(), index.live()), (49, 49, 2));
+    assert!(departed.iter().all(|gone| (gone.last_seen, gone.samples) == (gone.born, 1)));
     assert_eq!(gate.pass("", &old), 49, "what was forgotten is new when it comes again");
 }
 

@@ -21,6 +21,7 @@ mod listen;
 mod policies;
 mod rules;
 mod series;
+mod tracking;
 mod upstream;
 
 /// Environment variables by name.
@@ -46,8 +47,9 @@ impl Checker<'_> {
         let data_dir = raw.data_dir.as_ref().and_then(|dir| self.data_dir(dir));
         let upstream = self.upstreams(raw.upstreams.as_ref());
         let series = self.series(&raw.series);
+        let tracking = self.tracking(&raw.tracking);
         let policies = self.policies(raw.policies.as_deref().unwrap_or_default());
-        Some(Config { listen, admin, tenant, data_dir, upstream: upstream?, series, policies })
+        Some(Config { listen, admin, tenant, data_dir, upstream: upstream?, series, tracking, policies })
     }
 
     fn refuse(&mut self, position: Position, message: impl Into<String>) {

@@ -22,6 +22,8 @@ pub struct Config {
     pub upstream: Upstream,
     /// The series index.
     pub series: Series,
+    /// What reports tell apart.
+    pub tracking: Tracking,
     /// First to last.
     pub policies: Vec<Definition>,
 }
@@ -189,6 +191,31 @@ impl Series {
             max_value_bytes: self.max_label_value_bytes,
         }
     }
+}
+
+/// What is told apart in reports; see `config/schema.json` and docs/config.md.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tracking {
+    /// Metrics told apart at most.
+    pub max_metrics: usize,
+    /// Workloads told apart at most.
+    pub max_workloads: usize,
+    /// Runs of workloads (jobs, ReplicaSets) told apart at most.
+    pub max_runs: usize,
+    /// Senders told apart at most.
+    pub max_senders: usize,
+    /// Nodes told apart at most.
+    pub max_nodes: usize,
+    /// Owners of pods, jobs and ReplicaSets remembered at most; of what is more, the one not asked about for longest is forgotten.
+    pub max_owners: usize,
+    /// Causes of new series (metric, workload and changed labels) told apart at most.
+    pub max_causes: usize,
+    /// Label names whose values are counted at most.
+    pub max_labels: usize,
+    /// Values of a label counted one by one; of what is more, those with most series are found with a known error.
+    pub values_per_label: usize,
+    /// Memory at most for telling new label values from known ones, bytes.
+    pub filter_bytes: usize,
 }
 
 /// A value that is never printed: `Debug` shows `<secret>`.

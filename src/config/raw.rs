@@ -12,12 +12,14 @@ mod listen;
 mod policy;
 mod rule;
 mod text;
+mod tracking;
 mod upstream;
 
 pub(crate) use listen::RawListen;
 pub(crate) use policy::{LATER_POLICY_KEYS, MatchText, RawPolicy};
 pub(crate) use rule::{Given, RawRule};
 pub(crate) use text::{DurationText, SecretText, SizeText};
+pub(crate) use tracking::RawTracking;
 pub(crate) use upstream::{RawBasicAuth, RawTls, RawUpstream};
 
 /// Configuration of seriesgate, a remote-write proxy that keeps the number of series under control.
@@ -43,6 +45,9 @@ pub(crate) struct RawConfig {
     /// The memory of series, and the limits of one series.
     #[serde(default)]
     pub(crate) series: RawSeries,
+    /// What reports tell apart.
+    #[serde(default)]
+    pub(crate) tracking: RawTracking,
     /// What may pass, first to last. A series that no policy matches is forwarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) policies: Option<Vec<At<RawPolicy>>>,

@@ -114,7 +114,9 @@ impl<H: Handler> Acceptor<H> {
             tracing::debug!(%error, "connection gone before it was served");
             return;
         }
-        let activity = Activity::new(self.max_age.map(|age| shared.jitter.around(age)));
+        // an IPv4 sender on a socket for both is known by its own address
+        let peer = stream.peer_addr().ok().map(|address| address.ip().to_canonical());
+        let activity = Activity::new(peer, self.max_age.map(|age| shared.jitter.around(age)));
         let orders = Orders { drain: shared.shutdown.child_token(), abort: self.abort.child_token() };
         let (limits, http2) = (self.limits, self.http2);
         let open = OpenConnection::new(Arc::clone(&shared.metrics));

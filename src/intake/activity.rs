@@ -7,6 +7,7 @@
 //! Of one connection all but HTTP/2's requests run in one task; there, times are stored before the state they are
 //! for, so that a reader never sees a new state with an old time.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -47,6 +48,7 @@ impl Phase {
 
 /// The notes on one connection.
 pub(super) struct Activity {
+    peer: Option<IpAddr>,
     accepted: Instant,
     close_after: Option<Instant>,
     phase: AtomicU8,
@@ -58,10 +60,11 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// A connection just accepted, to be closed with a response at `max_age`, if that is given.
-    pub(super) fn new(max_age: Option<Duration>) -> Arc<Self> {
+    /// A connection just accepted from `peer`, to be closed with a response at `max_age`, if that is given.
+    pub(super) fn new(peer: Option<IpAddr>, max_age: Option<Duration>) -> Arc<Self> {
         let accepted = Instant::now();
         Arc::new(Self {
+            peer,
             accepted,
             close_after: max_age.and_then(|age| accepted.checked_add(age)),
             phase: AtomicU8::new(Phase::Fresh as u8),
@@ -70,6 +73,11 @@ impl Activity {
             closing: AtomicBool::new(false),
             linger: AtomicBool::new(false),
         })
+    }
+
+    /// Address of the other side.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.peer
     }
 
     /// Enters a phase now.

@@ -1,6 +1,7 @@
 //! One request from its head to its answer.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,7 +96,7 @@ impl<H: Handler> Shared<H> {
         let route = self.routes.find(&parts.method, parts.uri.path());
         let mut hold = self.budget.hold();
         let (answer, mut manner) = match route {
-            Route::Write => self.write(parts, body, &mut hold).await?,
+            Route::Write => self.write(activity.peer(), parts, body, &mut hold).await?,
             _ => self.elsewhere(route, &parts.method, &body),
         };
         if !matches!(route, Route::Healthy | Route::Ready) {
@@ -123,6 +124,7 @@ impl<H: Handler> Shared<H> {
 
     async fn write(
         &self,
+        peer: Option<IpAddr>,
         parts: Parts,
         mut body: Incoming,
         hold: &mut Hold,
@@ -147,7 +149,8 @@ impl<H: Handler> Shared<H> {
         self.metrics.request_bytes.increment(bytes.len() as u64);
         let query = parts.uri.query().map(str::to_owned);
         let headers = self.names.forwarded(&parts.headers);
-        let answer = self.handler.handle(Inbound { tenant, body: bytes, query, headers }).await;
+        let inbound = Inbound { tenant, peer, body: bytes, query, headers };
+        let answer = self.handler.handle(inbound).await;
         Ok((answer, Manner::default()))
     }
 

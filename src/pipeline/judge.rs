@@ -2,13 +2,14 @@
 
 use super::Policies;
 use super::edits::{LOOSE, NO_EDIT};
-use super::outcome::{Birth, Outcome};
+use super::outcome::Outcome;
 use super::scratch::{Fate, JudgeScratch, Request, Slot, Told};
+use crate::cardinality::{Party, Tracker};
 use crate::policy::{Decision, Disposition, OwnedLabels, VerdictId, borrowed};
 use crate::series::identity::{self, Form};
 use crate::series::{
-    Claimed, Emits, Fingerprint, Fingerprinter, Found, Index, Labels, Limits, Probe, Remembered, TenantKey,
-    edit,
+    Claimed, Emits, Fingerprint, Fingerprinter, Found, Index, Labels, Limits, Notice, Probe, Remembered,
+    TenantKey, edit,
 };
 use crate::wire::WireError;
 
@@ -17,17 +18,18 @@ pub(super) struct Judgement<'a> {
     pub(super) index: &'a Index,
     pub(super) prints: &'a Fingerprinter,
     pub(super) tenant: TenantKey,
-    pub(super) group: u32,
+    pub(super) tracker: &'a Tracker,
+    pub(super) party: Party,
     pub(super) policies: &'a Policies,
     pub(super) limits: &'a Limits,
     pub(super) now: u32,
 }
 
 /// What deciding leaves behind.
-struct Work<'w> {
+pub(super) struct Work<'w> {
     loose: &'w mut Vec<Vec<u8>>,
-    scratch: &'w mut JudgeScratch,
-    outcome: &'w mut Outcome,
+    pub(super) scratch: &'w mut JudgeScratch,
+    pub(super) outcome: &'w mut Outcome,
 }
 
 /// What a series was decided to be.
@@ -61,13 +63,18 @@ impl Judgement<'_> {
                 && emits != Emits::Rewritten(NO_EDIT)
             {
                 slot.know(VerdictId::from_bits(verdict), emits);
+                if (probe.notice != Notice::NONE || probe.ends)
+                    && let Ok(form) = identity::read(body, slot.labels(), self.limits, &mut pairs)?
+                {
+                    slot.form = form;
+                    self.attend(&pairs, body, slot, probe, &mut work);
+                }
                 continue;
             }
-            let run = slot.labels_start as usize..slot.labels_end as usize;
-            slot.fate = match identity::read(body, run, self.limits, &mut pairs)? {
+            slot.fate = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
                 Ok(form) => {
                     slot.form = form;
-                    self.decide(&pairs, number, slot, probe, &mut work)
+                    self.decide(&pairs, body, number, slot, probe, &mut work)
                 }
                 Err(invalid) => Fate::Rejected(invalid),
             };
@@ -92,7 +99,8 @@ impl Judgement<'_> {
         self.index.touch(&mut scratch.probes, &mut scratch.order, self.now, self.policies.generation);
         for (probe, i) in scratch.probes.iter().zip(&scratch.slots) {
             if let Found::Known(..) = probe.found {
-                request.probes[*i as usize].found = probe.found;
+                let asked = &mut request.probes[*i as usize];
+                (asked.found, asked.notice) = (probe.found, probe.notice);
             }
         }
     }
@@ -101,6 +109,7 @@ impl Judgement<'_> {
     fn decide(
         &self,
         pairs: &[(&str, &str)],
+        body: &[u8],
         number: u32,
         slot: &mut Slot,
         probe: &Probe,
@@ -122,17 +131,19 @@ impl Judgement<'_> {
             verdict: judged.verdict.to_bits(),
             generation: self.policies.generation,
             valid_until: valid_until.0,
-            group: self.group,
             emits: judged.emits,
         };
         // Refreshing is idempotent and says nothing about the data, so it need not wait for the commit.
-        match (slot.form, probe.found) {
-            (Form::Canonical, Found::Missing) => work.outcome.effects.births.push(Birth { series, decided }),
-            (Form::Canonical, _) => self.index.refresh(series, decided, self.now),
-            (Form::Other, _) => {
-                self.index.refresh(series, decided, self.now);
-                work.outcome.effects.births.push(Birth { series, decided });
-            }
+        let unknown = probe.found == Found::Missing;
+        if slot.form == Form::Other || !unknown {
+            self.index.refresh(series, decided, self.now);
+        }
+        if !unknown && (probe.notice != Notice::NONE || probe.ends) {
+            self.attend(pairs, body, slot, probe, work);
+        }
+        if slot.form == Form::Other || unknown {
+            let birth = self.birth((series, decided), pairs, body, slot, probe, work);
+            work.outcome.effects.births.push(birth);
         }
         Fate::Verdict(judged.verdict)
     }
@@ -181,7 +192,12 @@ impl Judgement<'_> {
     }
 
     /// The identity of labels whose bytes are not canonical; to be remembered where the bytes are one run.
-    fn true_identity(&self, pairs: &[(&str, &str)], probe: &Probe, work: &mut Work<'_>) -> Fingerprint {
+    pub(super) fn true_identity(
+        &self,
+        pairs: &[(&str, &str)],
+        probe: &Probe,
+        work: &mut Work<'_>,
+    ) -> Fingerprint {
         let canonical = &mut work.scratch.canonical;
         identity::encode_canonical(pairs, canonical);
         let series = self.prints.fingerprint(canonical, self.tenant);
@@ -193,6 +209,11 @@ impl Judgement<'_> {
 }
 
 impl Slot {
+    /// Where the labels stand.
+    pub(super) fn labels(&self) -> std::ops::Range<usize> {
+        self.labels_start as usize..self.labels_end as usize
+    }
+
     #[inline]
     fn know(&mut self, verdict: VerdictId, emits: Emits) {
         self.fate = Fate::Verdict(verdict);

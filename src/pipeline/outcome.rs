@@ -5,9 +5,10 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::{Counts, Example, Policies};
+use crate::cardinality::Sighting;
 use crate::codec::snappy::SnappyError;
 use crate::policy::VerdictId;
-use crate::series::{Fingerprint, Invalid, Remembered};
+use crate::series::{Arrival, Fingerprint, Invalid, Remembered};
 use crate::wire::WireError;
 
 /// Why a body could not be read; nothing in it was counted.
@@ -43,6 +44,30 @@ pub struct Birth {
     pub series: Fingerprint,
     /// What was decided.
     pub decided: Remembered,
+    /// Who it is charged to, and why it is new.
+    pub sighting: Sighting,
+    /// Where in [`Effects::keys`] stands what is to be remembered of its labels.
+    pub keys: (u32, u32),
+    /// Samples that came with it, saturating.
+    pub samples: u16,
+    /// Whether the last of them is a stale marker.
+    pub ends: bool,
+}
+
+impl Birth {
+    /// What the index is to know of it.
+    pub(super) fn arrival(&self) -> Arrival {
+        let Sighting { charge, learned, watched, look_again, .. } = self.sighting;
+        Arrival {
+            charge,
+            learned,
+            samples: self.samples,
+            watched: watched.is_some(),
+            on: watched.is_some_and(|watched| watched.over),
+            ended: self.ends,
+            look_again,
+        }
+    }
 }
 
 /// What a commit does. As many entries as the request has series, at most.
@@ -52,6 +77,12 @@ pub struct Effects {
     pub births: Vec<Birth>,
     /// Label bytes and the series they stand for.
     pub aliases: Vec<(Fingerprint, Fingerprint)>,
+    /// What is to be remembered of the labels of new series.
+    pub keys: Vec<u64>,
+    /// Known series that ended, and the number of the node each was seen on.
+    pub ended: Vec<(Fingerprint, u32)>,
+    /// Watched series whose value has turned, and whether it is other than 0 now.
+    pub turned: Vec<(Fingerprint, bool)>,
     /// Series that policies dropped or rewrote, for people; a few of each policy.
     pub examples: Vec<Example>,
 }
@@ -61,6 +92,10 @@ pub struct Effects {
 pub struct Committed {
     /// Series seen for the first time.
     pub new_series: u64,
+    /// Those of them that were learned: seen during `series.warmup` after the start or after their sender came.
+    pub learned_series: u64,
+    /// Series that ended with a stale marker.
+    pub ended_series: u64,
     /// Series that found the index full.
     pub untracked: u64,
 }
@@ -120,6 +155,9 @@ impl Outcome {
         self.overflow_tenant = false;
         self.effects.births.clear();
         self.effects.aliases.clear();
+        self.effects.keys.clear();
+        self.effects.ended.clear();
+        self.effects.turned.clear();
         self.effects.examples.clear();
         self.policies = Some(Arc::clone(policies));
     }
@@ -129,6 +167,8 @@ impl Outcome {
         self.spliced.capacity()
             + self.effects.births.capacity() * size_of::<Birth>()
             + self.effects.aliases.capacity() * size_of::<(Fingerprint, Fingerprint)>()
+            + self.effects.keys.capacity() * size_of::<u64>()
+            + self.effects.ended.capacity() * size_of::<(Fingerprint, u32)>()
     }
 
     /// All that was rejected.

@@ -3,7 +3,7 @@
 use super::scratch::{Fate, Request, Slot};
 use crate::policy::VerdictId;
 use crate::series::identity::Form;
-use crate::series::{Fingerprint, Found, Invalid, Probe};
+use crate::series::{Fingerprint, Found, Invalid, Notice, Probe};
 use crate::wire::schema::Text;
 use crate::wire::v1::{self, Field, FieldKind, Fields, SeriesFrame};
 use crate::wire::{WireError, WireErrorKind};
@@ -53,6 +53,9 @@ impl Request {
                             Fingerprint::default()
                         },
                         sample_seconds: seconds(frame.newest_ms),
+                        samples: frame.samples.min(u32::from(u16::MAX)) as u16,
+                        ends: frame.ends,
+                        notice: Notice::NONE,
                         found: if known_by_bytes { Found::Missing } else { Found::Skip },
                     });
                     self.slots.push(slot(&field, &frame));
@@ -114,6 +117,7 @@ fn slot(field: &Field, frame: &SeriesFrame) -> Slot {
         // until it turns out otherwise
         form: Form::Canonical,
         scattered: !frame.contiguous,
+        ends: frame.ends,
         fate: if frame.text == Text::Invalid { Fate::Rejected(Invalid::InvalidUtf8) } else { Fate::Open },
     }
 }

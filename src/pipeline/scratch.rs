@@ -24,6 +24,8 @@ pub(super) struct Slot {
     pub(super) form: Form,
     /// Whether other fields stand between the labels.
     pub(super) scattered: bool,
+    /// Whether the last sample is a stale marker.
+    pub(super) ends: bool,
 }
 
 /// What becomes of a series in this request.
@@ -79,6 +81,8 @@ pub(super) struct JudgeScratch {
     pub(super) order: Vec<u32>,
     /// A canonical label block.
     pub(super) canonical: Vec<u8>,
+    /// A hash for each label.
+    pub(super) hashes: Vec<u64>,
     /// An edit.
     pub(super) script: Vec<u8>,
     /// Series decided in this request about which there is something to tell, with what they became.

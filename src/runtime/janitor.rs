@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Runtime;
 use crate::intake::Heartbeat;
 use crate::policy::{Effect, PolicyIndex, VerdictId};
-use crate::series::{Freed, Reopen};
+use crate::series::{Departed, Freed, Reopen};
 
 const LONGEST_ROUND: Duration = Duration::from_secs(16);
 const SHORTEST_ROUND: Duration = Duration::from_millis(200);
@@ -20,6 +20,9 @@ const SHORTEST_ROUND: Duration = Duration::from_millis(200);
 /// After so many rounds every series that waits for the identity of another is decided anew, whatever became
 /// of the other: about `series.idle_after`.
 const ROUNDS_TO_REOPEN: u32 = 16;
+
+/// Room for forgotten series that is kept from shard to shard.
+const DEPARTED_KEPT: usize = 4096;
 
 /// Series by verdict, of one shard, and the generation whose verdicts they are.
 #[derive(Clone, Default)]
@@ -38,6 +41,8 @@ struct Round {
     /// Identities that became free in the last round, and in this one.
     freed: Freed,
     freeing: Freed,
+    /// Series that were forgotten.
+    departed: Vec<Departed>,
     /// Series that go under other labels.
     rewritten: usize,
     /// Whether somebody has been told that series are held back.
@@ -68,20 +73,26 @@ impl Round {
         let generation = runtime.pipeline.policies().generation;
         *tally = Tally { generation, series: BTreeMap::new() };
         let idle = u32::try_from(runtime.idle_after().as_secs()).unwrap_or(u32::MAX).max(1);
-        let horizon = runtime.pipeline.clock().unix_seconds().saturating_sub(idle);
+        let now = runtime.pipeline.clock().unix_seconds();
+        let horizon = now.saturating_sub(idle);
         let reopen = if self.reopen_all { Reopen::All } else { Reopen::Waiting(&self.freed) };
         let visit = |decided_under, verdict| {
             if decided_under == generation {
                 *tally.series.entry(VerdictId::from_bits(verdict)).or_default() += 1;
             }
         };
-        let found = runtime.pipeline.index().expire(shard, horizon, reopen, &mut self.freeing, visit);
+        let index = runtime.pipeline.index();
+        let found = index.expire(shard, horizon, reopen, &mut self.freeing, &mut self.departed, visit);
+        runtime.pipeline.tracker().died(&self.departed, now);
+        self.departed.clear();
+        self.departed.shrink_to(DEPARTED_KEPT);
         self.rewritten += found.rewritten;
         runtime.process.expired_series.increment(found.series as u64);
     }
 
     fn end(&mut self, runtime: &Runtime) {
         let pipeline = &runtime.pipeline;
+        pipeline.tracker().sweep(pipeline.clock().unix_seconds());
         if pipeline.renew_edits(self.rewritten) {
             tracing::debug!(rewritten = self.rewritten, "label edits of series that are gone were dropped");
         }

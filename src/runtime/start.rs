@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::reload::{Runtime, Source};
 use super::{janitor, watcher};
 use crate::admin::{self, Health, Phase};
+use crate::cardinality;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
 use crate::egress::{Client, EgressError};
@@ -105,6 +106,26 @@ pub(crate) fn pipeline_settings(config: &Config) -> pipeline::Settings {
         max_tenants: config.tenant.max,
         max_decoded_bytes: config.listen.max_decoded_bytes,
         limits: config.series.limits(),
+        tracking: tracking(config),
+    }
+}
+
+fn tracking(config: &Config) -> cardinality::Settings {
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let tracking = &config.tracking;
+    cardinality::Settings {
+        warmup: seconds(config.series.warmup),
+        idle_after: seconds(config.series.idle_after),
+        max_metrics: tracking.max_metrics,
+        max_workloads: tracking.max_workloads,
+        max_runs: tracking.max_runs,
+        max_senders: tracking.max_senders,
+        max_nodes: tracking.max_nodes,
+        max_owners: tracking.max_owners,
+        max_causes: tracking.max_causes,
+        max_labels: tracking.max_labels,
+        values_per_label: tracking.values_per_label,
+        filter_bytes: tracking.filter_bytes,
     }
 }
 

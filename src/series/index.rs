@@ -2,21 +2,23 @@
 //!
 //! Sharded; a batch locks each shard once. What was decided is an opaque number here: `series` knows no policies.
 
+mod charge;
 mod claims;
 mod expiry;
 mod slots;
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use self::slots::{Alias, Claim, Entry};
+use self::slots::{Alias, Claim, Entry, Past};
 use super::fingerprint::Fingerprint;
 use super::table::Table;
 
+pub use self::charge::{Arrival, Charge, Moved, Notice};
 pub use self::claims::Claimed;
-pub use self::expiry::{Expired, Freed, Reopen};
-pub use self::slots::MAX_GENERATION;
+pub use self::expiry::{Departed, Expired, Freed, Reopen};
+pub use self::slots::{MAX_GENERATION, MAX_METRICS, MAX_SENDERS, WINDOW_SECONDS};
 
 /// What a series sends upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +43,6 @@ pub struct Remembered {
     pub generation: u32,
     /// Until when it holds, Unix seconds of sample time; `u32::MAX` = for ever.
     pub valid_until: u32,
-    /// Who the series is charged to.
-    pub group: u32,
     /// What is sent.
     pub emits: Emits,
 }
@@ -54,6 +54,12 @@ pub struct Probe {
     pub fingerprint: Fingerprint,
     /// Its newest sample, Unix seconds.
     pub sample_seconds: u32,
+    /// How many samples of it there are, saturating.
+    pub samples: u16,
+    /// Whether the last of them is a stale marker.
+    pub ends: bool,
+    /// What else there is to be done with it, where it is known.
+    pub notice: Notice,
     /// The answer.
     pub found: Found,
 }
@@ -99,15 +105,14 @@ pub struct Index {
     aliases: AtomicUsize,
     claims: AtomicUsize,
     contested: AtomicUsize,
-    by_group: Box<[AtomicU32]>,
 }
 
 /// Shards at most; bounds what is counted on the stack of a batch.
 const MAX_SHARDS: usize = 256;
 
 impl Index {
-    /// An index for at most `max_tracked` series, charged to groups below `groups`.
-    pub fn new(max_tracked: usize, groups: usize) -> Self {
+    /// An index for at most `max_tracked` series.
+    pub fn new(max_tracked: usize) -> Self {
         // About 32,000 slots a shard at the limit: growing one takes well under a millisecond.
         let shards = (max_tracked / 32_768).next_power_of_two().clamp(16, MAX_SHARDS);
         Self {
@@ -117,7 +122,6 @@ impl Index {
             aliases: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             contested: AtomicUsize::new(0),
-            by_group: (0..groups).map(|_| AtomicU32::new(0)).collect(),
         }
     }
 
@@ -172,7 +176,13 @@ impl Index {
     }
 
     /// Adds a series; idempotent.
-    pub fn insert(&self, fingerprint: Fingerprint, decided: Remembered, now: u32) -> Inserted {
+    pub fn insert(
+        &self,
+        fingerprint: Fingerprint,
+        decided: Remembered,
+        arrival: &Arrival,
+        now: u32,
+    ) -> Inserted {
         let mut shard = self.shards[self.shard_of(fingerprint)].lock();
         if let Some(entry) = shard.series.get_mut(fingerprint) {
             entry.last_seen = entry.last_seen.max(now);
@@ -184,15 +194,12 @@ impl Index {
             self.live.fetch_sub(1, Ordering::Relaxed);
             return Inserted::Full;
         }
-        let mut entry = Entry::new(fingerprint, decided, now);
+        let mut entry = Entry::new(fingerprint, decided, arrival, now);
         if decided.emits == Emits::Itself && self.settle_claim(&mut shard, fingerprint, decided.generation) {
             entry.reopen();
         }
         self.count_contested(None, Some(decided.emits));
-        shard.series.insert(entry);
-        if let Some(count) = self.by_group.get(decided.group as usize) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
+        shard.series.insert(entry, Past::new(arrival, now));
         Inserted::New
     }
 
@@ -212,7 +219,7 @@ impl Index {
             return;
         }
         let alias = Alias::new(bytes, series, now);
-        if !self.shards[self.shard_of(bytes)].lock().aliases.insert(alias) {
+        if !self.shards[self.shard_of(bytes)].lock().aliases.insert(alias, ()) {
             self.aliases.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -225,11 +232,6 @@ impl Index {
     /// Series remembered now.
     pub fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed)
-    }
-
-    /// Series of one group remembered now.
-    pub fn live_in(&self, group: u32) -> u32 {
-        self.by_group.get(group as usize).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
     /// Identities that belong to a series other than the one they look like, or to one on its way in.
@@ -262,7 +264,7 @@ impl Shard {
             let probe = &mut probes[i as usize];
             probe.found = match self.series.get_mut(probe.fingerprint) {
                 Some(entry) => {
-                    entry.last_seen = now;
+                    probe.notice = entry.see(now, probe.samples, probe.ends);
                     if entry.generation() == generation && probe.sample_seconds < entry.valid_until {
                         Found::Known(entry.verdict, entry.emits())
                     } else {

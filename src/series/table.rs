@@ -2,13 +2,15 @@
 //!
 //! Made for one thing: a probe that touches one cache line, at a known cost in memory. A slot's home is its
 //! position scaled to the table's span, so slots stand in the order of their positions, a scan stops at the
-//! first larger one, and growing is one pass from left to right. The table grows by half at 75% fill, which
-//! keeps it between 50% and 75%: 43 to 64 bytes a series with 32-byte slots.
+//! first larger one, and growing is one pass from left to right. The table grows by a quarter at 75% fill, which
+//! keeps it between 60% and 75%. What a probe does not need stands in a second array, in the same order.
 
 use super::fingerprint::Fingerprint;
 
 /// What a table holds.
 pub(super) trait Slot: Copy {
+    /// What belongs to a slot and is not looked at when a batch is answered.
+    type Aside: Copy + Default;
     /// A slot that holds nothing.
     const EMPTY: Self;
     /// The identity of what is held. Not called on an empty slot.
@@ -22,15 +24,17 @@ const TAIL: usize = 32;
 /// Span of a table that holds anything at all.
 const MIN_SPAN: usize = 32;
 
-pub(super) struct Table<S> {
+pub(super) struct Table<S: Slot> {
     slots: Vec<S>,
+    /// As many as slots, moved whenever they are.
+    asides: Vec<S::Aside>,
     span: usize,
     live: usize,
 }
 
-impl<S> Default for Table<S> {
+impl<S: Slot> Default for Table<S> {
     fn default() -> Self {
-        Self { slots: Vec::new(), span: 0, live: 0 }
+        Self { slots: Vec::new(), asides: Vec::new(), span: 0, live: 0 }
     }
 }
 
@@ -45,7 +49,7 @@ impl<S: Slot> Table<S> {
 
     /// Bytes of all slots, empty ones included.
     pub(super) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<S>()
+        self.slots.capacity() * size_of::<S>() + self.asides.capacity() * size_of::<S::Aside>()
     }
 
     #[inline]
@@ -73,6 +77,12 @@ impl<S: Slot> Table<S> {
         self.slots.get_mut(at)
     }
 
+    /// A slot with what stands aside.
+    pub(super) fn get_both(&mut self, fingerprint: Fingerprint) -> Option<(&mut S, &mut S::Aside)> {
+        let at = self.find(fingerprint).ok()?;
+        Some((self.slots.get_mut(at)?, self.asides.get_mut(at)?))
+    }
+
     /// Where the fingerprint is, or where it would have to be put.
     #[inline]
     fn find(&self, fingerprint: Fingerprint) -> Result<usize, usize> {
@@ -95,16 +105,17 @@ impl<S: Slot> Table<S> {
     }
 
     /// Puts a slot in unless its fingerprint is there already; returns whether it was put in.
-    pub(super) fn insert(&mut self, slot: S) -> bool {
+    pub(super) fn insert(&mut self, slot: S, aside: S::Aside) -> bool {
         if (self.live + 1) * 4 > self.span * 3 {
             let Err(_) = self.find(slot.fingerprint()) else { return false };
-            self.resize((self.span + self.span / 2).max(MIN_SPAN));
+            self.resize((self.span + self.span / 4).max(MIN_SPAN));
         }
         loop {
             match self.find(slot.fingerprint()) {
                 Ok(_) => return false,
                 Err(at) if self.make_room(at) => {
                     self.slots[at] = slot;
+                    self.asides[at] = aside;
                     self.live += 1;
                     return true;
                 }
@@ -121,6 +132,7 @@ impl<S: Slot> Table<S> {
             && self.home(next.fingerprint()) <= at
         {
             self.slots[at] = next;
+            self.asides[at] = self.asides[at + 1];
             at += 1;
         }
         self.slots[at] = S::EMPTY;
@@ -133,21 +145,23 @@ impl<S: Slot> Table<S> {
             return false;
         };
         self.slots.copy_within(at..at + length, at + 1);
+        self.asides.copy_within(at..at + length, at + 1);
         true
     }
 
     /// Keeps the slots for which `keep` says so; gives memory back when little is left.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut S) -> bool) {
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut S, &S::Aside) -> bool) {
         // What stays moves left to where it would have been without the others, so one pass in place does it.
         let mut next = 0;
         let mut live = 0;
         for at in 0..self.slots.len() {
             let mut slot = std::mem::replace(&mut self.slots[at], S::EMPTY);
-            if slot.is_empty() || !keep(&mut slot) {
+            if slot.is_empty() || !keep(&mut slot, &self.asides[at]) {
                 continue;
             }
             let to = self.home(slot.fingerprint()).max(next);
             self.slots[to] = slot;
+            self.asides[to] = self.asides[at];
             next = to + 1;
             live += 1;
         }
@@ -155,22 +169,25 @@ impl<S: Slot> Table<S> {
         if live == 0 {
             *self = Self::default();
         } else if live * 3 < self.span && self.span > MIN_SPAN {
-            self.resize((live * 5 / 3).max(MIN_SPAN));
+            self.resize((live * 3 / 2).max(MIN_SPAN));
         }
     }
 
     /// Lays all slots out over a new span.
     fn resize(&mut self, span: usize) {
-        let old = std::mem::take(&mut self.slots);
+        let (old, old_asides) = (std::mem::take(&mut self.slots), std::mem::take(&mut self.asides));
         self.span = span;
         self.slots = vec![S::EMPTY; span + TAIL];
+        self.asides = vec![S::Aside::default(); span + TAIL];
         let mut next = 0;
-        for slot in old.into_iter().filter(|slot| !slot.is_empty()) {
+        for (slot, aside) in old.into_iter().zip(old_asides).filter(|(slot, _)| !slot.is_empty()) {
             let at = self.home(slot.fingerprint()).max(next);
             if at >= self.slots.len() {
                 self.slots.resize(at + TAIL, S::EMPTY);
+                self.asides.resize(at + TAIL, S::Aside::default());
             }
             self.slots[at] = slot;
+            self.asides[at] = aside;
             next = at + 1;
         }
     }
@@ -186,6 +203,8 @@ mod tests {
     struct Held(Option<Fingerprint>, u32);
 
     impl Slot for Held {
+        // the value again, to see that it stays with its slot
+        type Aside = u32;
         const EMPTY: Self = Held(None, 0);
         fn fingerprint(&self) -> Fingerprint {
             self.0.unwrap()
@@ -224,7 +243,7 @@ mod tests {
                 match step {
                     Step::Insert(key, value) => {
                         let new = !model.contains_key(&key);
-                        prop_assert_eq!(table.insert(Held(Some(print(key)), value)), new);
+                        prop_assert_eq!(table.insert(Held(Some(print(key)), value), value), new);
                         model.entry(key).or_insert(value);
                     }
                     Step::Look(key) => {
@@ -235,14 +254,14 @@ mod tests {
                         model.remove(&key);
                     }
                     Step::DropBelow(limit) => {
-                        table.retain(|held| held.1 >= limit);
+                        table.retain(|held, aside| held.1 >= limit && held.1 == *aside);
                         model.retain(|_, value| *value >= limit);
                     }
                 }
                 prop_assert_eq!(table.len(), model.len());
             }
             for (key, value) in model {
-                prop_assert_eq!(table.get_mut(print(key)).map(|h| h.1), Some(value));
+                prop_assert_eq!(table.get_both(print(key)).map(|(h, a)| (h.1, *a)), Some((value, value)));
             }
         }
     }
@@ -252,12 +271,12 @@ mod tests {
         let mut table = Table::<Held>::default();
         let spread = |i: u64| Fingerprint { high: i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16, low: 0 };
         for i in 0..10_000 {
-            table.insert(Held(Some(spread(i)), i as u32));
+            table.insert(Held(Some(spread(i)), i as u32), i as u32);
         }
         let full = table.bytes();
-        table.retain(|held| held.1 < 100);
+        table.retain(|held, _| held.1 < 100);
         assert!(table.bytes() * 20 < full, "{} of {full} bytes left", table.bytes());
-        table.retain(|_| false);
+        table.retain(|_, _| false);
         assert_eq!(table.bytes(), 0);
     }
 }

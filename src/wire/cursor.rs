@@ -145,6 +145,14 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// Eight bytes, least significant first.
+    pub(super) fn fixed64(&mut self) -> Result<u64, WireError> {
+        let start = self.at;
+        self.advance(8)?;
+        let bytes = self.bytes.get(start..self.at).and_then(|bytes| bytes.first_chunk());
+        Ok(bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes)))
+    }
+
     /// Skips the value of an unknown field.
     pub(super) fn skip(&mut self, number: u32, kind: WireType, depth: u32) -> Result<(), WireError> {
         if depth == 0 {

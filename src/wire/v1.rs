@@ -83,9 +83,14 @@ pub struct SeriesFrame {
     pub exemplars: u32,
     /// Latest timestamp of the float samples, Unix milliseconds; `i64::MIN` where there is none.
     pub newest_ms: i64,
+    /// Whether the last float sample is a stale marker.
+    pub ends: bool,
     /// Whether the text outside of the labels (exemplar labels) is UTF-8.
     pub text: Text,
 }
+
+/// The value that says that a series has ended: a NaN of these bits (remote write 1.0, section "Stale markers").
+pub const STALE_MARKER: u64 = 0x7ff0_0000_0000_0002;
 
 /// Looks into a TimeSeries: finds the label run, counts and checks the rest. The labels themselves are only
 /// hopped over: whoever sees a run for the first time parses it with [`super::labels::LabelRun`].
@@ -103,13 +108,15 @@ pub fn series(body: &[u8], field: &Field) -> Result<SeriesFrame, WireError> {
         histograms: 0,
         exemplars: 0,
         newest_ms: i64::MIN,
+        ends: false,
         text: Text::Utf8,
     };
     while !cursor.is_done() {
         match plain_sample(&mut cursor) {
-            Some(timestamp) => {
+            Some((value, timestamp)) => {
                 frame.samples += 1;
                 frame.newest_ms = frame.newest_ms.max(timestamp);
+                frame.ends = value == STALE_MARKER;
             }
             None => other_field(&mut cursor, field, &mut frame)?,
         }
@@ -148,11 +155,13 @@ fn hop_labels(cursor: &mut Cursor<'_>) -> Result<usize, WireError> {
     Ok(cursor.at)
 }
 
-/// A sample as every sender writes it: value, then timestamp, nothing else. Returns the timestamp.
+/// A sample as every sender writes it: value, then timestamp, nothing else. Returns the bits of the value and the
+/// timestamp.
 #[inline]
-fn plain_sample(cursor: &mut Cursor<'_>) -> Option<i64> {
+fn plain_sample(cursor: &mut Cursor<'_>) -> Option<(u64, i64)> {
     let rest = cursor.bytes.get(cursor.at..cursor.end)?;
-    let [0x12, len, 0x09, ..] = rest else { return None };
+    let [0x12, len, 0x09, value @ ..] = rest else { return None };
+    let bits = u64::from_le_bytes(*value.first_chunk()?);
     let len = usize::from(*len);
     // value: tag and 8 bytes; timestamp: tag and 1 to 10 bytes
     if !(11..=20).contains(&len) || rest.len() < 2 + len || rest[11] != 0x10 {
@@ -164,7 +173,7 @@ fn plain_sample(cursor: &mut Cursor<'_>) -> Option<i64> {
         return None;
     }
     cursor.at += 2 + len;
-    Some(value as i64)
+    Some((bits, value as i64))
 }
 
 #[cold]
@@ -185,8 +194,10 @@ fn other_field(cursor: &mut Cursor<'_>, field: &Field, frame: &mut SeriesFrame) 
             Text::Utf8
         }
         2 => {
+            let (value, timestamp) = unusual_sample(inner)?;
             frame.samples += 1;
-            frame.newest_ms = frame.newest_ms.max(unusual_timestamp(inner)?);
+            frame.newest_ms = frame.newest_ms.max(timestamp);
+            frame.ends = value == STALE_MARKER;
             schema::check(inner, &schema::SAMPLE)?
         }
         3 => {
@@ -204,17 +215,33 @@ fn other_field(cursor: &mut Cursor<'_>, field: &Field, frame: &mut SeriesFrame) 
     Ok(())
 }
 
-/// The timestamp of a sample in any legal form: last one wins, absent = 0.
-fn unusual_timestamp(mut sample: Cursor<'_>) -> Result<i64, WireError> {
-    let mut timestamp = 0;
+/// The bits of the value and the timestamp of a sample in any legal form: the last of each wins, absent = 0.
+fn unusual_sample(mut sample: Cursor<'_>) -> Result<(u64, i64), WireError> {
+    let (mut value, mut timestamp) = (0, 0);
     while !sample.is_done() {
         let (number, kind) = sample.key()?;
         match (number, kind) {
+            (1, WireType::Fixed64) => value = sample.fixed64()?,
             (2, WireType::Varint) => timestamp = sample.varint()? as i64,
             _ => sample.skip(number, kind, MAX_DEPTH - 2)?,
         }
     }
-    Ok(timestamp)
+    Ok((value, timestamp))
+}
+
+/// The value of the last float sample in a TimeSeries (its content given); `None` where there is none, or where the
+/// bytes are no TimeSeries.
+pub fn last_value(body: &[u8], content: Range<usize>) -> Option<f64> {
+    let mut cursor = Cursor::new(body, content.start, content.end);
+    let mut last = None;
+    while !cursor.is_done() {
+        let (number, kind) = cursor.key().ok()?;
+        match (number, kind) {
+            (2, WireType::Len) => last = Some(unusual_sample(cursor.message().ok()?).ok()?.0),
+            _ => cursor.skip(number, kind, MAX_DEPTH - 1).ok()?,
+        }
+    }
+    last.map(f64::from_bits)
 }
 
 /// Checks a metadata entry.

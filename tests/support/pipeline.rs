@@ -28,7 +28,13 @@ impl Gate {
 
     pub(crate) fn with(policies: &[Definition], change: impl FnOnce(&mut Settings)) -> Self {
         let limits = Limits { max_labels: 8, max_name_bytes: 64, max_value_bytes: 256 };
-        let mut settings = Settings { max_tracked: 1000, max_tenants: 2, max_decoded_bytes: 1 << 24, limits };
+        let mut settings = Settings {
+            max_tracked: 1000,
+            max_tenants: 2,
+            max_decoded_bytes: 1 << 24,
+            limits,
+            tracking: Default::default(),
+        };
         change(&mut settings);
         let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();
         let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(NOW_MS));
@@ -143,7 +149,9 @@ pub(crate) fn expire(gate: &Gate, seconds: u32) {
     for _ in 0..3 {
         let mut freeing = Freed::default();
         for shard in 0..index.shards() {
-            index.expire(shard, horizon, Reopen::Waiting(&freed), &mut freeing, |_, _| {});
+            let mut departed = Vec::new();
+            index.expire(shard, horizon, Reopen::Waiting(&freed), &mut freeing, &mut departed, |_, _| {});
+            gate.pipeline.tracker().died(&departed, gate.pipeline.clock().unix_seconds());
         }
         freed = freeing;
     }

@@ -129,10 +129,13 @@ impl Drive {
         let horizon = self.pipeline.clock().unix_seconds().saturating_sub(idle);
         let index = self.pipeline.index();
         let mut freeing = Freed::default();
+        // nobody asks here what multiplies
+        let mut departed = Vec::new();
         let mut rewritten = 0;
         for shard in 0..index.shards() {
             let reopen = Reopen::Waiting(&self.freed);
-            rewritten += index.expire(shard, horizon, reopen, &mut freeing, |_, _| {}).rewritten;
+            rewritten +=
+                index.expire(shard, horizon, reopen, &mut freeing, &mut departed, |_, _| {}).rewritten;
         }
         self.pipeline.renew_edits(rewritten);
         self.freed = freeing;

@@ -60,7 +60,7 @@ impl Index {
             self.claims.fetch_sub(1, Ordering::Relaxed);
             return Claimed::Full;
         }
-        shard.claims.insert(claim);
+        shard.claims.insert(claim, ());
         Claimed::Granted
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use ahash::AHashSet;
 
 use super::slots::Claim;
-use super::{Emits, Index};
+use super::{Charge, Emits, Index};
 use crate::series::table::Slot;
 
 /// Identities that belong to nobody any more, in short form. Series that wait for one are decided anew.
@@ -38,16 +38,30 @@ pub struct Expired {
     pub rewritten: usize,
 }
 
+/// A series that was forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Departed {
+    /// Who it was charged to.
+    pub charge: Charge,
+    /// When it came, Unix seconds.
+    pub born: u32,
+    /// When it was last seen, Unix seconds.
+    pub last_seen: u32,
+    /// Samples of it, saturating at 65,535.
+    pub samples: u16,
+}
+
 impl Index {
     /// Forgets what one shard has not seen since `horizon` (Unix seconds) and shows what stays to `visit`
     /// (generation, verdict). Series that wait for an identity are decided anew at next touch where
-    /// `reopen` says so; identities that became free are added to `freeing`.
+    /// `reopen` says so; identities that became free are added to `freeing`, the series themselves to `departed`.
     pub fn expire(
         &self,
         shard: usize,
         horizon: u32,
         reopen: Reopen<'_>,
         freeing: &mut Freed,
+        departed: &mut Vec<Departed>,
         mut visit: impl FnMut(u32, u16),
     ) -> Expired {
         let mut rewritten = 0;
@@ -56,7 +70,7 @@ impl Index {
         let series = {
             let mut shard = self.shards[shard].lock();
             let (series, aliases) = (shard.series.len(), shard.aliases.len());
-            shard.series.retain(|entry| {
+            shard.series.retain(|entry, past| {
                 let keep = entry.last_seen >= horizon;
                 match entry.emits() {
                     Emits::Contested(wanted) if keep && reopen.covers(wanted) => entry.reopen(),
@@ -68,14 +82,17 @@ impl Index {
                     visit(entry.generation(), entry.verdict);
                 } else {
                     self.count_contested(Some(entry.emits()), None);
-                    if let Some(count) = self.by_group.get(entry.group() as usize) {
-                        count.fetch_sub(1, Ordering::Relaxed);
-                    }
+                    departed.push(Departed {
+                        charge: past.charge(),
+                        born: past.born,
+                        last_seen: entry.last_seen,
+                        samples: entry.samples(),
+                    });
                 }
                 keep
             });
-            shard.aliases.retain(|alias| alias.last_seen >= horizon);
-            shard.claims.retain(|claim| {
+            shard.aliases.retain(|alias, ()| alias.last_seen >= horizon);
+            shard.claims.retain(|claim, ()| {
                 if claim.seen < horizon {
                     idle.push(*claim);
                 }

@@ -1,6 +1,6 @@
 //! What the tables of a shard hold; 32 bytes each, so that two share a cache line and none straddles one.
 
-use super::{Emits, Remembered};
+use super::{Arrival, Charge, Emits, Notice, Remembered};
 use crate::series::fingerprint::Fingerprint;
 use crate::series::table::Slot;
 
@@ -16,21 +16,42 @@ pub(super) struct Entry {
     pub(super) valid_until: u32,
     /// What belongs to `emits`.
     detail: u32,
-    /// Generation of the policies above, what is sent below, see [`EMITS_BITS`]; 0: nothing is held.
+    /// From above: generation of the policies, flags, window, what is sent. 0: nothing is held.
     state: u32,
-    group: u16,
+    /// Samples seen, saturating.
+    samples: u16,
     pub(super) verdict: u16,
 }
 
-/// Bits of `state` that say what is sent.
-const EMITS_BITS: u32 = 3;
+/// Where the parts of `state` begin, in bits.
+const WINDOW_AT: u32 = 3;
+const FLAGS_AT: u32 = 6;
+const GENERATION_AT: u32 = 9;
+/// What is sent: one of four, never 0.
+const EMITS: u32 = 0b111;
+/// The window in which the series was last looked at closely, its lowest bits.
+const WINDOW: u32 = 0b111 << WINDOW_AT;
+/// Its values say something about a run, see [`Notice`].
+const WATCHED: u32 = 1 << FLAGS_AT;
+/// The last of them was not 0.
+const ON: u32 = 2 << FLAGS_AT;
+/// Its last sample was a stale marker.
+const ENDED: u32 = 4 << FLAGS_AT;
 
 /// Generations that an entry can tell apart; they start at 1, 0 is never in force.
-pub const MAX_GENERATION: u32 = u32::MAX >> EMITS_BITS;
+pub const MAX_GENERATION: u32 = u32::MAX >> GENERATION_AT;
+
+/// How often a series is looked at closely though nothing about it is new: once in so many seconds, a power of two.
+pub const WINDOW_SECONDS: u32 = 2048;
 
 impl Entry {
-    pub(super) fn new(series: Fingerprint, decided: Remembered, now: u32) -> Self {
+    pub(super) fn new(series: Fingerprint, decided: Remembered, arrival: &Arrival, now: u32) -> Self {
         let mut entry = Self { high: series.high, low: series.low, last_seen: now, ..Self::EMPTY };
+        entry.state = entry.window(if arrival.look_again { now.wrapping_sub(WINDOW_SECONDS) } else { now });
+        for (flag, set) in [(WATCHED, arrival.watched), (ON, arrival.on), (ENDED, arrival.ended)] {
+            entry.set(flag, set);
+        }
+        entry.samples = arrival.samples;
         entry.decide(decided);
         entry
     }
@@ -43,41 +64,85 @@ impl Entry {
             Emits::Rewritten(edit) => (3, edit),
             Emits::Contested(wanted) => (4, wanted),
         };
-        self.state = decided.generation << EMITS_BITS | kind;
+        let kept = self.state & (WINDOW | WATCHED | ON | ENDED);
+        self.state = decided.generation << GENERATION_AT | kept | kind;
         self.detail = detail;
         self.verdict = decided.verdict;
         self.valid_until = decided.valid_until;
-        // tenants at most 65,535, checked with the config
-        self.group = decided.group as u16;
     }
 
     /// What was decided does not hold any more.
     pub(super) fn reopen(&mut self) {
-        self.state &= (1 << EMITS_BITS) - 1;
+        self.state &= (1 << GENERATION_AT) - 1;
     }
 
     pub(super) fn generation(&self) -> u32 {
-        self.state >> EMITS_BITS
-    }
-
-    pub(super) fn group(&self) -> u32 {
-        u32::from(self.group)
+        self.state >> GENERATION_AT
     }
 
     #[inline]
     pub(super) fn emits(&self) -> Emits {
-        match self.state & ((1 << EMITS_BITS) - 1) {
+        match self.state & EMITS {
             1 => Emits::Itself,
             3 => Emits::Rewritten(self.detail),
             4 => Emits::Contested(self.detail),
             _ => Emits::Nothing,
         }
     }
+
+    /// Notes that samples came; says what there is to be done besides.
+    #[inline]
+    pub(super) fn see(&mut self, now: u32, samples: u16, ends: bool) -> Notice {
+        self.last_seen = now;
+        self.samples = self.samples.saturating_add(samples);
+        if !ends {
+            self.state &= !ENDED;
+        }
+        let window = self.window(now);
+        if self.state & (WINDOW | WATCHED) == window {
+            return Notice::NONE;
+        }
+        let due = self.state & WINDOW != window;
+        self.state = self.state & !WINDOW | window;
+        Notice::new(due, self.state & WATCHED != 0, self.state & ON != 0)
+    }
+
+    /// The window that this series is in. They begin at another time for each series, so that the work is spread, in
+    /// the first three quarters of the windows of all: whoever comes late by less still comes in the same one.
+    #[inline]
+    fn window(&self, now: u32) -> u32 {
+        const SLACK: u32 = WINDOW_SECONDS / 4;
+        let shifted = now.wrapping_add(SLACK + self.low % (WINDOW_SECONDS - SLACK));
+        ((shifted / WINDOW_SECONDS) << WINDOW_AT) & WINDOW
+    }
+
+    fn set(&mut self, flag: u32, set: bool) -> bool {
+        let before = self.state & flag != 0;
+        self.state = if set { self.state | flag } else { self.state & !flag };
+        before != set
+    }
+
+    /// Remembers whether the value of a watched series is other than 0; returns whether that is news.
+    pub(super) fn turn(&mut self, on: bool) -> bool {
+        self.set(ON, on)
+    }
+
+    /// Remembers that a stale marker came; returns whether that is news.
+    pub(super) fn end(&mut self) -> bool {
+        self.set(ENDED, true)
+    }
+
+    /// Samples seen, 65,535 at most.
+    pub(super) fn samples(&self) -> u16 {
+        self.samples
+    }
 }
 
 impl Slot for Entry {
+    type Aside = Past;
+
     const EMPTY: Self =
-        Self { high: 0, low: 0, last_seen: 0, valid_until: 0, detail: 0, state: 0, group: 0, verdict: 0 };
+        Self { high: 0, low: 0, last_seen: 0, valid_until: 0, detail: 0, state: 0, samples: 0, verdict: 0 };
 
     #[inline]
     fn fingerprint(&self) -> Fingerprint {
@@ -87,6 +152,40 @@ impl Slot for Entry {
     #[inline]
     fn is_empty(&self) -> bool {
         self.state == 0
+    }
+}
+
+/// What is asked of a series only when it comes, ends or is looked at closely.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Past {
+    /// From above: metric, whether it was learned, sender.
+    payer: u32,
+    pub(super) unit: u32,
+    /// Unix seconds.
+    pub(super) born: u32,
+}
+
+/// Senders that a series can be charged to.
+pub const MAX_SENDERS: u32 = 1 << 10;
+/// Metrics that a series can be charged to.
+pub const MAX_METRICS: u32 = 1 << 21;
+const LEARNED: u32 = MAX_SENDERS;
+
+impl Past {
+    pub(super) fn new(arrival: &Arrival, born: u32) -> Self {
+        let Charge { metric, unit, sender } = arrival.charge;
+        debug_assert!(metric < MAX_METRICS && sender < MAX_SENDERS);
+        let learned = if arrival.learned { LEARNED } else { 0 };
+        Self { payer: (metric * 2 * MAX_SENDERS) | learned | sender, unit, born }
+    }
+
+    pub(super) fn charge(&self) -> Charge {
+        let (metric, sender) = (self.payer / (2 * MAX_SENDERS), self.payer % MAX_SENDERS);
+        Charge { metric, unit: self.unit, sender }
+    }
+
+    pub(super) fn learned(&self) -> bool {
+        self.payer & LEARNED != 0
     }
 }
 
@@ -107,6 +206,8 @@ impl Alias {
 }
 
 impl Slot for Alias {
+    type Aside = ();
+
     // an alias was seen at some time, so a zero says that there is none
     const EMPTY: Self = Self { high: 0, low: 0, last_seen: 0, series: Fingerprint { high: 0, low: 0 } };
 
@@ -153,6 +254,8 @@ impl Claim {
 }
 
 impl Slot for Claim {
+    type Aside = ();
+
     const EMPTY: Self = Self { high: 0, low: 0, seen: 0, owner_high: 0, owner_low: 0, generation: 0 };
 
     #[inline]

@@ -1,0 +1,23 @@
+//! What multiplies series: counts per metric, workload, run, sender and label; births and their causes.
+//!
+//! The pipeline shows each series to the [`Tracker`] when it is new, when it ends, and once a window in between. A
+//! known series costs nothing here but that. Looking changes nothing that a request sent again could see twice; what
+//! is counted is counted by the methods that a commit calls.
+
+mod blame;
+mod book;
+mod findings;
+mod owners;
+mod records;
+mod sketch;
+mod snapshot;
+mod sweep;
+mod tally;
+mod tracker;
+mod trend;
+mod whose;
+
+pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
+pub use snapshot::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
+pub use tally::Lifetimes;
+pub use tracker::{First, Party, Settings, Sighting, Tracker, Watched, is_on};

@@ -1,0 +1,180 @@
+//! Why a series is new: which of its labels have a value that its metric never had before.
+//!
+//! A pair of label and value that a metric has had is remembered as 64 bits in a filter, for one to two windows after
+//! it was last seen; so is the rest of the labels, those whose values were known. A new series whose rest was there
+//! before differs from its predecessors in the changed labels and nothing else: they are to blame. What comes
+//! together changes together: pairs count as known only some minutes after they came, so that the series of a
+//! new pod, which arrive in several requests, all blame the pod.
+
+use std::collections::VecDeque;
+
+use ahash::RandomState;
+use parking_lot::Mutex;
+
+use super::sketch::Seen;
+use crate::series::Labels;
+
+/// More than there are workers, so that they seldom meet.
+const SHARDS: usize = 16;
+/// So long a pair is new, seconds.
+const NEW_FOR: u32 = 180;
+/// Pairs that wait to be known, in one shard; what is more is known at once.
+const WAITING: usize = 16_384;
+/// Labels looked at, from the first in name order.
+pub(super) const MAX_LABELS: usize = 64;
+
+/// Which labels of a series are new for its metric.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Novelty {
+    /// A bit for each label, in name order.
+    pub(super) changed: u64,
+    /// Whether the rest of the labels was there before.
+    pub(super) rest_known: bool,
+}
+
+impl Novelty {
+    /// The names of the changed labels.
+    pub(super) fn names<'a>(self, labels: Labels<'a>) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        (0..MAX_LABELS as u32)
+            .zip(labels.iter())
+            .filter(move |(i, _)| self.changed >> i & 1 != 0)
+            .map(|(_, p)| p)
+    }
+}
+
+struct Shard {
+    known: Seen,
+    /// Series counted in the sketches of this window at their first sight.
+    counted: Seen,
+    /// Pairs with the time they came, oldest first.
+    waiting: VecDeque<(u32, u64)>,
+}
+
+/// Pairs of label and value that metrics have had.
+pub(super) struct Known {
+    shards: Box<[Mutex<Shard>]>,
+}
+
+impl Known {
+    /// Filters of at most `max_bytes` together.
+    pub(super) fn new(max_bytes: usize) -> Self {
+        let shard = |_| {
+            let of = |share| Seen::new(max_bytes / SHARDS * share / 4);
+            Mutex::new(Shard { known: of(3), counted: of(1), waiting: VecDeque::new() })
+        };
+        Self { shards: (0..SHARDS).map(shard).collect() }
+    }
+
+    /// What is new about a series, given a hash for each of its labels; changes nothing. What is to be remembered of
+    /// it is added to `keys`: the rest first, then each changed pair.
+    pub(super) fn compare(
+        &self,
+        metric: u32,
+        labels: Labels<'_>,
+        hashes: &[u64],
+        hash: &RandomState,
+        keys: &mut Vec<u64>,
+    ) -> Novelty {
+        let rest_at = keys.len();
+        keys.push(0);
+        let shard = self.shard(metric).lock();
+        let (mut changed, mut rest) = (0, u64::from(metric));
+        for (i, ((name, _), pair)) in (0..MAX_LABELS).zip(labels.iter().zip(hashes)) {
+            if name == "__name__" {
+                continue;
+            }
+            let key = of_metric(*pair, metric);
+            if shard.known.contains(key) {
+                rest = rest.rotate_left(7) ^ pair;
+            } else {
+                changed |= 1 << i;
+                keys.push(key);
+                rest = rest.rotate_left(7) ^ hash.hash_one(name);
+            }
+        }
+        keys[rest_at] = hash.hash_one(rest);
+        Novelty { changed, rest_known: shard.known.contains(keys[rest_at]) }
+    }
+
+    /// Remembers what [`Known::compare`] found. `at_once`: it is not news, so nothing needs to wait.
+    pub(super) fn remember(&self, metric: u32, keys: &[u64], at_once: bool, now: u32) {
+        let Some((rest, pairs)) = keys.split_first() else { return };
+        let mut shard = self.shard(metric).lock();
+        shard.ripen(now);
+        shard.known.check_and_insert(*rest);
+        for pair in pairs {
+            if at_once || shard.waiting.len() >= WAITING {
+                shard.known.check_and_insert(*pair);
+            } else {
+                shard.waiting.push_back((now, *pair));
+            }
+        }
+    }
+
+    /// Says that the pairs of a known series are still there.
+    pub(super) fn refresh(&self, metric: u32, hashes: &[u64]) {
+        let mut shard = self.shard(metric).lock();
+        for pair in hashes.iter().take(MAX_LABELS) {
+            shard.known.check_and_insert(of_metric(*pair, metric));
+        }
+    }
+
+    /// Whether a series is to be counted in the sketches of this window; said once for those at their first sight
+    /// (`first`), which may come again when they could not be sent on.
+    pub(super) fn counts(&self, metric: u32, series: u64, first: bool) -> bool {
+        let mut shard = self.shard(metric).lock();
+        !if first { shard.counted.check_and_insert(series) } else { shard.counted.contains(series) }
+    }
+
+    /// Lets what has waited long enough be known.
+    pub(super) fn tick(&self, now: u32) {
+        for shard in &self.shards {
+            shard.lock().ripen(now);
+        }
+    }
+
+    /// Begins a new window: what was in none of the last two is forgotten.
+    pub(super) fn rotate(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            shard.known.rotate();
+            // what was counted in the last window is to be counted in this one
+            shard.counted.clear();
+        }
+    }
+
+    /// How often something was forgotten early because the filters were full.
+    pub(super) fn dropped(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.lock().known.dropped_layers()).sum()
+    }
+
+    /// Memory held.
+    pub(super) fn bytes(&self) -> usize {
+        let of = |shard: &Mutex<Shard>| {
+            let shard = shard.lock();
+            shard.known.bytes() + shard.counted.bytes() + shard.waiting.capacity() * size_of::<(u32, u64)>()
+        };
+        self.shards.iter().map(of).sum()
+    }
+
+    fn shard(&self, metric: u32) -> &Mutex<Shard> {
+        &self.shards[metric as usize % SHARDS]
+    }
+}
+
+impl Shard {
+    fn ripen(&mut self, now: u32) {
+        while let Some((came, pair)) = self.waiting.front().copied() {
+            if came.saturating_add(NEW_FOR) > now {
+                break;
+            }
+            self.waiting.pop_front();
+            self.known.check_and_insert(pair);
+        }
+    }
+}
+
+/// The key of a pair of label and value as a metric has it.
+fn of_metric(pair: u64, metric: u32) -> u64 {
+    pair ^ u64::from(metric).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

@@ -1,0 +1,336 @@
+//! Who multiplies series, worst first: read out of the counts, without any configuration.
+//!
+//! What is named must have happened more than once, or be an event that explains many series at one stroke; a pod that is
+//! replaced, a workload that is deployed or a job that runs once a day is nobody's fault.
+
+mod sentence;
+
+use super::snapshot::{CauseLine, NodeLine, WorkloadLine};
+use super::tracker::Tracker;
+use crate::series::grammar::Kind;
+
+/// Finished runs of a CronJob that Kubernetes keeps by default: three that succeeded, one that failed.
+const KEPT_BY_DEFAULT: u32 = 4;
+/// Fewer new series of a workload in an hour are not spoken of.
+const FEW_SERIES: u64 = 40;
+/// Fewer new series by a label that nothing explains are not spoken of.
+const FEW_BY_LABEL: u64 = 100;
+/// Pods that are replaced in fewer stretches of five minutes an hour are not spoken of.
+const FEW_STRETCHES: usize = 3;
+/// A node is gone when series of so many workloads ended there,
+const NODE_WORKLOADS: usize = 3;
+/// which are so many,
+const NODE_SERIES: u32 = 20;
+/// and more than this share of all that named it.
+const NODE_SHARE: f64 = 0.5;
+
+/// Labels that change with a pod: by themselves they blame nobody but its replacement.
+const OF_A_POD: [&str; 24] = [
+    "container_id",
+    "controller_revision_hash",
+    "created_by_name",
+    "exported_instance",
+    "exported_job_name",
+    "exported_pod",
+    "host_ip",
+    "hostname",
+    "id",
+    "image",
+    "image_id",
+    "instance",
+    "ip",
+    "job_name",
+    "label_pod_template_hash",
+    "name",
+    "node",
+    "owner_name",
+    "pod",
+    "pod_ip",
+    "pod_name",
+    "pod_template_hash",
+    "replicaset",
+    "uid",
+];
+
+/// What is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FindingKind {
+    /// Runs that are over are still reported, and become more.
+    StuckRuns,
+    /// Each run names its series anew.
+    Runs,
+    /// A workload was rolled out, or came.
+    Rollout,
+    /// Pods of a workload are replaced again and again.
+    Replaced,
+    /// A label that belongs to no pod has ever new values.
+    Labels,
+    /// A node went away.
+    NodeLost,
+}
+
+impl FindingKind {
+    /// As answers name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StuckRuns => "stuck_runs",
+            Self::Runs => "runs",
+            Self::Rollout => "rollout",
+            Self::Replaced => "replaced",
+            Self::Labels => "labels",
+            Self::NodeLost => "node_lost",
+        }
+    }
+}
+
+/// The workload of a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Culprit {
+    /// The label `cluster` of its series; may be empty.
+    pub cluster: String,
+    /// May be empty.
+    pub namespace: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+}
+
+/// The metric that has most of a finding's new series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorstMetric {
+    /// Its name.
+    pub name: String,
+    /// New series of it, of this workload.
+    pub new_series: u64,
+    /// The labels to blame.
+    pub labels: Vec<String>,
+    /// The share of `new_series` in which nothing else was new, 0 to 1.
+    pub share: f64,
+    /// What the values of the most telling label look like.
+    pub pattern: String,
+}
+
+/// One of those who multiply series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// What is found.
+    pub kind: FindingKind,
+    /// Number of the tenant.
+    pub tenant: u32,
+    /// Whose series they are; none for a node, and for series that are not about a workload.
+    pub culprit: Option<Culprit>,
+    /// The node that is gone.
+    pub node: Option<String>,
+    /// Where most of it happens.
+    pub worst: Option<WorstMetric>,
+    /// Minutes that the counts are over, 60 at most.
+    pub minutes: u32,
+    /// New series in that time; for a node, series that ended.
+    pub series: u64,
+    /// Runs that came in that time.
+    pub new_runs: u32,
+    /// Runs that are reported, and those of them that are over.
+    pub runs: u32,
+    /// See `runs`.
+    pub runs_over: u32,
+    /// Series of runs that are over, about.
+    pub series_held: u64,
+    /// Reported runs more each hour.
+    pub growth_per_hour: Option<f64>,
+    /// Hours until the reported runs are twice as many.
+    pub doubles_in_hours: Option<f64>,
+    /// A few runs that are over.
+    pub examples: Vec<String>,
+}
+
+impl Finding {
+    /// What is worst comes first.
+    fn weight(&self) -> u64 {
+        self.series.max(self.series_held)
+    }
+}
+
+impl Tracker {
+    /// Who multiplies series now, worst first.
+    pub fn findings(&self, now: u32) -> Vec<Finding> {
+        let minutes = (now.saturating_sub(self.started()) / 60).clamp(1, 60);
+        find(&self.workloads(now), &self.causes(now), &self.nodes(now), minutes, now)
+    }
+}
+
+/// Reads the findings out of the counts of the last `minutes`.
+fn find(
+    workloads: &[WorkloadLine],
+    causes: &[CauseLine],
+    nodes: &[NodeLine],
+    minutes: u32,
+    now: u32,
+) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for line in workloads.iter().filter(|line| line.number != 0) {
+        let Some(kind) = of_workload(line) else { continue };
+        let own = causes.iter().filter(|cause| cause.workload == line.number);
+        let mut finding = Finding { worst: worst(own), ..about(line, kind, minutes) };
+        if kind == FindingKind::Rollout {
+            finding.series = u64::from(line.series_of_new_runs_last_hour);
+        }
+        found.push(finding);
+    }
+    found.extend(by_label(workloads, causes, minutes));
+    found.extend(nodes.iter().filter(|node| is_gone(node, now)).map(|node| Finding {
+        kind: FindingKind::NodeLost,
+        tenant: node.tenant,
+        culprit: None,
+        node: Some(node.name.clone()),
+        series: u64::from(node.ended_last_hour),
+        ..nothing(minutes)
+    }));
+    found.sort_by(|a, b| {
+        let name =
+            |finding: &Finding| finding.culprit.as_ref().map(|c| (c.namespace.clone(), c.name.clone()));
+        b.weight().cmp(&a.weight()).then_with(|| (a.kind, name(a), &a.node).cmp(&(b.kind, name(b), &b.node)))
+    });
+    found
+}
+
+/// What there is to say of a workload as a whole.
+fn of_workload(line: &WorkloadLine) -> Option<FindingKind> {
+    let new = line.counts.new_last_hour;
+    let of_new_runs = u64::from(line.series_of_new_runs_last_hour);
+    let over = line.runs_over + line.runs_silent;
+    if line.runs_end() && over > KEPT_BY_DEFAULT && line.runs_growth_per_hour.is_some_and(|more| more >= 1.0)
+    {
+        return Some(FindingKind::StuckRuns);
+    }
+    if line.runs_end() {
+        return (line.new_runs_last_hour >= 2 && new >= FEW_SERIES).then_some(FindingKind::Runs);
+    }
+    if of_new_runs >= FEW_SERIES {
+        return Some(FindingKind::Rollout);
+    }
+    let replaced = new.saturating_sub(of_new_runs);
+    // what only adds series was not replaced: it grew, or a label did it
+    let went = line.counts.expired + line.counts.ended > 0;
+    let again = line.counts.busy_stretches >= FEW_STRETCHES;
+    (replaced >= FEW_SERIES && again && went).then_some(FindingKind::Replaced)
+}
+
+fn about(line: &WorkloadLine, kind: FindingKind, minutes: u32) -> Finding {
+    let over = line.runs_over + line.runs_silent;
+    let held = if line.runs == 0 { 0 } else { line.counts.active * u64::from(over) / u64::from(line.runs) };
+    let growth = line.runs_growth_per_hour.filter(|_| line.runs_end());
+    Finding {
+        kind,
+        tenant: line.tenant,
+        culprit: Some(culprit(line)),
+        series: line.counts.new_last_hour,
+        new_runs: line.new_runs_last_hour,
+        runs: line.runs,
+        runs_over: over,
+        series_held: if kind == FindingKind::StuckRuns { held } else { 0 },
+        growth_per_hour: growth,
+        doubles_in_hours: growth.filter(|more| *more >= 1.0).map(|more| f64::from(line.runs) / more),
+        examples: line.runs_over_examples.clone(),
+        ..nothing(minutes)
+    }
+}
+
+fn nothing(minutes: u32) -> Finding {
+    Finding {
+        kind: FindingKind::Labels,
+        tenant: 0,
+        culprit: None,
+        node: None,
+        worst: None,
+        minutes,
+        series: 0,
+        new_runs: 0,
+        runs: 0,
+        runs_over: 0,
+        series_held: 0,
+        growth_per_hour: None,
+        doubles_in_hours: None,
+        examples: Vec::new(),
+    }
+}
+
+fn culprit(line: &WorkloadLine) -> Culprit {
+    Culprit {
+        cluster: line.cluster.clone(),
+        namespace: line.namespace.clone(),
+        kind: line.kind,
+        name: line.name.clone(),
+    }
+}
+
+/// The metric with most new series, and the labels that most of them blame.
+fn worst<'c>(causes: impl Iterator<Item = &'c CauseLine>) -> Option<WorstMetric> {
+    let mut metrics: Vec<(&str, u64, Option<&CauseLine>)> = Vec::new();
+    for cause in causes {
+        let new = cause.blamed_last_hour + cause.first_last_hour;
+        let blamed = |cause: &CauseLine| cause.blamed_last_hour;
+        match metrics.iter_mut().find(|(name, ..)| *name == cause.metric) {
+            Some((_, all, most)) => {
+                *all += new;
+                if most.is_none_or(|most| blamed(most) < blamed(cause)) {
+                    *most = Some(cause);
+                }
+            }
+            None => metrics.push((&cause.metric, new, Some(cause))),
+        }
+    }
+    let (name, all, most) = metrics.into_iter().max_by_key(|(name, all, most)| {
+        (*all, most.map(|most| most.blamed_last_hour), std::cmp::Reverse(name.to_owned()))
+    })?;
+    let most = most?;
+    Some(WorstMetric {
+        name: name.to_owned(),
+        new_series: all,
+        labels: most.labels.clone(),
+        share: most.blamed_last_hour as f64 / all.max(1) as f64,
+        pattern: most.pattern.clone(),
+    })
+}
+
+/// Labels that are to blame by themselves, whatever pods do.
+fn by_label(workloads: &[WorkloadLine], causes: &[CauseLine], minutes: u32) -> Vec<Finding> {
+    let mut groups: Vec<(u32, &[String], Vec<CauseLine>)> = Vec::new();
+    let of_a_pod = |label: &String| OF_A_POD.contains(&label.as_str());
+    let of_itself = |cause: &&CauseLine| {
+        let named = cause.labels.iter().any(|label| !of_a_pod(label));
+        let moved = cause.labels.iter().any(|label| label.contains("pod") || label.contains("job_name"));
+        named && !moved && cause.blamed_last_hour > 0
+    };
+    for cause in causes.iter().filter(of_itself) {
+        match groups
+            .iter_mut()
+            .find(|(workload, labels, _)| (*workload, *labels) == (cause.workload, &cause.labels))
+        {
+            Some((.., members)) => members.push(cause.clone()),
+            None => groups.push((cause.workload, &cause.labels, vec![cause.clone()])),
+        }
+    }
+    let finding = |(workload, _, members): (u32, &[String], Vec<CauseLine>)| {
+        let series: u64 = members.iter().map(|cause| cause.blamed_last_hour).sum();
+        let line = workloads.iter().find(|line| line.number == workload && workload != 0);
+        (series >= FEW_BY_LABEL).then(|| Finding {
+            tenant: members[0].tenant,
+            culprit: line.map(culprit),
+            worst: worst(members.iter()),
+            series,
+            ..nothing(minutes)
+        })
+    };
+    groups.into_iter().filter_map(finding).collect()
+}
+
+/// Whether nothing came from a node since much of what it had ended.
+fn is_gone(node: &NodeLine, now: u32) -> bool {
+    let share = f64::from(node.ended_last_hour) / f64::from(node.reported.max(1));
+    node.ended_last_hour >= NODE_SERIES
+        && node.workloads >= NODE_WORKLOADS
+        && share >= NODE_SHARE
+        && node.came <= node.losing_since
+        && now.saturating_sub(node.losing_since) <= 3600
+}

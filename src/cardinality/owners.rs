@@ -1,0 +1,208 @@
+//! Who made a pod, a job or a ReplicaSet, as kube-state-metrics says it in the stream.
+//!
+//! Bounded: the owner that was not asked about for longest is forgotten first. What is still reported is told again
+//! once a window, so an owner that nobody mentions any more is forgotten by age too.
+
+use std::sync::Arc;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+
+use crate::series::Labels;
+
+/// More than there are workers, so that they seldom meet.
+const SHARDS: usize = 16;
+
+/// What kind of object made something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OwnerKind {
+    /// Of a Deployment, mostly.
+    ReplicaSet,
+    /// One, or one run of a CronJob.
+    Job,
+    /// Of a job.
+    CronJob,
+    /// Of a ReplicaSet; also an Argo Rollout, which does the same.
+    Deployment,
+    /// Of a pod.
+    DaemonSet,
+    /// Of a pod.
+    StatefulSet,
+    /// Of a static pod: the kubelet itself.
+    Node,
+    /// Of a pod.
+    ArgoWorkflow,
+    /// Of a pod.
+    TektonRun,
+    /// Nothing did: somebody made it by hand, or a program without an owner reference.
+    Nobody,
+    /// Something else.
+    Other,
+}
+
+/// What made something, and its name.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    pub(super) kind: OwnerKind,
+    pub(super) name: Arc<str>,
+    /// When it was last said, Unix seconds.
+    said: u32,
+}
+
+/// What has an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Owned {
+    Pod,
+    Job,
+    ReplicaSet,
+}
+
+/// Something that was said about an owner, found in the labels of one series.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said<'a> {
+    pub(super) owned: Owned,
+    /// Name of what is owned.
+    pub(super) name: &'a str,
+    pub(super) namespace: &'a str,
+    kind: OwnerKind,
+    owner: &'a str,
+}
+
+impl<'a> Said<'a> {
+    /// Reads the series of kube-state-metrics that name owners.
+    pub(super) fn read(labels: Labels<'a>) -> Option<Self> {
+        let (owned, own, kind, owner) = match labels.metric() {
+            "kube_pod_owner" => (Owned::Pod, ["exported_pod", "pod"], "owner_kind", "owner_name"),
+            "kube_pod_info" => (Owned::Pod, ["exported_pod", "pod"], "created_by_kind", "created_by_name"),
+            "kube_job_owner" => (Owned::Job, ["exported_job_name", "job_name"], "owner_kind", "owner_name"),
+            "kube_replicaset_owner" => {
+                (Owned::ReplicaSet, ["exported_replicaset", "replicaset"], "owner_kind", "owner_name")
+            }
+            _ => return None,
+        };
+        let first = |names: [&str; 2]| names.map(|name| labels.get(name)).into_iter().find(|v| !v.is_empty());
+        let name = first(own)?;
+        let namespace = first(["exported_namespace", "namespace"]).unwrap_or("");
+        Some(Self { owned, name, namespace, kind: kind_of(labels.get(kind)), owner: labels.get(owner) })
+    }
+}
+
+fn kind_of(text: &str) -> OwnerKind {
+    match text {
+        "ReplicaSet" => OwnerKind::ReplicaSet,
+        "Job" => OwnerKind::Job,
+        "CronJob" => OwnerKind::CronJob,
+        "Deployment" | "Rollout" => OwnerKind::Deployment,
+        "DaemonSet" => OwnerKind::DaemonSet,
+        "StatefulSet" => OwnerKind::StatefulSet,
+        "Node" => OwnerKind::Node,
+        "Workflow" => OwnerKind::ArgoWorkflow,
+        "TaskRun" | "PipelineRun" => OwnerKind::TektonRun,
+        // kube-state-metrics 1 wrote `<none>`, 2 writes nothing
+        "" | "<none>" => OwnerKind::Nobody,
+        _ => OwnerKind::Other,
+    }
+}
+
+/// All owners that were said.
+pub(super) struct Owners {
+    shards: Box<[Mutex<Shard>]>,
+    room: usize,
+}
+
+type Shard = LruCache<u64, Owner, ahash::RandomState>;
+
+impl Owners {
+    /// Room for `max` owners.
+    pub(super) fn new(max: usize) -> Self {
+        // `LruCache::new` would allocate all of its room at once
+        let shard = |_| Mutex::new(LruCache::unbounded_with_hasher(ahash::RandomState::new()));
+        Self { shards: (0..SHARDS).map(shard).collect(), room: max.div_ceil(SHARDS).max(1) }
+    }
+
+    /// Remembers what was said of the thing with this key. What names nobody does not take back a name.
+    pub(super) fn learn(&self, key: u64, said: &Said<'_>, now: u32) {
+        let mut shard = self.shard(key).lock();
+        if let Some(owner) = shard.get_mut(&key) {
+            owner.said = now;
+            if said.kind != OwnerKind::Nobody && (owner.kind != said.kind || &*owner.name != said.owner) {
+                (owner.kind, owner.name) = (said.kind, Arc::from(said.owner));
+            }
+            return;
+        }
+        if shard.len() >= self.room {
+            shard.pop_lru();
+        }
+        shard.put(key, Owner { kind: said.kind, name: Arc::from(said.owner), said: now });
+    }
+
+    /// The owner of the thing with this key.
+    pub(super) fn of(&self, key: u64) -> Option<Owner> {
+        self.shard(key).lock().get(&key).cloned()
+    }
+
+    /// Forgets what was not said since `horizon`, Unix seconds.
+    pub(super) fn forget(&self, horizon: u32) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let old: Vec<u64> = shard.iter().filter(|(_, o)| o.said < horizon).map(|(key, _)| *key).collect();
+            for key in old {
+                shard.pop(&key);
+            }
+        }
+    }
+
+    /// Owners known.
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    fn shard(&self, key: u64) -> &Mutex<Shard> {
+        &self.shards[(key >> 60) as usize % SHARDS]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said<'a>(kind: &str, owner: &'a str) -> Said<'a> {
+        Said { owned: Owned::Pod, name: "web-0", namespace: "shop", kind: kind_of(kind), owner }
+    }
+
+    #[test]
+    fn the_least_recently_asked_owner_goes_first_and_age_takes_the_rest() {
+        let owners = Owners::new(SHARDS * 2);
+        let pairs = [
+            ("__name__", "kube_pod_owner"),
+            ("exported_namespace", "shop"),
+            ("exported_pod", "web-0"),
+            ("namespace", "monitoring"),
+            ("owner_kind", "Job"),
+            ("owner_name", "sync-1"),
+            ("pod", "kube-state-metrics-0"),
+        ];
+        let job = Said::read(Labels::from_sorted(&pairs)).unwrap();
+        assert_eq!((job.owned, job.name, job.namespace), (Owned::Pod, "web-0", "shop"));
+        for key in 0..3 {
+            owners.learn(key, &job, 10);
+            owners.of(0);
+        }
+        assert_eq!(owners.len(), 2);
+        assert!(owners.of(0).is_some() && owners.of(1).is_none() && owners.of(2).is_some());
+        owners.learn(2, &job, 50);
+        owners.forget(20);
+        assert!(owners.of(0).is_none() && owners.of(2).is_some());
+    }
+
+    #[test]
+    fn nobody_does_not_take_back_a_name() {
+        let owners = Owners::new(100);
+        owners.learn(1, &said("", ""), 10);
+        assert_eq!(owners.of(1).unwrap().kind, OwnerKind::Nobody);
+        owners.learn(1, &said("StatefulSet", "web"), 11);
+        owners.learn(1, &said("<none>", ""), 12);
+        let owner = owners.of(1).unwrap();
+        assert_eq!((owner.kind, &*owner.name), (OwnerKind::StatefulSet, "web"));
+    }
+}

@@ -1,0 +1,252 @@
+//! What is kept of each metric, workload, run, sender, label and cause.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::sketch::{Distinct, Top};
+use super::tally::{LastHour, Tally};
+use super::trend::Trend;
+use super::whose::Whose;
+use crate::series::grammar::Kind;
+
+/// One metric of a tenant.
+#[derive(Debug, Default)]
+pub(super) struct Metric {
+    pub(super) tenant: u32,
+    pub(super) name: Box<str>,
+    pub(super) tally: Tally,
+}
+
+/// One workload.
+#[derive(Debug)]
+pub(super) struct Workload {
+    pub(super) tenant: u32,
+    pub(super) cluster: Box<str>,
+    pub(super) namespace: Box<str>,
+    pub(super) kind: Kind,
+    pub(super) name: Box<str>,
+    pub(super) tally: Tally,
+    /// Runs that series are reported of, and those of them that are over.
+    pub(super) runs: u32,
+    pub(super) runs_over: u32,
+    /// Runs that came.
+    pub(super) new_runs: LastHour,
+    /// Series that came with runs that were new themselves.
+    pub(super) series_of_new_runs: LastHour,
+    /// Reported runs, over time.
+    pub(super) trend: Trend,
+}
+
+impl Workload {
+    pub(super) fn new(whose: &Whose<'_>) -> Self {
+        Self {
+            tenant: whose.scope.tenant,
+            cluster: whose.scope.cluster.into(),
+            namespace: whose.scope.namespace.into(),
+            kind: whose.kind,
+            name: whose.name.into(),
+            ..Self::nobody()
+        }
+    }
+
+    /// What is not charged to any workload.
+    pub(super) fn nobody() -> Self {
+        Self {
+            tenant: 0,
+            cluster: "".into(),
+            namespace: "".into(),
+            kind: Kind::Generated,
+            name: "".into(),
+            tally: Tally::default(),
+            runs: 0,
+            runs_over: 0,
+            new_runs: LastHour::default(),
+            series_of_new_runs: LastHour::default(),
+            trend: Trend::default(),
+        }
+    }
+
+    /// Whether its runs are meant to end.
+    pub(super) fn runs_end(&self) -> bool {
+        ends(self.kind)
+    }
+}
+
+/// Whether what runs of this kind do is meant to end.
+pub(super) fn ends(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Cronjob
+            | Kind::Job
+            | Kind::IndexedJob
+            | Kind::Argo
+            | Kind::Airflow
+            | Kind::Spark
+            | Kind::Tekton
+            | Kind::GitlabRunner
+    )
+}
+
+/// A run of a workload, or the workload itself where it has no runs.
+#[derive(Debug, Default)]
+pub(super) struct Unit {
+    /// Number of the workload.
+    pub(super) workload: u32,
+    pub(super) run: Option<Box<str>>,
+    /// When it was due, Unix seconds.
+    pub(super) scheduled: Option<u32>,
+    /// Series in the index now.
+    pub(super) active: u32,
+    /// When the first of them came, Unix seconds; 0: none has.
+    pub(super) came: u32,
+    /// Whether that was while learning.
+    pub(super) learned: bool,
+    /// When it was said to be over, Unix seconds; 0: it was not.
+    pub(super) over: u32,
+    pub(super) silence: Silence,
+    /// When something was last counted, Unix seconds.
+    pub(super) last: u32,
+}
+
+impl Unit {
+    pub(super) fn new(workload: u32, whose: &Whose<'_>) -> Self {
+        Self {
+            workload,
+            run: whose.run.map(Into::into),
+            scheduled: whose.scheduled.and_then(|at| u32::try_from(at).ok()),
+            ..Self::default()
+        }
+    }
+}
+
+/// Whether the values of a run still move: a digest of all series and values of a window, and that of the window
+/// before. Each series is looked at once a window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Silence {
+    window: u32,
+    digest: u64,
+    series: u32,
+    before: (u64, u32),
+    /// Windows for which nothing has moved.
+    pub(super) windows: u32,
+}
+
+impl Silence {
+    /// Takes a series' value into the digest.
+    pub(super) fn hear(&mut self, window: u32, series: u64, value: f64) {
+        if window != self.window {
+            let now = (self.digest, self.series);
+            let still = self.series > 0 && now == self.before && window == self.window + 1;
+            self.windows = if still { self.windows + 1 } else { 0 };
+            (self.before, self.digest, self.series, self.window) = (now, 0, 0, window);
+        }
+        let bits = value.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        self.digest = self.digest.wrapping_add((bits ^ series).wrapping_mul(0xd6e8_feb8_6659_fd93));
+        self.series += 1;
+    }
+}
+
+/// One sender: an address that writes for a tenant.
+#[derive(Debug)]
+pub(super) struct Sender {
+    pub(super) tenant: u32,
+    pub(super) address: Option<IpAddr>,
+    /// Until when what it sends first is learned, Unix seconds.
+    pub(super) learns_until: u32,
+    pub(super) tally: Tally,
+}
+
+/// A label name of a tenant: its values in this window and in the one before.
+pub(super) struct Label {
+    pub(super) tenant: u32,
+    pub(super) name: Box<str>,
+    pub(super) values: [Distinct; 2],
+    pub(super) top: [Top; 2],
+    pub(super) last: u32,
+}
+
+impl Label {
+    pub(super) fn new(tenant: u32, name: &str, counters: usize) -> Self {
+        Self {
+            tenant,
+            name: name.into(),
+            values: [Distinct::default(), Distinct::default()],
+            top: [Top::new(counters), Top::new(counters)],
+            last: 0,
+        }
+    }
+
+    /// Takes a value in; the hash is of the pair.
+    pub(super) fn feed(&mut self, hash: u64, value: &str, now: u32) {
+        self.values[0].insert(hash);
+        self.top[0].add(hash, value);
+        self.last = now;
+    }
+
+    /// Begins a new window.
+    pub(super) fn rotate(&mut self) {
+        self.values.swap(0, 1);
+        self.values[0].clear();
+        self.top.swap(0, 1);
+        self.top[0].clear();
+    }
+}
+
+/// One node, as series name it.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    pub(super) tenant: u32,
+    pub(super) name: Box<str>,
+    /// Series looked at in this window, and in the one before: each is looked at once.
+    pub(super) reported: [u32; 2],
+    /// When a series last came, Unix seconds.
+    pub(super) came: u32,
+    /// Series that ended, and the workloads they were of (64 at most are told apart) in the last loss.
+    pub(super) lost: LastHour,
+    pub(super) losing: BTreeSet<u32>,
+    /// When that loss began, and when the last series ended, Unix seconds.
+    pub(super) losing_since: u32,
+    pub(super) lost_last: u32,
+    /// When something was last heard of it, Unix seconds.
+    pub(super) last: u32,
+}
+
+/// Series that end within so many seconds belong to one loss.
+const ONE_LOSS: u32 = 600;
+
+impl Node {
+    /// Counts a series that came.
+    pub(super) fn come(&mut self, now: u32) {
+        self.reported[0] += 1;
+        self.came = now;
+    }
+
+    /// Counts a series of a workload that ended.
+    pub(super) fn lose(&mut self, workload: u32, now: u32) {
+        if now.saturating_sub(self.lost_last) > ONE_LOSS {
+            self.losing.clear();
+            self.losing_since = now;
+        }
+        self.lost_last = now;
+        self.lost.add(1, now);
+        if self.losing.len() < 64 {
+            self.losing.insert(workload);
+        }
+    }
+}
+
+/// Series of a metric and a workload that are new because the same labels changed.
+#[derive(Debug, Default)]
+pub(super) struct Cause {
+    pub(super) metric: u32,
+    pub(super) workload: u32,
+    /// The changed labels, in name order; none: known values in a new combination.
+    pub(super) labels: Box<[Box<str>]>,
+    /// What the values of the most telling of them look like.
+    pub(super) pattern: Box<str>,
+    /// New series where nothing else was new.
+    pub(super) blamed: LastHour,
+    /// New series where the rest of the labels was new too.
+    pub(super) first: LastHour,
+    pub(super) last: u32,
+}

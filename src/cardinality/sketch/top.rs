@@ -1,0 +1,148 @@
+//! The values with the most series: Space-Saving (Metwally, Agrawal, El Abbadi 2005).
+//!
+//! As many counters as are asked for; a value that has none takes over the smallest, and what that had counted is
+//! its error. So a count is never too low, too high by its error at most, and whatever has more than its share of
+//! all is there.
+
+use std::collections::BTreeSet;
+
+use ahash::AHashMap;
+
+/// Counters of values.
+#[derive(Clone, Debug)]
+pub(in crate::cardinality) struct Top {
+    counters: AHashMap<u64, Counter>,
+    /// Counts with the hash of their value, smallest first; made once all counters are taken.
+    order: BTreeSet<(u64, u64)>,
+    max: usize,
+    total: u64,
+    /// Whether a counter was ever taken over.
+    full: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Counter {
+    /// Absent until a value that took over a counter comes again: most never do.
+    text: Option<Box<str>>,
+    count: u64,
+    error: u64,
+}
+
+impl Top {
+    /// `max` counters.
+    pub(in crate::cardinality) fn new(max: usize) -> Self {
+        Self { counters: AHashMap::new(), order: BTreeSet::new(), max, total: 0, full: false }
+    }
+
+    /// Counts a value, given its hash.
+    pub(in crate::cardinality) fn add(&mut self, hash: u64, text: &str) {
+        self.total += 1;
+        if let Some(counter) = self.counters.get_mut(&hash) {
+            if self.full {
+                self.order.remove(&(counter.count, hash));
+                self.order.insert((counter.count + 1, hash));
+            }
+            counter.count += 1;
+            counter.text.get_or_insert_with(|| text.into());
+            return;
+        }
+        if self.counters.len() < self.max {
+            self.counters.insert(hash, Counter { text: Some(text.into()), count: 1, error: 0 });
+            return;
+        }
+        if !self.full {
+            self.full = true;
+            self.order = self.counters.iter().map(|(hash, counter)| (counter.count, *hash)).collect();
+        }
+        let Some((error, smallest)) = self.order.pop_first() else { return };
+        self.counters.remove(&smallest);
+        self.counters.insert(hash, Counter { text: None, count: error + 1, error });
+        self.order.insert((error + 1, hash));
+    }
+
+    /// All that was counted.
+    pub(in crate::cardinality) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The `max` values that have the most in one or the other: the value, its count (the larger), its error.
+    pub(in crate::cardinality) fn larger(one: &Self, other: &Self, max: usize) -> Vec<(String, u64, u64)> {
+        let mut found: AHashMap<&str, (u64, u64)> = AHashMap::new();
+        for counter in one.counters.values().chain(other.counters.values()) {
+            // one that has only what it took over says nothing
+            let known = counter.error == 0 || counter.count > counter.error + 1;
+            if let Some(text) = counter.text.as_deref().filter(|_| known) {
+                let best = found.entry(text).or_default();
+                *best = (*best).max((counter.count, counter.error));
+            }
+        }
+        let mut all: Vec<_> =
+            found.into_iter().map(|(text, (n, error))| (text.to_owned(), n, error)).collect();
+        all.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        all.truncate(max);
+        all
+    }
+
+    /// Forgets everything.
+    pub(in crate::cardinality) fn clear(&mut self) {
+        *self = Self::new(self.max);
+    }
+
+    /// Memory held, about.
+    pub(in crate::cardinality) fn bytes(&self) -> usize {
+        let text: usize = self.counters.values().filter_map(|c| c.text.as_ref()).map(|text| text.len()).sum();
+        self.counters.capacity() * (size_of::<(u64, Counter)>() + 1)
+            + self.order.len() * 2 * size_of::<(u64, u64)>()
+            + text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn hash(value: u64) -> u64 {
+        value.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    proptest! {
+        #[test]
+        fn counts_are_never_too_low_and_what_is_frequent_is_there(
+            values in proptest::collection::vec(prop_oneof![0u64..5, 0u64..200], 1..2000),
+            max in 1usize..20,
+        ) {
+            let (mut top, mut exact) = (Top::new(max), BTreeMap::<String, u64>::new());
+            for value in &values {
+                let text = value.to_string();
+                top.add(hash(*value), &text);
+                *exact.entry(text).or_default() += 1;
+            }
+            prop_assert_eq!(top.total(), values.len() as u64);
+            let found = Top::larger(&top, &Top::new(max), max);
+            for (text, count, error) in &found {
+                prop_assert!((count - error..=*count).contains(&exact[text]), "{}: {} - {}", text, count, error);
+            }
+            prop_assert!(top.counters.len() <= max);
+            for (text, count) in exact {
+                // seen twice while it held a counter, or its text would not be known
+                if count * max as u64 > 2 * values.len() as u64 + 2 * max as u64 {
+                    prop_assert!(found.iter().any(|(there, ..)| *there == text), "{} with {}", text, count);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_windows_the_larger_counts() {
+        let (mut one, mut other) = (Top::new(10), Top::new(10));
+        for (value, in_one, in_other) in [("a", 5, 3), ("b", 0, 4), ("c", 1, 1)] {
+            let key = hash(u64::from(value.as_bytes()[0]));
+            (0..in_one).for_each(|_| one.add(key, value));
+            (0..in_other).for_each(|_| other.add(key, value));
+        }
+        let found = Top::larger(&one, &other, 2);
+        assert_eq!(found, [("a".to_owned(), 5, 0), ("b".to_owned(), 4, 0)]);
+    }
+}

@@ -1,0 +1,151 @@
+//! What is known at one moment, as plain data for reports.
+
+mod read;
+
+use super::records::ends;
+use super::tally::Lifetimes;
+use crate::series::grammar::Kind;
+
+/// Counts of the series of one thing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Series in the index now.
+    pub active: u64,
+    /// Series first seen while learning, since the start.
+    pub learned: u64,
+    /// New series since the start.
+    pub new: u64,
+    /// New series in the last full minute or the one under way, whichever is more.
+    pub new_last_minute: u64,
+    /// New series in the last hour.
+    pub new_last_hour: u64,
+    /// Stale markers since the start.
+    pub ended: u64,
+    /// Series forgotten since the start.
+    pub expired: u64,
+    /// How long the forgotten ones had lived.
+    pub lifetimes: Option<Lifetimes>,
+    /// Samples that the forgotten ones had, on average.
+    pub samples_per_series: Option<f64>,
+    /// How many of the last twelve stretches of five minutes had new series.
+    pub busy_stretches: usize,
+}
+
+/// A metric or a sender, with its counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Number of the tenant.
+    pub tenant: u32,
+    /// Its name; empty for all that found no room.
+    pub name: String,
+    /// Of its series.
+    pub counts: Counts,
+}
+
+/// A workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkloadLine {
+    /// Its number, as causes name it; 0 for series that are not about a workload.
+    pub number: u32,
+    /// Number of the tenant.
+    pub tenant: u32,
+    /// The label `cluster` of its series; may be empty.
+    pub cluster: String,
+    /// Where it lives; may be empty.
+    pub namespace: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its name; empty for series that are not about a workload.
+    pub name: String,
+    /// Of its series.
+    pub counts: Counts,
+    /// Runs that are reported now, where it has runs.
+    pub runs: u32,
+    /// Those of them that are over, as their state says.
+    pub runs_over: u32,
+    /// Those of them that are not said to be over, but are past due and do not move any more.
+    pub runs_silent: u32,
+    /// Runs that came in the last hour.
+    pub new_runs_last_hour: u32,
+    /// Series that came in the last hour with runs that were new themselves.
+    pub series_of_new_runs_last_hour: u32,
+    /// Reported runs more each hour; none before it has been watched for twenty minutes.
+    pub runs_growth_per_hour: Option<f64>,
+    /// The newest runs that are over and still reported, three at most.
+    pub runs_over_examples: Vec<String>,
+}
+
+impl WorkloadLine {
+    /// Whether its runs are meant to end.
+    pub fn runs_end(&self) -> bool {
+        ends(self.kind)
+    }
+}
+
+/// What new series of a metric and a workload are new by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CauseLine {
+    /// Number of the tenant.
+    pub tenant: u32,
+    /// The metric.
+    pub metric: String,
+    /// Number of the workload; 0: none.
+    pub workload: u32,
+    /// The labels that changed, in name order; none: known values in a new combination.
+    pub labels: Vec<String>,
+    /// What the values of the most telling of them look like.
+    pub pattern: String,
+    /// New series of the last hour that nothing else was new about.
+    pub blamed_last_hour: u64,
+    /// New series of the last hour whose other labels were new too.
+    pub first_last_hour: u64,
+}
+
+/// A label name, with its values as the sketches of the last one to two windows have them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelLine {
+    /// Number of the tenant.
+    pub tenant: u32,
+    /// The name.
+    pub name: String,
+    /// Different values.
+    pub values: f64,
+    /// Series that have the label.
+    pub series: u64,
+    /// Values with the most series: the value, its series, and by how much that may be too many.
+    pub top: Vec<(String, u64, u64)>,
+    /// Memory of its sketches, bytes.
+    pub bytes: usize,
+}
+
+/// A node from which many series ended at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeLine {
+    /// Number of the tenant.
+    pub tenant: u32,
+    /// Its name.
+    pub name: String,
+    /// Series that named it, in the last one to two windows.
+    pub reported: u32,
+    /// Series that ended in the last hour.
+    pub ended_last_hour: u32,
+    /// Workloads they were of, 64 at most.
+    pub workloads: usize,
+    /// When the last loss began, Unix seconds.
+    pub losing_since: u32,
+    /// When a series last came from it, Unix seconds.
+    pub came: u32,
+}
+
+/// How full everything is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// What, how many there are, and how often there was no room.
+    pub books: [(&'static str, usize, u64); 7],
+    /// Owners known.
+    pub owners: usize,
+    /// Memory of sketches and filters, bytes.
+    pub sketch_bytes: usize,
+    /// How often known label values were forgotten early because the filters were full.
+    pub filters_dropped: u64,
+}

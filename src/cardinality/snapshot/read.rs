@@ -1,0 +1,205 @@
+//! Taking the data: each shard of a book is locked for as long as its own records are copied.
+
+use super::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
+use crate::cardinality::book::OTHERS;
+use crate::cardinality::records::Label;
+use crate::cardinality::sketch::{Distinct, Top};
+use crate::cardinality::tally::Tally;
+use crate::cardinality::tracker::Tracker;
+use crate::series::index::WINDOW_SECONDS;
+
+/// Runs whose values have not moved for so many windows, and that are that much older than due, are taken to be over.
+const SILENT_WINDOWS: u32 = 1;
+
+fn counts(tally: &Tally, now: u32) -> Counts {
+    let minute = tally.hour.in_last(1, now);
+    Counts {
+        active: u64::from(tally.active),
+        learned: tally.learned,
+        new: tally.new,
+        new_last_minute: u64::from(minute.max(tally.hour.in_last(2, now) - minute)),
+        new_last_hour: u64::from(tally.hour.in_last(60, now)),
+        ended: tally.ended,
+        expired: tally.expired,
+        lifetimes: tally.lifetimes(),
+        samples_per_series: tally.samples_per_series(),
+        busy_stretches: tally.hour.busy_stretches(now),
+    }
+}
+
+impl Tracker {
+    /// All metrics, in no order.
+    pub fn metrics(&self, now: u32) -> Vec<Line> {
+        let mut lines = Vec::with_capacity(self.metrics.len() + 1);
+        self.metrics.each(|_, metric| {
+            lines.push(Line {
+                tenant: metric.tenant,
+                name: metric.name.to_string(),
+                counts: counts(&metric.tally, now),
+            });
+        });
+        lines
+    }
+
+    /// All senders, in no order; the name is their address.
+    pub fn senders(&self, now: u32) -> Vec<Line> {
+        let mut lines = Vec::with_capacity(self.senders.len() + 1);
+        self.senders.each(|_, sender| {
+            let name = sender.address.map(|address| address.to_string()).unwrap_or_default();
+            lines.push(Line { tenant: sender.tenant, name, counts: counts(&sender.tally, now) });
+        });
+        lines
+    }
+
+    /// All workloads, in no order.
+    pub fn workloads(&self, now: u32) -> Vec<WorkloadLine> {
+        let mut lines = Vec::with_capacity(self.workloads.len() + 1);
+        self.workloads.each(|number, workload| {
+            lines.push(WorkloadLine {
+                number,
+                tenant: workload.tenant,
+                cluster: workload.cluster.to_string(),
+                namespace: workload.namespace.to_string(),
+                kind: workload.kind,
+                name: workload.name.to_string(),
+                counts: counts(&workload.tally, now),
+                runs: workload.runs,
+                runs_over: if workload.runs_end() { workload.runs_over } else { 0 },
+                runs_silent: 0,
+                new_runs_last_hour: workload.new_runs.in_last(60, now),
+                series_of_new_runs_last_hour: workload.series_of_new_runs.in_last(60, now),
+                runs_growth_per_hour: workload.trend.an_hour(),
+                runs_over_examples: Vec::new(),
+            });
+        });
+        lines.sort_unstable_by_key(|line| line.number);
+        self.add_runs(&mut lines, now);
+        lines
+    }
+
+    /// Adds to workloads, sorted by number, what only their runs know.
+    fn add_runs(&self, lines: &mut [WorkloadLine], now: u32) {
+        let mut newest: Vec<Vec<(u32, Box<str>)>> = vec![Vec::new(); lines.len()];
+        self.units.each(|number, unit| {
+            let Some(run) = unit.run.as_ref().filter(|_| number != OTHERS && unit.active > 0) else { return };
+            let Ok(at) = lines.binary_search_by_key(&unit.workload, |line| line.number) else { return };
+            if !lines[at].runs_end() {
+                return;
+            }
+            let due = unit.scheduled.is_some_and(|due| due.saturating_add(2 * WINDOW_SECONDS) < now);
+            if unit.over != 0 {
+                newest[at].push((unit.came, run.clone()));
+                newest[at].sort_unstable_by(|a, b| b.cmp(a));
+                newest[at].truncate(3);
+            } else if due && unit.silence.windows >= SILENT_WINDOWS {
+                lines[at].runs_silent += 1;
+            }
+        });
+        for (line, newest) in lines.iter_mut().zip(newest) {
+            line.runs_over_examples = newest.into_iter().map(|(_, run)| run.into()).collect();
+        }
+    }
+
+    /// What new series of the last hour are new by, most first.
+    pub fn causes(&self, now: u32) -> Vec<CauseLine> {
+        let mut found = Vec::new();
+        self.causes.each(|number, cause| {
+            let (blamed, first) = (cause.blamed.in_last(60, now), cause.first.in_last(60, now));
+            if number != OTHERS && blamed + first > 0 {
+                let line = CauseLine {
+                    tenant: 0,
+                    metric: String::new(),
+                    workload: cause.workload,
+                    labels: cause.labels.iter().map(ToString::to_string).collect(),
+                    pattern: cause.pattern.to_string(),
+                    blamed_last_hour: u64::from(blamed),
+                    first_last_hour: u64::from(first),
+                };
+                found.push((cause.metric, line));
+            }
+        });
+        let mut lines: Vec<CauseLine> = found
+            .into_iter()
+            .map(|(metric, line)| {
+                self.metrics.with(metric, |metric| CauseLine {
+                    tenant: metric.tenant,
+                    metric: metric.name.to_string(),
+                    ..line
+                })
+            })
+            .collect();
+        lines.sort_unstable_by(|a, b| {
+            let weight = |line: &CauseLine| line.blamed_last_hour + line.first_last_hour;
+            weight(b)
+                .cmp(&weight(a))
+                .then_with(|| (&a.metric, a.workload, &a.labels).cmp(&(&b.metric, b.workload, &b.labels)))
+        });
+        lines
+    }
+
+    /// All labels but the metric name, in no order, with their `top` values.
+    pub fn labels(&self, top: usize) -> Vec<LabelLine> {
+        let mut lines = Vec::with_capacity(self.labels.len());
+        self.labels.each(|number, label| {
+            if number != OTHERS {
+                lines.push(label_line(label, top));
+            }
+        });
+        lines
+    }
+
+    /// Nodes from which series ended in the last hour.
+    pub fn nodes(&self, now: u32) -> Vec<NodeLine> {
+        let mut lines = Vec::new();
+        self.nodes.each(|number, node| {
+            let ended = node.lost.in_last(60, now);
+            if number != OTHERS && ended > 0 {
+                lines.push(NodeLine {
+                    tenant: node.tenant,
+                    name: node.name.to_string(),
+                    reported: node.reported[0].max(node.reported[1]),
+                    ended_last_hour: ended,
+                    workloads: node.losing.len(),
+                    losing_since: node.losing_since,
+                    came: node.came,
+                });
+            }
+        });
+        lines
+    }
+
+    /// How full everything is.
+    pub fn usage(&self) -> Usage {
+        let mut sketch_bytes = self.known.bytes();
+        self.labels.each(|_, label| sketch_bytes += bytes(label));
+        Usage {
+            books: [
+                ("metrics", self.metrics.len(), self.metrics.refused()),
+                ("workloads", self.workloads.len(), self.workloads.refused()),
+                ("runs", self.units.len(), self.units.refused()),
+                ("senders", self.senders.len(), self.senders.refused()),
+                ("labels", self.labels.len(), self.labels.refused()),
+                ("nodes", self.nodes.len(), self.nodes.refused()),
+                ("causes", self.causes.len(), self.causes.refused()),
+            ],
+            owners: self.owners.len(),
+            sketch_bytes,
+            filters_dropped: self.known.dropped(),
+        }
+    }
+}
+
+fn label_line(label: &Label, top: usize) -> LabelLine {
+    LabelLine {
+        tenant: label.tenant,
+        name: label.name.to_string(),
+        values: Distinct::union_estimate(&label.values[0], &label.values[1]),
+        series: label.top[0].total().max(label.top[1].total()),
+        top: Top::larger(&label.top[0], &label.top[1], top),
+        bytes: bytes(label),
+    }
+}
+
+fn bytes(label: &Label) -> usize {
+    label.values.iter().map(Distinct::bytes).sum::<usize>() + label.top.iter().map(Top::bytes).sum::<usize>()
+}

@@ -1,0 +1,65 @@
+//! What passes with time: windows begin, growth is noted, what is over is forgotten.
+
+use std::sync::atomic::Ordering;
+
+use super::records::Label;
+use super::tracker::Tracker;
+use super::trend::STEP_SECONDS;
+use crate::series::index::WINDOW_SECONDS;
+
+/// So long is remembered what has no series any more, seconds: reports speak of the last hour.
+const REMEMBERED: u32 = 7200;
+
+/// The last step and the last window that were begun.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    step: u32,
+    window: u32,
+}
+
+impl Tracker {
+    /// To be called every few seconds.
+    pub fn sweep(&self, now: u32) {
+        self.known.tick(now);
+        let mut swept = self.swept.lock();
+        if now / STEP_SECONDS > swept.step {
+            let first = swept.step == 0;
+            swept.step = now / STEP_SECONDS;
+            if !first {
+                self.begin_step(now);
+            }
+        }
+        if now / WINDOW_SECONDS > swept.window {
+            let first = swept.window == 0;
+            swept.window = now / WINDOW_SECONDS;
+            if !first {
+                self.begin_window();
+            }
+        }
+    }
+
+    fn begin_step(&self, now: u32) {
+        self.workloads.each(|_, workload| workload.trend.note(workload.runs));
+        let horizon = now.saturating_sub(REMEMBERED);
+        // who is pointed at outlives who points
+        self.causes.retain(|cause| cause.last >= now.saturating_sub(REMEMBERED / 2));
+        self.latest_causes.lock().retain(|_, cause| self.causes.with(*cause, |cause| cause.last >= horizon));
+        self.units.retain(|unit| unit.active > 0 || unit.last >= now.saturating_sub(REMEMBERED / 2));
+        self.workloads.retain(|workload| workload.tally.active > 0 || workload.tally.last >= horizon);
+        self.metrics.retain(|metric| metric.tally.active > 0 || metric.tally.last >= horizon);
+        self.senders.retain(|sender| sender.tally.active > 0 || sender.tally.last >= horizon);
+        self.labels.retain(|label| label.last >= horizon);
+        self.nodes.retain(|node| node.last >= horizon);
+        let idle = self.idle_after.load(Ordering::Relaxed).max(2 * WINDOW_SECONDS);
+        self.owners.forget(now.saturating_sub(idle));
+    }
+
+    fn begin_window(&self) {
+        self.labels.each(|_, label: &mut Label| label.rotate());
+        self.nodes.each(|_, node| {
+            node.reported.swap(0, 1);
+            node.reported[0] = 0;
+        });
+        self.known.rotate();
+    }
+}

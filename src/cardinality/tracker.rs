@@ -1,0 +1,198 @@
+//! Shown each series when it comes, ends, and once a window in between.
+
+mod account;
+mod look;
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ahash::{AHashMap, RandomState};
+use parking_lot::Mutex;
+
+use super::blame::Known;
+use super::book::Book;
+use super::owners::Owners;
+use super::records::{Cause, Label, Metric, Node, Sender, Unit, Workload};
+use super::tally::Tally;
+
+use crate::series::index::MAX_SENDERS;
+use crate::series::{Charge, Fingerprint};
+
+/// Bounds of what is kept, and the times that decide what is news.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// First sights are learned, not new, for so long after the start and after a sender first came, seconds.
+    pub warmup: u32,
+    /// A sender that was silent for longer is new again, seconds.
+    pub idle_after: u32,
+    /// Metrics told apart.
+    pub max_metrics: usize,
+    /// Workloads told apart.
+    pub max_workloads: usize,
+    /// Runs of workloads told apart.
+    pub max_runs: usize,
+    /// Senders told apart, below 1024.
+    pub max_senders: usize,
+    /// Label names whose values are counted.
+    pub max_labels: usize,
+    /// Values of a label that are counted one by one.
+    pub values_per_label: usize,
+    /// Owners of pods, jobs and ReplicaSets remembered.
+    pub max_owners: usize,
+    /// Nodes told apart.
+    pub max_nodes: usize,
+    /// Causes of new series told apart.
+    pub max_causes: usize,
+    /// Memory for telling new label values from known ones, bytes.
+    pub filter_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            warmup: 300,
+            idle_after: 1200,
+            max_metrics: 50_000,
+            max_workloads: 50_000,
+            max_runs: 200_000,
+            max_senders: 1000,
+            max_labels: 1000,
+            values_per_label: 100,
+            max_owners: 200_000,
+            max_nodes: 10_000,
+            max_causes: 8192,
+            filter_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// Number of the tenant.
+    pub tenant: u32,
+    sender: u32,
+    /// Whether what comes from it now is learned, not new.
+    learning: bool,
+}
+
+/// What is known of a series at its first sight, besides its labels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct First {
+    /// Its identity.
+    pub series: Fingerprint,
+    /// Its last value, where it has one.
+    pub value: Option<f64>,
+    /// Whether that is a stale marker.
+    pub ends: bool,
+}
+
+/// A series that says of a run that it is over, once its value is other than 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Whether it is.
+    pub over: bool,
+}
+
+/// A series that was looked at, to be counted once its data is safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Who it is to be charged to.
+    pub charge: Charge,
+    /// Whether it says something about a run.
+    pub watched: Option<Watched>,
+    /// Whether more may be known of it soon.
+    pub look_again: bool,
+    /// Whether it is learned, not new.
+    pub learned: bool,
+    cause: u32,
+    rest_known: bool,
+}
+
+/// Everything that is counted.
+pub struct Tracker {
+    pub(super) hash: RandomState,
+    started: u32,
+    warmup: AtomicU32,
+    pub(super) idle_after: AtomicU32,
+    values_per_label: usize,
+    pub(super) metrics: Book<Metric>,
+    pub(super) workloads: Book<Workload>,
+    pub(super) units: Book<Unit>,
+    pub(super) senders: Book<Sender>,
+    pub(super) labels: Book<Label>,
+    pub(super) nodes: Book<Node>,
+    pub(super) causes: Book<Cause>,
+    pub(super) owners: Owners,
+    pub(super) known: Known,
+    /// The cause that each metric and workload had last.
+    pub(super) latest_causes: Mutex<AHashMap<(u32, u32), u32>>,
+    pub(super) swept: Mutex<super::sweep::Swept>,
+}
+
+impl Tracker {
+    /// A tracker that starts at `now`, Unix seconds.
+    pub fn new(settings: &Settings, now: u32) -> Self {
+        let nobody = Sender { tenant: 0, address: None, learns_until: 0, tally: Tally::default() };
+        Self {
+            hash: RandomState::new(),
+            started: now,
+            warmup: AtomicU32::new(settings.warmup),
+            idle_after: AtomicU32::new(settings.idle_after),
+            values_per_label: settings.values_per_label,
+            metrics: Book::new(settings.max_metrics, Metric::default()),
+            workloads: Book::new(settings.max_workloads, Workload::nobody()),
+            units: Book::new(settings.max_runs, Unit::default()),
+            senders: Book::new(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
+            labels: Book::new(settings.max_labels, Label::new(0, "", 1)),
+            nodes: Book::new(settings.max_nodes, Node::default()),
+            causes: Book::new(settings.max_causes, Cause::default()),
+            owners: Owners::new(settings.max_owners),
+            known: Known::new(settings.filter_bytes),
+            latest_causes: Mutex::default(),
+            swept: Mutex::default(),
+        }
+    }
+
+    /// Takes over what may change while running: the times. Bounds stay as they were at start.
+    pub fn replace_settings(&self, settings: &Settings) {
+        self.warmup.store(settings.warmup, Ordering::Relaxed);
+        self.idle_after.store(settings.idle_after, Ordering::Relaxed);
+    }
+
+    /// When it started, Unix seconds.
+    pub fn started(&self) -> u32 {
+        self.started
+    }
+
+    /// Whether everything is still being learned.
+    pub fn is_warming_up(&self, now: u32) -> bool {
+        now < self.started.saturating_add(self.warmup.load(Ordering::Relaxed))
+    }
+
+    /// Who sent a request.
+    pub fn party(&self, tenant: u32, address: Option<IpAddr>, now: u32) -> Party {
+        let warmup = self.warmup.load(Ordering::Relaxed);
+        let idle_after = self.idle_after.load(Ordering::Relaxed);
+        let key = self.hash.hash_one(("sender", tenant, address));
+        let mut learns_until = 0;
+        let sender = self.senders.number(
+            key,
+            || Sender { tenant, address, learns_until: 0, tally: Tally::default() },
+            |sender| {
+                let silent = now.saturating_sub(sender.tally.last);
+                if silent > idle_after {
+                    sender.learns_until = now.saturating_add(warmup);
+                }
+                sender.tally.last = now;
+                learns_until = sender.learns_until;
+            },
+        );
+        Party { tenant, sender, learning: now < learns_until || self.is_warming_up(now) }
+    }
+}
+
+/// Whether a value says yes.
+pub fn is_on(value: Option<f64>) -> bool {
+    value.is_some_and(|value| value != 0.0 && !value.is_nan())
+}

@@ -1,0 +1,160 @@
+//! Looking at a series: whose it is, what is new about it, which values it has. Nothing is counted here that a request
+//! sent again could see twice.
+
+use super::{First, Party, Sighting, Tracker, Watched, is_on};
+use crate::cardinality::blame::Novelty;
+use crate::cardinality::book::OTHERS;
+use crate::cardinality::owners::Said;
+use crate::cardinality::records::{Cause, Label, Metric, Node, Unit, Workload};
+use crate::cardinality::tally::Tally;
+use crate::cardinality::whose::{Registry, Scope};
+use crate::series::grammar::shape;
+use crate::series::index::WINDOW_SECONDS;
+use crate::series::{Charge, Labels};
+
+impl Tracker {
+    /// Looks at a series that is not known. What is to be remembered of its labels is added to `keys`; `hashes` is
+    /// scratch.
+    pub fn look(
+        &self,
+        party: Party,
+        labels: Labels<'_>,
+        first: First,
+        hashes: &mut Vec<u64>,
+        keys: &mut Vec<u64>,
+        now: u32,
+    ) -> Sighting {
+        let metric = self.metric(party.tenant, labels.metric(), now);
+        let (unit, said) = self.unit(party.tenant, labels, now);
+        self.hash_pairs(labels, hashes);
+        if self.known.counts(metric, first.series.high, true) {
+            self.feed(party.tenant, labels, hashes, now);
+            self.nodes.with(self.node(party.tenant, labels, now), |node| node.come(now));
+        }
+        let novelty = self.known.compare(metric, labels, hashes, &self.hash, keys);
+        // the end of something that we never saw alive is no birth
+        let learned = party.learning || first.ends;
+        Sighting {
+            charge: Charge { metric, unit, sender: party.sender },
+            watched: watched(labels, first.value),
+            look_again: !said,
+            learned,
+            cause: if learned { OTHERS } else { self.cause(metric, unit, labels, novelty, now) },
+            rest_known: novelty.rest_known,
+        }
+    }
+
+    /// Looks again at a series that is known, once a window; returns who it is to be charged to. `sender` in it is
+    /// of no meaning.
+    pub fn look_again(
+        &self,
+        party: Party,
+        labels: Labels<'_>,
+        first: First,
+        hashes: &mut Vec<u64>,
+        now: u32,
+    ) -> Charge {
+        let metric = self.metric(party.tenant, labels.metric(), now);
+        let (unit, _) = self.unit(party.tenant, labels, now);
+        self.hash_pairs(labels, hashes);
+        if self.known.counts(metric, first.series.high, false) {
+            self.feed(party.tenant, labels, hashes, now);
+            self.nodes.with(self.node(party.tenant, labels, now), |node| node.reported[0] += 1);
+        }
+        self.known.refresh(metric, hashes);
+        if let Some(value) = first.value {
+            let window = now / WINDOW_SECONDS;
+            self.units.with(unit, |unit| unit.silence.hear(window, first.series.high, value));
+        }
+        Charge { metric, unit, sender: party.sender }
+    }
+
+    /// The node that a series says it is from.
+    pub fn node(&self, tenant: u32, labels: Labels<'_>, now: u32) -> u32 {
+        let name = labels.get("node");
+        if name.is_empty() {
+            return OTHERS;
+        }
+        let key = self.hash.hash_one(("node", tenant, labels.get("cluster"), name));
+        let make = || Node { tenant, name: name.into(), ..Node::default() };
+        self.nodes.number(key, make, |node| node.last = now)
+    }
+
+    fn metric(&self, tenant: u32, name: &str, now: u32) -> u32 {
+        let key = self.hash.hash_one(("metric", tenant, name));
+        let make = || Metric { tenant, name: name.into(), tally: Tally::default() };
+        self.metrics.number(key, make, |metric| metric.tally.last = now)
+    }
+
+    /// The run that a series is about, and whether an owner said so (or nothing ever will).
+    fn unit(&self, tenant: u32, labels: Labels<'_>, now: u32) -> (u32, bool) {
+        if let Some(said) = Said::read(labels) {
+            let scope = Scope { tenant, cluster: labels.get("cluster"), namespace: said.namespace };
+            self.owners.learn(scope.key(&self.hash, said.owned, said.name), &said, now);
+        }
+        let registry = Registry { owners: &self.owners, hash: &self.hash };
+        let number = registry.whose(tenant, labels, |whose| {
+            let key = self.hash.hash_one((whose.scope, whose.kind, whose.name));
+            let workload =
+                self.workloads.number(key, || Workload::new(&whose), |workload| workload.tally.last = now);
+            let key = self.hash.hash_one((key, whose.run));
+            let unit = self.units.number(key, || Unit::new(workload, &whose), |unit| unit.last = now);
+            (unit, whose.said)
+        });
+        number.unwrap_or((OTHERS, true))
+    }
+
+    fn hash_pairs(&self, labels: Labels<'_>, hashes: &mut Vec<u64>) {
+        hashes.clear();
+        hashes.extend(labels.iter().map(|pair| self.hash.hash_one(pair)));
+    }
+
+    /// Counts a series' label values in the sketches.
+    fn feed(&self, tenant: u32, labels: Labels<'_>, hashes: &[u64], now: u32) {
+        for ((name, value), pair) in labels.iter().zip(hashes).filter(|((name, _), _)| *name != "__name__") {
+            let key = self.hash.hash_one(("label", tenant, name));
+            let make = || Label::new(tenant, name, self.values_per_label);
+            self.labels.number(key, make, |label| label.feed(*pair, value, now));
+        }
+    }
+
+    /// The record of what a new series is new by.
+    fn cause(&self, metric: u32, unit: u32, labels: Labels<'_>, novelty: Novelty, now: u32) -> u32 {
+        let workload = self.units.with(unit, |unit| unit.workload);
+        let key = self.cause_key(metric, workload, novelty.names(labels).map(|(name, _)| name));
+        let make = || Cause {
+            metric,
+            workload,
+            labels: novelty.names(labels).map(|(name, _)| name.into()).collect(),
+            pattern: pattern(labels, novelty),
+            ..Cause::default()
+        };
+        let number = self.causes.number(key, make, |cause| cause.last = now);
+        self.latest_causes.lock().insert((metric, workload), number);
+        number
+    }
+
+    pub(super) fn cause_key<'n>(&self, metric: u32, workload: u32, names: impl Iterator<Item = &'n str>) -> u64 {
+        let start = self.hash.hash_one(("cause", metric, workload));
+        names.fold(start, |key, name| self.hash.hash_one((key, name)))
+    }
+}
+
+/// Whether a series says of a run that it is over, and whether it does so now.
+fn watched(labels: Labels<'_>, value: Option<f64>) -> Option<Watched> {
+    let says = match labels.metric() {
+        "kube_job_complete" | "kube_job_failed" => labels.get("condition") == "true",
+        "kube_job_status_completion_time" => true,
+        "kube_pod_status_phase" => matches!(labels.get("phase"), "Succeeded" | "Failed"),
+        _ => false,
+    };
+    says.then(|| Watched { over: is_on(value) })
+}
+
+/// What the values of the most telling of the changed labels look like: names before ids.
+fn pattern(labels: Labels<'_>, novelty: Novelty) -> Box<str> {
+    const TELLING: [&str; 5] = ["exported_pod", "pod", "pod_name", "exported_job_name", "job_name"];
+    let named = TELLING.iter().find_map(|name| novelty.names(labels).find(|(changed, _)| changed == name));
+    let value = named.or_else(|| novelty.names(labels).next()).map_or("", |(_, value)| value);
+    shape::pattern(value).to_string().into()
+}

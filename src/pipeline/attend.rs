@@ -1,0 +1,73 @@
+//! What a series is shown to the tracker for: when it is new, when it ends, when its value says that a run is over,
+//! and once a window in between.
+
+use super::judge::{Judgement, Work};
+use super::outcome::Birth;
+use super::scratch::Slot;
+use crate::cardinality::{First, is_on};
+use crate::series::identity::{self, Form};
+use crate::series::{Fingerprint, Labels, Probe, Remembered};
+use crate::wire::v1;
+
+impl Judgement<'_> {
+    /// Looks closely at a series that is not known.
+    pub(super) fn birth(
+        &self,
+        (series, decided): (Fingerprint, Remembered),
+        pairs: &[(&str, &str)],
+        body: &[u8],
+        slot: &Slot,
+        probe: &Probe,
+        work: &mut Work<'_>,
+    ) -> Birth {
+        let first = First { series, value: slot.last_value(body), ends: slot.ends };
+        let keys = &mut work.outcome.effects.keys;
+        let start = keys.len() as u32;
+        let labels = Labels::from_sorted(pairs);
+        let sighting = self.tracker.look(self.party, labels, first, &mut work.scratch.hashes, keys, self.now);
+        let keys = (start, keys.len() as u32);
+        Birth { series, decided, sighting, keys, samples: probe.samples, ends: slot.ends }
+    }
+
+    /// Does what there is to be done with a series that is known.
+    pub(super) fn attend(
+        &self,
+        pairs: &[(&str, &str)],
+        body: &[u8],
+        slot: &Slot,
+        probe: &Probe,
+        work: &mut Work<'_>,
+    ) {
+        let series = match slot.form {
+            Form::Canonical => probe.fingerprint,
+            Form::Other => {
+                identity::encode_canonical(pairs, &mut work.scratch.canonical);
+                self.prints.fingerprint(&work.scratch.canonical, self.tenant)
+            }
+        };
+        let labels = Labels::from_sorted(pairs);
+        let value = slot.last_value(body);
+        if probe.notice.is_due() {
+            let first = First { series, value, ends: slot.ends };
+            let hashes = &mut work.scratch.hashes;
+            let charge = self.tracker.look_again(self.party, labels, first, hashes, self.now);
+            // as with refreshing: idempotent, and nothing about the data
+            if let Some(moved) = self.index.recharge(series, charge.unit) {
+                self.tracker.moved(moved, charge.unit, self.now);
+            }
+        }
+        let effects = &mut work.outcome.effects;
+        if slot.ends {
+            effects.ended.push((series, self.tracker.node(self.party.tenant, labels, self.now)));
+        } else if probe.notice.watched().is_some_and(|on| on != is_on(value)) {
+            effects.turned.push((series, is_on(value)));
+        }
+    }
+}
+
+impl Slot {
+    /// The value of the last float sample, where there is one.
+    fn last_value(&self, body: &[u8]) -> Option<f64> {
+        v1::last_value(body, self.labels_start as usize..self.end as usize)
+    }
+}

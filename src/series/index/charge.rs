@@ -1,0 +1,93 @@
+//! Who a series is charged to, and what is to be done with it besides forwarding.
+
+use super::Index;
+use crate::series::fingerprint::Fingerprint;
+
+/// Who a series is charged to: numbers that mean something to `cardinality` only; 0 is everybody else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// The metric, at most [`super::MAX_METRICS`].
+    pub metric: u32,
+    /// The workload, or the run of it.
+    pub unit: u32,
+    /// The sender it came from first, below [`super::MAX_SENDERS`].
+    pub sender: u32,
+}
+
+/// What was known of a series before it was charged to another unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Who it was charged to.
+    pub from: Charge,
+    /// Whether it was learned, not new, when it came.
+    pub learned: bool,
+    /// When that was, Unix seconds.
+    pub born: u32,
+}
+
+/// What is known of a series when it comes into the index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// Who it is charged to.
+    pub charge: Charge,
+    /// Whether it is learned, not new.
+    pub learned: bool,
+    /// Samples that came with it.
+    pub samples: u16,
+    /// Whether its values are to be watched, and whether the first is other than 0.
+    pub watched: bool,
+    /// See `watched`.
+    pub on: bool,
+    /// Whether its first sight is a stale marker.
+    pub ended: bool,
+    /// Whether it is to be looked at closely again at its next sample: more may be known of it by then.
+    pub look_again: bool,
+}
+
+/// What there is to be done with a known series whose labels need not be read otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notice(u8);
+
+impl Notice {
+    /// Nothing, as nearly always.
+    pub const NONE: Self = Self(0);
+
+    pub(super) fn new(due: bool, watched: bool, on: bool) -> Self {
+        Self(u8::from(due) | u8::from(watched) << 1 | u8::from(on) << 2)
+    }
+
+    /// It was not looked at closely in this window yet; said once a window.
+    pub fn is_due(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// Its values are watched: what the last one was, other than 0 or 0.
+    pub fn watched(self) -> Option<bool> {
+        (self.0 & 2 != 0).then_some(self.0 & 4 != 0)
+    }
+}
+
+impl Index {
+    /// Charges a series to another unit; says what was before if that is news.
+    pub fn recharge(&self, series: Fingerprint, unit: u32) -> Option<Moved> {
+        let mut shard = self.shards[self.shard_of(series)].lock();
+        let (_, past) = shard.series.get_both(series)?;
+        let from = past.charge();
+        past.unit = unit;
+        (from.unit != unit).then_some(Moved { from, learned: past.learned(), born: past.born })
+    }
+
+    /// Remembers that a stale marker came for a series; returns who it is charged to if that is news.
+    pub fn end(&self, series: Fingerprint) -> Option<Charge> {
+        let mut shard = self.shards[self.shard_of(series)].lock();
+        let (entry, past) = shard.series.get_both(series)?;
+        entry.end().then(|| past.charge())
+    }
+
+    /// Remembers whether the value of a watched series is other than 0; returns who it is charged to if that is news.
+    pub fn turn(&self, series: Fingerprint, on: bool) -> Option<Charge> {
+        let mut shard = self.shards[self.shard_of(series)].lock();
+        let (entry, past) = shard.series.get_both(series)?;
+        entry.turn(on).then(|| past.charge())
+    }
+}

@@ -1,0 +1,448 @@
+//! What the tracker counts of the series that pass: births, ends, owners, causes, runs, values.
+
+#![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
+
+#[path = "support/pipeline.rs"]
+#[allow(dead_code)]
+mod support;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use proptest::prelude::*;
+use seriesgate::cardinality::{Counts, WorkloadLine};
+use seriesgate::pipeline::{Origin, Outcome};
+use seriesgate::series::grammar::Kind;
+use seriesgate::series::index::WINDOW_SECONDS;
+use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
+use support::{Gate, expire, series};
+
+const STALE: u64 = 0x7ff0_0000_0000_0002;
+const WARMUP: i64 = 300;
+
+/// A gate that has done its warming up.
+fn watching() -> Gate {
+    let mut gate = Gate::with(&[], |settings| {
+        settings.max_tracked = 100_000;
+        settings.limits.max_labels = 32;
+    });
+    // one series from the sender, so that it is no new one either
+    send(&mut gate, vec![series(&[("__name__", "up"), ("job", "node")])]);
+    wait(&gate, WARMUP + 1);
+    gate
+}
+
+fn wait(gate: &Gate, seconds: i64) {
+    gate.pipeline.clock().advance_ms(seconds * 1000);
+    gate.pipeline.tracker().sweep(now(gate));
+}
+
+fn now(gate: &Gate) -> u32 {
+    gate.pipeline.clock().unix_seconds()
+}
+
+fn send(gate: &mut Gate, timeseries: Vec<TimeSeries>) {
+    gate.pass("", &WriteRequest::of(timeseries));
+}
+
+fn valued(labels: &[(&str, &str)], value: f64) -> TimeSeries {
+    let mut series = series(labels);
+    series.samples[0].value = value;
+    series
+}
+
+fn stale(labels: &[(&str, &str)]) -> TimeSeries {
+    valued(labels, f64::from_bits(STALE))
+}
+
+fn metric(gate: &Gate, name: &str) -> Counts {
+    let lines = gate.pipeline.tracker().metrics(now(gate));
+    lines.into_iter().find(|line| line.name == name).map(|line| line.counts).unwrap_or_default()
+}
+
+fn workload(gate: &Gate, name: &str) -> Option<WorkloadLine> {
+    gate.pipeline.tracker().workloads(now(gate)).into_iter().find(|line| line.name == name)
+}
+
+fn sorted<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut pairs = pairs.to_vec();
+    pairs.sort_unstable();
+    pairs
+}
+
+#[test]
+fn first_sights_are_learned_after_the_start_and_of_new_senders() {
+    let mut gate = Gate::new(&[]);
+    send(&mut gate, vec![series(&[("__name__", "up"), ("pod", "a")])]);
+    assert_eq!((metric(&gate, "up").learned, metric(&gate, "up").new), (1, 0));
+    wait(&gate, WARMUP + 1);
+    send(&mut gate, vec![series(&[("__name__", "up"), ("pod", "b")])]);
+    let counts = metric(&gate, "up");
+    assert_eq!((counts.active, counts.learned, counts.new, counts.new_last_hour), (2, 1, 1, 1));
+
+    let from = |gate: &mut Gate, last: u8, pod: &str| {
+        let request = WriteRequest::of(vec![series(&[("__name__", "up"), ("pod", pod)])]);
+        let origin = Origin { tenant: "", sender: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))) };
+        let (mut scratch, mut outcome) = Default::default();
+        gate.pipeline.decide(origin, &encode_snappy(&request), &mut scratch, &mut outcome).unwrap();
+        gate.pipeline.commit(&outcome)
+    };
+    let learned =
+        |committed: seriesgate::pipeline::Committed| (committed.new_series, committed.learned_series);
+    assert_eq!(learned(from(&mut gate, 1, "c")), (1, 1), "a sender that comes");
+    wait(&gate, WARMUP + 1);
+    assert_eq!(learned(from(&mut gate, 1, "d")), (1, 0), "it has been here for a while");
+    wait(&gate, 1201);
+    assert_eq!(
+        learned(from(&mut gate, 1, "e")),
+        (1, 1),
+        "it was silent for longer than series are remembered"
+    );
+    let senders = gate.pipeline.tracker().senders(now(&gate));
+    let sender = senders.iter().find(|line| line.name == "10.0.0.1").unwrap();
+    assert_eq!((sender.counts.active, sender.counts.learned, sender.counts.new), (3, 2, 1));
+}
+
+#[test]
+fn a_request_sent_again_counts_its_births_once() {
+    let mut gate = watching();
+    let run = |i: u32| {
+        let pod = format!("sync-2970781{i}-x7k2p");
+        series(&[("__name__", "kube_pod_info"), ("namespace", "team-7"), ("pod", &pod)])
+    };
+    for i in 0..3 {
+        let body = encode_snappy(&WriteRequest::of(vec![run(i)]));
+        for _ in 0..5 {
+            // the upstream does not answer
+            gate.decide("", &body).unwrap();
+        }
+        assert_eq!(metric(&gate, "kube_pod_info").new, u64::from(i));
+        gate.pipeline.commit(&gate.outcome);
+        gate.pipeline.commit(&gate.outcome);
+        wait(&gate, 300);
+    }
+    let line = workload(&gate, "sync").unwrap();
+    assert_eq!((line.kind, line.counts.new, line.new_runs_last_hour, line.runs), (Kind::Cronjob, 3, 3, 3));
+    let causes = gate.pipeline.tracker().causes(now(&gate));
+    assert_eq!(causes.iter().map(|c| c.blamed_last_hour + c.first_last_hour).sum::<u64>(), 3);
+    let labels = gate.pipeline.tracker().labels(10);
+    let pods = labels.iter().find(|line| line.name == "pod").unwrap();
+    assert_eq!((pods.values, pods.series), (3.0, 3), "five times decided, once counted");
+}
+
+#[test]
+fn stale_markers_are_counted_once_and_a_return_is_no_birth() {
+    let mut gate = watching();
+    let labels = [("__name__", "up"), ("pod", "web-0")];
+    send(&mut gate, vec![series(&labels)]);
+    for _ in 0..3 {
+        send(&mut gate, vec![stale(&labels)]);
+    }
+    assert_eq!((metric(&gate, "up").ended, metric(&gate, "up").new), (1, 1));
+    send(&mut gate, vec![series(&labels)]);
+    send(&mut gate, vec![stale(&labels)]);
+    assert_eq!((metric(&gate, "up").ended, metric(&gate, "up").new), (2, 1));
+    // the end of what we never saw is no birth either
+    send(&mut gate, vec![stale(&[("__name__", "up"), ("pod", "web-1")])]);
+    assert_eq!((metric(&gate, "up").learned, metric(&gate, "up").new, metric(&gate, "up").ended), (2, 1, 2));
+}
+
+#[test]
+fn what_is_idle_leaves_its_lifetime_and_samples() {
+    let mut gate = watching();
+    let labels = [("__name__", "job_up"), ("namespace", "a"), ("pod", "sync-29707814-x7k2p")];
+    for _ in 0..5 {
+        send(&mut gate, vec![series(&labels)]);
+        wait(&gate, 60);
+    }
+    wait(&gate, 1200);
+    expire(&gate, 1200);
+    let counts = metric(&gate, "job_up");
+    assert_eq!((counts.active, counts.expired, counts.samples_per_series), (0, 1, Some(5.0)));
+    assert_eq!(counts.lifetimes.unwrap().p50, Some(300), "240 seconds");
+    let line = workload(&gate, "sync").unwrap();
+    assert_eq!((line.counts.active, line.runs, line.counts.expired), (0, 0, 1));
+    // forgotten itself two hours later
+    wait(&gate, 7201);
+    wait(&gate, 301);
+    assert!(workload(&gate, "sync").is_none());
+}
+
+fn owner(pod: &'static str, kind: &'static str, name: &'static str) -> TimeSeries {
+    series(&[
+        ("__name__", "kube_pod_owner"),
+        ("namespace", "ops"),
+        ("owner_kind", kind),
+        ("owner_name", name),
+        ("pod", pod),
+    ])
+}
+
+#[test]
+fn owners_beat_the_grammar_also_for_series_that_came_before_them() {
+    let mut gate = watching();
+    let cpu = |pod| series(&[("__name__", "cpu"), ("namespace", "ops"), ("pod", pod)]);
+    send(&mut gate, vec![cpu("agent-x7k2p"), cpu("migrate-b2c4d")]);
+    let line = workload(&gate, "agent").unwrap();
+    assert_eq!((line.kind, line.counts.new), (Kind::Generated, 1));
+    let job = [("__name__", "kube_job_owner"), ("job_name", "migrate"), ("namespace", "ops")];
+    send(
+        &mut gate,
+        vec![
+            owner("agent-x7k2p", "DaemonSet", "agent"),
+            owner("migrate-b2c4d", "Job", "migrate"),
+            series(&job),
+        ],
+    );
+    send(&mut gate, vec![cpu("agent-x7k2p"), cpu("migrate-b2c4d")]);
+    let lines = gate.pipeline.tracker().workloads(now(&gate));
+    let of = |name: &str| -> BTreeMap<&str, (u64, u64)> {
+        let named = lines.iter().filter(|line| line.name == name && line.counts.active > 0);
+        named.map(|line| (line.kind.as_str(), (line.counts.active, line.counts.new))).collect()
+    };
+    assert_eq!(of("agent"), BTreeMap::from([("daemonset", (2, 2))]));
+    assert_eq!(of("migrate"), BTreeMap::from([("job", (3, 3))]));
+    let causes = gate.pipeline.tracker().causes(now(&gate));
+    let daemons = lines.iter().find(|line| line.kind == Kind::Daemonset).unwrap().number;
+    let moved = causes.iter().find(|cause| cause.metric == "cpu" && cause.workload == daemons).unwrap();
+    assert_eq!(moved.blamed_last_hour + moved.first_last_hour, 1);
+}
+
+#[test]
+fn a_cronjob_is_resolved_through_its_job_and_a_deployment_through_its_replicaset() {
+    let mut gate = watching();
+    let owned = |metric: &'static str,
+                 label: &'static str,
+                 name: &'static str,
+                 kind: &'static str,
+                 by: &'static str| {
+        series(&sorted(&[
+            ("__name__", metric),
+            (label, name),
+            ("namespace", "ops"),
+            ("owner_kind", kind),
+            ("owner_name", by),
+        ]))
+    };
+    send(
+        &mut gate,
+        vec![
+            // names that say nothing by themselves
+            owned("kube_job_owner", "job_name", "nightly-manual", "CronJob", "nightly"),
+            owned("kube_replicaset_owner", "replicaset", "shop-canary", "Deployment", "shop"),
+            owner("one-of-them", "Job", "nightly-manual"),
+            owner("another", "ReplicaSet", "shop-canary"),
+        ],
+    );
+    let cpu = |pod| series(&[("__name__", "cpu"), ("namespace", "ops"), ("pod", pod)]);
+    send(&mut gate, vec![cpu("one-of-them"), cpu("another")]);
+    let kinds = |name| workload(&gate, name).map(|line| (line.kind, line.runs, line.counts.active));
+    assert_eq!(kinds("nightly"), Some((Kind::Cronjob, 1, 3)));
+    assert_eq!(kinds("shop"), Some((Kind::Deployment, 1, 2)));
+}
+
+#[test]
+fn labels_that_change_together_are_blamed_together() {
+    let mut gate = watching();
+    let phases = |run: u32, uid: &str| -> Vec<TimeSeries> {
+        let pod = format!("sync-{}-x7k2p", 29_707_814 + run);
+        ["Failed", "Running", "Succeeded"]
+            .map(|phase| {
+                series(&[
+                    ("__name__", "kube_pod_status_phase"),
+                    ("namespace", "team-7"),
+                    ("phase", phase),
+                    ("pod", &pod),
+                    ("uid", uid),
+                ])
+            })
+            .to_vec()
+    };
+    for run in 0..10 {
+        let uid = format!("6b7d2f0e-3c1a-4f57-9a43-0d6f7b1e2c{run:02}");
+        // its series come in several requests
+        for series in phases(run, &uid) {
+            send(&mut gate, vec![series]);
+        }
+        wait(&gate, 300);
+    }
+    let causes = gate.pipeline.tracker().causes(now(&gate));
+    let cause = &causes[0];
+    assert_eq!(
+        (cause.metric.as_str(), &cause.labels[..]),
+        ("kube_pod_status_phase", &["pod".into(), "uid".into()][..])
+    );
+    // the first run was all new, and the rest of the second was new by itself
+    assert_eq!((cause.blamed_last_hour, cause.pattern.as_str()), (24, "sync-<minutes>-<5>"));
+    let findings = gate.pipeline.tracker().findings(now(&gate));
+    assert_eq!(
+        findings.iter().map(|finding| finding.sentence()).collect::<Vec<_>>(),
+        [
+            "10 of 10 reported runs are over, 30 series of theirs are still sent, and there are 12 more each hour (twice as \
+          many in 0.8 h), CronJob sync in team-7; 30 new series in 55 minutes from 10 runs in 55 minutes; most in \
+          `kube_pod_status_phase`: 30 new series in 55 minutes, 80% because of `pod`+`uid`, pattern \
+          `sync-<minutes>-<5>`"
+        ]
+    );
+}
+
+#[test]
+fn a_label_that_belongs_to_no_pod_is_found() {
+    let mut gate = watching();
+    for user in 0..200 {
+        let user = format!("u{user}");
+        let labels = [("__name__", "logins_total"), ("job", "auth"), ("user", &user)];
+        send(&mut gate, vec![series(&labels)]);
+        if user == "u0" {
+            // the metric itself is new for three minutes
+            wait(&gate, 200);
+        }
+    }
+    let findings = gate.pipeline.tracker().findings(now(&gate));
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].kind.as_str(), "labels");
+    assert_eq!(
+        findings[0].sentence(),
+        "198 new series in 8 minutes; most in `logins_total`: 199 new series in 8 minutes, 99% because of `user`, \
+         pattern `u1`"
+    );
+}
+
+#[test]
+fn runs_end_by_the_state_of_their_job_or_their_pod() {
+    let mut gate = watching();
+    let base = [("namespace", "ops"), ("job_name", "sync-29707814")];
+    let complete = |value| {
+        valued(&sorted(&[("__name__", "kube_job_complete"), ("condition", "true"), base[0], base[1]]), value)
+    };
+    send(&mut gate, vec![series(&sorted(&[("__name__", "kube_job_info"), base[0], base[1]])), complete(0.0)]);
+    let over = |gate: &Gate, name| workload(gate, name).map(|line| (line.runs, line.runs_over));
+    assert_eq!(over(&gate, "sync"), Some((1, 0)));
+    send(&mut gate, vec![complete(1.0)]);
+    assert_eq!(over(&gate, "sync"), Some((1, 1)));
+    send(&mut gate, vec![complete(1.0)]);
+    assert_eq!(over(&gate, "sync"), Some((1, 1)), "said once");
+
+    let phase = |phase, value| {
+        let labels = [
+            ("__name__", "kube_pod_status_phase"),
+            ("namespace", "ops"),
+            ("phase", phase),
+            ("pod", "copy-29707814-x7k2p"),
+        ];
+        valued(&labels, value)
+    };
+    send(&mut gate, vec![phase("Running", 1.0), phase("Succeeded", 0.0), phase("Failed", 0.0)]);
+    assert_eq!(over(&gate, "copy"), Some((1, 0)));
+    send(&mut gate, vec![phase("Running", 0.0), phase("Succeeded", 1.0), phase("Failed", 0.0)]);
+    assert_eq!(over(&gate, "copy"), Some((1, 1)));
+    assert_eq!(workload(&gate, "copy").unwrap().runs_over_examples, ["copy-29707814"]);
+    wait(&gate, 1300);
+    expire(&gate, 1200);
+    assert_eq!(over(&gate, "copy"), Some((0, 0)));
+}
+
+#[test]
+fn values_are_counted_in_every_window_for_as_long_as_they_are_there() {
+    let mut gate = watching();
+    let all = |count: u32| -> Vec<TimeSeries> {
+        (0..count)
+            .map(|i| series(&[("__name__", "up"), ("pod", &format!("web-{i}")), ("zone", "a")]))
+            .collect()
+    };
+    let counted = |gate: &Gate, name: &str| {
+        let labels = gate.pipeline.tracker().labels(3);
+        labels.into_iter().find(|line| line.name == name).map(|line| (line.values, line.series))
+    };
+    for minute in 0..200 {
+        send(&mut gate, all(500));
+        wait(&gate, 60);
+        let (pods, series) = counted(&gate, "pod").unwrap();
+        assert_eq!(pods, 500.0, "minute {minute}");
+        assert!((450..=500).contains(&series), "minute {minute}: {series}");
+    }
+    assert_eq!(metric(&gate, "up").new, 500, "looking again is no birth");
+    for _ in 0..2 * WINDOW_SECONDS / 60 + 35 {
+        send(&mut gate, all(20));
+        wait(&gate, 60);
+    }
+    assert_eq!(counted(&gate, "pod").unwrap().0, 20.0, "what went is forgotten after two windows");
+    let top = gate.pipeline.tracker().labels(3).into_iter().find(|line| line.name == "zone").unwrap().top;
+    assert_eq!(top, [("a".to_owned(), 20, 0)]);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Send(u8, u8),
+    Lose(u8, u8),
+    Wait(u16),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0u8..4, 0u8..12).prop_map(|(metric, pod)| Step::Send(metric, pod)),
+        2 => (0u8..4, 0u8..12).prop_map(|(metric, pod)| Step::Lose(metric, pod)),
+        2 => (1u16..900).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Active, new and expired series of metrics and workloads, against a map of what was last seen when.
+    #[test]
+    fn counts_agree_with_a_map(steps in proptest::collection::vec(step(), 1..200)) {
+        let mut gate = watching();
+        let mut last_seen: BTreeMap<(u8, u8), u32> = BTreeMap::new();
+        let (mut new, mut expired) = (BTreeMap::<u8, u64>::new(), BTreeMap::<u8, u64>::new());
+        for step in steps {
+            match step {
+                Step::Send(metric, pod) | Step::Lose(metric, pod) => {
+                    let (metric_name, pod_name) = (format!("m{metric}"), format!("sync-2970{pod:04}-x7k2p"));
+                    let labels = [("__name__", metric_name.as_str()), ("namespace", "a"), ("pod", &pod_name)];
+                    let body = encode_snappy(&WriteRequest::of(vec![series(&labels)]));
+                    gate.decide("", &body).unwrap();
+                    if matches!(step, Step::Send(..)) {
+                        let outcome: &Outcome = &gate.outcome;
+                        gate.pipeline.commit(outcome);
+                        let now = now(&gate);
+                        if last_seen.insert((metric, pod), now).is_none() {
+                            *new.entry(metric).or_default() += 1;
+                        }
+                    } else if let Some(seen) = last_seen.get_mut(&(metric, pod)) {
+                        *seen = now(&gate);
+                    }
+                }
+                Step::Wait(seconds) => {
+                    wait(&gate, i64::from(seconds));
+                    expire(&gate, 1200);
+                    let horizon = now(&gate) - 1200;
+                    last_seen.retain(|(metric, _), seen| {
+                        let keep = *seen >= horizon;
+                        *expired.entry(*metric).or_default() += u64::from(!keep);
+                        keep
+                    });
+                }
+            }
+        }
+        for number in 0..4u8 {
+            let counts = metric(&gate, &format!("m{number}"));
+            let active = last_seen.keys().filter(|(metric, _)| *metric == number).count() as u64;
+            let expected =
+                (active, new.get(&number).copied().unwrap_or(0), expired.get(&number).copied().unwrap_or(0));
+            // a metric without series may be forgotten as a whole
+            if counts != Counts::default() || active > 0 {
+                prop_assert_eq!(counts.active, expected.0);
+            }
+            if active > 0 {
+                prop_assert!(counts.new + counts.learned <= expected.1 && counts.expired <= expected.2);
+            }
+        }
+        let runs = last_seen.keys().map(|(_, pod)| pod).collect::<std::collections::BTreeSet<_>>().len();
+        if let Some(line) = workload(&gate, "sync") {
+            prop_assert_eq!((line.counts.active, line.runs), (last_seen.len() as u64, runs as u32));
+        } else {
+            prop_assert!(last_seen.is_empty());
+        }
+    }
+}
