@@ -20,4 +20,4 @@ mod whose;
 pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
 pub use snapshot::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
 pub use tally::Lifetimes;
-pub use tracker::{First, Party, Settings, Sighting, Tracker, Watched, is_on};
+pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, Watched, is_on};

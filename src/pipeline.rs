@@ -159,6 +159,9 @@ impl Pipeline {
                 outcome.overflow_tenant = true;
             }
         }
+        if self.tracker.owners_have_come() {
+            self.index.look_again_at_all();
+        }
         weigh::weigh(request, outcome);
         // twice the limit of what comes in: rules may add labels, not without bounds
         let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);

@@ -10,6 +10,7 @@ mod names;
 mod policies;
 mod process;
 mod registry;
+mod tracking;
 
 pub use data::{DataMetrics, Returned};
 pub use egress::EgressMetrics;
@@ -18,3 +19,4 @@ pub use names::{ALL, Kind, Metric};
 pub use policies::{Account, PolicyBook, Statement};
 pub use process::ProcessMetrics;
 pub use registry::{ByCode, Registry};
+pub use tracking::TrackingMetrics;

@@ -117,7 +117,13 @@ impl<R> Shard<R> {
         let local = self.free.pop().unwrap_or(self.records.len() as u32);
         match self.records.get_mut(local as usize) {
             Some(place) => *place = Some((key, record)),
-            None => self.records.push(Some((key, record))),
+            None => {
+                // doubling would waste a third on average, and records are large
+                if self.records.len() == self.records.capacity() {
+                    self.records.reserve_exact(self.records.len() / 4 + 4);
+                }
+                self.records.push(Some((key, record)));
+            }
         }
         self.numbers.insert(key, local);
         local

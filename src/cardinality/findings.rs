@@ -70,6 +70,10 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] =
+        [Self::StuckRuns, Self::Runs, Self::Rollout, Self::Replaced, Self::Labels, Self::NodeLost];
+
     /// As answers name it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 //! once a window, so an owner that nobody mentions any more is forgotten by age too.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -108,6 +109,9 @@ fn kind_of(text: &str) -> OwnerKind {
 pub(super) struct Owners {
     shards: Box<[Mutex<Shard>]>,
     room: usize,
+    /// Whether anything was ever said, and whether somebody was told so.
+    spoken: AtomicBool,
+    told: AtomicBool,
 }
 
 type Shard = LruCache<u64, Owner, ahash::RandomState>;
@@ -117,11 +121,17 @@ impl Owners {
     pub(super) fn new(max: usize) -> Self {
         // `LruCache::new` would allocate all of its room at once
         let shard = |_| Mutex::new(LruCache::unbounded_with_hasher(ahash::RandomState::new()));
-        Self { shards: (0..SHARDS).map(shard).collect(), room: max.div_ceil(SHARDS).max(1) }
+        Self {
+            shards: (0..SHARDS).map(shard).collect(),
+            room: max.div_ceil(SHARDS).max(1),
+            spoken: AtomicBool::new(false),
+            told: AtomicBool::new(false),
+        }
     }
 
     /// Remembers what was said of the thing with this key. What names nobody does not take back a name.
     pub(super) fn learn(&self, key: u64, said: &Said<'_>, now: u32) {
+        self.spoken.store(true, Ordering::Relaxed);
         let mut shard = self.shard(key).lock();
         if let Some(owner) = shard.get_mut(&key) {
             owner.said = now;
@@ -136,8 +146,21 @@ impl Owners {
         shard.put(key, Owner { kind: said.kind, name: Arc::from(said.owner), said: now });
     }
 
+    /// Whether anybody names owners here: else nothing more will be known of a series than its labels say.
+    pub(super) fn are_said(&self) -> bool {
+        self.spoken.load(Ordering::Relaxed)
+    }
+
+    /// Whether owners are named since just now; said once.
+    pub(super) fn have_come(&self) -> bool {
+        self.are_said() && !self.told.load(Ordering::Relaxed) && !self.told.swap(true, Ordering::Relaxed)
+    }
+
     /// The owner of the thing with this key.
     pub(super) fn of(&self, key: u64) -> Option<Owner> {
+        if !self.are_said() {
+            return None;
+        }
         self.shard(key).lock().get(&key).cloned()
     }
 

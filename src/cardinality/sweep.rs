@@ -48,7 +48,11 @@ impl Tracker {
         self.workloads.retain(|workload| workload.tally.active > 0 || workload.tally.last >= horizon);
         self.metrics.retain(|metric| metric.tally.active > 0 || metric.tally.last >= horizon);
         self.senders.retain(|sender| sender.tally.active > 0 || sender.tally.last >= horizon);
+        let labels = self.labels.len();
         self.labels.retain(|label| label.last >= horizon);
+        if self.labels.len() < labels {
+            self.labels_epoch.fetch_add(1, Ordering::Release);
+        }
         self.nodes.retain(|node| node.last >= horizon);
         let idle = self.idle_after.load(Ordering::Relaxed).max(2 * WINDOW_SECONDS);
         self.owners.forget(now.saturating_sub(idle));

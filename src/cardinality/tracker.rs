@@ -3,6 +3,8 @@
 mod account;
 mod look;
 
+pub use look::LookScratch;
+
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -121,6 +123,8 @@ pub struct Tracker {
     pub(super) units: Book<Unit>,
     pub(super) senders: Book<Sender>,
     pub(super) labels: Book<Label>,
+    /// Grows when labels are forgotten.
+    pub(super) labels_epoch: AtomicU32,
     pub(super) nodes: Book<Node>,
     pub(super) causes: Book<Cause>,
     pub(super) owners: Owners,
@@ -145,6 +149,7 @@ impl Tracker {
             units: Book::new(settings.max_runs, Unit::default()),
             senders: Book::new(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
             labels: Book::new(settings.max_labels, Label::new(0, "", 1)),
+            labels_epoch: AtomicU32::new(0),
             nodes: Book::new(settings.max_nodes, Node::default()),
             causes: Book::new(settings.max_causes, Cause::default()),
             owners: Owners::new(settings.max_owners),

@@ -24,7 +24,7 @@ impl Judgement<'_> {
         let keys = &mut work.outcome.effects.keys;
         let start = keys.len() as u32;
         let labels = Labels::from_sorted(pairs);
-        let sighting = self.tracker.look(self.party, labels, first, &mut work.scratch.hashes, keys, self.now);
+        let sighting = self.tracker.look(self.party, labels, first, &mut work.scratch.look, keys, self.now);
         let keys = (start, keys.len() as u32);
         Birth { series, decided, sighting, keys, samples: probe.samples, ends: slot.ends }
     }
@@ -49,8 +49,8 @@ impl Judgement<'_> {
         let value = slot.last_value(body);
         if probe.notice.is_due() {
             let first = First { series, value, ends: slot.ends };
-            let hashes = &mut work.scratch.hashes;
-            let charge = self.tracker.look_again(self.party, labels, first, hashes, self.now);
+            let scratch = &mut work.scratch.look;
+            let charge = self.tracker.look_again(self.party, labels, first, scratch, self.now);
             // as with refreshing: idempotent, and nothing about the data
             if let Some(moved) = self.index.recharge(series, charge.unit) {
                 self.tracker.moved(moved, charge.unit, self.now);

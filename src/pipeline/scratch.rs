@@ -1,5 +1,6 @@
 //! Buffers of one worker, used for one request at a time and kept for the next.
 
+use crate::cardinality::LookScratch;
 use crate::codec::snappy::Gatherer;
 use crate::policy::{OwnedLabels, VerdictId};
 use crate::series::identity::{Form, Place};
@@ -81,8 +82,8 @@ pub(super) struct JudgeScratch {
     pub(super) order: Vec<u32>,
     /// A canonical label block.
     pub(super) canonical: Vec<u8>,
-    /// A hash for each label.
-    pub(super) hashes: Vec<u64>,
+    /// What the tracker keeps from one look to the next.
+    pub(super) look: LookScratch,
     /// An edit.
     pub(super) script: Vec<u8>,
     /// Series decided in this request about which there is something to tell, with what they became.

@@ -65,6 +65,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
         }
         publish(&runtime, &tallies);
         round.end(&runtime);
+        publish_tracking(&runtime);
     }
 }
 
@@ -114,6 +115,12 @@ impl Round {
         runtime.process.rewritten_series.set(self.rewritten as f64);
         self.rewritten = 0;
     }
+}
+
+fn publish_tracking(runtime: &Runtime) {
+    let now = runtime.pipeline.clock().unix_seconds();
+    let tracker = runtime.pipeline.tracker();
+    runtime.tracking.publish(tracker.is_warming_up(now), &tracker.usage(), &tracker.findings(now));
 }
 
 fn publish(runtime: &Runtime, tallies: &[Tally]) {

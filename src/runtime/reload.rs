@@ -13,7 +13,7 @@ use crate::config::{Config, ConfigErrors, Loaded};
 use crate::gate::Gate;
 use crate::pipeline::Pipeline;
 use crate::policy::{PolicySet, Run};
-use crate::telemetry::{DataMetrics, ProcessMetrics, Registry};
+use crate::telemetry::{DataMetrics, ProcessMetrics, Registry, TrackingMetrics};
 
 /// Where the config comes from.
 #[derive(Clone, Debug)]
@@ -41,6 +41,7 @@ pub struct Runtime {
     pub pipeline: Arc<Pipeline>,
     pub(super) registry: Arc<Registry>,
     pub(super) process: ProcessMetrics,
+    pub(super) tracking: TrackingMetrics,
     pub(super) data: Arc<DataMetrics>,
     gate: Arc<Gate>,
     source: Source,
@@ -66,6 +67,7 @@ impl Runtime {
         Self {
             health,
             pipeline,
+            tracking: TrackingMetrics::new(&registry),
             registry,
             process,
             data,
@@ -193,6 +195,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     note(old.admin != new.admin, "admin");
     note(old.tenant != new.tenant, "tenant");
     note(old.data_dir != new.data_dir, "data_dir");
+    note(old.tracking != new.tracking, "tracking");
     note(old.series.max_tracked != new.series.max_tracked, "series.max_tracked");
     keys
 }

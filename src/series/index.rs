@@ -7,11 +7,11 @@ mod claims;
 mod expiry;
 mod slots;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use self::slots::{Alias, Claim, Entry, Past};
+use self::slots::{Alias, Claim, Entry, Moment, Past};
 use super::fingerprint::Fingerprint;
 use super::table::Table;
 
@@ -105,6 +105,8 @@ pub struct Index {
     aliases: AtomicUsize,
     claims: AtomicUsize,
     contested: AtomicUsize,
+    /// Seconds that windows are moved by.
+    shift: AtomicU32,
 }
 
 /// Shards at most; bounds what is counted on the stack of a batch.
@@ -122,6 +124,7 @@ impl Index {
             aliases: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             contested: AtomicUsize::new(0),
+            shift: AtomicU32::new(0),
         }
     }
 
@@ -149,10 +152,11 @@ impl Index {
             order[*slot as usize] = i as u32;
             *slot += 1;
         }
+        let at = self.moment(now);
         for (shard, lock) in self.shards.iter().enumerate() {
             let mine = &order[starts[shard] as usize..starts[shard + 1] as usize];
             if !mine.is_empty() {
-                lock.lock().answer(probes, mine, now, generation);
+                lock.lock().answer(probes, mine, at, generation);
             }
         }
     }
@@ -194,7 +198,7 @@ impl Index {
             self.live.fetch_sub(1, Ordering::Relaxed);
             return Inserted::Full;
         }
-        let mut entry = Entry::new(fingerprint, decided, arrival, now);
+        let mut entry = Entry::new(fingerprint, decided, arrival, self.moment(now));
         if decided.emits == Emits::Itself && self.settle_claim(&mut shard, fingerprint, decided.generation) {
             entry.reopen();
         }
@@ -210,6 +214,10 @@ impl Index {
             (true, false) => drop(self.contested.fetch_sub(1, Ordering::Relaxed)),
             _ => {}
         }
+    }
+
+    fn moment(&self, now: u32) -> Moment {
+        Moment { now, in_windows: now.wrapping_add(self.shift.load(Ordering::Relaxed)) }
     }
 
     /// Remembers that these label bytes stand for `series`. Forgotten when idle; not kept when the memo is full.
@@ -255,7 +263,7 @@ impl Index {
 }
 
 impl Shard {
-    fn answer(&mut self, probes: &mut [Probe], mine: &[u32], now: u32, generation: u32) {
+    fn answer(&mut self, probes: &mut [Probe], mine: &[u32], at: Moment, generation: u32) {
         for &i in mine {
             self.series.prefetch(probes[i as usize].fingerprint);
         }
@@ -264,14 +272,14 @@ impl Shard {
             let probe = &mut probes[i as usize];
             probe.found = match self.series.get_mut(probe.fingerprint) {
                 Some(entry) => {
-                    probe.notice = entry.see(now, probe.samples, probe.ends);
+                    probe.notice = entry.see(at, probe.samples, probe.ends);
                     if entry.generation() == generation && probe.sample_seconds < entry.valid_until {
                         Found::Known(entry.verdict, entry.emits())
                     } else {
                         Found::Stale
                     }
                 }
-                None if memo => self.alias_of(probe.fingerprint, now),
+                None if memo => self.alias_of(probe.fingerprint, at.now),
                 None => Found::Missing,
             };
         }

@@ -1,5 +1,6 @@
 //! A borrowed label set, sorted by name.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 /// The labels of one series: sorted by name in byte order, no duplicate names, no empty names or values.
@@ -18,10 +19,13 @@ impl<'a> Labels<'a> {
 
     /// The value of a label; `""` where it is missing, as PromQL matchers and relabel rules see it.
     pub fn get(&self, name: &str) -> &'a str {
-        // Label sets are short: a scan beats a binary search and stops at the first larger name.
+        // Label sets are short: a scan beats a binary search and stops at the first larger name. Most names differ in
+        // their first byte, which saves a call for each.
+        let first = name.as_bytes().first();
         for (candidate, value) in self.pairs {
-            if *candidate >= name {
-                return if *candidate == name { value } else { "" };
+            let order = candidate.as_bytes().first().cmp(&first).then_with(|| (*candidate).cmp(name));
+            if order != Ordering::Less {
+                return if order == Ordering::Equal { value } else { "" };
             }
         }
         ""

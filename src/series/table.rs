@@ -2,8 +2,8 @@
 //!
 //! Made for one thing: a probe that touches one cache line, at a known cost in memory. A slot's home is its
 //! position scaled to the table's span, so slots stand in the order of their positions, a scan stops at the
-//! first larger one, and growing is one pass from left to right. The table grows by a quarter at 75% fill, which
-//! keeps it between 60% and 75%. What a probe does not need stands in a second array, in the same order.
+//! first larger one, and growing is one pass from left to right. The table grows by an eighth at 75% fill, which
+//! keeps it between 66% and 75%. What a probe does not need stands in a second array, in the same order.
 
 use super::fingerprint::Fingerprint;
 
@@ -108,7 +108,7 @@ impl<S: Slot> Table<S> {
     pub(super) fn insert(&mut self, slot: S, aside: S::Aside) -> bool {
         if (self.live + 1) * 4 > self.span * 3 {
             let Err(_) = self.find(slot.fingerprint()) else { return false };
-            self.resize((self.span + self.span / 4).max(MIN_SPAN));
+            self.resize((self.span + self.span / 8).max(MIN_SPAN));
         }
         loop {
             match self.find(slot.fingerprint()) {

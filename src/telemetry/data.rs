@@ -57,6 +57,8 @@ pub struct DataMetrics {
     returned: [Fate; 3],
     policies: PolicyBook,
     new_series: Counter,
+    learned_series: Counter,
+    ended_series: Counter,
     untracked: Counter,
     unguarded: Counter,
     rejected_metadata: Counter,
@@ -82,6 +84,8 @@ impl DataMetrics {
             returned: ["upstream", "throttled", "hung_up"].map(|cause| fate("returned", cause)),
             policies: PolicyBook::new(registry),
             new_series: registry.counter(&names::NEW_SERIES, &[]),
+            learned_series: registry.counter(&names::LEARNED_SERIES, &[]),
+            ended_series: registry.counter(&names::ENDED_SERIES, &[]),
             untracked: registry.counter(&names::UNTRACKED_SERIES, &[]),
             unguarded: registry.counter(&names::UNGUARDED_SERIES, &[]),
             rejected_metadata: registry.counter(&names::REJECTED_METADATA, &[]),
@@ -133,6 +137,8 @@ impl DataMetrics {
             self.policies.committed(outcome, policies);
         }
         self.new_series.increment(committed.new_series);
+        self.learned_series.increment(committed.learned_series);
+        self.ended_series.increment(committed.ended_series);
         self.untracked.increment(committed.untracked);
     }
 

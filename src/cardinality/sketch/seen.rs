@@ -1,8 +1,7 @@
 //! Whether a key was there within the last one to two windows: Bloom filters in layers.
 //!
 //! Each layer is a blocked filter (Putze, Sanders, Singler 2007): all bits of a key stand in one block of a cache line's size,
-//! so that a question costs one miss a layer. What is full is followed by a layer of four times the size: few layers,
-//! few wrong answers.
+//! so that a question costs one miss a layer. What is full is followed by a layer of twice the size.
 
 use std::collections::VecDeque;
 
@@ -82,12 +81,12 @@ impl Seen {
         self.dropped
     }
 
-    /// A layer for the current window: four times the last one of it, or as large as what the window before held.
+    /// A layer for the current window: twice the last one of it, or as large as what the window before held.
     fn add_layer(&mut self) {
         let current = self.window;
         let grown = self.layers.back().filter(|layer| layer.window == current);
         let blocks = match grown {
-            Some(layer) => layer.words.len() / BLOCK_WORDS * 4,
+            Some(layer) => layer.words.len() / BLOCK_WORDS * 2,
             None => {
                 let before: usize = self.layers.iter().map(|layer| layer.keys).sum();
                 (before * BITS_A_KEY).div_ceil(BLOCK_WORDS * 64)
@@ -168,7 +167,7 @@ mod tests {
             seen.bytes()
         );
         assert!(wrong < 4000, "{wrong} of 200,000");
-        assert!(seen.bytes() < 300_000 * 8, "{}", seen.bytes());
+        assert!(seen.bytes() < 300_000 * 4, "{}", seen.bytes());
     }
 
     #[test]

@@ -4,20 +4,17 @@
 //! its error. So a count is never too low, too high by its error at most, and whatever has more than its share of
 //! all is there.
 
-use std::collections::BTreeSet;
-
 use ahash::AHashMap;
 
 /// Counters of values.
 #[derive(Clone, Debug)]
 pub(in crate::cardinality) struct Top {
     counters: AHashMap<u64, Counter>,
-    /// Counts with the hash of their value, smallest first; made once all counters are taken.
-    order: BTreeSet<(u64, u64)>,
+    /// Values that had the smallest count when it was last looked for.
+    smallest: Vec<u64>,
+    smallest_count: u64,
     max: usize,
     total: u64,
-    /// Whether a counter was ever taken over.
-    full: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -31,33 +28,41 @@ struct Counter {
 impl Top {
     /// `max` counters.
     pub(in crate::cardinality) fn new(max: usize) -> Self {
-        Self { counters: AHashMap::new(), order: BTreeSet::new(), max, total: 0, full: false }
+        Self { counters: AHashMap::new(), smallest: Vec::new(), smallest_count: 0, max: max.max(1), total: 0 }
     }
 
     /// Counts a value, given its hash.
     pub(in crate::cardinality) fn add(&mut self, hash: u64, text: &str) {
         self.total += 1;
         if let Some(counter) = self.counters.get_mut(&hash) {
-            if self.full {
-                self.order.remove(&(counter.count, hash));
-                self.order.insert((counter.count + 1, hash));
-            }
             counter.count += 1;
             counter.text.get_or_insert_with(|| text.into());
-            return;
-        }
-        if self.counters.len() < self.max {
+        } else if self.counters.len() < self.max {
             self.counters.insert(hash, Counter { text: Some(text.into()), count: 1, error: 0 });
-            return;
+        } else {
+            let error = self.take_smallest();
+            self.counters.insert(hash, Counter { text: None, count: error + 1, error });
         }
-        if !self.full {
-            self.full = true;
-            self.order = self.counters.iter().map(|(hash, counter)| (counter.count, *hash)).collect();
+    }
+
+    /// Takes out a counter with the smallest count; returns that. Counts only grow, so those found once serve until
+    /// they are used up: a label whose values are all different pays for one search in as many as there are counters.
+    fn take_smallest(&mut self) -> u64 {
+        loop {
+            while let Some(hash) = self.smallest.pop() {
+                if self.counters.get(&hash).is_some_and(|counter| counter.count == self.smallest_count) {
+                    self.counters.remove(&hash);
+                    return self.smallest_count;
+                }
+            }
+            let least = self.counters.values().map(|counter| counter.count).min().unwrap_or(0);
+            self.smallest_count = least;
+            let those = self.counters.iter().filter(|(_, counter)| counter.count == least);
+            self.smallest.extend(those.map(|(hash, _)| *hash));
+            if self.smallest.is_empty() {
+                return 0;
+            }
         }
-        let Some((error, smallest)) = self.order.pop_first() else { return };
-        self.counters.remove(&smallest);
-        self.counters.insert(hash, Counter { text: None, count: error + 1, error });
-        self.order.insert((error + 1, hash));
     }
 
     /// All that was counted.
@@ -92,7 +97,7 @@ impl Top {
     pub(in crate::cardinality) fn bytes(&self) -> usize {
         let text: usize = self.counters.values().filter_map(|c| c.text.as_ref()).map(|text| text.len()).sum();
         self.counters.capacity() * (size_of::<(u64, Counter)>() + 1)
-            + self.order.len() * 2 * size_of::<(u64, u64)>()
+            + self.smallest.capacity() * size_of::<u64>()
             + text
     }
 }

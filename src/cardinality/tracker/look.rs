@@ -1,6 +1,11 @@
 //! Looking at a series: whose it is, what is new about it, which values it has. Nothing is counted here that a request
 //! sent again could see twice.
 
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::Ordering;
+
+use ahash::AHashMap;
+
 use super::{First, Party, Sighting, Tracker, Watched, is_on};
 use crate::cardinality::blame::Novelty;
 use crate::cardinality::book::OTHERS;
@@ -12,32 +17,45 @@ use crate::series::grammar::shape;
 use crate::series::index::WINDOW_SECONDS;
 use crate::series::{Charge, Labels};
 
+/// Sets of label names that a worker remembers.
+const MOST_SHAPES: usize = 4096;
+
+/// What a worker keeps from one look to the next.
+#[derive(Default)]
+pub struct LookScratch {
+    /// A hash for each label of the series in hand.
+    hashes: Vec<u64>,
+    /// Numbers of the labels of a series, by a hash of their names: series of one metric have the same.
+    shapes: AHashMap<u64, Box<[u32]>>,
+    /// Which numbers those are: they are given out anew when labels are forgotten.
+    epoch: u32,
+}
+
 impl Tracker {
-    /// Looks at a series that is not known. What is to be remembered of its labels is added to `keys`; `hashes` is
-    /// scratch.
+    /// Looks at a series that is not known. What is to be remembered of its labels is added to `keys`.
     pub fn look(
         &self,
         party: Party,
         labels: Labels<'_>,
         first: First,
-        hashes: &mut Vec<u64>,
+        scratch: &mut LookScratch,
         keys: &mut Vec<u64>,
         now: u32,
     ) -> Sighting {
         let metric = self.metric(party.tenant, labels.metric(), now);
         let (unit, said) = self.unit(party.tenant, labels, now);
-        self.hash_pairs(labels, hashes);
+        self.hash_pairs(labels, &mut scratch.hashes);
         if self.known.counts(metric, first.series.high, true) {
-            self.feed(party.tenant, labels, hashes, now);
+            self.feed(party.tenant, labels, scratch, now);
             self.nodes.with(self.node(party.tenant, labels, now), |node| node.come(now));
         }
-        let novelty = self.known.compare(metric, labels, hashes, &self.hash, keys);
+        let novelty = self.known.compare(metric, labels, &scratch.hashes, &self.hash, keys);
         // the end of something that we never saw alive is no birth
         let learned = party.learning || first.ends;
         Sighting {
             charge: Charge { metric, unit, sender: party.sender },
             watched: watched(labels, first.value),
-            look_again: !said,
+            look_again: !said && self.owners.are_said(),
             learned,
             cause: if learned { OTHERS } else { self.cause(metric, unit, labels, novelty, now) },
             rest_known: novelty.rest_known,
@@ -51,22 +69,30 @@ impl Tracker {
         party: Party,
         labels: Labels<'_>,
         first: First,
-        hashes: &mut Vec<u64>,
+        scratch: &mut LookScratch,
         now: u32,
     ) -> Charge {
         let metric = self.metric(party.tenant, labels.metric(), now);
         let (unit, _) = self.unit(party.tenant, labels, now);
-        self.hash_pairs(labels, hashes);
-        if self.known.counts(metric, first.series.high, false) {
-            self.feed(party.tenant, labels, hashes, now);
-            self.nodes.with(self.node(party.tenant, labels, now), |node| node.reported[0] += 1);
+        let charge = Charge { metric, unit, sender: party.sender };
+        if !self.known.counts(metric, first.series.high, false) {
+            // it came in this window
+            return charge;
         }
-        self.known.refresh(metric, hashes);
+        self.hash_pairs(labels, &mut scratch.hashes);
+        self.feed(party.tenant, labels, scratch, now);
+        self.nodes.with(self.node(party.tenant, labels, now), |node| node.reported[0] += 1);
+        self.known.refresh(metric, &scratch.hashes);
         if let Some(value) = first.value {
             let window = now / WINDOW_SECONDS;
             self.units.with(unit, |unit| unit.silence.hear(window, first.series.high, value));
         }
-        Charge { metric, unit, sender: party.sender }
+        charge
+    }
+
+    /// Whether owners are named in the stream since just now, so that more is known of every series; said once.
+    pub fn owners_have_come(&self) -> bool {
+        self.owners.have_come()
     }
 
     /// The node that a series says it is from.
@@ -110,12 +136,32 @@ impl Tracker {
     }
 
     /// Counts a series' label values in the sketches.
-    fn feed(&self, tenant: u32, labels: Labels<'_>, hashes: &[u64], now: u32) {
-        for ((name, value), pair) in labels.iter().zip(hashes).filter(|((name, _), _)| *name != "__name__") {
-            let key = self.hash.hash_one(("label", tenant, name));
-            let make = || Label::new(tenant, name, self.values_per_label);
-            self.labels.number(key, make, |label| label.feed(*pair, value, now));
+    fn feed(&self, tenant: u32, labels: Labels<'_>, scratch: &mut LookScratch, now: u32) {
+        let LookScratch { hashes, shapes, epoch } = scratch;
+        let current = self.labels_epoch.load(Ordering::Acquire);
+        if *epoch != current || shapes.len() > MOST_SHAPES {
+            shapes.clear();
+            *epoch = current;
         }
+        let mut shape = self.hash.build_hasher();
+        shape.write_u32(tenant);
+        labels.iter().for_each(|(name, _)| shape.write(name.as_bytes()));
+        let numbers = shapes
+            .entry(shape.finish())
+            .or_insert_with(|| labels.iter().map(|(name, _)| self.label(tenant, name, now)).collect());
+        for (((name, value), pair), number) in labels.iter().zip(hashes).zip(numbers.iter()) {
+            if name != "__name__" {
+                self.labels.with(*number, |label| label.feed(*pair, value, now));
+            }
+        }
+    }
+
+    fn label(&self, tenant: u32, name: &str, now: u32) -> u32 {
+        if name == "__name__" {
+            return OTHERS;
+        }
+        let key = self.hash.hash_one(("label", tenant, name));
+        self.labels.number(key, || Label::new(tenant, name, self.values_per_label), |label| label.last = now)
     }
 
     /// The record of what a new series is new by.
@@ -134,7 +180,12 @@ impl Tracker {
         number
     }
 
-    pub(super) fn cause_key<'n>(&self, metric: u32, workload: u32, names: impl Iterator<Item = &'n str>) -> u64 {
+    pub(super) fn cause_key<'n>(
+        &self,
+        metric: u32,
+        workload: u32,
+        names: impl Iterator<Item = &'n str>,
+    ) -> u64 {
         let start = self.hash.hash_one(("cause", metric, workload));
         names.fold(start, |key, name| self.hash.hash_one((key, name)))
     }

@@ -1,6 +1,8 @@
 //! Who a series is charged to, and what is to be done with it besides forwarding.
 
-use super::Index;
+use std::sync::atomic::Ordering;
+
+use super::{Index, WINDOW_SECONDS};
 use crate::series::fingerprint::Fingerprint;
 
 /// Who a series is charged to: numbers that mean something to `cardinality` only; 0 is everybody else.
@@ -68,6 +70,11 @@ impl Notice {
 }
 
 impl Index {
+    /// Has every series be due at its next sample.
+    pub fn look_again_at_all(&self) {
+        self.shift.fetch_add(WINDOW_SECONDS, Ordering::Relaxed);
+    }
+
     /// Charges a series to another unit; says what was before if that is news.
     pub fn recharge(&self, series: Fingerprint, unit: u32) -> Option<Moved> {
         let mut shard = self.shards[self.shard_of(series)].lock();

@@ -4,6 +4,13 @@ use super::{Arrival, Charge, Emits, Notice, Remembered};
 use crate::series::fingerprint::Fingerprint;
 use crate::series::table::Slot;
 
+/// A time, Unix seconds, and where in the windows it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) now: u32,
+    pub(super) in_windows: u32,
+}
+
 /// One series.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(32))]
@@ -45,9 +52,10 @@ pub const MAX_GENERATION: u32 = u32::MAX >> GENERATION_AT;
 pub const WINDOW_SECONDS: u32 = 2048;
 
 impl Entry {
-    pub(super) fn new(series: Fingerprint, decided: Remembered, arrival: &Arrival, now: u32) -> Self {
-        let mut entry = Self { high: series.high, low: series.low, last_seen: now, ..Self::EMPTY };
-        entry.state = entry.window(if arrival.look_again { now.wrapping_sub(WINDOW_SECONDS) } else { now });
+    pub(super) fn new(series: Fingerprint, decided: Remembered, arrival: &Arrival, at: Moment) -> Self {
+        let mut entry = Self { high: series.high, low: series.low, last_seen: at.now, ..Self::EMPTY };
+        let before = if arrival.look_again { WINDOW_SECONDS } else { 0 };
+        entry.state = entry.window(at.in_windows.wrapping_sub(before));
         for (flag, set) in [(WATCHED, arrival.watched), (ON, arrival.on), (ENDED, arrival.ended)] {
             entry.set(flag, set);
         }
@@ -92,13 +100,13 @@ impl Entry {
 
     /// Notes that samples came; says what there is to be done besides.
     #[inline]
-    pub(super) fn see(&mut self, now: u32, samples: u16, ends: bool) -> Notice {
-        self.last_seen = now;
+    pub(super) fn see(&mut self, at: Moment, samples: u16, ends: bool) -> Notice {
+        self.last_seen = at.now;
         self.samples = self.samples.saturating_add(samples);
         if !ends {
             self.state &= !ENDED;
         }
-        let window = self.window(now);
+        let window = self.window(at.in_windows);
         if self.state & (WINDOW | WATCHED) == window {
             return Notice::NONE;
         }
