@@ -1,6 +1,5 @@
 //! Pods and cronjob runs, with every text their series need made once.
 
-use super::spec::CronJob;
 use crate::names::{self, Seed};
 
 /// A pod with one container.
@@ -103,35 +102,73 @@ impl Pod {
     }
 }
 
-/// One run of a cronjob: the job and its pod.
+/// A job that was started, by a cronjob or by hand, and its pods.
 pub(super) struct Run {
     pub(super) job: String,
     pub(super) namespace: String,
     /// Unix seconds at which it was due.
     pub(super) scheduled_s: i64,
-    pub(super) pod: Pod,
+    /// At least one.
+    pub(super) pods: Vec<Pod>,
+}
+
+/// What a job is made from.
+pub(super) struct RunPlan<'a> {
+    pub(super) job: String,
+    pub(super) namespace: &'a str,
+    pub(super) container: &'a str,
+    /// Unix seconds.
+    pub(super) starts_s: i64,
+    pub(super) run_seconds: u32,
+    /// Pods with an index in their names; 0: one without.
+    pub(super) indexes: u32,
+}
+
+impl RunPlan<'_> {
+    /// The job, its pods on the nodes that `node` says. About one in twenty fails.
+    pub(super) fn start<'n>(self, seed: Seed, node: impl Fn(Seed) -> &'n str) -> Run {
+        let pods = (0..self.indexes.max(1)).map(|index| {
+            let seed = if index == 0 { seed } else { seed.child(100 + u64::from(index)) };
+            let name = match self.indexes {
+                0 => names::generated(&self.job, seed),
+                _ => names::generated(&format!("{}-{index}", self.job), seed),
+            };
+            let plan = PodPlan {
+                name,
+                namespace: self.namespace,
+                owner: ("Job", &self.job),
+                container: self.container,
+                image_tag: 0,
+                node: node(seed),
+                created_s: self.starts_s,
+            };
+            let mut pod = plan.build(seed);
+            let run_s = u64::from(self.run_seconds);
+            let takes_s = run_s + seed.child(5).below(run_s / 4 + 1);
+            pod.finishes_s = Some(self.starts_s + i64::try_from(takes_s).unwrap_or(0));
+            if seed.child(6).below(20) == 0 {
+                pod.ending = Ending::Fails;
+            }
+            pod
+        });
+        let pods = pods.collect();
+        Run { pods, namespace: self.namespace.into(), scheduled_s: self.starts_s, job: self.job }
+    }
 }
 
 impl Run {
-    /// The run due at `scheduled_s` (Unix seconds). About one in twenty fails.
-    pub(super) fn start(cronjob: &CronJob, scheduled_s: i64, node: &str, seed: Seed) -> Self {
-        let job = names::cron_job_run(&cronjob.name, scheduled_s);
-        let plan = PodPlan {
-            name: names::generated(&job, seed),
-            namespace: &cronjob.namespace,
-            owner: ("Job", &job),
-            container: &cronjob.name,
-            image_tag: 0,
-            node,
-            created_s: scheduled_s,
-        };
-        let mut pod = plan.build(seed);
-        let takes_s =
-            u64::from(cronjob.run_seconds) + seed.child(5).below(u64::from(cronjob.run_seconds) / 4 + 1);
-        pod.finishes_s = Some(scheduled_s + i64::try_from(takes_s).unwrap_or(0));
-        if seed.child(6).below(20) == 0 {
-            pod.ending = Ending::Fails;
-        }
-        Self { job, namespace: cronjob.namespace.clone(), scheduled_s, pod }
+    /// Whether a pod of it runs at `now_s` (Unix seconds).
+    pub(super) fn is_running(&self, now_s: i64) -> bool {
+        self.pods.iter().any(|pod| pod.is_running(now_s))
+    }
+
+    /// When the last pod ends, Unix seconds.
+    pub(super) fn finishes_s(&self) -> Option<i64> {
+        self.pods.iter().filter_map(|pod| pod.finishes_s).max()
+    }
+
+    /// Whether a pod of it fails.
+    pub(super) fn fails(&self) -> bool {
+        self.pods.iter().any(|pod| pod.ending == Ending::Fails)
     }
 }

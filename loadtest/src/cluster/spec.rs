@@ -13,11 +13,77 @@ pub struct ClusterSpec {
     pub deployments: Vec<Deployment>,
     /// One pod on every node for each.
     pub daemonsets: Vec<DaemonSet>,
+    /// Pods that keep their names.
+    pub statefulsets: Vec<StatefulSet>,
+    /// Jobs that are started once.
+    pub jobs: Vec<Job>,
     /// Jobs started on a schedule.
     pub cronjobs: Vec<CronJob>,
     /// The incident: the agent goes on reporting the pod and job series of every run that ever was.
-    /// Without it the three newest finished runs of each cronjob are reported, as Kubernetes keeps them.
+    /// Without it the newest finished runs of each cronjob are reported, as Kubernetes keeps them:
+    /// three that succeeded and one that failed.
     pub keep_past_runs: bool,
+    /// What happens, in any order.
+    pub events: Vec<Event>,
+    /// How many series there are of each object.
+    pub detail: Detail,
+}
+
+/// Something that happens at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Unix seconds.
+    pub at_s: i64,
+    /// What.
+    pub what: Happening,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// All pods of the deployment of this index are replaced, under a new template.
+    Rollout(usize),
+    /// The node of this index is gone for good: what its kubelet reports ends at once; five minutes later its pods
+    /// are replaced on other nodes.
+    NodeLost(usize),
+    /// From now on the agent forgets no run, as with [`ClusterSpec::keep_past_runs`].
+    KeepPastRuns,
+}
+
+/// How many series there are of each object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// As many as kube-state-metrics and cAdvisor have.
+    #[default]
+    Full,
+    /// About a sixth of them, of every kind that tells who is who: a large cluster passes in seconds.
+    Lean,
+}
+
+/// Pods that are told apart by a number and keep their names.
+#[derive(Clone, Debug)]
+pub struct StatefulSet {
+    /// Where it lives.
+    pub namespace: String,
+    /// Its name, which is also its container's.
+    pub name: String,
+    /// Pods at any time.
+    pub replicas: u32,
+}
+
+/// A job that is started once, and reported until somebody deletes it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Where it lives.
+    pub namespace: String,
+    /// Its name, which is also its container's.
+    pub name: String,
+    /// When it starts, Unix seconds.
+    pub starts_s: i64,
+    /// How long it takes, in seconds; up to a quarter more at random.
+    pub run_seconds: u32,
+    /// Pods that carry their index in their names; 0 for one pod without.
+    pub indexes: u32,
 }
 
 /// A replicated application.
@@ -84,6 +150,28 @@ impl CronJob {
 }
 
 impl ClusterSpec {
+    /// A cluster to find culprits in: 40 nodes, 300 deployments, 5 daemonsets, 10 statefulsets, and 50 cronjobs that
+    /// start every five minutes. Nothing else happens in it.
+    pub fn field_test(seed: u64) -> Self {
+        let namespace = |i: u32| format!("team-{}", i % 20);
+        let deployment = |i| Deployment::new(&namespace(i), &format!("app-{i}"), 2 + i % 5);
+        let cronjob = |i| CronJob::new(&namespace(i), &format!("sync-{i}"), 5, 20 + 2 * i);
+        let statefulset = |i| StatefulSet { namespace: namespace(i), name: format!("db-{i}"), replicas: 3 };
+        Self {
+            name: "field".into(),
+            seed,
+            nodes: 40,
+            deployments: (0..300).map(deployment).collect(),
+            daemonsets: (0..5).map(|i| DaemonSet::new("platform", &format!("agent-{i}"))).collect(),
+            statefulsets: (0..10).map(statefulset).collect(),
+            jobs: Vec::new(),
+            cronjobs: (0..50).map(cronjob).collect(),
+            keep_past_runs: false,
+            events: Vec::new(),
+            detail: Detail::Lean,
+        }
+    }
+
     /// The cluster of the incident: four deployments, a daemonset on three nodes, one cronjob every five
     /// minutes and one every half hour, and an agent that never forgets a run.
     pub fn incident(seed: u64) -> Self {
@@ -102,7 +190,11 @@ impl ClusterSpec {
                 CronJob::new("data-prod", "sync-once-record-cronjob", 5, 40),
                 CronJob::new("billing-prod", "close-carts", 30, 90),
             ],
+            statefulsets: Vec::new(),
+            jobs: Vec::new(),
             keep_past_runs: true,
+            events: Vec::new(),
+            detail: Detail::Full,
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::objects::{Ending, Pod, Run};
 use super::scrape::{Exposition, Kind, Labels};
-use super::spec::{CronJob, Deployment};
+use super::spec::{CronJob, Deployment, StatefulSet};
 
 /// The target that serves all of this.
 const TARGET: [(&str, &str); 2] = [("instance", "10.1.0.9:8080"), ("job", "kube-state-metrics")];
@@ -115,16 +115,22 @@ fn container(out: &mut Exposition<'_>, pod: &Pod, base: &Labels<'_>) {
     }
 }
 
-/// A run's job: 15 series once it has ended, 11 while it runs.
-pub(super) fn job(out: &mut Exposition<'_>, run: &Run, cronjob: &str) {
+/// A run's job: 15 series once it has ended, 11 while it runs; one less where no cronjob started it.
+pub(super) fn job(out: &mut Exposition<'_>, run: &Run, cronjob: Option<&str>) {
     let [instance, job] = TARGET;
     let base = [instance, job, ("namespace", &run.namespace), ("job_name", &run.job)];
-    let running = run.pod.is_running(out.now_s());
-    let failed = run.pod.ending == Ending::Fails;
+    let running = run.is_running(out.now_s());
+    let failed = run.fails();
     let scheduled = run.scheduled_s as f64;
     let on = |yes: bool| f64::from(u8::from(yes));
-    let owner = [("owner_is_controller", "true"), ("owner_kind", "CronJob"), ("owner_name", cronjob)];
-    out.gauge("kube_job_owner", &base, &owner, 1.0);
+    match cronjob {
+        Some(cronjob) => {
+            let owner = [("owner_is_controller", "true"), ("owner_kind", "CronJob"), ("owner_name", cronjob)];
+            out.gauge("kube_job_owner", &base, &owner, 1.0);
+        }
+        // nobody: the labels are empty, which is the same as absent
+        None => out.gauge("kube_job_owner", &base, &[], 1.0),
+    }
     for (name, value) in [
         ("kube_job_info", 1.0),
         ("kube_job_created", scheduled),
@@ -139,7 +145,7 @@ pub(super) fn job(out: &mut Exposition<'_>, run: &Run, cronjob: &str) {
     ] {
         out.gauge(name, &base, &[], value);
     }
-    if let Some(end_s) = run.pod.finishes_s.filter(|_| !running) {
+    if let Some(end_s) = run.finishes_s().filter(|_| !running) {
         let name = if failed { "kube_job_failed" } else { "kube_job_complete" };
         out.gauge("kube_job_status_completion_time", &base, &[], end_s as f64);
         out.state_set(name, &base, "condition", &CONDITIONS, "true");
@@ -150,7 +156,7 @@ pub(super) fn job(out: &mut Exposition<'_>, run: &Run, cronjob: &str) {
 pub(super) fn cronjob(out: &mut Exposition<'_>, spec: &CronJob, runs: &[Run], created_s: i64) {
     let [instance, job] = TARGET;
     let base = [instance, job, ("namespace", &spec.namespace), ("cronjob", &spec.name)];
-    let active = runs.iter().filter(|run| run.pod.is_running(out.now_s())).count();
+    let active = runs.iter().filter(|run| run.is_running(out.now_s())).count();
     out.gauge("kube_cronjob_info", &base, &[("concurrency_policy", "Forbid")], 1.0);
     out.gauge("kube_cronjob_created", &base, &[], created_s as f64);
     out.gauge("kube_cronjob_status_active", &base, &[], active as f64);
@@ -158,6 +164,16 @@ pub(super) fn cronjob(out: &mut Exposition<'_>, spec: &CronJob, runs: &[Run], cr
     if let Some(last) = runs.last() {
         out.gauge("kube_cronjob_status_last_schedule_time", &base, &[], last.scheduled_s as f64);
     }
+}
+
+/// A statefulset.
+pub(super) fn statefulset(out: &mut Exposition<'_>, spec: &StatefulSet, created_s: i64) {
+    let [instance, job] = TARGET;
+    let base = [instance, job, ("namespace", &spec.namespace), ("statefulset", &spec.name)];
+    let replicas = f64::from(spec.replicas);
+    out.gauge("kube_statefulset_created", &base, &[], created_s as f64);
+    out.gauge("kube_statefulset_replicas", &base, &[], replicas);
+    out.gauge("kube_statefulset_status_replicas_ready", &base, &[], replicas);
 }
 
 /// A deployment and its current replicaset.
