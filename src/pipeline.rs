@@ -194,8 +194,13 @@ impl Pipeline {
                 self.tracker.turned(charge.unit, *on, now);
             }
         }
+        for series in &outcome.effects.returned {
+            if let Some(charge) = self.index.end(*series, false) {
+                self.tracker.returned(charge);
+            }
+        }
         for (series, node) in &outcome.effects.ended {
-            if let Some(charge) = self.index.end(*series) {
+            if let Some(charge) = self.index.end(*series, true) {
                 committed.ended_series += 1;
                 self.tracker.ended(charge, *node, now);
             }

@@ -12,7 +12,7 @@ use crate::series::grammar::Kind;
 /// Finished runs of a CronJob that Kubernetes keeps by default: three that succeeded, one that failed.
 const KEPT_BY_DEFAULT: u32 = 4;
 /// Fewer new series of a workload in an hour are not spoken of.
-const FEW_SERIES: u64 = 40;
+const FEW_SERIES: u64 = 30;
 /// Fewer new series by a label that nothing explains are not spoken of.
 const FEW_BY_LABEL: u64 = 100;
 /// Pods that are replaced in fewer stretches of five minutes an hour are not spoken of.
@@ -159,7 +159,7 @@ impl Tracker {
     /// Who multiplies series now, worst first.
     pub fn findings(&self, now: u32) -> Vec<Finding> {
         let minutes = (now.saturating_sub(self.started()) / 60).clamp(1, 60);
-        find(&self.workloads(now), &self.causes(now), &self.nodes(now), minutes, now)
+        find(&self.workloads(now), &self.causes(now), &self.nodes(), minutes, now)
     }
 }
 
@@ -172,8 +172,9 @@ fn find(
     now: u32,
 ) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
+    let markers = workloads.iter().any(|line| line.counts.ended > 0);
     for line in workloads.iter().filter(|line| line.number != 0) {
-        let Some(kind) = of_workload(line) else { continue };
+        let Some(kind) = of_workload(line, markers) else { continue };
         let own = causes.iter().filter(|cause| cause.workload == line.number);
         let mut finding = Finding { worst: worst(own), ..about(line, kind, minutes) };
         if kind == FindingKind::Rollout {
@@ -187,7 +188,7 @@ fn find(
         tenant: node.tenant,
         culprit: None,
         node: Some(node.name.clone()),
-        series: u64::from(node.ended_last_hour),
+        series: u64::from(node.losing),
         ..nothing(minutes)
     }));
     found.sort_by(|a, b| {
@@ -198,13 +199,14 @@ fn find(
     found
 }
 
-/// What there is to say of a workload as a whole.
-fn of_workload(line: &WorkloadLine) -> Option<FindingKind> {
+/// What there is to say of a workload as a whole. `markers`: whether agents end series with stale markers; else what
+/// has ended is taken to be there for a while.
+fn of_workload(line: &WorkloadLine, markers: bool) -> Option<FindingKind> {
     let new = line.counts.new_last_hour;
     let of_new_runs = u64::from(line.series_of_new_runs_last_hour);
     let over = line.runs_over + line.runs_silent;
-    if line.runs_end() && over > KEPT_BY_DEFAULT && line.runs_growth_per_hour.is_some_and(|more| more >= 1.0)
-    {
+    let expected = KEPT_BY_DEFAULT + if markers { 0 } else { line.runs_within_idle };
+    if line.runs_end() && over > expected && line.runs_growth_per_hour.is_some_and(|more| more >= 1.0) {
         return Some(FindingKind::StuckRuns);
     }
     if line.runs_end() {
@@ -329,12 +331,10 @@ fn by_label(workloads: &[WorkloadLine], causes: &[CauseLine], minutes: u32) -> V
     groups.into_iter().filter_map(finding).collect()
 }
 
-/// Whether nothing came from a node since much of what it had ended.
+/// Whether much of what came from a node has ended, and nothing came since.
 fn is_gone(node: &NodeLine, now: u32) -> bool {
-    let share = f64::from(node.ended_last_hour) / f64::from(node.reported.max(1));
-    node.ended_last_hour >= NODE_SERIES
+    node.losing >= NODE_SERIES
         && node.workloads >= NODE_WORKLOADS
-        && share >= NODE_SHARE
-        && node.came <= node.losing_since
+        && f64::from(node.losing) >= NODE_SHARE * f64::from(node.reported)
         && now.saturating_sub(node.losing_since) <= 3600
 }

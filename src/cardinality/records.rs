@@ -95,8 +95,9 @@ pub(super) struct Unit {
     pub(super) run: Option<Box<str>>,
     /// When it was due, Unix seconds.
     pub(super) scheduled: Option<u32>,
-    /// Series in the index now.
+    /// Series in the index now, and those of them that have ended with a stale marker.
     pub(super) active: u32,
+    pub(super) ended: u32,
     /// When the first of them came, Unix seconds; 0: none has.
     pub(super) came: u32,
     /// Whether that was while learning.
@@ -109,6 +110,11 @@ pub(super) struct Unit {
 }
 
 impl Unit {
+    /// Whether it is a run that is still reported.
+    pub(super) fn is_reported(&self) -> bool {
+        self.run.is_some() && self.active > self.ended
+    }
+
     pub(super) fn new(workload: u32, whose: &Whose<'_>) -> Self {
         Self {
             workload,
@@ -192,19 +198,17 @@ impl Label {
     }
 }
 
-/// One node, as series name it.
+/// One node, as the series name it that come from it. What kube-state-metrics says of its pods comes from elsewhere.
 #[derive(Debug, Default)]
 pub(super) struct Node {
     pub(super) tenant: u32,
     pub(super) name: Box<str>,
     /// Series looked at in this window, and in the one before: each is looked at once.
     pub(super) reported: [u32; 2],
-    /// When a series last came, Unix seconds.
-    pub(super) came: u32,
-    /// Series that ended, and the workloads they were of (64 at most are told apart) in the last loss.
-    pub(super) lost: LastHour,
-    pub(super) losing: BTreeSet<u32>,
-    /// When that loss began, and when the last series ended, Unix seconds.
+    /// Series that ended since the last one came, and the workloads they were of (64 at most are told apart).
+    pub(super) losing: u32,
+    pub(super) losing_workloads: BTreeSet<u32>,
+    /// When the first of them ended, and the last, Unix seconds.
     pub(super) losing_since: u32,
     pub(super) lost_last: u32,
     /// When something was last heard of it, Unix seconds.
@@ -216,22 +220,29 @@ const ONE_LOSS: u32 = 600;
 
 impl Node {
     /// Counts a series that came.
-    pub(super) fn come(&mut self, now: u32) {
+    pub(super) fn come(&mut self) {
         self.reported[0] += 1;
-        self.came = now;
+        self.forget_loss();
     }
 
     /// Counts a series of a workload that ended.
     pub(super) fn lose(&mut self, workload: u32, now: u32) {
         if now.saturating_sub(self.lost_last) > ONE_LOSS {
-            self.losing.clear();
+            self.forget_loss();
+        }
+        if self.losing == 0 {
             self.losing_since = now;
         }
         self.lost_last = now;
-        self.lost.add(1, now);
-        if self.losing.len() < 64 {
-            self.losing.insert(workload);
+        self.losing += 1;
+        if self.losing_workloads.len() < 64 {
+            self.losing_workloads.insert(workload);
         }
+    }
+
+    fn forget_loss(&mut self) {
+        self.losing = 0;
+        self.losing_workloads.clear();
     }
 }
 

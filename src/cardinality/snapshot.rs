@@ -65,6 +65,8 @@ pub struct WorkloadLine {
     pub runs_over: u32,
     /// Those of them that are not said to be over, but are past due and do not move any more.
     pub runs_silent: u32,
+    /// Runs that came within `series.idle_after`: without stale markers, so many more are taken to be reported.
+    pub runs_within_idle: u32,
     /// Runs that came in the last hour.
     pub new_runs_last_hour: u32,
     /// Series that came in the last hour with runs that were new themselves.
@@ -118,23 +120,21 @@ pub struct LabelLine {
     pub bytes: usize,
 }
 
-/// A node from which many series ended at once.
+/// A node from which series end and none come.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeLine {
     /// Number of the tenant.
     pub tenant: u32,
     /// Its name.
     pub name: String,
-    /// Series that named it, in the last one to two windows.
+    /// Series that came from it in the last one to two windows.
     pub reported: u32,
-    /// Series that ended in the last hour.
-    pub ended_last_hour: u32,
+    /// Series that ended since the last one came from it.
+    pub losing: u32,
     /// Workloads they were of, 64 at most.
     pub workloads: usize,
-    /// When the last loss began, Unix seconds.
+    /// When the first of them ended, Unix seconds.
     pub losing_since: u32,
-    /// When a series last came from it, Unix seconds.
-    pub came: u32,
 }
 
 /// How full everything is.

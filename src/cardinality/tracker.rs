@@ -107,6 +107,8 @@ pub struct Sighting {
     pub look_again: bool,
     /// Whether it is learned, not new.
     pub learned: bool,
+    /// Whether its first sight is a stale marker.
+    ended: bool,
     cause: u32,
     rest_known: bool,
 }

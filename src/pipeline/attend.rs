@@ -57,6 +57,9 @@ impl Judgement<'_> {
             }
         }
         let effects = &mut work.outcome.effects;
+        if probe.notice.has_returned() {
+            effects.returned.push(series);
+        }
         if slot.ends {
             effects.ended.push((series, self.tracker.node(self.party.tenant, labels, self.now)));
         } else if probe.notice.watched().is_some_and(|on| on != is_on(value)) {

@@ -81,6 +81,8 @@ pub struct Effects {
     pub keys: Vec<u64>,
     /// Known series that ended, and the number of the node each was seen on.
     pub ended: Vec<(Fingerprint, u32)>,
+    /// Series that had ended and are there again.
+    pub returned: Vec<Fingerprint>,
     /// Watched series whose value has turned, and whether it is other than 0 now.
     pub turned: Vec<(Fingerprint, bool)>,
     /// Series that policies dropped or rewrote, for people; a few of each policy.
@@ -157,6 +159,7 @@ impl Outcome {
         self.effects.aliases.clear();
         self.effects.keys.clear();
         self.effects.ended.clear();
+        self.effects.returned.clear();
         self.effects.turned.clear();
         self.effects.examples.clear();
         self.policies = Some(Arc::clone(policies));

@@ -1,5 +1,7 @@
 //! Taking the data: each shard of a book is locked for as long as its own records are copied.
 
+use std::sync::atomic::Ordering;
+
 use super::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
 use crate::cardinality::book::OTHERS;
 use crate::cardinality::records::Label;
@@ -54,6 +56,7 @@ impl Tracker {
     /// All workloads, in no order.
     pub fn workloads(&self, now: u32) -> Vec<WorkloadLine> {
         let mut lines = Vec::with_capacity(self.workloads.len() + 1);
+        let idle_minutes = self.idle_after.load(Ordering::Relaxed).div_ceil(60);
         self.workloads.each(|number, workload| {
             lines.push(WorkloadLine {
                 number,
@@ -66,6 +69,7 @@ impl Tracker {
                 runs: workload.runs,
                 runs_over: if workload.runs_end() { workload.runs_over } else { 0 },
                 runs_silent: 0,
+                runs_within_idle: workload.new_runs.in_last(idle_minutes, now),
                 new_runs_last_hour: workload.new_runs.in_last(60, now),
                 series_of_new_runs_last_hour: workload.series_of_new_runs.in_last(60, now),
                 runs_growth_per_hour: workload.trend.an_hour(),
@@ -81,7 +85,9 @@ impl Tracker {
     fn add_runs(&self, lines: &mut [WorkloadLine], now: u32) {
         let mut newest: Vec<Vec<(u32, Box<str>)>> = vec![Vec::new(); lines.len()];
         self.units.each(|number, unit| {
-            let Some(run) = unit.run.as_ref().filter(|_| number != OTHERS && unit.active > 0) else { return };
+            let Some(run) = unit.run.as_ref().filter(|_| number != OTHERS && unit.is_reported()) else {
+                return;
+            };
             let Ok(at) = lines.binary_search_by_key(&unit.workload, |line| line.number) else { return };
             if !lines[at].runs_end() {
                 return;
@@ -148,20 +154,18 @@ impl Tracker {
         lines
     }
 
-    /// Nodes from which series ended in the last hour.
-    pub fn nodes(&self, now: u32) -> Vec<NodeLine> {
+    /// Nodes from which series end and none come.
+    pub fn nodes(&self) -> Vec<NodeLine> {
         let mut lines = Vec::new();
         self.nodes.each(|number, node| {
-            let ended = node.lost.in_last(60, now);
-            if number != OTHERS && ended > 0 {
+            if number != OTHERS && node.losing > 0 {
                 lines.push(NodeLine {
                     tenant: node.tenant,
                     name: node.name.to_string(),
                     reported: node.reported[0].max(node.reported[1]),
-                    ended_last_hour: ended,
-                    workloads: node.losing.len(),
+                    losing: node.losing,
+                    workloads: node.losing_workloads.len(),
                     losing_since: node.losing_since,
-                    came: node.came,
                 });
             }
         });

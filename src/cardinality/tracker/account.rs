@@ -12,7 +12,7 @@ impl Tracker {
         let Sighting { charge, learned, .. } = *sighting;
         self.metrics.with(charge.metric, |metric| metric.tally.born(learned, now));
         self.senders.with(charge.sender, |sender| sender.tally.born(learned, now));
-        self.move_in(charge.unit, learned, now, now);
+        self.move_in(charge.unit, learned, (now, sighting.ended), now);
         self.known.remember(charge.metric, keys, learned, now);
         if !learned {
             self.causes.with(sighting.cause, |cause| {
@@ -24,26 +24,39 @@ impl Tracker {
         }
     }
 
+    /// Changes the counts of a run, and takes over into its workload whether it is reported now.
+    fn change<T>(&self, unit: u32, change: impl FnOnce(&mut Unit) -> T) -> (u32, T) {
+        let (workload, before, after, over, result) = self.units.with(unit, |unit| {
+            let before = unit.is_reported();
+            let result = change(unit);
+            (unit.workload, before, unit.is_reported(), u32::from(unit.over != 0), result)
+        });
+        if before != after {
+            self.workloads.with(workload, |workload| {
+                let count = |n: u32, by: u32| if after { n + by } else { n.saturating_sub(by) };
+                workload.runs = count(workload.runs, 1);
+                workload.runs_over = count(workload.runs_over, over);
+            });
+        }
+        (workload, result)
+    }
+
     /// Counts a series to a run and its workload.
-    fn move_in(&self, unit: u32, learned: bool, born: u32, now: u32) {
-        let (workload, came, run_is_new, over) = self.units.with(unit, |unit| {
+    fn move_in(&self, unit: u32, learned: bool, (born, ended): (u32, bool), now: u32) {
+        let (workload, (run_came, run_is_new)) = self.change(unit, |unit| {
             let came = unit.active == 0 && unit.run.is_some();
             if unit.came == 0 {
                 (unit.came, unit.learned) = (born, learned);
             }
             unit.active += 1;
+            unit.ended += u32::from(ended);
             unit.last = now;
-            let run_is_new = unit.run.is_some() && !unit.learned;
-            (unit.workload, came, run_is_new, unit.over != 0)
+            (came, unit.run.is_some() && !unit.learned)
         });
         self.workloads.with(workload, |workload| {
             workload.tally.moved_in(learned, born, now);
-            if came {
-                workload.runs += 1;
-                workload.runs_over += u32::from(over);
-                if run_is_new {
-                    workload.new_runs.add(1, born);
-                }
+            if run_came && run_is_new {
+                workload.new_runs.add(1, born);
             }
             if run_is_new && !learned {
                 workload.series_of_new_runs.add(1, born);
@@ -51,29 +64,22 @@ impl Tracker {
         });
     }
 
-    /// Takes a series away from a run and its workload; `moved`: it is counted elsewhere from now on.
-    fn move_out(&self, unit: u32, count: impl FnOnce(&mut Tally)) {
-        let (workload, went, over) = self.units.with(unit, |unit| {
+    /// Takes a series away from a run and its workload.
+    fn move_out(&self, unit: u32, ended: bool, count: impl FnOnce(&mut Tally)) {
+        let (workload, ()) = self.change(unit, |unit| {
             unit.active = unit.active.saturating_sub(1);
-            let went = unit.active == 0 && unit.run.is_some();
-            (unit.workload, went, unit.over != 0)
+            unit.ended = unit.ended.saturating_sub(u32::from(ended));
         });
-        self.workloads.with(workload, |workload| {
-            count(&mut workload.tally);
-            if went {
-                workload.runs = workload.runs.saturating_sub(1);
-                workload.runs_over = workload.runs_over.saturating_sub(u32::from(over));
-            }
-        });
+        self.workloads.with(workload, |workload| count(&mut workload.tally));
     }
 
     /// Counts a series with another unit: more is known of it now.
     pub fn moved(&self, moved: Moved, new: u32, now: u32) {
-        let Moved { from: Charge { metric, unit: old, .. }, learned, born } = moved;
+        let Moved { from: Charge { metric, unit: old, .. }, learned, born, ended } = moved;
         let workload_of = |unit| self.units.with(unit, |unit: &mut Unit| unit.workload);
         let workloads = (workload_of(old), workload_of(new));
-        self.move_out(old, |tally| tally.moved_out(learned, born));
-        self.move_in(new, learned, born, now);
+        self.move_out(old, ended, |tally| tally.moved_out(learned, born));
+        self.move_in(new, learned, (born, ended), now);
         if !learned && workloads.0 != workloads.1 {
             self.move_blame(metric, workloads, born, now);
         }
@@ -110,11 +116,16 @@ impl Tracker {
     pub fn ended(&self, charge: Charge, node: u32, now: u32) {
         self.metrics.with(charge.metric, |metric| metric.tally.ended += 1);
         self.senders.with(charge.sender, |sender| sender.tally.ended += 1);
-        let workload = self.units.with(charge.unit, |unit| unit.workload);
+        let (workload, ()) = self.change(charge.unit, |unit| unit.ended += 1);
         self.workloads.with(workload, |workload| workload.tally.ended += 1);
         if node != OTHERS {
             self.nodes.with(node, |node| node.lose(workload, now));
         }
+    }
+
+    /// Takes back the end of a series that is there again.
+    pub fn returned(&self, charge: Charge) {
+        self.change(charge.unit, |unit| unit.ended = unit.ended.saturating_sub(1));
     }
 
     /// Notes whether a run is over.
@@ -122,7 +133,7 @@ impl Tracker {
         let (workload, change) = self.units.with(unit, |unit| {
             let change = unit.run.is_some() && (unit.over != 0) != over;
             unit.over = if over { now } else { 0 };
-            (unit.workload, change && unit.active > 0)
+            (unit.workload, change && unit.is_reported())
         });
         if change {
             self.workloads.with(workload, |workload| {
@@ -139,7 +150,7 @@ impl Tracker {
             let count = |tally: &mut Tally| tally.died(lifetime, gone.samples, now);
             self.metrics.with(gone.charge.metric, |metric| count(&mut metric.tally));
             self.senders.with(gone.charge.sender, |sender| count(&mut sender.tally));
-            self.move_out(gone.charge.unit, count);
+            self.move_out(gone.charge.unit, gone.ended, count);
         }
     }
 }

@@ -47,7 +47,7 @@ impl Tracker {
         self.hash_pairs(labels, &mut scratch.hashes);
         if self.known.counts(metric, first.series.high, true) {
             self.feed(party.tenant, labels, scratch, now);
-            self.nodes.with(self.node(party.tenant, labels, now), |node| node.come(now));
+            self.nodes.with(self.node(party.tenant, labels, now), Node::come);
         }
         let novelty = self.known.compare(metric, labels, &scratch.hashes, &self.hash, keys);
         // the end of something that we never saw alive is no birth
@@ -57,6 +57,7 @@ impl Tracker {
             watched: watched(labels, first.value),
             look_again: !said && self.owners.are_said(),
             learned,
+            ended: first.ends,
             cause: if learned { OTHERS } else { self.cause(metric, unit, labels, novelty, now) },
             rest_known: novelty.rest_known,
         }
@@ -95,10 +96,10 @@ impl Tracker {
         self.owners.have_come()
     }
 
-    /// The node that a series says it is from.
+    /// The node that a series comes from.
     pub fn node(&self, tenant: u32, labels: Labels<'_>, now: u32) -> u32 {
         let name = labels.get("node");
-        if name.is_empty() {
+        if name.is_empty() || labels.metric().starts_with("kube_") {
             return OTHERS;
         }
         let key = self.hash.hash_one(("node", tenant, labels.get("cluster"), name));

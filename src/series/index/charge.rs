@@ -25,6 +25,8 @@ pub struct Moved {
     pub learned: bool,
     /// When that was, Unix seconds.
     pub born: u32,
+    /// Whether it has ended with a stale marker.
+    pub ended: bool,
 }
 
 /// What is known of a series when it comes into the index.
@@ -54,8 +56,14 @@ impl Notice {
     /// Nothing, as nearly always.
     pub const NONE: Self = Self(0);
 
-    pub(super) fn new(due: bool, watched: bool, on: bool) -> Self {
-        Self(u8::from(due) | u8::from(watched) << 1 | u8::from(on) << 2)
+    pub(super) fn new(due: bool, watched: Option<bool>, returned: bool) -> Self {
+        let flags = [due, watched.is_some(), watched.unwrap_or(false), returned];
+        Self(flags.iter().rev().fold(0, |all, flag| (all << 1) | u8::from(*flag)))
+    }
+
+    /// It had ended with a stale marker, and is there again.
+    pub fn has_returned(self) -> bool {
+        self.0 & 8 != 0
     }
 
     /// It was not looked at closely in this window yet; said once a window.
@@ -78,17 +86,18 @@ impl Index {
     /// Charges a series to another unit; says what was before if that is news.
     pub fn recharge(&self, series: Fingerprint, unit: u32) -> Option<Moved> {
         let mut shard = self.shards[self.shard_of(series)].lock();
-        let (_, past) = shard.series.get_both(series)?;
+        let (entry, past) = shard.series.get_both(series)?;
         let from = past.charge();
         past.unit = unit;
-        (from.unit != unit).then_some(Moved { from, learned: past.learned(), born: past.born })
+        let ended = entry.has_ended();
+        (from.unit != unit).then_some(Moved { from, learned: past.learned(), born: past.born, ended })
     }
 
-    /// Remembers that a stale marker came for a series; returns who it is charged to if that is news.
-    pub fn end(&self, series: Fingerprint) -> Option<Charge> {
+    /// Remembers whether the last sample of a series was a stale marker; returns who it is charged to if that is news.
+    pub fn end(&self, series: Fingerprint, ended: bool) -> Option<Charge> {
         let mut shard = self.shards[self.shard_of(series)].lock();
         let (entry, past) = shard.series.get_both(series)?;
-        entry.end().then(|| past.charge())
+        entry.end(ended).then(|| past.charge())
     }
 
     /// Remembers whether the value of a watched series is other than 0; returns who it is charged to if that is news.

@@ -49,6 +49,8 @@ pub struct Departed {
     pub last_seen: u32,
     /// Samples of it, saturating at 65,535.
     pub samples: u16,
+    /// Whether the last of them was a stale marker.
+    pub ended: bool,
 }
 
 impl Index {
@@ -87,6 +89,7 @@ impl Index {
                         born: past.born,
                         last_seen: entry.last_seen,
                         samples: entry.samples(),
+                        ended: entry.has_ended(),
                     });
                 }
                 keep

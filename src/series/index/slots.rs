@@ -103,16 +103,14 @@ impl Entry {
     pub(super) fn see(&mut self, at: Moment, samples: u16, ends: bool) -> Notice {
         self.last_seen = at.now;
         self.samples = self.samples.saturating_add(samples);
-        if !ends {
-            self.state &= !ENDED;
-        }
         let window = self.window(at.in_windows);
-        if self.state & (WINDOW | WATCHED) == window {
+        if self.state & (WINDOW | WATCHED | ENDED) == window {
             return Notice::NONE;
         }
         let due = self.state & WINDOW != window;
         self.state = self.state & !WINDOW | window;
-        Notice::new(due, self.state & WATCHED != 0, self.state & ON != 0)
+        let watched = (self.state & WATCHED != 0).then_some(self.state & ON != 0);
+        Notice::new(due, watched, self.has_ended() && !ends)
     }
 
     /// The window that this series is in. They begin at another time for each series, so that the work is spread, in
@@ -135,9 +133,13 @@ impl Entry {
         self.set(ON, on)
     }
 
-    /// Remembers that a stale marker came; returns whether that is news.
-    pub(super) fn end(&mut self) -> bool {
-        self.set(ENDED, true)
+    /// Remembers whether the last sample was a stale marker; returns whether that is news.
+    pub(super) fn end(&mut self, ended: bool) -> bool {
+        self.set(ENDED, ended)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state & ENDED != 0
     }
 
     /// Samples seen, 65,535 at most.
