@@ -3,8 +3,10 @@
 mod health;
 mod page;
 pub(crate) mod policies;
+mod report;
 mod server;
 
 pub use health::{Health, Heartbeat, Phase};
+pub use report::View;
 pub(crate) use server::bind;
 pub use server::{Control, serve};

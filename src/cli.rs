@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod explain;
+mod report;
 mod run;
 mod simulate;
 
@@ -47,6 +48,11 @@ enum Command {
     ///
     /// Says what would go in and come out, policy by policy; with --print, every sample that would go upstream.
     Simulate(simulate::Options),
+    /// Say what multiplies series in a running gate, worst first, and what to paste against it.
+    ///
+    /// Asks the gate's admin port. The first sentence names the worst offender; the table below counts active and new
+    /// series by metric, label, workload, policy or sender.
+    Report(report::Options),
     /// Show in half a minute what seriesgate is for: no config, no other program.
     ///
     /// A simulated cluster, whose agent goes on reporting every cronjob run there ever was, writes through a gate
@@ -68,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Simulate(options) => simulate::simulate(&options),
+        Command::Report(options) => report::report(&options),
         Command::Demo(options) => demo::demo(&options),
     }
 }

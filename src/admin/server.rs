@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
@@ -16,10 +16,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::report::{self, Asked, View};
 use super::{Health, page};
 
 /// Connections served at one time; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 64;
+/// The form of a POST.
+const MAX_FORM_BYTES: usize = 64 << 10;
 /// For the headers of a request, and between requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -31,6 +34,10 @@ pub trait Control: Send + Sync + 'static {
     fn health(&self) -> &Health;
     /// What each policy did, as JSON.
     fn policies(&self) -> String;
+    /// What the cardinality reports are made from.
+    fn view(&self) -> View<'_>;
+    /// Name of the request header that holds a tenant.
+    fn tenant_header(&self) -> String;
     /// Series in the index.
     fn active_series(&self) -> usize;
     /// Reads the config again. `Ok`: what happened. `Err`: why the running one stays.
@@ -95,6 +102,12 @@ async fn answer<C: Control>(
     let query = request.uri().query().unwrap_or_default().to_owned();
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
     let post = request.method() == Method::POST;
+    if let Some(path) = report::path(&path) {
+        return Ok(match get || (post && report::takes_post(path)) {
+            true => reported(control, path, query, request).await,
+            false => not_allowed("GET, HEAD"),
+        });
+    }
     let work = move || match path.as_str() {
         "/" if get => html(&page::index(status_of(control.health()), control.active_series())),
         "/metrics" if get => {
@@ -122,6 +135,29 @@ async fn answer<C: Control>(
     Ok(tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the request failed\n".to_owned())))
+}
+
+/// A cardinality report.
+async fn reported<C: Control>(
+    control: Arc<C>,
+    path: &'static str,
+    query: String,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let header = control.tenant_header();
+    let tenant = request.headers().get(header).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = match Limited::new(request.into_body(), MAX_FORM_BYTES).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return text(StatusCode::PAYLOAD_TOO_LARGE, "the form is too long\n".to_owned()),
+    };
+    let work = move || {
+        let asked = Asked { path, query: &query, body: &body, tenant: tenant.as_deref() };
+        let (status, json) = report::answer(&control.view(), &asked);
+        reply(status, "application/json", json)
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the request failed\n".to_owned()))
 }
 
 fn status_of(health: &Health) -> &'static str {

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::start;
-use crate::admin::{self, Control, Health};
+use crate::admin::{self, Control, Health, View};
 use crate::config::{Config, ConfigErrors, Loaded};
 use crate::gate::Gate;
 use crate::pipeline::Pipeline;
@@ -226,6 +226,18 @@ impl Control for Runtime {
             .map(|policy| (policy.clone(), self.data.policies().account(policy).statement()))
             .collect();
         admin::policies::report(self.health.bypassed(), &told)
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            tracker: self.pipeline.tracker(),
+            tenants: self.pipeline.tenants().names(),
+            now: self.pipeline.clock().unix_seconds(),
+        }
+    }
+
+    fn tenant_header(&self) -> String {
+        self.config.load().tenant.header.clone()
     }
 
     fn health(&self) -> &Health {

@@ -55,6 +55,14 @@ impl Tenants {
         Tenant::Known { key, group }
     }
 
+    /// Their names, by the number of their group.
+    pub fn names(&self) -> Vec<String> {
+        let mut named: Vec<(u32, String)> =
+            self.known.iter().map(|tenant| (tenant.value().1, tenant.key().clone())).collect();
+        named.sort_unstable();
+        named.into_iter().map(|(_, name)| name).collect()
+    }
+
     /// How many are told apart now.
     pub fn len(&self) -> usize {
         self.known.len()

@@ -1,0 +1,142 @@
+//! The cardinality report as JSON: in the shapes of Prometheus, VictoriaMetrics and Mimir, and in our own.
+//!
+//! `docs/api.md` says what each field means. Answers are made from copies of the counts; intake never waits for one.
+
+mod churn;
+mod finding;
+mod mimir;
+mod query;
+mod remedy;
+mod tsdb;
+mod workloads;
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use self::query::Query;
+use crate::cardinality::Tracker;
+
+/// What a report is made from.
+pub struct View<'a> {
+    /// The counts.
+    pub tracker: &'a Tracker,
+    /// Names of the tenants, by number.
+    pub tenants: Vec<String>,
+    /// Unix seconds.
+    pub now: u32,
+}
+
+/// What was asked, where the path is a report's.
+pub(super) struct Asked<'r> {
+    pub(super) path: &'r str,
+    pub(super) query: &'r str,
+    /// Urlencoded, of a POST.
+    pub(super) body: &'r [u8],
+    /// The tenant header's value.
+    pub(super) tenant: Option<&'r str>,
+}
+
+/// A bad request, with the reason.
+type Refused = String;
+
+/// The paths of reports, without Mimir's and Prometheus' prefix.
+const PATHS: [&str; 5] = [
+    "/api/v1/status/tsdb",
+    "/api/v1/cardinality/label_names",
+    "/api/v1/cardinality/label_values",
+    "/api/v1/churn",
+    "/api/v1/workloads",
+];
+
+/// The path without `/prometheus` before it, if it is a report's.
+pub(super) fn path(path: &str) -> Option<&'static str> {
+    let path = path.strip_prefix("/prometheus").unwrap_or(path);
+    PATHS.into_iter().find(|known| *known == path)
+}
+
+/// Whether a report may be asked for by POST: only what Mimir serves so.
+pub(super) fn takes_post(path: &str) -> bool {
+    path.starts_with("/api/v1/cardinality/")
+}
+
+/// The answer: status and JSON.
+pub(super) fn answer(view: &View<'_>, asked: &Asked<'_>) -> (StatusCode, String) {
+    let query = Query::parse(asked);
+    let report = Report { view, tenant: Tenant::find(view, &query) };
+    let answer = match asked.path {
+        "/api/v1/status/tsdb" => tsdb::answer(&report, &query),
+        "/api/v1/cardinality/label_names" => mimir::label_names(&report, &query),
+        "/api/v1/cardinality/label_values" => mimir::label_values(&report, &query),
+        "/api/v1/churn" => churn::answer(&report, &query),
+        _ => workloads::answer(&report, &query),
+    };
+    match answer {
+        Ok(json) => (StatusCode::OK, json),
+        Err(reason) => (StatusCode::BAD_REQUEST, json(&Failure::new(&reason))),
+    }
+}
+
+/// An error in Prometheus' shape.
+#[derive(Debug, Serialize)]
+struct Failure<'r> {
+    status: &'static str,
+    #[serde(rename = "errorType")]
+    error_type: &'static str,
+    error: &'r str,
+}
+
+impl<'r> Failure<'r> {
+    fn new(error: &'r str) -> Self {
+        Self { status: "error", error_type: "bad_data", error }
+    }
+}
+
+/// Whose series a report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tenant {
+    /// All of them, added up by name.
+    All,
+    /// The one of this number; `None`: one that has never sent anything.
+    One(Option<u32>),
+}
+
+impl Tenant {
+    fn find(view: &View<'_>, query: &Query) -> Self {
+        query.tenant().map_or(Self::All, |name| {
+            let number = view.tenants.iter().position(|tenant| tenant == name);
+            Self::One(number.and_then(|number| u32::try_from(number).ok()))
+        })
+    }
+}
+
+struct Report<'a> {
+    view: &'a View<'a>,
+    tenant: Tenant,
+}
+
+impl Report<'_> {
+    /// Whether a line belongs to whom the report is about.
+    fn covers(&self, tenant: u32) -> bool {
+        match self.tenant {
+            Tenant::All => true,
+            Tenant::One(one) => one == Some(tenant),
+        }
+    }
+
+    fn tenant_name(&self, tenant: u32) -> String {
+        self.view.tenants.get(tenant as usize).cloned().unwrap_or_default()
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn time(unix_seconds: u32) -> String {
+    jiff::Timestamp::from_second(i64::from(unix_seconds)).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// Two decimals: more would be noise.
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}

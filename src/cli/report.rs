@@ -1,0 +1,107 @@
+//! `seriesgate report`: what multiplies series, in a terminal, worst first, and what to paste against it.
+
+mod fetch;
+mod render;
+mod table;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+/// Time between two reports of `--watch`.
+const WATCH_EVERY: Duration = Duration::from_secs(10);
+
+/// What the counts are by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Metrics.
+    Metric,
+    /// Label names, with their values.
+    Label,
+    /// Workloads.
+    Workload,
+    /// Policies, with what they save.
+    Policy,
+    /// Senders.
+    Sender,
+}
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Admin port of the gate.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9202")]
+    admin: String,
+    /// Print the gate's answer as it came.
+    #[arg(long)]
+    json: bool,
+    /// Go on every ten seconds, until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+    /// Rows of the table.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    top: u32,
+    /// What the table is by.
+    #[arg(long, value_enum, default_value_t = By::Metric)]
+    by: By,
+}
+
+pub(super) fn report(options: &Options) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.context("cannot start the async runtime").and_then(|tokio| {
+        tokio.block_on(async {
+            tokio::select! {
+                done = show(options) => done,
+                _ = tokio::signal::ctrl_c() => Ok(()),
+            }
+        })
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("report: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn show(options: &Options) -> Result<()> {
+    let path = match options.by {
+        By::Policy => "/api/v1/policies".to_owned(),
+        by => {
+            let by = by.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+            format!("/api/v1/churn?by={by}&limit={}", options.top)
+        }
+    };
+    let terminal = std::io::stdout().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+    loop {
+        let answer = fetch::get(&options.admin, &path).await?;
+        let text = if options.json {
+            format!("{answer}\n")
+        } else {
+            let value: Value = serde_json::from_str(&answer)
+                .context("the answer is not JSON: is this a gate's admin port?")?;
+            match options.by {
+                By::Policy => render::policies(&value, options.top as usize),
+                _ => render::churn(&value, render::Style { colour }),
+            }
+        };
+        let mut out = std::io::stdout().lock();
+        if options.watch && terminal {
+            // home, and clear to the end
+            out.write_all(b"\x1b[H\x1b[2J")?;
+        }
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        drop(out);
+        if !options.watch {
+            return Ok(());
+        }
+        tokio::time::sleep(WATCH_EVERY).await;
+    }
+}

@@ -1,0 +1,42 @@
+//! One GET to a gate's admin port.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Uri;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+/// For the whole answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// An answer at most.
+const MAX_BYTES: usize = 256 << 20;
+
+/// The answer's body.
+///
+/// # Errors
+/// If nobody answers, or the answer is not 200; says what to check.
+pub(super) async fn get(admin: &str, path: &str) -> Result<String> {
+    let url = format!("{}{path}", admin.trim_end_matches('/'));
+    let uri: Uri = url.parse().with_context(|| format!("`{admin}` is not a URL"))?;
+    ensure!(uri.scheme_str() == Some("http"), "`{admin}` must start with http://");
+    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let asked = async {
+        let response = client.get(uri).await.with_context(|| {
+            format!("no answer from {admin}; is a gate running there, with this as its admin.address?")
+        })?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_BYTES).collect().await;
+        let body = body.map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?.to_bytes();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        if !status.is_success() {
+            bail!("{url} answered {status}: {}", text.trim());
+        }
+        Ok(text)
+    };
+    tokio::time::timeout(TIMEOUT, asked)
+        .await
+        .with_context(|| format!("no answer from {admin} within {TIMEOUT:?}"))?
+}

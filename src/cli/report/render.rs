@@ -1,0 +1,211 @@
+//! A gate's answer as text.
+
+use serde_json::Value;
+
+use super::table::{Align, Table};
+use crate::cli::demo::with_commas;
+
+/// How text is decorated.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style {
+    pub(super) colour: bool,
+}
+
+impl Style {
+    fn strong(self, text: &str) -> String {
+        if self.colour { format!("\x1b[1;31m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn title(self, text: &str) -> String {
+        if self.colour { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Findings said in full.
+const FINDINGS: usize = 10;
+/// Remedies shown.
+const REMEDIES: usize = 3;
+
+/// `/api/v1/churn`.
+pub(super) fn churn(answer: &Value, style: Style) -> String {
+    let mut out = headline(answer);
+    let findings = list(&answer["findings"]);
+    match findings.first() {
+        None if answer["warming_up"] == true => {
+            out.push_str("\nStill learning what is there; findings come after series.warmup.\n");
+        }
+        None => out.push_str("\nNothing multiplies series: there is nobody to name.\n"),
+        Some(worst) => {
+            out.push_str(&format!(
+                "\n{}\n",
+                style.strong(&format!("{}.", capital(text(&worst["sentence"]))))
+            ));
+        }
+    }
+    for finding in findings.iter().skip(1).take(FINDINGS - 1) {
+        out.push_str(&format!("- {}.\n", text(&finding["sentence"])));
+    }
+    if findings.len() > FINDINGS {
+        out.push_str(&format!("- and {} more (--json has them all)\n", findings.len() - FINDINGS));
+    }
+    out.push('\n');
+    out.push_str(&rows(answer, style));
+    out.push_str(&remedies(findings, style));
+    out
+}
+
+fn headline(answer: &Value) -> String {
+    format!(
+        "{}  watching since {}\n{} active series, {} new in the last hour, {} in the last minute\n",
+        text(&answer["at"]),
+        text(&answer["watching_since"]),
+        number(&answer["active_series"]),
+        number(&answer["new_series_last_hour"]),
+        number(&answer["new_series_last_minute"]),
+    )
+}
+
+fn rows(answer: &Value, style: Style) -> String {
+    let by = text(&answer["by"]);
+    let rows = list(&answer["rows"]);
+    let (left, right) = (Align::Left, Align::Right);
+    let mut table = match by {
+        "label" => Table::new(&[
+            ("label", left),
+            ("values", right),
+            ("series", right),
+            ("new series/h", right),
+            ("most series", left),
+        ]),
+        _ => Table::new(&[
+            ("name", left),
+            ("active", right),
+            ("new series/h", right),
+            ("half live up to", right),
+            ("samples/series", right),
+            ("because of", left),
+        ]),
+    };
+    for row in rows {
+        let name = match text(&row["name"]) {
+            "" => "(others)".to_owned(),
+            name => name.to_owned(),
+        };
+        table.row(match by {
+            "label" => vec![
+                name,
+                number(&row["values"]),
+                number(&row["active_series"]),
+                number(&row["new_series_last_hour"]),
+                most(row),
+            ],
+            _ => vec![
+                name,
+                number(&row["active_series"]),
+                number(&row["new_series_last_hour"]),
+                lifetime(&row["lifetime_seconds"]),
+                row["samples_per_series"].as_f64().map_or("-".to_owned(), |samples| format!("{samples:.1}")),
+                because(row),
+            ],
+        });
+    }
+    let total = answer["rows_total"].as_u64().unwrap_or(0);
+    let title = style.title(&format!("by {by}, {} of {}", rows.len(), with_commas(total)));
+    format!("{title}\n{}", table.render())
+}
+
+/// The labels that most new series of a row blame.
+fn because(row: &Value) -> String {
+    let Some(cause) = list(&row["causes"]).first() else { return String::new() };
+    let labels: Vec<&str> = list(&cause["changed_labels"]).iter().map(text).collect();
+    match (labels.is_empty(), text(&cause["pattern"])) {
+        (true, _) => "new combinations".to_owned(),
+        (_, "") => labels.join("+"),
+        (_, pattern) => format!("{} ({pattern})", labels.join("+")),
+    }
+}
+
+fn most(row: &Value) -> String {
+    let values = list(&row["top_values"]).iter().take(3);
+    let shown = values.map(|value| format!("{} ({})", cut(text(&value["value"])), number(&value["series"])));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+fn cut(value: &str) -> String {
+    match value.char_indices().nth(32) {
+        Some((at, _)) => format!("{}…", &value[..at]),
+        None => value.to_owned(),
+    }
+}
+
+fn lifetime(lifetimes: &Value) -> String {
+    match (&lifetimes["p50"], lifetimes.is_null()) {
+        (_, true) => "-".to_owned(),
+        (seconds, _) => match seconds.as_u64() {
+            Some(seconds) if seconds < 3600 => format!("{} min", seconds / 60),
+            Some(seconds) => format!("{} h", seconds / 3600),
+            None => "over 30 d".to_owned(),
+        },
+    }
+}
+
+fn remedies(findings: &[Value], style: Style) -> String {
+    let with: Vec<&Value> = findings.iter().filter(|finding| !finding["remedy"].is_null()).collect();
+    let Some(first) = with.first() else { return String::new() };
+    let policies: String =
+        with.iter().take(REMEDIES).map(|finding| text(&finding["remedy"]["policy"])).collect();
+    format!(
+        "\n{}\npolicies:\n{}\n{}\nmetric_relabel_configs:\n{}",
+        style.title("to paste into the config of the gate"),
+        indented(&policies),
+        style.title("the first of them for the agent, in its scrape config"),
+        indented(text(&first["remedy"]["metric_relabel_configs"])),
+    )
+}
+
+fn indented(yaml: &str) -> String {
+    yaml.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// `/api/v1/policies`.
+pub(super) fn policies(answer: &Value, top: usize) -> String {
+    let (left, right) = (Align::Left, Align::Right);
+    let mut table = Table::new(&[
+        ("policy", left),
+        ("action", left),
+        ("mode", left),
+        ("samples in", right),
+        ("samples out", right),
+        ("saved series", right),
+        ("last matched", left),
+    ]);
+    for row in list(&answer["policies"]).iter().take(top) {
+        table.row(vec![
+            text(&row["name"]).to_owned(),
+            text(&row["action"]).to_owned(),
+            text(&row["mode"]).to_owned(),
+            number(&row["samples_in"]),
+            number(&row["samples_out"]),
+            number(&row["saved_series"]),
+            row["last_matched"].as_str().unwrap_or("never").to_owned(),
+        ]);
+    }
+    table.render()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn number(value: &Value) -> String {
+    value.as_u64().map_or("-".to_owned(), with_commas)
+}
+
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
