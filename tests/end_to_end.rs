@@ -14,6 +14,8 @@ mod forwarding;
 mod lifecycle;
 #[path = "end_to_end/relabeling.rs"]
 mod relabeling;
+#[path = "end_to_end/report.rs"]
+mod report;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "end_to_end/upstream.rs"]

@@ -62,6 +62,7 @@ impl fmt::Display for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.2 {
             60.. => write!(f, "{} {}/h", Commas(self.0), self.1),
+            1 => write!(f, "{} {} in a minute", Commas(self.0), self.1),
             minutes => write!(f, "{} {} in {minutes} minutes", Commas(self.0), self.1),
         }
     }
@@ -70,50 +71,47 @@ impl fmt::Display for Pace {
 impl Finding {
     /// The finding in one sentence, without a full stop.
     pub fn sentence(&self) -> String {
-        let whose = self.culprit.as_ref().map(|culprit| format!(", {culprit}")).unwrap_or_default();
-        let where_ = self.worst.as_ref().map(|worst| self.metric(worst)).unwrap_or_default();
+        let name = self.culprit.as_ref().map(ToString::to_string).unwrap_or_default();
+        let whose = if name.is_empty() { name.clone() } else { format!(", {name}") };
+        let most = self.worst.as_ref().map(|worst| self.metric(worst)).unwrap_or_default();
         let pace = Pace(self.series, "new series", self.minutes);
+        let runs = Pace(u64::from(self.new_runs), "runs", self.minutes);
         match self.kind {
             FindingKind::NodeLost => {
                 let node = self.node.as_deref().unwrap_or_default();
                 format!("node {node} is gone: {} series ended with it", Commas(self.series))
             }
             FindingKind::StuckRuns => {
-                let runs = Pace(u64::from(self.new_runs), "runs", self.minutes);
                 let growth = self.growth_per_hour.unwrap_or_default();
                 let doubles = self.doubles_in_hours.unwrap_or_default();
                 format!(
                     "{} of {} reported runs are over, {} series of theirs are still sent, and there are {growth:.0} \
-                     more each hour (twice as many in {doubles:.1} h){whose}; {pace} from {runs}{where_}",
+                     more each hour (twice as many in {doubles:.1} h){whose}; {pace} from {runs}{most}",
                     self.runs_over,
                     self.runs,
                     Commas(self.series_held),
                 )
             }
-            FindingKind::Runs => {
-                let runs = Pace(u64::from(self.new_runs), "runs", self.minutes);
-                format!("{pace}{whose}, {runs}{where_}")
-            }
-            FindingKind::Rollout => format!("{pace}{whose} was rolled out{where_}"),
-            FindingKind::Replaced => format!("{pace}{whose} has its pods replaced again and again{where_}"),
-            FindingKind::Labels => format!("{pace}{whose}{where_}"),
+            FindingKind::Runs => format!("{pace}{whose}, {runs}{most}"),
+            FindingKind::Rollout => format!("{name} was rolled out: {pace}{most}"),
+            FindingKind::Replaced => format!("the pods of {name} are replaced again and again: {pace}{most}"),
+            FindingKind::Labels => format!("{pace}{whose}{most}"),
         }
     }
 
     fn metric(&self, worst: &WorstMetric) -> String {
         let labels: Vec<String> = worst.labels.iter().map(|label| format!("`{label}`")).collect();
-        let because = match labels.is_empty() {
-            true => "new combinations of known values".to_owned(),
-            false => format!("{:.0}% because of {}", worst.share * 100.0, labels.join("+")),
+        let because = match (labels.is_empty(), worst.share > 0.0) {
+            (true, _) => ", new combinations of known values".to_owned(),
+            (false, true) => format!(", {:.0}% because of {}", worst.share * 100.0, labels.join("+")),
+            // nothing like them was there before
+            (false, false) => String::new(),
         };
         let pattern = match worst.pattern.is_empty() {
             true => String::new(),
             false => format!(", pattern `{}`", worst.pattern),
         };
-        format!(
-            "; most in `{}`: {}, {because}{pattern}",
-            worst.name,
-            Pace(worst.new_series, "new series", self.minutes)
-        )
+        let pace = Pace(worst.new_series, "new series", self.minutes);
+        format!("; most in `{}`: {pace}{because}{pattern}", worst.name)
     }
 }
