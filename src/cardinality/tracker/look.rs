@@ -13,7 +13,7 @@ use crate::cardinality::owners::Said;
 use crate::cardinality::records::{Cause, Label, Metric, Node, Unit, Workload};
 use crate::cardinality::tally::Tally;
 use crate::cardinality::whose::{Registry, Scope};
-use crate::series::grammar::shape;
+use crate::series::grammar::{Kind, shape};
 use crate::series::index::WINDOW_SECONDS;
 use crate::series::{Charge, Labels};
 
@@ -89,6 +89,19 @@ impl Tracker {
             self.units.with(unit, |unit| unit.silence.hear(window, first.series.high, value));
         }
         charge
+    }
+
+    /// The workload that a series is about, as far as it is known now: `namespace`, kind, name, run.
+    pub fn workload_of(
+        &self,
+        tenant: u32,
+        labels: Labels<'_>,
+    ) -> Option<(String, Kind, String, Option<String>)> {
+        let registry = Registry { owners: &self.owners, hash: &self.hash };
+        registry.whose(tenant, labels, |whose| {
+            let (namespace, run) = (whose.scope.namespace.to_owned(), whose.run.map(str::to_owned));
+            (namespace, whose.kind, whose.name.to_owned(), run)
+        })
     }
 
     /// Whether owners are named in the stream since just now, so that more is known of every series; said once.
