@@ -114,11 +114,11 @@ impl Entry {
     }
 
     /// The window that this series is in. They begin at another time for each series, so that the work is spread, in
-    /// the first three quarters of the windows of all: whoever comes late by less still comes in the same one.
+    /// the first half of the windows of all: whoever comes late by less than the other half still comes in the same one.
     #[inline]
     fn window(&self, now: u32) -> u32 {
-        const SLACK: u32 = WINDOW_SECONDS / 4;
-        let shifted = now.wrapping_add(SLACK + self.low % (WINDOW_SECONDS - SLACK));
+        const SPREAD: u32 = WINDOW_SECONDS / 2;
+        let shifted = now.wrapping_add(SPREAD + self.low % SPREAD);
         ((shifted / WINDOW_SECONDS) << WINDOW_AT) & WINDOW
     }
 
