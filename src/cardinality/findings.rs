@@ -5,6 +5,8 @@
 
 mod sentence;
 
+use ahash::AHashMap;
+
 use super::snapshot::{CauseLine, NodeLine, WorkloadLine};
 use super::tracker::Tracker;
 use crate::series::grammar::Kind;
@@ -23,6 +25,9 @@ const NODE_WORKLOADS: usize = 3;
 const NODE_SERIES: u32 = 20;
 /// and more than this share of all that named it.
 const NODE_SHARE: f64 = 0.5;
+
+/// So many are named: nobody reads more.
+const MOST: usize = 1000;
 
 /// Labels that change with a pod: by themselves they blame nobody but its replacement.
 const OF_A_POD: [&str; 24] = [
@@ -172,10 +177,12 @@ fn find(
     now: u32,
 ) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
+    let mut of: AHashMap<u32, Vec<&CauseLine>> = AHashMap::new();
+    causes.iter().for_each(|cause| of.entry(cause.workload).or_default().push(cause));
     let markers = workloads.iter().any(|line| line.counts.ended > 0);
     for line in workloads.iter().filter(|line| line.number != 0) {
         let Some(kind) = of_workload(line, markers) else { continue };
-        let own = causes.iter().filter(|cause| cause.workload == line.number);
+        let own = of.get(&line.number).into_iter().flatten().copied();
         let mut finding = Finding { worst: worst(own), ..about(line, kind, minutes) };
         if kind == FindingKind::Rollout {
             finding.series = u64::from(line.series_of_new_runs_last_hour);
@@ -191,11 +198,12 @@ fn find(
         series: u64::from(node.losing),
         ..nothing(minutes)
     }));
-    found.sort_by(|a, b| {
+    found.sort_unstable_by(|a, b| {
         let name =
             |finding: &Finding| finding.culprit.as_ref().map(|c| (c.namespace.clone(), c.name.clone()));
         b.weight().cmp(&a.weight()).then_with(|| (a.kind, name(a), &a.node).cmp(&(b.kind, name(b), &b.node)))
     });
+    found.truncate(MOST);
     found
 }
 

@@ -96,8 +96,8 @@ pub struct Watched {
     pub over: bool,
 }
 
-/// A series that was looked at, to be counted once its data is safe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A series that was looked at, to be counted once its data is safe; by default one that nobody looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sighting {
     /// Who it is to be charged to.
     pub charge: Charge,

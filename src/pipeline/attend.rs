@@ -4,7 +4,7 @@
 use super::judge::{Judgement, Work};
 use super::outcome::Birth;
 use super::scratch::Slot;
-use crate::cardinality::{First, is_on};
+use crate::cardinality::{First, Sighting, is_on};
 use crate::series::identity::{self, Form};
 use crate::series::{Fingerprint, Labels, Probe, Remembered};
 use crate::wire::v1;
@@ -20,6 +20,18 @@ impl Judgement<'_> {
         probe: &Probe,
         work: &mut Work<'_>,
     ) -> Birth {
+        if self.index.is_full() {
+            // it will be decided anew at each sample, and is not to cost more than that
+            let sighting = Sighting::default();
+            return Birth {
+                series,
+                decided,
+                sighting,
+                keys: (0, 0),
+                samples: probe.samples,
+                ends: slot.ends,
+            };
+        }
         let first = First { series, value: slot.last_value(body), ends: slot.ends };
         let keys = &mut work.outcome.effects.keys;
         let start = keys.len() as u32;

@@ -237,6 +237,11 @@ impl Index {
         self.shards.len()
     }
 
+    /// Whether there is room for no other series.
+    pub fn is_full(&self) -> bool {
+        self.live() >= self.max_tracked
+    }
+
     /// Series remembered now.
     pub fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed)

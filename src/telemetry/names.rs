@@ -74,13 +74,13 @@ metrics! {
     CLAIMS = Gauge "seriesgate_claimed_identities" [] "Identities noted to belong to a rewritten series, or to one on its way into the index.";
     LABEL_EDITS = Gauge "seriesgate_label_edits" [] "Different edits of label sets kept for rewritten series.";
     WARMING_UP = Gauge "seriesgate_warming_up" [] "1 within series.warmup of the start.";
-    FINDINGS = Gauge "seriesgate_findings" ["kind"] "Causes of many new series that the report names now, by kind; up to 16 seconds old.";
-    STUCK_RUNS = Gauge "seriesgate_stuck_runs" [] "Runs that are over and still reported, of workloads that have ever more of them; up to 16 seconds old.";
+    FINDINGS = Gauge "seriesgate_findings" ["kind"] "Causes of many new series that the report names now, by kind; up to 76 seconds old.";
+    STUCK_RUNS = Gauge "seriesgate_stuck_runs" [] "Runs that are over and still reported, of workloads that have ever more of them; up to 76 seconds old.";
     STUCK_SERIES = Gauge "seriesgate_stuck_series" [] "Active series of those runs, about.";
-    TRACKED = Gauge "seriesgate_tracked" ["what"] "Metrics, workloads and so on that reports tell apart; up to 16 seconds old.";
+    TRACKED = Gauge "seriesgate_tracked" ["what"] "Metrics, workloads and so on that reports tell apart; up to 76 seconds old.";
     TRACKING_REFUSED = Counter "seriesgate_tracking_refused_total" ["what"] "Times something new was counted among the others because the limit for it in tracking was reached.";
     TRACKING_FORGOTTEN = Counter "seriesgate_tracking_forgotten_total" [] "Times known label values were forgotten early because tracking.filter_size was reached.";
-    TRACKING_BYTES = Gauge "seriesgate_tracking_sketch_bytes" [] "Memory of the sketches and filters behind reports; up to 16 seconds old.";
+    TRACKING_BYTES = Gauge "seriesgate_tracking_sketch_bytes" [] "Memory of the sketches and filters behind reports; up to 76 seconds old.";
     INDEX_BYTES = Gauge "seriesgate_index_bytes" [] "Memory of the series index.";
     POLICY_SAMPLES = Counter "seriesgate_policy_samples_total" ["policy", "mode", "direction"] "Samples that matched a policy (in) and those that remain after it (out); in preview, what would remain.";
     POLICY_SAVED_SERIES = Gauge "seriesgate_policy_saved_series" ["policy", "mode"] "Active series that a policy keeps from the upstream; in preview, would keep.";

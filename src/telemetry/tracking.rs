@@ -8,7 +8,7 @@ use super::names;
 use super::registry::Registry;
 use crate::cardinality::{Finding, FindingKind, Usage};
 
-/// Gauges that are set once a round of the janitor.
+/// Gauges that the janitor sets once a minute.
 pub struct TrackingMetrics {
     registry: Arc<Registry>,
     warming_up: Gauge,

@@ -34,6 +34,9 @@ struct Answer {
 
 #[derive(Debug, Default, Serialize)]
 struct Row {
+    /// Of the workload.
+    #[serde(skip)]
+    number: u32,
     name: String,
     tenant: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,6 +150,7 @@ fn row(name: String, tenant: String, counts: &Counts) -> Row {
 fn by_workload(report: &Report<'_>, workloads: &[WorkloadLine]) -> Vec<Row> {
     let own = workloads.iter().filter(|line| line.number == 0 || report.covers(line.tenant));
     own.map(|line| Row {
+        number: line.number,
         workload: (line.number != 0).then(|| whose(line)),
         ..row(title(line), report.tenant_name(line.tenant), &line.counts)
     })
@@ -178,11 +182,15 @@ fn by_label(report: &Report<'_>, causes: &[CauseLine]) -> Vec<Row> {
 }
 
 fn add_causes(rows: &mut [Row], by: &str, causes: &[CauseLine], workloads: &[WorkloadLine]) {
-    let named = |number: u32| workloads.iter().find(|line| line.number == number && number != 0).map(title);
+    // sorted by number
+    let named = |number: u32| {
+        let at = workloads.binary_search_by_key(&number, |line| line.number).ok()?;
+        (number != 0).then(|| title(&workloads[at]))
+    };
     for row in rows {
         let fits = |cause: &&CauseLine| match by {
             "metric" => cause.metric == row.name,
-            "workload" => named(cause.workload).unwrap_or_default() == row.name,
+            "workload" => cause.workload == row.number,
             "label" => cause.labels.contains(&row.name),
             _ => false,
         };
