@@ -446,3 +446,56 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_run_without_state_is_over_when_it_is_past_due_and_still() {
+    let mut gate = watching();
+    // due when the test begins
+    let (still, moving) = ("copy-28333333-x7k2p", "tail-28333333-x7k2p");
+    let silent =
+        |gate: &Gate, name| workload(gate, name).map(|line| (line.runs, line.runs_over, line.runs_silent));
+    for minute in 0..160 {
+        let of = |pod, value: f64| {
+            let series = |metric| valued(&[("__name__", metric), ("namespace", "ops"), ("pod", pod)], value);
+            [series("rows_total"), series("bytes_total"), series("errors_total")]
+        };
+        send(&mut gate, [of(still, 7.0), of(moving, f64::from(minute))].concat());
+        wait(&gate, 60);
+        if minute == 30 {
+            assert_eq!(silent(&gate, "copy"), Some((1, 0, 0)), "it may still be running");
+        }
+    }
+    assert_eq!(silent(&gate, "copy"), Some((1, 0, 1)));
+    assert_eq!(silent(&gate, "tail"), Some((1, 0, 0)));
+}
+
+#[test]
+fn what_finds_no_room_is_counted_among_the_others() {
+    let mut gate = Gate::with(&[], |settings| {
+        settings.max_tracked = 1000;
+        settings.tracking.max_metrics = 3;
+        settings.tracking.max_workloads = 2;
+        settings.tracking.max_labels = 1;
+    });
+    let named: Vec<String> = (0..10).map(|i| format!("m{i}")).collect();
+    let all =
+        |metric: &str| series(&[("__name__", metric), ("namespace", "a"), ("pod", &format!("{metric}-0"))]);
+    send(&mut gate, named.iter().map(|metric| all(metric)).collect());
+    let tracker = gate.pipeline.tracker();
+    let lines = tracker.metrics(now(&gate));
+    assert_eq!(lines.len(), 4, "three, and the others");
+    assert_eq!(lines.iter().map(|line| line.counts.active).sum::<u64>(), 10);
+    assert_eq!(lines.iter().find(|line| line.name.is_empty()).unwrap().counts.active, 7);
+    let of: u64 = tracker.workloads(now(&gate)).iter().map(|line| line.counts.active).sum();
+    assert_eq!((of, tracker.labels(1).len()), (10, 1));
+    let refused: BTreeMap<_, _> =
+        tracker.usage().books.into_iter().map(|(what, _, refused)| (what, refused)).collect();
+    assert!(refused["metrics"] >= 7 && refused["workloads"] >= 8 && refused["labels"] > 0, "{refused:?}");
+    // and taken away from there
+    wait(&gate, 2000);
+    expire(&gate, 1200);
+    assert_eq!(
+        gate.pipeline.tracker().metrics(now(&gate)).iter().map(|line| line.counts.active).sum::<u64>(),
+        0
+    );
+}

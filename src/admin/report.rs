@@ -10,6 +10,9 @@ mod remedy;
 mod tsdb;
 mod workloads;
 
+#[cfg(test)]
+mod tests;
+
 use hyper::StatusCode;
 use serde::Serialize;
 

@@ -143,7 +143,7 @@ pub struct Finding {
     pub runs: u32,
     /// See `runs`.
     pub runs_over: u32,
-    /// Series of runs that are over, about.
+    /// Series of runs that are over.
     pub series_held: u64,
     /// Reported runs more each hour.
     pub growth_per_hour: Option<f64>,
@@ -232,7 +232,6 @@ fn of_workload(line: &WorkloadLine, markers: bool) -> Option<FindingKind> {
 
 fn about(line: &WorkloadLine, kind: FindingKind, minutes: u32) -> Finding {
     let over = line.runs_over + line.runs_silent;
-    let held = if line.runs == 0 { 0 } else { line.counts.active * u64::from(over) / u64::from(line.runs) };
     let growth = line.runs_growth_per_hour.filter(|_| line.runs_end());
     Finding {
         kind,
@@ -242,7 +241,7 @@ fn about(line: &WorkloadLine, kind: FindingKind, minutes: u32) -> Finding {
         new_runs: line.new_runs_last_hour,
         runs: line.runs,
         runs_over: over,
-        series_held: if kind == FindingKind::StuckRuns { held } else { 0 },
+        series_held: if kind == FindingKind::StuckRuns { line.series_of_runs_over } else { 0 },
         growth_per_hour: growth,
         doubles_in_hours: growth.filter(|more| *more >= 1.0).map(|more| f64::from(line.runs) / more),
         examples: line.runs_over_examples.clone(),

@@ -65,6 +65,8 @@ pub struct WorkloadLine {
     pub runs_over: u32,
     /// Those of them that are not said to be over, but are past due and do not move any more.
     pub runs_silent: u32,
+    /// Series of these two that have not ended with a stale marker.
+    pub series_of_runs_over: u64,
     /// Runs that came within `series.idle_after`: without stale markers, so many more are taken to be reported.
     pub runs_within_idle: u32,
     /// Runs that came in the last hour.

@@ -76,7 +76,7 @@ metrics! {
     WARMING_UP = Gauge "seriesgate_warming_up" [] "1 within series.warmup of the start.";
     FINDINGS = Gauge "seriesgate_findings" ["kind"] "Causes of many new series that the report names now, by kind; up to 76 seconds old.";
     STUCK_RUNS = Gauge "seriesgate_stuck_runs" [] "Runs that are over and still reported, of workloads that have ever more of them; up to 76 seconds old.";
-    STUCK_SERIES = Gauge "seriesgate_stuck_series" [] "Active series of those runs, about.";
+    STUCK_SERIES = Gauge "seriesgate_stuck_series" [] "Series of those runs that have not ended; up to 76 seconds old.";
     TRACKED = Gauge "seriesgate_tracked" ["what"] "Metrics, workloads and so on that reports tell apart; up to 76 seconds old.";
     TRACKING_REFUSED = Counter "seriesgate_tracking_refused_total" ["what"] "Times something new was counted among the others because the limit for it in tracking was reached.";
     TRACKING_FORGOTTEN = Counter "seriesgate_tracking_forgotten_total" [] "Times known label values were forgotten early because tracking.filter_size was reached.";

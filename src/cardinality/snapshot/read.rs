@@ -69,6 +69,7 @@ impl Tracker {
                 runs: workload.runs,
                 runs_over: if workload.runs_end() { workload.runs_over } else { 0 },
                 runs_silent: 0,
+                series_of_runs_over: 0,
                 runs_within_idle: workload.new_runs.in_last(idle_minutes, now),
                 new_runs_last_hour: workload.new_runs.in_last(60, now),
                 series_of_new_runs_last_hour: workload.series_of_new_runs.in_last(60, now),
@@ -99,7 +100,10 @@ impl Tracker {
                 newest[at].truncate(3);
             } else if due && unit.silence.windows >= SILENT_WINDOWS {
                 lines[at].runs_silent += 1;
+            } else {
+                return;
             }
+            lines[at].series_of_runs_over += u64::from(unit.active.saturating_sub(unit.ended));
         });
         for (line, newest) in lines.iter_mut().zip(newest) {
             line.runs_over_examples = newest.into_iter().map(|(_, run)| run.into()).collect();
