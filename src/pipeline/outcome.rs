@@ -102,6 +102,9 @@ pub struct Committed {
     pub untracked: u64,
 }
 
+/// Room for new series that an outcome keeps from request to request.
+const BIRTHS_KEPT: usize = 512;
+
 /// What is to become of a request. Made to be used again: its buffers keep their capacity.
 #[derive(Default)]
 pub struct Outcome {
@@ -155,6 +158,10 @@ impl Outcome {
         self.series = 0;
         self.decoded_bytes = 0;
         self.overflow_tenant = false;
+        // what a start or a new sender has blown up is not kept for the requests after it, which have few
+        if self.effects.births.capacity() > BIRTHS_KEPT {
+            (self.effects.births, self.effects.keys) = (Vec::new(), Vec::new());
+        }
         self.effects.births.clear();
         self.effects.aliases.clear();
         self.effects.keys.clear();

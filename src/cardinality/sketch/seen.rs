@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 const BLOCK_WORDS: usize = 8;
 /// Bits set for a key, in its block.
 const PROBES: u32 = 6;
-/// Bits that a layer has for each key it takes: less than 1% of the answers of a full one are wrong.
+/// Bits that a layer has for each key it takes: few of the answers of a full one are wrong.
 const BITS_A_KEY: usize = 14;
 /// The first layer of an empty filter, in blocks: 8 KiB.
 const FIRST_BLOCKS: usize = 128;
