@@ -92,14 +92,7 @@ pub(super) struct Tally {
 impl Tally {
     /// Counts a series that came.
     pub(super) fn born(&mut self, learned: bool, now: u32) {
-        self.last = now;
-        self.active += 1;
-        if learned {
-            self.learned += 1;
-        } else {
-            self.new += 1;
-            self.hour.add(1, now);
-        }
+        self.moved_in(learned, now, now);
     }
 
     /// Counts a series that came here from another account, `born` when it came at all.
