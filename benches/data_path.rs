@@ -197,6 +197,7 @@ fn pipeline(criterion: &mut Criterion) {
                 max_tenants: 1,
                 max_decoded_bytes: 1 << 28,
                 tracking: Default::default(),
+                aggregation: seriesgate::aggregate::Settings::default(),
                 limits: LIMITS,
             };
             let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();

@@ -27,7 +27,7 @@ pub use errors::{ConfigError, ConfigErrors};
 pub use load::Loaded;
 pub(crate) use load::read_text;
 pub use model::{
-    Admin, BasicAuth, Config, Listen, OnThrottle, Secret, Series, Tenant, Tls, Tracking, Upstream,
+    Admin, Aggregation, BasicAuth, Config, Listen, OnThrottle, Secret, Series, Tenant, Tls, Tracking, Upstream,
     UpstreamAuth,
 };
 pub use schema::schema;

@@ -3,6 +3,7 @@
 //! Everything of the data path that awaits is here, and nothing else is.
 
 mod exchange;
+pub(crate) mod flush;
 mod pool;
 mod split;
 
@@ -15,10 +16,11 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use crate::admin::Health;
+use crate::aggregate::Outbox;
 use crate::egress::{Client, Outbound, Reply};
 use crate::intake::{Answer, Handler, Inbound};
 use crate::pipeline::{Body, Origin, Outcome, Pipeline, Scratch};
-use crate::telemetry::{DataMetrics, EgressMetrics, IntakeMetrics, Returned};
+use crate::telemetry::{AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Returned};
 use crate::wire::{WireError, WireErrorKind};
 use exchange::Exchange;
 use pool::Pool;
@@ -44,6 +46,21 @@ pub struct Gate {
     long_bodies: Semaphore,
     /// A request that is split is held decoded while its parts are sent.
     splits: Semaphore,
+    /// What aggregations made and the upstream does not have yet.
+    outbox: Outbox,
+    aggregation: AggregationMetrics,
+    /// Name of the header that names the tenant.
+    tenant_header: String,
+}
+
+/// What a gate needs to send what aggregations make.
+pub struct Aggregating {
+    /// Counts.
+    pub metrics: AggregationMetrics,
+    /// Name of the header that names the tenant.
+    pub tenant_header: String,
+    /// Samples at most that wait to be sent.
+    pub max_pending_samples: usize,
 }
 
 /// Compressed bodies above this are decoded where other tasks of the worker can move away (~1 ms of work).
@@ -61,6 +78,7 @@ impl Gate {
         data: Arc<DataMetrics>,
         intake: Arc<IntakeMetrics>,
         health: Arc<Health>,
+        aggregation: Aggregating,
     ) -> Self {
         Self {
             pipeline,
@@ -72,7 +90,15 @@ impl Gate {
             outcomes: Pool::default(),
             long_bodies: Semaphore::new(LONG_BODIES_AT_ONCE),
             splits: Semaphore::new(SPLITS_AT_ONCE),
+            outbox: Outbox::new(aggregation.max_pending_samples),
+            aggregation: aggregation.metrics,
+            tenant_header: aggregation.tenant_header,
         }
+    }
+
+    /// What aggregations made and the upstream does not have yet.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     /// Sends through another upstream from now on; requests in hand finish with the one they began with.
@@ -124,6 +150,9 @@ impl Handler for Gate {
             Ok(exchange) => exchange,
             Err(undecodable) => return self.undecodable(&undecodable),
         };
+        if !exchange.outcome().effects.aggregated.samples.is_empty() && self.outbox.is_full() {
+            return exchange.wait();
+        }
         let sent = self.forward(&mut exchange, inbound).await;
         exchange.conclude(sent)
     }
@@ -155,9 +184,20 @@ impl Gate {
 
     /// Counts a request that is over for good and does what was decided.
     fn settle(&self, outcome: &Outcome, sent: &split::Sent) {
-        self.data.settled(outcome, sent.refused, sent.too_large);
+        for (policy, reason) in &outcome.passed {
+            let policies = outcome.policies.as_ref().map(|policies| policies.set.policies());
+            if let Some(policy) = policies.and_then(|all| all.get(usize::from(policy.0))) {
+                self.aggregation.passed(&policy.name, *reason);
+            }
+        }
         if sent.stored {
-            self.data.committed(outcome, self.pipeline.commit(outcome));
+            let committed = self.pipeline.commit(outcome);
+            self.data.settled(outcome, sent.refused, sent.too_large, &committed.aggregated);
+            self.data.committed(outcome, &committed);
+        } else {
+            // the sender will not come again, and what the upstream refused was not this
+            let told = self.pipeline.commit_aggregated(outcome);
+            self.data.settled(outcome, sent.refused, sent.too_large, &told);
         }
     }
 

@@ -18,6 +18,8 @@ pub mod series;
 pub mod cardinality;
 pub mod policy;
 
+pub mod aggregate;
+
 pub mod config;
 
 pub mod pipeline;

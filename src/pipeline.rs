@@ -12,6 +12,7 @@ mod attend;
 mod counts;
 mod edits;
 mod examples;
+mod gather;
 mod judge;
 mod outcome;
 mod rewrite;
@@ -22,6 +23,7 @@ mod weigh;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -33,10 +35,11 @@ pub use scratch::Scratch;
 
 use self::edits::Edits;
 use self::examples::Allowance;
+use crate::aggregate::{self, Adopted, Aggregator, Engine, Told};
 use crate::cardinality::{self, Tracker};
 use crate::clock::Clock;
 use crate::codec::snappy;
-use crate::policy::PolicySet;
+use crate::policy::{PolicyIndex, PolicySet};
 use crate::series::index::MAX_GENERATION;
 use crate::series::{Fingerprinter, Index, Inserted, Limits, Tenant, Tenants};
 
@@ -48,13 +51,23 @@ pub struct Policies {
     pub generation: u32,
     edits: Edits,
     allowance: Allowance,
+    aggregators: Adopted,
 }
 
 impl Policies {
-    fn new(set: Arc<PolicySet>, generation: u32, max_tracked: usize) -> Self {
+    fn new(set: Arc<PolicySet>, generation: u32, max_tracked: usize, aggregators: Adopted) -> Self {
         let allowance = Allowance::new(set.policies().len());
         // as many as there can be series, and as many again for those that are gone
-        Self { set, generation, edits: Edits::new(max_tracked.saturating_mul(2)), allowance }
+        Self { set, generation, edits: Edits::new(max_tracked.saturating_mul(2)), allowance, aggregators }
+    }
+
+    /// Whether a policy in force aggregates.
+    pub fn aggregates(&self) -> bool {
+        self.aggregators.iter().any(Option::is_some)
+    }
+
+    fn aggregator(&self, policy: PolicyIndex) -> Option<&Aggregator> {
+        self.aggregators.get(usize::from(policy.0))?.as_deref()
     }
 }
 
@@ -71,6 +84,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What is counted of series, and how much of it is kept.
     pub tracking: cardinality::Settings,
+    /// Bounds of all aggregations.
+    pub aggregation: aggregate::Settings,
 }
 
 /// Where a request comes from.
@@ -94,27 +109,34 @@ pub struct Pipeline {
     prints: Fingerprinter,
     tenants: Tenants,
     tracker: Tracker,
+    engine: Engine,
     policies: ArcSwap<Policies>,
     /// Held while other policies are put in force, so that nobody puts back what was just replaced.
     changing: Mutex<()>,
     settings: ArcSwap<Settings>,
     max_tracked: usize,
     clock: Clock,
+    restarted: AtomicU64,
 }
 
 impl Pipeline {
     /// An empty pipeline.
     pub fn new(settings: Settings, set: PolicySet, prints: Fingerprinter, clock: Clock) -> Self {
+        let engine = Engine::new(settings.aggregation);
+        let (aggregators, _) = engine.adopt(&set.aggregating(), false);
+        let policies = Policies::new(Arc::new(set), 1, settings.max_tracked, aggregators);
         Self {
             index: Index::new(settings.max_tracked),
             prints,
             tenants: Tenants::new(settings.max_tenants),
             tracker: Tracker::new(&settings.tracking, clock.unix_seconds()),
-            policies: ArcSwap::from_pointee(Policies::new(Arc::new(set), 1, settings.max_tracked)),
+            engine,
+            policies: ArcSwap::from_pointee(policies),
             changing: Mutex::new(()),
             max_tracked: settings.max_tracked,
             settings: ArcSwap::from_pointee(settings),
             clock,
+            restarted: AtomicU64::new(0),
         }
     }
 
@@ -151,7 +173,13 @@ impl Pipeline {
                     policies: &policies,
                     limits: &settings.limits,
                     now,
+                    engine: &self.engine,
                 };
+                let batch = &mut outcome.effects.aggregated;
+                (batch.tenant, batch.sender) = (group, origin.sender);
+                if policies.aggregates() {
+                    batch.span_ms = request.span_ms;
+                }
                 judgement.run(body, request, judge, outcome)?;
             }
             Tenant::Overflow => {
@@ -175,7 +203,7 @@ impl Pipeline {
     /// Idempotent for each series: the same request decided twice and committed twice counts its births once.
     pub fn commit(&self, outcome: &Outcome) -> Committed {
         let now = self.clock.unix_seconds();
-        let mut committed = Committed::default();
+        let mut committed = Committed { aggregated: self.commit_aggregated(outcome), ..Committed::default() };
         for birth in &outcome.effects.births {
             match self.index.insert(birth.series, birth.decided, &birth.arrival(), now) {
                 Inserted::New => {
@@ -211,6 +239,19 @@ impl Pipeline {
         committed
     }
 
+    /// The part of [`Pipeline::commit`] that the upstream has no part in: its refusal of the rest does not keep these
+    /// samples from their groups. Says what became of them.
+    pub fn commit_aggregated(&self, outcome: &Outcome) -> Vec<Told> {
+        let Some(policies) = &outcome.policies else { return Vec::new() };
+        let batch = &outcome.effects.aggregated;
+        let now_ms = self.clock.unix_ms();
+        let told = self.engine.commit(batch, &policies.aggregators, now_ms, |series| self.index.reopen(series));
+        for (series, decided) in &outcome.effects.redecided {
+            self.index.refresh(*series, *decided, self.clock.unix_seconds());
+        }
+        told
+    }
+
     /// Puts other policies in force. What is remembered under the old ones is decided anew at next touch.
     pub fn replace_policies(&self, set: PolicySet) {
         let _turn = self.changing.lock();
@@ -231,7 +272,9 @@ impl Pipeline {
 
     fn put_in_force(&self, set: Arc<PolicySet>) {
         let generation = self.policies.load().generation % MAX_GENERATION + 1;
-        self.policies.store(Arc::new(Policies::new(set, generation, self.max_tracked)));
+        let (aggregators, restarted) = self.engine.adopt(&set.aggregating(), set.is_bypassed());
+        self.restarted.fetch_add(restarted as u64, Ordering::Relaxed);
+        self.policies.store(Arc::new(Policies::new(set, generation, self.max_tracked, aggregators)));
     }
 
     /// Different edits of label sets that are kept.
@@ -242,6 +285,7 @@ impl Pipeline {
     /// Changes the bounds; `max_tracked`, `max_tenants` and what `tracking` keeps stay as they were at start.
     pub fn replace_settings(&self, settings: Settings) {
         self.tracker.replace_settings(&settings.tracking);
+        self.engine.replace_settings(settings.aggregation);
         self.settings.store(Arc::new(settings));
     }
 
@@ -258,6 +302,16 @@ impl Pipeline {
     /// What is counted of all series.
     pub fn tracker(&self) -> &Tracker {
         &self.tracker
+    }
+
+    /// What is aggregated.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Aggregations that were flushed and forgotten because their policies are others now.
+    pub fn restarted(&self) -> u64 {
+        self.restarted.load(Ordering::Relaxed)
     }
 
     /// The tenants told apart.

@@ -4,6 +4,7 @@
 //! labels, never bytes on the wire and never HTTP.
 
 mod definition;
+mod grouping;
 pub mod pattern;
 pub mod relabel;
 mod selector;
@@ -11,6 +12,7 @@ mod set;
 mod verdict;
 
 pub use definition::{Action, ActionKind, Definition, Mode};
+pub use grouping::{Aggregation, Keys, MetricKind, Output};
 pub use selector::{MatchOp, Matcher, Selector, SelectorError, parse_series};
-pub use set::{CompileError, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk};
+pub use set::{Aggregating, CompileError, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk};
 pub use verdict::{Decision, Disposition, Effect, OwnedLabels, PolicyIndex, ValidUntil, VerdictId, borrowed};

@@ -9,7 +9,7 @@ pub mod identity;
 pub mod index;
 pub mod labels;
 mod prefetch;
-mod table;
+pub(crate) mod table;
 pub mod tenants;
 
 pub use fingerprint::{Fingerprint, Fingerprinter, TenantKey};

@@ -50,6 +50,7 @@ fn pipeline(policies: &[Definition]) -> Pipeline {
         max_decoded_bytes: 1 << 26,
         limits,
         tracking: Default::default(),
+        aggregation: seriesgate::aggregate::Settings::default(),
     };
     let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();
     Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(1_700_000_000_000))

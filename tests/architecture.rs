@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Modules in the order in which they may use each other: each only those above it.
-const ORDER: [&[&str]; 12] = [
+const ORDER: [&[&str]; 13] = [
     &["clock", "codec", "wire"],
     &["series"],
     &["policy", "cardinality"],
+    &["aggregate"],
     &["config"],
     &["pipeline"],
     &["telemetry"],

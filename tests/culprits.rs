@@ -39,6 +39,7 @@ fn pipeline(clock: &Clock) -> Pipeline {
         max_decoded_bytes: 1 << 26,
         limits,
         tracking: Tracking { warmup: 300, idle_after: IDLE_AFTER_S, ..Tracking::default() },
+        aggregation: seriesgate::aggregate::Settings::default(),
     };
     let set = PolicySet::compile(&[], Run::AsConfigured).unwrap();
     Pipeline::new(settings, set, Fingerprinter::from_seed(1), clock.clone())

@@ -133,7 +133,7 @@ impl Explainer {
         });
         let output = match (walk.disposition, walk.steps.last()) {
             (Disposition::Forward, _) => object(pairs.to_vec()),
-            (Disposition::Rewrite, Some(last)) => object(borrowed(&last.labels)),
+            (Disposition::Rewrite | Disposition::Aggregate, Some(last)) => object(borrowed(&last.labels)),
             _ => Value::Null,
         };
         let ended_by = walk.ended_by.and_then(named);
@@ -181,7 +181,7 @@ impl Explainer {
             (None, None) => " (no policy ended the walk)".to_owned(),
         };
         writeln!(out, "  => {}{because}", verdict(walk))?;
-        if walk.disposition == Disposition::Rewrite {
+        if matches!(walk.disposition, Disposition::Rewrite | Disposition::Aggregate) {
             writeln!(out, "     {}", Labels::from_sorted(&borrowed(&before)))?;
         }
         Ok(())
@@ -204,6 +204,7 @@ fn verdict(walk: &Walk) -> &'static str {
     match walk.disposition {
         Disposition::Forward | Disposition::Rewrite => "forward",
         Disposition::Drop => "drop",
+        Disposition::Aggregate => "aggregate",
         // a walk knows one series only, so nothing collides
         Disposition::Reject | Disposition::Collide => "reject",
     }

@@ -87,7 +87,7 @@ fn run(options: &Options, limit: usize, drive: &mut Drive) -> Result<(), String>
         progress.inc(1);
     }
     progress.finish_and_clear();
-    Ok(())
+    drive.end()
 }
 
 fn tell(options: &Options, drive: &mut Drive, policies: &[crate::policy::Summary]) -> io::Result<()> {

@@ -14,6 +14,7 @@ use super::source::Source;
 use super::suggest::{did_you_mean, listed};
 use super::{Config, duration, expand, size};
 
+mod aggregation;
 mod auth;
 mod files;
 mod http;
@@ -48,8 +49,10 @@ impl Checker<'_> {
         let upstream = self.upstreams(raw.upstreams.as_ref());
         let series = self.series(&raw.series);
         let tracking = self.tracking(&raw.tracking);
-        let policies = self.policies(raw.policies.as_deref().unwrap_or_default());
-        Some(Config { listen, admin, tenant, data_dir, upstream: upstream?, series, tracking, policies })
+        let aggregation = self.aggregation(&raw.aggregation);
+        let policies = self.policies(raw.policies.as_deref().unwrap_or_default(), &aggregation);
+        let upstream = upstream?;
+        Some(Config { listen, admin, tenant, data_dir, upstream, series, tracking, aggregation, policies })
     }
 
     fn refuse(&mut self, position: Position, message: impl Into<String>) {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::policy::Definition;
@@ -24,6 +25,8 @@ pub struct Config {
     pub series: Series,
     /// What reports tell apart.
     pub tracking: Tracking,
+    /// What all policies that aggregate have in common.
+    pub aggregation: Aggregation,
     /// First to last.
     pub policies: Vec<Definition>,
 }
@@ -216,6 +219,25 @@ pub struct Tracking {
     pub values_per_label: usize,
     /// Memory at most for telling new label values from known ones, bytes.
     pub filter_bytes: usize,
+}
+
+/// What all policies that aggregate have in common, and what they may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aggregation {
+    /// Labels that tell the replicas of one agent apart; never aggregated away.
+    pub replica_labels: Arc<[String]>,
+    /// Label that marks whose output a series is, and its value.
+    pub instance: Option<(String, String)>,
+    /// Groups at most.
+    pub max_groups: usize,
+    /// Series that are gone and whose last value is remembered, at most.
+    pub max_tombstones: usize,
+    /// Metrics whose type is remembered at most.
+    pub max_types: usize,
+    /// Samples at most that wait to be sent.
+    pub max_pending_samples: usize,
+    /// How far ahead of our clock a sample may be.
+    pub max_future: Duration,
 }
 
 /// A value that is never printed: `Debug` shows `<secret>`.

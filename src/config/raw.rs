@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::at::At;
 
+mod aggregation;
 mod listen;
 mod policy;
 mod rule;
@@ -15,6 +16,7 @@ mod text;
 mod tracking;
 mod upstream;
 
+pub(crate) use aggregation::RawAggregation;
 pub(crate) use listen::RawListen;
 pub(crate) use policy::{LATER_POLICY_KEYS, MatchText, RawPolicy};
 pub(crate) use rule::{Given, RawRule};
@@ -48,6 +50,9 @@ pub(crate) struct RawConfig {
     /// What reports tell apart.
     #[serde(default)]
     pub(crate) tracking: RawTracking,
+    /// What all policies that aggregate have in common, and what they may take.
+    #[serde(default)]
+    pub(crate) aggregation: RawAggregation,
     /// What may pass, first to last. A series that no policy matches is forwarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) policies: Option<Vec<At<RawPolicy>>>,

@@ -147,7 +147,7 @@ fn unknown_key(field: &str, expected: &[&'static str]) -> String {
     let in_policy = expected.contains(&"match");
     if in_policy && LATER_POLICY_KEYS.contains(&field) {
         return format!(
-            "`{field}` is not in this version; a policy has {}, its actions are `pass`, `drop` and `relabel`",
+            "`{field}` is not in this version; a policy has {}, its actions are `pass`, `drop`, `relabel` and `aggregate`",
             listed(expected)
         );
     }

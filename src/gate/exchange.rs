@@ -14,6 +14,9 @@ use crate::telemetry::Returned;
 /// When to come again where the upstream said 429 and not when (CONTRACT.md, Write port).
 const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// When to come again where what aggregations made waits to be sent.
+const BACKLOG_RETRY_AFTER: Duration = Duration::from_secs(5);
+
 /// From the decision to the answer. Dropped before it is concluded, the sender has hung up.
 pub(super) struct Exchange<'g> {
     gate: &'g Gate,
@@ -45,6 +48,17 @@ impl<'g> Exchange<'g> {
                 self.gate.settle(&self.outcome, &sent);
                 self.settled(&sent)
             }
+        }
+    }
+
+    /// Too much that aggregations made waits to be sent: what would feed them has to wait too.
+    pub(super) fn wait(mut self) -> Answer {
+        self.open = false;
+        self.gate.give_back(&self.outcome, Returned::Backlog);
+        Answer {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            retry_after: Some(BACKLOG_RETRY_AFTER),
+            message: "aggregated samples wait for the upstream, aggregation.max_pending_samples of them".into(),
         }
     }
 

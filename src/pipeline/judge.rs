@@ -4,14 +4,18 @@ use super::Policies;
 use super::edits::{LOOSE, NO_EDIT};
 use super::outcome::Outcome;
 use super::scratch::{Fate, JudgeScratch, Request, Slot, Told};
+use crate::aggregate::{Engine, Passed};
 use crate::cardinality::{Party, Tracker};
-use crate::policy::{Decision, Disposition, OwnedLabels, VerdictId, borrowed};
+use crate::policy::{Decision, Disposition, OwnedLabels, PolicyIndex, VerdictId, borrowed};
 use crate::series::identity::{self, Form};
 use crate::series::{
     Claimed, Emits, Fingerprint, Fingerprinter, Found, Index, Labels, Limits, Notice, Probe, Remembered,
     TenantKey, edit,
 };
 use crate::wire::WireError;
+
+/// A series of which nobody said what it is, is asked about again after so long, in sample time.
+const UNTYPED_SECONDS: u32 = 60;
 
 /// What is needed to decide about a series.
 pub(super) struct Judgement<'a> {
@@ -23,6 +27,7 @@ pub(super) struct Judgement<'a> {
     pub(super) policies: &'a Policies,
     pub(super) limits: &'a Limits,
     pub(super) now: u32,
+    pub(super) engine: &'a Engine,
 }
 
 /// What deciding leaves behind.
@@ -55,14 +60,27 @@ impl Judgement<'_> {
         let mut pairs = Vec::new();
         let Request { slots, probes, loose, .. } = request;
         let mut work = Work { loose, scratch, outcome };
+        if self.policies.aggregates() {
+            self.learn_types(body, slots, probes, request.metadata);
+        }
+        let mut last = (VerdictId::UNTOUCHED, PolicyIndex(0));
         for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter()) {
             if slot.fate != Fate::Open {
                 continue;
             }
             if let Found::Known(verdict, emits) = probe.found
                 && emits != Emits::Rewritten(NO_EDIT)
+                && !(matches!(emits, Emits::Aggregated(_)) && slot.histograms > 0)
             {
-                slot.know(VerdictId::from_bits(verdict), emits);
+                let verdict = VerdictId::from_bits(verdict);
+                slot.know(verdict, emits);
+                if let Emits::Aggregated(home) = emits {
+                    // neighbours nearly always have the same verdict
+                    if last.0 != verdict {
+                        last = (verdict, self.policies.set.row(verdict).ended_by.unwrap_or(PolicyIndex(0)));
+                    }
+                    self.gather(body, slot, probe.fingerprint, (last.1, home), &mut work);
+                }
                 if (probe.notice != Notice::NONE || probe.ends)
                     && let Ok(form) = identity::read(body, slot.labels(), self.limits, &mut pairs)?
                 {
@@ -100,7 +118,7 @@ impl Judgement<'_> {
         for (probe, i) in scratch.probes.iter().zip(&scratch.slots) {
             if let Found::Known(..) = probe.found {
                 let asked = &mut request.probes[*i as usize];
-                (asked.found, asked.notice) = (probe.found, probe.notice);
+                (asked.found, asked.notice, asked.fingerprint) = (probe.found, probe.notice, probe.fingerprint);
             }
         }
     }
@@ -119,9 +137,38 @@ impl Judgement<'_> {
             Form::Canonical => probe.fingerprint,
             Form::Other => self.true_identity(pairs, probe, work),
         };
-        let Decision { verdict, valid_until, output } =
+        let Decision { verdict, valid_until, output, group } =
             self.policies.set.decide(Labels::from_sorted(pairs), self.limits);
-        let judged = self.judge(series, pairs, verdict, output.as_ref(), work);
+        let unknown = probe.found == Found::Missing;
+        let mut valid_until = valid_until.0;
+        let enlisted = group.map(|(policy, group)| {
+            let seen = output.as_ref().map(borrowed);
+            let pairs = seen.as_deref().unwrap_or(pairs);
+            (policy, self.enlist((series, unknown), pairs, (policy, &group), slot, body, work))
+        });
+        let mut verdict = verdict;
+        if let Some((policy, Err(reason))) = enlisted {
+            work.outcome.passed.push((policy, reason));
+            verdict = self.policies.set.passed(verdict, output.is_some());
+            if reason == Passed::Untyped {
+                self.engine.untyped(Labels::from_sorted(pairs).metric());
+                valid_until = probe.sample_seconds.saturating_add(UNTYPED_SECONDS);
+            }
+        }
+        let home = enlisted.and_then(|(policy, home)| Some((policy, home.ok()?)));
+        let judged = match home {
+            Some((_, home)) if verdict.disposition() == Disposition::Aggregate => {
+                Judged { verdict, emits: Emits::Aggregated(home), edit: 0 }
+            }
+            _ => self.judge(series, pairs, verdict, output.as_ref(), work),
+        };
+        if let Some(home) = home {
+            self.gather(body, slot, series, home, work);
+            if judged.verdict.disposition() != Disposition::Aggregate {
+                // the input is kept: what is known of a series holds one thing that is sent, and here there are two
+                valid_until = 0;
+            }
+        }
         slot.edit = judged.edit;
         if judged.verdict != VerdictId::UNTOUCHED {
             let output = output.filter(|_| judged.verdict.disposition() == Disposition::Rewrite);
@@ -130,13 +177,17 @@ impl Judgement<'_> {
         let decided = Remembered {
             verdict: judged.verdict.to_bits(),
             generation: self.policies.generation,
-            valid_until: valid_until.0,
+            valid_until,
             emits: judged.emits,
         };
         // Refreshing is idempotent and says nothing about the data, so it need not wait for the commit.
-        let unknown = probe.found == Found::Missing;
         if slot.form == Form::Other || !unknown {
-            self.index.refresh(series, decided, self.now);
+            if home.is_some() {
+                // what is known to be part of a group must be part of it
+                work.outcome.effects.redecided.push((series, decided));
+            } else {
+                self.index.refresh(series, decided, self.now);
+            }
         }
         if !unknown && (probe.notice != Notice::NONE || probe.ends) {
             self.attend(pairs, body, slot, probe, work);

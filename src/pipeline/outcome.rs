@@ -5,9 +5,10 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::{Counts, Example, Policies};
+use crate::aggregate::{Batch, Passed, Told};
 use crate::cardinality::Sighting;
 use crate::codec::snappy::SnappyError;
-use crate::policy::VerdictId;
+use crate::policy::{PolicyIndex, VerdictId};
 use crate::series::{Arrival, Fingerprint, Invalid, Remembered};
 use crate::wire::WireError;
 
@@ -85,12 +86,16 @@ pub struct Effects {
     pub returned: Vec<Fingerprint>,
     /// Watched series whose value has turned, and whether it is other than 0 now.
     pub turned: Vec<(Fingerprint, bool)>,
+    /// Known series that were decided to be part of a group.
+    pub redecided: Vec<(Fingerprint, Remembered)>,
+    /// What goes into groups.
+    pub aggregated: Batch,
     /// Series that policies dropped or rewrote, for people; a few of each policy.
     pub examples: Vec<Example>,
 }
 
 /// What a commit did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
     /// Series seen for the first time.
     pub new_series: u64,
@@ -100,6 +105,8 @@ pub struct Committed {
     pub ended_series: u64,
     /// Series that found the index full.
     pub untracked: u64,
+    /// What became of samples that went into groups, by policy, where it is not the usual.
+    pub aggregated: Vec<Told>,
 }
 
 /// Room for new series that an outcome keeps from request to request.
@@ -134,6 +141,8 @@ pub struct Outcome {
     pub decided_at: u32,
     /// Decoded size, bytes.
     pub decoded_bytes: u64,
+    /// Series newly decided that a policy was to aggregate and could not.
+    pub passed: Vec<(PolicyIndex, Passed)>,
     /// The tenant is one too many: passed through.
     pub overflow_tenant: bool,
     /// What a commit does.
@@ -158,6 +167,7 @@ impl Outcome {
         self.series = 0;
         self.decoded_bytes = 0;
         self.overflow_tenant = false;
+        self.passed.clear();
         // what a start or a new sender has blown up is not kept for the requests after it, which have few
         if self.effects.births.capacity() > BIRTHS_KEPT {
             (self.effects.births, self.effects.keys) = (Vec::new(), Vec::new());
@@ -169,6 +179,8 @@ impl Outcome {
         self.effects.returned.clear();
         self.effects.turned.clear();
         self.effects.examples.clear();
+        self.effects.redecided.clear();
+        self.effects.aggregated.clear();
         self.policies = Some(Arc::clone(policies));
     }
 
@@ -179,6 +191,7 @@ impl Outcome {
             + self.effects.aliases.capacity() * size_of::<(Fingerprint, Fingerprint)>()
             + self.effects.keys.capacity() * size_of::<u64>()
             + self.effects.ended.capacity() * size_of::<(Fingerprint, u32)>()
+            + self.effects.aggregated.capacity()
     }
 
     /// All that was rejected.

@@ -60,6 +60,8 @@ pub(super) struct Request {
     pub(super) order: Vec<u32>,
     /// Metadata entries.
     pub(super) metadata: u32,
+    /// Newest samples of its series: the oldest and the newest of them, Unix milliseconds.
+    pub(super) span_ms: Option<(i64, i64)>,
     /// Metadata entries that cannot be accepted: where they start and end.
     pub(super) bad_metadata: Vec<(u32, u32)>,
     /// Series that are sent on, in whatever form.

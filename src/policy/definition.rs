@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Aggregation;
 use super::relabel::RuleText;
 
 /// One policy, in the order of the config.
@@ -26,6 +27,8 @@ pub enum Action {
     Drop,
     /// Run these rules over the labels; later policies see the result.
     Relabel(Arc<[RuleText]>),
+    /// Forward one series for all that have the same labels but for some; later policies do not see them.
+    Aggregate(Arc<Aggregation>),
 }
 
 /// An [`Action`] without what belongs to it.
@@ -37,6 +40,8 @@ pub enum ActionKind {
     Drop,
     /// [`Action::Relabel`]
     Relabel,
+    /// [`Action::Aggregate`]
+    Aggregate,
 }
 
 /// Whether a policy acts.
@@ -66,6 +71,7 @@ impl Action {
             Action::Pass => ActionKind::Pass,
             Action::Drop => ActionKind::Drop,
             Action::Relabel(_) => ActionKind::Relabel,
+            Action::Aggregate(_) => ActionKind::Aggregate,
         }
     }
 }
@@ -77,6 +83,7 @@ impl ActionKind {
             ActionKind::Pass => "pass",
             ActionKind::Drop => "drop",
             ActionKind::Relabel => "relabel",
+            ActionKind::Aggregate => "aggregate",
         }
     }
 }

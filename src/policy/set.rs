@@ -22,7 +22,7 @@ use self::rows::Rows;
 use self::walk::Plain;
 pub use self::walk::{Step, Walk};
 use super::relabel::Rules;
-use super::{ActionKind, Disposition, Mode, PolicyIndex, VerdictId};
+use super::{ActionKind, Aggregation, Disposition, Effect, Mode, PolicyIndex, VerdictId};
 
 /// Policies at most: the verdict table has a row for each, and some for what they combine to.
 pub const MAX_POLICIES: usize = 4000;
@@ -57,6 +57,9 @@ pub struct PolicySet {
     columns: Vec<Column>,
     rows: Rows,
     rewrites: bool,
+    /// By position, what it is as text.
+    definitions: Box<[Arc<str>]>,
+    run: Run,
 }
 
 /// One policy.
@@ -76,6 +79,18 @@ enum Act {
     Pass,
     Drop,
     Relabel(Rules),
+    Aggregate(Arc<Aggregation>),
+}
+
+/// A policy that aggregates and is in force.
+#[derive(Clone, Debug)]
+pub struct Aggregating {
+    /// Its name in the config.
+    pub name: Arc<str>,
+    /// All that makes it what it is, as text; the same text is the same policy.
+    pub definition: Arc<str>,
+    /// What it does.
+    pub aggregation: Arc<Aggregation>,
 }
 
 /// One selector of a policy, or the policy if it has none.
@@ -106,6 +121,42 @@ impl PolicySet {
     pub fn collided(&self, verdict: VerdictId) -> VerdictId {
         let row = Row::clone(&self.rows.get(verdict));
         self.rows.id(Row { disposition: Disposition::Collide, ..row })
+    }
+
+    /// The aggregation of a policy that aggregates and is in force.
+    pub fn aggregation(&self, index: PolicyIndex) -> Option<&Arc<Aggregation>> {
+        let policy = self.policies.get(usize::from(index.0))?;
+        match &policy.act {
+            Act::Aggregate(aggregation) if policy.mode == Mode::Enforce => Some(aggregation),
+            _ => None,
+        }
+    }
+
+    /// Those that aggregate and are in force, by position.
+    pub fn aggregating(&self) -> Vec<Option<Aggregating>> {
+        let numbered = (0..).map(PolicyIndex).zip(&self.summaries).zip(&self.definitions);
+        numbered
+            .map(|((index, summary), definition)| {
+                let aggregation = Arc::clone(self.aggregation(index)?);
+                let (name, definition) = (Arc::clone(&summary.name), Arc::clone(definition));
+                Some(Aggregating { name, definition, aggregation })
+            })
+            .collect()
+    }
+
+    /// Whether all policies are previews for a while.
+    pub fn is_bypassed(&self) -> bool {
+        self.run == Run::Bypassed
+    }
+
+    /// The same policies matched, but the last one cannot aggregate the series: it goes on as it is then.
+    pub fn passed(&self, verdict: VerdictId, output: bool) -> VerdictId {
+        let mut row = Row::clone(&self.rows.get(verdict));
+        row.disposition = if output { Disposition::Rewrite } else { Disposition::Forward };
+        if let Some((_, effect)) = row.matched.last_mut() {
+            *effect = Effect::Pass;
+        }
+        self.rows.id(row)
     }
 
     /// How many decisions lost who matched because the verdict table is full.

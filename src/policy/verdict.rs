@@ -18,10 +18,13 @@ pub enum Disposition {
     Collide,
     /// They end here: policies leave no series that could be sent.
     Reject,
+    /// They end here, and become part of what is sent for their group.
+    Aggregate,
 }
 
 impl Disposition {
-    const ALL: [Self; 5] = [Self::Forward, Self::Rewrite, Self::Drop, Self::Collide, Self::Reject];
+    const ALL: [Self; 6] =
+        [Self::Forward, Self::Rewrite, Self::Drop, Self::Collide, Self::Reject, Self::Aggregate];
 
     /// Whether the samples are sent on.
     pub fn forwards(self) -> bool {
@@ -40,6 +43,8 @@ pub enum Effect {
     Drop,
     /// Changes its labels.
     Relabel,
+    /// Makes it part of a group.
+    Aggregate,
 }
 
 impl Effect {
@@ -50,6 +55,7 @@ impl Effect {
             Effect::Pass => "pass",
             Effect::Drop => "drop",
             Effect::Relabel => "relabel",
+            Effect::Aggregate => "aggregate",
         }
     }
 }
@@ -124,4 +130,6 @@ pub struct Decision {
     pub valid_until: ValidUntil,
     /// The labels to send, where the disposition is [`Disposition::Rewrite`].
     pub output: Option<OwnedLabels>,
+    /// The labels of the group it becomes part of, where a policy aggregates it, and which policy that is.
+    pub group: Option<(PolicyIndex, OwnedLabels)>,
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Runtime;
 use crate::intake::Heartbeat;
-use crate::policy::{Effect, PolicyIndex, VerdictId};
+use crate::policy::{ActionKind, Effect, Mode, PolicyIndex, Summary, VerdictId};
 use crate::series::{Departed, Freed, Reopen};
 
 const LONGEST_ROUND: Duration = Duration::from_secs(16);
@@ -146,7 +146,8 @@ fn publish(runtime: &Runtime, tallies: &[Tally]) {
             }
         }
     }
-    for (policy, series) in all.iter().zip(saved) {
+    let acts = |policy: &Summary| policy.action == ActionKind::Aggregate && policy.mode == Mode::Enforce;
+    for (policy, series) in all.iter().zip(saved).filter(|(policy, _)| !acts(policy)) {
         runtime.data.policies().account(policy).saves(series);
     }
 }

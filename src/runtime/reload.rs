@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::start;
+use super::{aggregation, start};
 use crate::admin::{self, Control, Health, View};
 use crate::config::{Config, ConfigErrors, Loaded};
 use crate::gate::Gate;
@@ -43,7 +43,7 @@ pub struct Runtime {
     pub(super) process: ProcessMetrics,
     pub(super) tracking: TrackingMetrics,
     pub(super) data: Arc<DataMetrics>,
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
     source: Source,
     config: ArcSwap<Config>,
     /// Hash of the content last looked at, good or bad; held for the length of a reload, so they come one by one.
@@ -148,9 +148,9 @@ impl Runtime {
             changed.push("policies");
         }
         // before the policies: whatever is decided in the new generation is decided within the new bounds
-        if new.series != old.series {
+        if new.series != old.series || new.aggregation != old.aggregation {
             self.pipeline.replace_settings(start::pipeline_settings(&new));
-            changed.push("series");
+            changed.push(if new.series != old.series { "series" } else { "aggregation" });
         }
         if let Some(set) = policies {
             self.put_in_force(set);
@@ -196,6 +196,11 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     note(old.tenant != new.tenant, "tenant");
     note(old.data_dir != new.data_dir, "data_dir");
     note(old.tracking != new.tracking, "tracking");
+    note(
+        old.aggregation.max_pending_samples != new.aggregation.max_pending_samples,
+        "aggregation.max_pending_samples",
+    );
+    note(old.aggregation.max_types != new.aggregation.max_types, "aggregation.max_types");
     note(old.series.max_tracked != new.series.max_tracked, "series.max_tracked");
     keys
 }
@@ -213,6 +218,7 @@ impl Control for Runtime {
         self.process.label_edits.set(self.pipeline.edits() as f64);
         self.process.tenants.set(self.pipeline.tenants().len() as f64);
         self.process.preview_overflow.set(policies.set.preview_overflow() as f64);
+        aggregation::publish(self);
         self.process.bypass.set(f64::from(u8::from(self.health.bypassed())));
         self.registry.render()
     }

@@ -9,21 +9,23 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::reload::{Runtime, Source};
-use super::{janitor, watcher};
+use super::{aggregation as windows, janitor, watcher};
 use crate::admin::{self, Health, Phase};
+use crate::aggregate;
 use crate::cardinality;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
 use crate::egress::{Client, EgressError};
-use crate::gate::{Gate, Upstream};
+use crate::gate::{Aggregating, Gate, Upstream, flush};
 use crate::intake::{self, BindError, Drained};
 use crate::pipeline::{self, Pipeline};
 use crate::policy::{CompileError, PolicySet, Run};
 use crate::series::Fingerprinter;
-use crate::telemetry::{DataMetrics, EgressMetrics, IntakeMetrics, ProcessMetrics, Registry};
+use crate::telemetry::{AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, ProcessMetrics, Registry};
 
 /// Loops that must show themselves, and within how many seconds.
-const LOOPS: [(&str, f64); 3] = [("accept", 30.0), ("expiry", 30.0), ("config", 30.0)];
+const LOOPS: [(&str, f64); 5] =
+    [("accept", 30.0), ("expiry", 30.0), ("config", 30.0), ("aggregation", 60.0), ("flush", 90.0)];
 /// Metrics are folded this often, scraped or not.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -62,6 +64,8 @@ pub struct Running {
     stop_admin: CancellationToken,
     write: JoinHandle<std::io::Result<Drained>>,
     loops: Vec<JoinHandle<()>>,
+    flush: JoinHandle<()>,
+    stop_flush: CancellationToken,
 }
 
 impl Running {
@@ -87,6 +91,11 @@ impl Running {
                 tracing::error!(%error, "a loop failed");
             }
         }
+        // last: what the others still made is sent if the upstream takes it
+        self.stop_flush.cancel();
+        if let Err(error) = self.flush.await {
+            tracing::error!(%error, "the loop that sends aggregated samples failed");
+        }
         drained
     }
 }
@@ -107,6 +116,19 @@ pub(crate) fn pipeline_settings(config: &Config) -> pipeline::Settings {
         max_decoded_bytes: config.listen.max_decoded_bytes,
         limits: config.series.limits(),
         tracking: tracking(config),
+        aggregation: aggregation(config),
+    }
+}
+
+fn aggregation(config: &Config) -> aggregate::Settings {
+    let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    aggregate::Settings {
+        max_groups: config.aggregation.max_groups,
+        max_members: config.series.max_tracked,
+        max_tombstones: config.aggregation.max_tombstones,
+        max_types: config.aggregation.max_types,
+        max_future_ms: milliseconds(config.aggregation.max_future),
+        idle_ms: milliseconds(config.series.idle_after),
     }
 }
 
@@ -153,6 +175,11 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
         Arc::clone(&data),
         Arc::clone(&intake_metrics),
         Arc::clone(&health),
+        Aggregating {
+            metrics: AggregationMetrics::new(&registry),
+            tenant_header: config.tenant.header.clone(),
+            max_pending_samples: config.aggregation.max_pending_samples,
+        },
     ));
 
     let listener = intake::bind(&config.listen)?;
@@ -179,6 +206,11 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
         tokio::spawn(intake::serve(listener, settings, gate, intake_metrics, heartbeat, stop.clone()));
     let loops = vec![
         tokio::spawn(admin::serve(admin_listener, Arc::clone(&runtime), stop_admin.clone())),
+        tokio::spawn(windows::run(
+            Arc::clone(&runtime),
+            beat(&runtime, "aggregation"),
+            stop_admin.clone(),
+        )),
         tokio::spawn(janitor::run(Arc::clone(&runtime), beat(&runtime, "expiry"), stop_admin.clone())),
         tokio::spawn(watcher::run(
             Arc::clone(&runtime),
@@ -188,8 +220,11 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
         )),
         tokio::spawn(upkeep(Arc::clone(&runtime), stop_admin.clone())),
     ];
+    let stop_flush = CancellationToken::new();
+    let heartbeat = beat(&runtime, "flush");
+    let flush = tokio::spawn(flush::run(Arc::clone(&runtime.gate), move || heartbeat(), stop_flush.clone()));
     runtime.health.enter(Phase::Ready);
-    Ok(Running { write_address, admin_address, runtime, stop, stop_admin, write, loops })
+    Ok(Running { write_address, admin_address, runtime, stop, stop_admin, write, loops, flush, stop_flush })
 }
 
 fn beat(runtime: &Arc<Runtime>, name: &'static str) -> intake::Heartbeat {

@@ -173,6 +173,18 @@ pub fn of_series(labels: Labels<'_>) -> Option<Workload<'_>> {
     })
 }
 
+/// The name of the workload behind the value of a label, for labels that are to name it instead; `None` where the
+/// value says nothing.
+pub fn workload_in<'a>(label: &str, value: &'a str, labels: Labels<'a>) -> Option<&'a str> {
+    let found = match label {
+        "job_name" | "exported_job_name" => job(value),
+        "replicaset" | "exported_replicaset" => replicaset(value),
+        "pod" | "exported_pod" | "pod_name" => static_pod(value, labels).or_else(|| pod(value)),
+        _ => pod(value).or_else(|| job(value)).or_else(|| replicaset(value)),
+    };
+    found.map(|workload| workload.name)
+}
+
 /// `<name>-<node>` with the node of the same series.
 fn static_pod<'a>(name: &'a str, labels: Labels<'a>) -> Option<Workload<'a>> {
     if !token::is_object_name(name) {

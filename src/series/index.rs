@@ -32,6 +32,8 @@ pub enum Emits {
     /// Nothing, for as long as the identity it would have belongs to another series; a short form of that
     /// identity, see [`Fingerprint::short`].
     Contested(u32),
+    /// A part of what is sent for its group; what is noted of the group, for the one who adds up.
+    Aggregated(u32),
 }
 
 /// What a series was decided to be, as it is remembered.

@@ -8,7 +8,7 @@
 use super::fingerprint::Fingerprint;
 
 /// What a table holds.
-pub(super) trait Slot: Copy {
+pub(crate) trait Slot: Copy {
     /// What belongs to a slot and is not looked at when a batch is answered.
     type Aside: Copy + Default;
     /// A slot that holds nothing.
@@ -24,7 +24,7 @@ const TAIL: usize = 32;
 /// Span of a table that holds anything at all.
 const MIN_SPAN: usize = 32;
 
-pub(super) struct Table<S: Slot> {
+pub(crate) struct Table<S: Slot> {
     slots: Vec<S>,
     /// As many as slots, moved whenever they are.
     asides: Vec<S::Aside>,
@@ -39,16 +39,16 @@ impl<S: Slot> Default for Table<S> {
 }
 
 impl<S: Slot> Table<S> {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.live
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.live == 0
     }
 
     /// Bytes of all slots, empty ones included.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<S>() + self.asides.capacity() * size_of::<S::Aside>()
     }
 
@@ -65,20 +65,20 @@ impl<S: Slot> Table<S> {
 
     /// Starts to bring in the line where a look-up of this fingerprint will begin.
     #[inline]
-    pub(super) fn prefetch(&self, fingerprint: Fingerprint) {
+    pub(crate) fn prefetch(&self, fingerprint: Fingerprint) {
         if let Some(slot) = self.slots.get(self.home(fingerprint)) {
             super::prefetch::prefetch(slot);
         }
     }
 
     #[inline]
-    pub(super) fn get_mut(&mut self, fingerprint: Fingerprint) -> Option<&mut S> {
+    pub(crate) fn get_mut(&mut self, fingerprint: Fingerprint) -> Option<&mut S> {
         let at = self.find(fingerprint).ok()?;
         self.slots.get_mut(at)
     }
 
     /// A slot with what stands aside.
-    pub(super) fn get_both(&mut self, fingerprint: Fingerprint) -> Option<(&mut S, &mut S::Aside)> {
+    pub(crate) fn get_both(&mut self, fingerprint: Fingerprint) -> Option<(&mut S, &mut S::Aside)> {
         let at = self.find(fingerprint).ok()?;
         Some((self.slots.get_mut(at)?, self.asides.get_mut(at)?))
     }
@@ -105,7 +105,7 @@ impl<S: Slot> Table<S> {
     }
 
     /// Puts a slot in unless its fingerprint is there already; returns whether it was put in.
-    pub(super) fn insert(&mut self, slot: S, aside: S::Aside) -> bool {
+    pub(crate) fn insert(&mut self, slot: S, aside: S::Aside) -> bool {
         if (self.live + 1) * 4 > self.span * 3 {
             let Err(_) = self.find(slot.fingerprint()) else { return false };
             self.resize((self.span + self.span / 8).max(MIN_SPAN));
@@ -125,7 +125,7 @@ impl<S: Slot> Table<S> {
     }
 
     /// Takes a slot out.
-    pub(super) fn remove(&mut self, fingerprint: Fingerprint) {
+    pub(crate) fn remove(&mut self, fingerprint: Fingerprint) {
         let Ok(mut at) = self.find(fingerprint) else { return };
         // What was pushed to the right of its home by this slot moves back by one.
         while let Some(next) = self.slots.get(at + 1).copied().filter(|next| !next.is_empty())
@@ -150,7 +150,7 @@ impl<S: Slot> Table<S> {
     }
 
     /// Keeps the slots for which `keep` says so; gives memory back when little is left.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut S, &S::Aside) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut S, &S::Aside) -> bool) {
         // What stays moves left to where it would have been without the others, so one pass in place does it.
         let mut next = 0;
         let mut live = 0;

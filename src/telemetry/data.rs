@@ -11,6 +11,7 @@ use metrics::Counter;
 use super::names::{self, Metric};
 use super::policies::PolicyBook;
 use super::registry::Registry;
+use crate::aggregate::Told;
 use crate::pipeline::{Committed, Counts, Outcome};
 use crate::policy::Summary;
 use crate::series::Invalid;
@@ -24,6 +25,8 @@ pub enum Returned {
     Throttled,
     /// The sender hung up before there was an answer.
     HungUp,
+    /// Too much that aggregations made waits to be sent.
+    Backlog,
 }
 
 /// One counter for each kind of data.
@@ -54,7 +57,7 @@ pub struct DataMetrics {
     rejected: [Fate; Invalid::ALL.len()],
     refused: Fate,
     too_large: Fate,
-    returned: [Fate; 3],
+    returned: [Fate; 4],
     policies: PolicyBook,
     new_series: Counter,
     learned_series: Counter,
@@ -70,10 +73,8 @@ impl DataMetrics {
     /// Registers everything that does not depend on the config.
     pub fn new(registry: &Arc<Registry>) -> Self {
         let fate = |fate, reason| Fate::new(registry, fate, "", reason);
-        for kind in ["stale_marker", "aggregate", "metadata"] {
-            // there, at zero, from the start: nothing generates samples yet, and dashboards can say so
-            registry.counter(&names::GENERATED, &[("kind", kind)]).increment(0);
-        }
+        // there, at zero, from the start, also those of which there are none yet
+        registry.counter(&names::GENERATED, &[("kind", "metadata")]).increment(0);
         let received = [&names::SAMPLES_RECEIVED, &names::HISTOGRAMS_RECEIVED, &names::EXEMPLARS_RECEIVED];
         Self {
             received: Fate(received.map(|metric: &Metric| registry.counter(metric, &[]))),
@@ -81,7 +82,7 @@ impl DataMetrics {
             rejected: Invalid::ALL.map(|reason| fate("rejected", reason.as_str())),
             refused: fate("rejected", "upstream"),
             too_large: fate("rejected", "too_large"),
-            returned: ["upstream", "throttled", "hung_up"].map(|cause| fate("returned", cause)),
+            returned: ["upstream", "throttled", "hung_up", "backlog"].map(|cause| fate("returned", cause)),
             policies: PolicyBook::new(registry),
             new_series: registry.counter(&names::NEW_SERIES, &[]),
             learned_series: registry.counter(&names::LEARNED_SERIES, &[]),
@@ -107,8 +108,8 @@ impl DataMetrics {
     }
 
     /// Counts a request that is over for good: what was to be forwarded was, but for what the upstream `refused`
-    /// and what was `too_large` for it.
-    pub fn settled(&self, outcome: &Outcome, refused: Counts, too_large: Counts) {
+    /// and what was `too_large` for it. `told`: what did not become part of a group although it was to.
+    pub fn settled(&self, outcome: &Outcome, refused: Counts, too_large: Counts, told: &[Told]) {
         self.received(outcome);
         self.forwarded.add(outcome.forwarded - refused - too_large);
         self.refused.add(refused);
@@ -121,7 +122,7 @@ impl DataMetrics {
             self.rejected_metadata.increment(outcome.rejected_metadata);
         }
         if let Some(policies) = &outcome.policies {
-            self.policies.settled(outcome, policies);
+            self.policies.settled(outcome, policies, told);
         }
     }
 
@@ -132,7 +133,7 @@ impl DataMetrics {
     }
 
     /// Counts what a commit did, and keeps its examples.
-    pub fn committed(&self, outcome: &Outcome, committed: Committed) {
+    pub fn committed(&self, outcome: &Outcome, committed: &Committed) {
         if let Some(policies) = &outcome.policies {
             self.policies.committed(outcome, policies);
         }

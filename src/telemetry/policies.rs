@@ -11,8 +11,9 @@ use parking_lot::Mutex;
 use super::data::Fate;
 use super::names;
 use super::registry::Registry;
+use crate::aggregate::{Tally, Told as Stray};
 use crate::pipeline::{Counts, EXAMPLES_KEPT, Example, Outcome, Policies};
-use crate::policy::{Disposition, PolicySet, Row, Summary};
+use crate::policy::{Disposition, Mode, PolicySet, Row, Summary};
 use crate::series::Invalid;
 
 /// Counters by policy name and mode. Names come from the config; those of policies that are gone stay.
@@ -36,9 +37,10 @@ struct Current {
 /// What one policy did in one mode, since the start of the process.
 pub struct Account {
     dropped: Fate,
+    aggregated: Fate,
     collided: Fate,
-    /// Registered when first needed: few policies ever reject.
-    rejected: Mutex<BTreeMap<&'static str, Arc<Fate>>>,
+    /// By fate and reason; registered when first needed.
+    rare: Mutex<BTreeMap<(&'static str, &'static str), Arc<Fate>>>,
     matched: Counter,
     remained: Counter,
     saved: Gauge,
@@ -99,15 +101,31 @@ impl PolicyBook {
         Arc::clone(account)
     }
 
+    /// Counts samples that the aggregation of a policy made.
+    pub fn made(&self, policy: &Arc<str>, samples: u64) {
+        if let Some(account) = self.accounts.lock().get(&(Arc::clone(policy), Mode::Enforce.as_str())) {
+            account.remained.increment(samples);
+            account.told.samples_out.fetch_add(samples, Ordering::Relaxed);
+        }
+    }
+
+    /// Says how many series the aggregation of a policy keeps from the upstream.
+    pub fn aggregation_saves(&self, policy: &Arc<str>, series: u64) {
+        if let Some(account) = self.accounts.lock().get(&(Arc::clone(policy), Mode::Enforce.as_str())) {
+            account.saves(series);
+        }
+    }
+
     /// Counts what policies did with a request that is over.
-    pub(super) fn settled(&self, outcome: &Outcome, policies: &Policies) {
+    pub(super) fn settled(&self, outcome: &Outcome, policies: &Policies, strays: &[Stray]) {
         if outcome.by_verdict.is_empty() {
             return;
         }
+        let mut strays = strays.to_vec();
         let current = self.current(&policies.set);
         for (verdict, counts) in &outcome.by_verdict {
             let row = policies.set.row(*verdict);
-            self.fate(&row, *counts, policies);
+            self.fate(&row, *counts, policies, &mut strays);
             for (index, effect) in &row.matched {
                 let Some(account) = current.accounts.get(usize::from(index.0)) else { continue };
                 account.matched(*counts, row.goes_on_after(*index, *effect), outcome.decided_at);
@@ -116,10 +134,10 @@ impl PolicyBook {
     }
 
     /// What did not go on ends at the policy that ended the walk, or at the last one that changed the labels.
-    fn fate(&self, row: &Row, counts: Counts, policies: &Policies) {
+    fn fate(&self, row: &Row, counts: Counts, policies: &Policies, strays: &mut [Stray]) {
         let blamed = match row.disposition {
             Disposition::Forward | Disposition::Rewrite => return,
-            Disposition::Drop => row.ended_by,
+            Disposition::Drop | Disposition::Aggregate => row.ended_by,
             Disposition::Collide | Disposition::Reject => row.changed_by,
         };
         let policy = blamed.and_then(|index| policies.set.policies().get(usize::from(index.0)));
@@ -130,6 +148,12 @@ impl PolicyBook {
             (Disposition::Reject, Some(reason)) => {
                 let name = policy.map_or("", |policy| &*policy.name);
                 account.reject(&self.registry, name, reason).add(counts);
+            }
+            (Disposition::Aggregate, _) => {
+                // several verdicts may be of one policy
+                let astray = strays.iter_mut().find(|(policy, _)| Some(*policy) == blamed);
+                let tally = astray.map_or(Tally::default(), |(_, tally)| tally.take(counts.samples));
+                account.aggregate(&self.registry, policy.map_or("", |policy| &*policy.name), counts, tally);
             }
             _ => account.dropped.add(counts),
         }
@@ -161,8 +185,9 @@ impl Account {
         last_matched.set(0.0);
         Self {
             dropped: Fate::new(registry, "dropped", name, ""),
+            aggregated: Fate::new(registry, "aggregated", name, ""),
             collided: Fate::new(registry, "dropped", name, "collision"),
-            rejected: Mutex::default(),
+            rare: Mutex::default(),
             matched: samples("in"),
             remained: samples("out"),
             saved: gauge(&names::POLICY_SAVED_SERIES),
@@ -183,12 +208,31 @@ impl Account {
         self.told.last_matched.fetch_max(u64::from(at), Ordering::Relaxed);
     }
 
+    /// Counts samples that became part of a group, those of them that were there already, and those that could not.
+    /// Exemplars do not go into groups.
+    fn aggregate(&self, registry: &Registry, name: &str, counts: Counts, tally: Tally) {
+        let exemplars = Counts { exemplars: counts.exemplars, ..Counts::default() };
+        let samples = |samples| Counts { samples, ..Counts::default() };
+        self.aggregated.add(Counts { samples: counts.samples - tally.all(), exemplars: 0, ..counts });
+        if counts.exemplars > 0 {
+            self.rare(registry, "dropped", name, "aggregated").add(exemplars);
+        }
+        if tally.duplicates > 0 {
+            self.rare(registry, "duplicate", name, "").add(samples(tally.duplicates));
+        }
+        for (reason, dropped) in tally.dropped().into_iter().filter(|(_, dropped)| *dropped > 0) {
+            self.rare(registry, "dropped", name, reason).add(samples(dropped));
+        }
+    }
+
     fn reject(&self, registry: &Registry, name: &str, reason: Invalid) -> Arc<Fate> {
-        let reason = reason.as_str();
-        let mut rejected = self.rejected.lock();
-        let fate =
-            rejected.entry(reason).or_insert_with(|| Arc::new(Fate::new(registry, "rejected", name, reason)));
-        Arc::clone(fate)
+        self.rare(registry, "rejected", name, reason.as_str())
+    }
+
+    fn rare(&self, registry: &Registry, fate: &'static str, name: &str, reason: &'static str) -> Arc<Fate> {
+        let mut rare = self.rare.lock();
+        let found = rare.entry((fate, reason)).or_insert_with(|| Arc::new(Fate::new(registry, fate, name, reason)));
+        Arc::clone(found)
     }
 
     /// Says how many active series the policy keeps from the upstream.

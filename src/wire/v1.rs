@@ -244,6 +244,42 @@ pub fn last_value(body: &[u8], content: Range<usize>) -> Option<f64> {
     last.map(f64::from_bits)
 }
 
+/// Shows each float sample in a TimeSeries (its content given), in order: time in Unix milliseconds and the bits of the
+/// value. Ends early where the bytes are no TimeSeries.
+#[inline]
+pub fn for_each_sample(body: &[u8], content: Range<usize>, mut visit: impl FnMut(i64, u64)) -> Option<()> {
+    let mut cursor = Cursor::new(body, content.start, content.end);
+    while !cursor.is_done() {
+        if let Some((bits, ms)) = plain_sample(&mut cursor) {
+            visit(ms, bits);
+            continue;
+        }
+        let (number, kind) = cursor.key().ok()?;
+        match (number, kind) {
+            (2, WireType::Len) => {
+                let (bits, ms) = unusual_sample(cursor.message().ok()?).ok()?;
+                visit(ms, bits);
+            }
+            _ => cursor.skip(number, kind, MAX_DEPTH - 1).ok()?,
+        }
+    }
+    Some(())
+}
+
+/// The type (its number) and the metric family that a metadata entry is about; `None` where it names none.
+pub fn metadata_type<'b>(body: &'b [u8], field: &Field) -> Option<(u64, &'b str)> {
+    let mut cursor = Cursor::new(body, field.content, field.end);
+    let (mut number, mut family) = (0, "");
+    while !cursor.is_done() {
+        match cursor.key().ok()? {
+            (1, WireType::Varint) => number = cursor.varint().ok()?,
+            (2, WireType::Len) => family = std::str::from_utf8(cursor.message().ok()?.slice()).ok()?,
+            (other, kind) => cursor.skip(other, kind, MAX_DEPTH - 1).ok()?,
+        }
+    }
+    (!family.is_empty()).then_some((number, family))
+}
+
 /// Checks a metadata entry.
 ///
 /// # Errors

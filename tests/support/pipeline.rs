@@ -34,6 +34,7 @@ impl Gate {
             max_decoded_bytes: 1 << 24,
             limits,
             tracking: Default::default(),
+            aggregation: seriesgate::aggregate::Settings::default(),
         };
         change(&mut settings);
         let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();

@@ -23,6 +23,7 @@ fn ninety_minutes() -> (Pipeline, Clock) {
         max_decoded_bytes: 1 << 26,
         limits: Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 },
         tracking: cardinality::Settings::default(),
+        aggregation: crate::aggregate::Settings::default(),
     };
     let set = PolicySet::compile(&[], Run::AsConfigured).unwrap();
     let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), clock.clone());

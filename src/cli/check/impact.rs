@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::reads::{How, Read, Use};
 use super::relabels::{self, Change};
 use super::values::{Known, NAME, Overlap, Test};
-use crate::policy::{Action, Definition, Mode};
+use crate::policy::{Action, Aggregation, Definition, Mode};
 
 /// A policy with its selectors made ready.
 pub(super) struct Candidate<'c> {
@@ -81,6 +81,13 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
                 add(Cause::Drops, certain && !some_left);
                 true
             }
+            Action::Aggregate(aggregation) if aggregation.keep_input => true,
+            Action::Aggregate(aggregation) => {
+                for (label, change) in aggregated(aggregation, &labels) {
+                    causes(read, label, &change).into_iter().for_each(|cause| add(cause, certain && !some_left));
+                }
+                true
+            }
             Action::Relabel(rules) => {
                 let mut result = match met.as_slice() {
                     [(selector, _)] => now.and(selector),
@@ -117,6 +124,23 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
         }
     }
     found
+}
+
+/// What an aggregation does to the labels that somebody reads.
+fn aggregated<'l>(aggregation: &Aggregation, labels: &BTreeSet<&'l str>) -> Vec<(&'l str, Change)> {
+    let mut changes = Vec::new();
+    for label in labels {
+        if *label == NAME {
+            if aggregation.suffix.is_some() {
+                changes.push((*label, Change::Set(None)));
+            }
+        } else if !aggregation.keeps(label) {
+            changes.push((*label, Change::Removed));
+        } else if aggregation.collapse.iter().any(|collapsed| collapsed == label) {
+            changes.push((*label, Change::Set(None)));
+        }
+    }
+    changes
 }
 
 /// What the change of a label means to the one who reads it: one cause for each label.

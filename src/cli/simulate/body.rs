@@ -1,7 +1,9 @@
 //! Recorded bodies: remote write 1.0 or 2.0, snappy or plain, told apart by what is in them.
 
 use prost::Message;
-use seriesgate_proto::{Exemplar, Histogram, Label, Sample, TimeSeries, WriteRequest, v2};
+use seriesgate_proto::{
+    Exemplar, Histogram, Label, MetricMetadata, Sample, TimeSeries, WriteRequest, v2,
+};
 
 use crate::codec::snappy;
 use crate::wire::v1::Fields;
@@ -14,7 +16,7 @@ enum Kind {
 }
 
 /// Reads a body into plain remote write 1.0. What comes as 1.0 keeps its bytes; of 2.0 the samples, histograms and
-/// exemplars are kept, start timestamps and the metadata of each series are not.
+/// exemplars are kept, and the types of metrics; start timestamps are not.
 ///
 /// # Errors
 /// For a person, without the file's name.
@@ -60,9 +62,17 @@ fn kind(body: &[u8]) -> Option<Kind> {
 fn translated(request: &v2::Request) -> Result<WriteRequest, String> {
     let symbols = &request.symbols;
     let mut timeseries = Vec::with_capacity(request.timeseries.len());
+    let mut metadata: Vec<MetricMetadata> = Vec::new();
     for (number, series) in request.timeseries.iter().enumerate() {
         let of = |error: String| format!("remote write 2.0: series {number}: {error}");
         let labels = labels(symbols, &series.labels_refs).map_err(of)?;
+        if let (Some(said), Some(name)) = (series.metadata, labels.iter().find(|label| label.name == "__name__"))
+            && said.r#type != 0
+            && metadata.last().is_none_or(|last| last.metric_family_name != name.value)
+        {
+            let metric_family_name = name.value.clone();
+            metadata.push(MetricMetadata { r#type: said.r#type, metric_family_name, ..MetricMetadata::default() });
+        }
         let samples =
             series.samples.iter().map(|s| Sample { value: s.value, timestamp: s.timestamp }).collect();
         let histograms = series.histograms.iter().map(histogram).collect::<Result<_, _>>().map_err(of)?;
@@ -73,7 +83,7 @@ fn translated(request: &v2::Request) -> Result<WriteRequest, String> {
         let exemplars = exemplars.collect::<Result<_, String>>().map_err(of)?;
         timeseries.push(TimeSeries { labels, samples, exemplars, histograms });
     }
-    Ok(WriteRequest::of(timeseries))
+    Ok(WriteRequest { metadata, ..WriteRequest::of(timeseries) })
 }
 
 /// The fields have the same numbers in both versions.

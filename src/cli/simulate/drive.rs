@@ -6,11 +6,12 @@ use ahash::AHashSet;
 use prost::Message;
 use seriesgate_proto::{TimeSeries, WriteRequest};
 
-use super::print::Collected;
+use super::print::Collected as Printed;
+use crate::aggregate::{Collected, Outgoing, Told};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::pipeline::{Body, Counts, Outcome, Pipeline, Scratch};
-use crate::policy::{Disposition, Effect, PolicyIndex, PolicySet, VerdictId};
+use crate::policy::{Disposition, Effect, PolicyIndex, PolicySet, Summary, VerdictId};
 use crate::runtime::pipeline_settings;
 use crate::series::identity::encode_canonical;
 use crate::series::{Fingerprint, Fingerprinter, Freed, Invalid, Reopen, TenantKey};
@@ -45,6 +46,13 @@ pub(super) struct Account {
     pub(super) sent: Volume,
     pub(super) dropped: u64,
     pub(super) collided: u64,
+    pub(super) aggregated: u64,
+    /// Samples made by aggregations.
+    pub(super) generated: u64,
+    /// Samples that were no news to their aggregation.
+    pub(super) duplicates: u64,
+    /// Samples that an aggregation could not take, by reason.
+    pub(super) unaggregated: BTreeMap<&'static str, u64>,
     pub(super) rejected: BTreeMap<&'static str, u64>,
     pub(super) policies: Vec<Deeds>,
     /// First and last time of a sample, Unix milliseconds.
@@ -57,19 +65,23 @@ pub(super) struct Drive {
     outcome: Outcome,
     prints: Fingerprinter,
     idle_ms: i64,
+    max_future_ms: i64,
+    policies: Vec<Summary>,
     next_round_ms: Option<i64>,
     freed: Freed,
     seen: AHashSet<Fingerprint>,
     sent: AHashSet<Fingerprint>,
     pub(super) account: Account,
     /// Filled for `--print` only.
-    pub(super) collected: Option<Collected>,
+    pub(super) collected: Option<Printed>,
 }
 
 impl Drive {
     pub(super) fn new(config: &Config, set: PolicySet, print: bool) -> Self {
         let settings = pipeline_settings(config);
-        let policies = vec![Deeds::default(); set.policies().len()];
+        let deeds = vec![Deeds::default(); set.policies().len()];
+        let max_future_ms = settings.aggregation.max_future_ms;
+        let policies = set.policies().to_vec();
         let prints = Fingerprinter::from_seed(SEED);
         Self {
             pipeline: Pipeline::new(settings, set, prints.clone(), Clock::manual(0)),
@@ -81,8 +93,10 @@ impl Drive {
             freed: Freed::default(),
             seen: AHashSet::default(),
             sent: AHashSet::default(),
-            account: Account { policies, ..Account::default() },
-            collected: print.then(Collected::default),
+            max_future_ms,
+            policies,
+            account: Account { policies: deeds, ..Account::default() },
+            collected: print.then(Printed::default),
         }
     }
 
@@ -96,12 +110,62 @@ impl Drive {
         let compressed = seriesgate_proto::snappy(body);
         let decided = self.pipeline.decide("", &compressed, &mut self.scratch, &mut self.outcome);
         decided.map_err(|error| error.to_string())?;
-        self.pipeline.commit(&self.outcome);
+        let committed = self.pipeline.commit(&self.outcome);
+        self.strays(&committed.aggregated);
         self.account.received.bytes += compressed.len() as u64;
         self.account.received.counts += self.outcome.received;
         note(&self.prints, &request.timeseries, &mut self.seen);
         self.tally();
-        self.forward(request, &compressed)
+        self.forward(request, &compressed)?;
+        let made = self.pipeline.engine().collect(self.pipeline.clock().unix_ms());
+        self.generated(made)
+    }
+
+    /// Closes all windows: there is no more input.
+    ///
+    /// # Errors
+    /// As [`Drive::request`].
+    pub(super) fn end(&mut self) -> Result<(), String> {
+        let made = self.pipeline.engine().finish();
+        self.generated(made)
+    }
+
+    /// Takes what aggregations made.
+    fn generated(&mut self, made: Vec<Collected>) -> Result<(), String> {
+        for (_, aggregator, points) in made {
+            let names = self.policies.iter().position(|policy| policy.name == aggregator.name);
+            if let Some(deeds) = names.and_then(|at| self.account.policies.get_mut(at)) {
+                deeds.samples_out += points.len() as u64;
+            }
+            self.account.generated += points.len() as u64;
+            self.account.sent.counts.samples += points.len() as u64;
+            for batch in Outgoing::of(points) {
+                let body = batch.encode().map_err(|error| error.to_string())?;
+                self.account.sent.bytes += body.len() as u64;
+                let mut plain = Vec::new();
+                let body = crate::codec::snappy::decode(&body, usize::MAX, &mut plain)
+                    .map_err(|error| error.to_string())?;
+                let request = WriteRequest::decode(body).map_err(|error| error.to_string())?;
+                note(&self.prints, &request.timeseries, &mut self.sent);
+                if let Some(collected) = &mut self.collected {
+                    request.timeseries.into_iter().for_each(|series| collected.add(series));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what did not become part of a group.
+    fn strays(&mut self, told: &[Told]) {
+        for (_, tally) in told {
+            self.account.duplicates += tally.duplicates;
+            self.account.aggregated = self.account.aggregated.wrapping_sub(tally.all());
+            for (reason, samples) in tally.dropped() {
+                if samples > 0 {
+                    *self.account.unaggregated.entry(reason).or_default() += samples;
+                }
+            }
+        }
     }
 
     /// Moves the clock to the newest sample, and forgets what is idle by then.
@@ -112,8 +176,8 @@ impl Drive {
             let (first, last) = self.account.span_ms.unwrap_or((at, at));
             self.account.span_ms = Some((first.min(at), last.max(at)));
         }
-        let Some((_, newest)) = self.account.span_ms else { return };
         let clock = self.pipeline.clock();
+        let Some(newest) = self.now(series) else { return };
         clock.advance_ms((newest - clock.unix_ms()).max(0));
         let due = *self.next_round_ms.get_or_insert(newest + self.idle_ms / ROUNDS);
         if newest >= due {
@@ -122,6 +186,17 @@ impl Drive {
             self.round();
             self.round();
         }
+    }
+
+    /// The time by a request: its newest sample, but for those far ahead of the others.
+    fn now(&self, series: &[TimeSeries]) -> Option<i64> {
+        let samples = series.iter().flat_map(|s| s.samples.iter().map(|sample| sample.timestamp));
+        let histograms = series.iter().flat_map(|s| s.histograms.iter().map(|histogram| histogram.timestamp));
+        let mut times: Vec<i64> = samples.chain(histograms).collect();
+        times.sort_unstable();
+        let usual = *times.get(times.len() / 2)?;
+        let latest = usual.max(self.pipeline.clock().unix_ms()).saturating_add(self.max_future_ms);
+        times.into_iter().rev().find(|time| *time <= latest)
     }
 
     fn round(&mut self) {
@@ -138,6 +213,7 @@ impl Drive {
                 index.expire(shard, horizon, reopen, &mut freeing, &mut departed, |_, _| {}).rewritten;
         }
         self.pipeline.renew_edits(rewritten);
+        self.pipeline.engine().expire();
         self.freed = freeing;
     }
 
@@ -155,6 +231,7 @@ impl Drive {
             match row.disposition {
                 Disposition::Forward | Disposition::Rewrite => {}
                 Disposition::Drop => account.dropped += samples,
+                Disposition::Aggregate => account.aggregated += samples,
                 Disposition::Collide => account.collided += samples,
                 Disposition::Reject => {
                     let reason = row.reason.map_or("", Invalid::as_str);
@@ -176,7 +253,7 @@ impl Drive {
                 match effect {
                     Effect::Drop => deeds.series_dropped.insert(birth.series),
                     Effect::Relabel => deeds.series_rewritten.insert(birth.series),
-                    Effect::None | Effect::Pass => false,
+                    Effect::None | Effect::Pass | Effect::Aggregate => false,
                 };
             }
         }

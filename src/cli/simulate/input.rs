@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
-use seriesgate_proto::{Label, Sample, TimeSeries, WriteRequest};
+use seriesgate_proto::metric_metadata::MetricType;
+use seriesgate_proto::{Label, MetricMetadata, Sample, TimeSeries, WriteRequest};
 
 use super::{body, text};
 
@@ -68,12 +69,16 @@ fn is_text(text: &str) -> bool {
 
 fn from_text(path: &Path, text: &str, scrapes: &mut Scrapes) -> Result<Vec<Vec<u8>>, String> {
     let mut samples = Vec::new();
+    let mut metadata = Vec::new();
     let mut scraped = false;
     for (number, line) in (1..).zip(text.lines()) {
         let place = |message: &str, at: usize| {
             format!("{}:{number}:{}: {message}\n  {line}", path.display(), line[..at].chars().count() + 1)
         };
-        let Some(found) = text::line(line).map_err(|fault| place(fault.message, fault.at))? else { continue };
+        let Some(found) = text::line(line).map_err(|fault| place(fault.message, fault.at))? else {
+            metadata.extend(text::declared_type(line).map(|(family, kind)| metadata_of(family, kind)));
+            continue;
+        };
         let timestamp = match (found.timestamp_ms, scrapes.interval_ms) {
             (Some(timestamp), _) => timestamp,
             (None, Some(_)) => {
@@ -96,6 +101,22 @@ fn from_text(path: &Path, text: &str, scrapes: &mut Scrapes) -> Result<Vec<Vec<u
     // stable: what has the same time stays in the order of the file
     samples.sort_by_key(|series| series.samples[0].timestamp);
     let by_time = samples.chunk_by(|a, b| a.samples[0].timestamp == b.samples[0].timestamp);
-    let requests = by_time.flat_map(|moment| moment.chunks(BATCH));
-    Ok(requests.map(|batch| WriteRequest::of(batch.to_vec()).encode_to_vec()).collect())
+    let requests = by_time.flat_map(|moment| moment.chunks(BATCH)).map(|batch| WriteRequest::of(batch.to_vec()));
+    // what the metrics are is known before their samples come
+    let declared = (!metadata.is_empty()).then_some(WriteRequest { metadata, ..WriteRequest::default() });
+    Ok(declared.into_iter().chain(requests).map(|request| request.encode_to_vec()).collect())
+}
+
+fn metadata_of(family: &str, kind: &str) -> MetricMetadata {
+    let kind = match kind {
+        "counter" => MetricType::Counter,
+        "gauge" => MetricType::Gauge,
+        "histogram" => MetricType::Histogram,
+        "gaugehistogram" => MetricType::Gaugehistogram,
+        "summary" => MetricType::Summary,
+        "info" => MetricType::Info,
+        "stateset" => MetricType::Stateset,
+        _ => MetricType::Unknown,
+    };
+    MetricMetadata { r#type: kind.into(), metric_family_name: family.to_owned(), ..MetricMetadata::default() }
 }

@@ -36,6 +36,10 @@ pub(super) fn as_json(account: &Account, policies: &[Summary]) -> Value {
         "out": volume(&account.sent),
         "dropped": account.dropped,
         "collisions": account.collided,
+        "aggregated": account.aggregated,
+        "duplicates": account.duplicates,
+        "generated": account.generated,
+        "not_aggregated": account.unaggregated,
         "rejected": account.rejected,
         "policies": rows.collect::<Vec<_>>(),
     })
@@ -57,11 +61,20 @@ pub(super) fn as_text(account: &Account, policies: &[Summary], out: &mut impl Wr
         }
     }
     for (what, samples) in
-        [("dropped by policy", account.dropped), ("held back: collision", account.collided)]
+        [
+            ("dropped by policy", account.dropped),
+            ("held back: collision", account.collided),
+            ("aggregated", account.aggregated),
+            ("made of them", account.generated),
+            ("duplicates", account.duplicates),
+        ]
     {
         if samples > 0 {
             writeln!(out, "{what:<22} {samples:>14} samples")?;
         }
+    }
+    for (reason, samples) in &account.unaggregated {
+        writeln!(out, "{:<22} {samples:>14} samples", format!("dropped: {reason}"))?;
     }
     for (reason, samples) in &account.rejected {
         writeln!(out, "{:<22} {samples:>14} samples", format!("rejected: {reason}"))?;

@@ -9,6 +9,13 @@ pub(super) struct Line {
     pub(super) timestamp_ms: Option<i64>,
 }
 
+/// What a `# TYPE` comment says: the metric family and its type, as Prometheus' text format names types.
+pub(super) fn declared_type(text: &str) -> Option<(&str, &str)> {
+    let mut words = text.trim_start().strip_prefix('#')?.split_ascii_whitespace();
+    (words.next()? == "TYPE").then_some(())?;
+    Some((words.next()?, words.next()?))
+}
+
 /// What is wrong, and where in the line (bytes).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {

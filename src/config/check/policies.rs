@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Checker;
+use crate::config::Aggregation;
 use crate::config::at::{At, Position};
 use crate::config::errors::{ConfigError, Note};
 use crate::config::raw::{MatchText, RawPolicy};
@@ -13,10 +14,10 @@ use crate::policy::{
 };
 
 /// Actions that CONTRACT.md names and this version does not have.
-const LATER_ACTIONS: [&str; 2] = ["aggregate", "limit"];
+const LATER_ACTIONS: [&str; 1] = ["limit"];
 
 impl Checker<'_> {
-    pub(super) fn policies(&mut self, raw: &[At<RawPolicy>]) -> Vec<Definition> {
+    pub(super) fn policies(&mut self, raw: &[At<RawPolicy>], common: &Aggregation) -> Vec<Definition> {
         let mut first_lines: BTreeMap<&str, Position> = BTreeMap::new();
         if let Some(surplus) = raw.get(MAX_POLICIES) {
             self.refuse(surplus.position, format!("more than {MAX_POLICIES} policies"));
@@ -32,7 +33,7 @@ impl Checker<'_> {
                     first_lines.insert(&name.value, name.position);
                 }
             }
-            definitions.extend(self.policy(policy));
+            definitions.extend(self.policy(policy, common));
         }
         self.compiles(raw, &definitions);
         definitions
@@ -73,31 +74,38 @@ impl Checker<'_> {
         }
     }
 
-    fn policy(&mut self, at: &At<RawPolicy>) -> Option<Definition> {
+    fn policy(&mut self, at: &At<RawPolicy>, common: &Aggregation) -> Option<Definition> {
         let raw = &at.value;
         let name = self.required(at.position, "name", raw.name.as_ref());
         if let Some(name) = name {
             self.name(name);
         }
         let action = self.required(at.position, "action", raw.action.as_ref());
-        let action = action.and_then(|action| self.action(action, raw));
+        let action = action.and_then(|action| self.action(action, raw, common));
         let mode = self.choice(&raw.mode, &[("enforce", Mode::Enforce), ("preview", Mode::Preview)]);
         let selectors = raw.matches.as_ref().map(|matches| self.selectors(matches)).unwrap_or_default();
         Some(Definition { name: Arc::from(name?.value.as_str()), selectors, action: action?, mode: mode? })
     }
 
-    fn action(&mut self, at: &At<String>, raw: &RawPolicy) -> Option<Action> {
+    fn action(&mut self, at: &At<String>, raw: &RawPolicy, common: &Aggregation) -> Option<Action> {
         if LATER_ACTIONS.contains(&at.value.as_str()) {
             let message = format!(
-                "the action `{}` is not in this version; available are `pass`, `drop` and `relabel`",
+                "the action `{}` is not in this version; available are `pass`, `drop`, `relabel` and `aggregate`",
                 at.value
             );
             self.refuse(at.position, message);
             return None;
         }
-        let kinds =
-            [("pass", ActionKind::Pass), ("drop", ActionKind::Drop), ("relabel", ActionKind::Relabel)];
+        let kinds = [
+            ("pass", ActionKind::Pass),
+            ("drop", ActionKind::Drop),
+            ("relabel", ActionKind::Relabel),
+            ("aggregate", ActionKind::Aggregate),
+        ];
         let kind = self.choice(at, &kinds)?;
+        if kind != ActionKind::Aggregate {
+            self.no_aggregation(&at.value, raw);
+        }
         match (kind, &raw.relabel_configs) {
             (ActionKind::Relabel, Some(rules)) => self.rules(rules).map(Action::Relabel),
             (ActionKind::Relabel, None) => {
@@ -111,6 +119,9 @@ impl Checker<'_> {
             }
             (ActionKind::Pass, None) => Some(Action::Pass),
             (ActionKind::Drop, None) => Some(Action::Drop),
+            (ActionKind::Aggregate, None) => {
+                self.aggregate(at.position, raw, common).map(Arc::new).map(Action::Aggregate)
+            }
         }
     }
 

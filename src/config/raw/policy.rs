@@ -7,19 +7,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::RawRule;
+use super::{DurationText, RawRule};
 use crate::config::at::At;
 
 /// Keys of actions and conditions that a later version brings.
-pub(crate) const LATER_POLICY_KEYS: [&str; 14] = [
+pub(crate) const LATER_POLICY_KEYS: [&str; 7] = [
     "workload",
-    "by",
-    "without",
-    "collapse",
-    "interval",
-    "delay",
-    "outputs",
-    "keep_input",
     "max_series",
     "max_new_per_hour",
     "max_groups",
@@ -44,12 +37,35 @@ pub(crate) struct RawPolicy {
     #[serde(rename = "match")]
     pub(crate) matches: Option<At<MatchText>>,
     /// `pass` forwards and `drop` does not; both end the walk for the series. `relabel` changes labels, and the
-    /// walk goes on.
-    #[schemars(required, extend("enum" = ["pass", "drop", "relabel"]))]
+    /// walk goes on. `aggregate` sends one series for all that differ only in some labels, and ends the walk.
+    #[schemars(required, extend("enum" = ["pass", "drop", "relabel", "aggregate"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) action: Option<At<String>>,
     /// For `relabel`: rules as in Prometheus' `write_relabel_configs`, first to last.
     pub(crate) relabel_configs: Option<At<Vec<At<RawRule>>>>,
+    /// For `aggregate`: the labels that stay; not together with `without`.
+    pub(crate) by: Option<At<Vec<At<String>>>>,
+    /// For `aggregate`: the labels that go.
+    pub(crate) without: Option<At<Vec<At<String>>>>,
+    /// For `aggregate`: labels whose values become the name of the workload behind them (`web-7d764666f9-qdcxt`: `web`).
+    pub(crate) collapse: Option<At<Vec<At<String>>>>,
+    /// For `aggregate`: one sample is sent at the end of each interval; `1m` if absent.
+    #[schemars(extend("default" = "1m"))]
+    pub(crate) interval: Option<At<DurationText>>,
+    /// For `aggregate`: how long to wait for late samples after the end of an interval; `30s` if absent.
+    #[schemars(extend("default" = "30s"))]
+    pub(crate) delay: Option<At<DurationText>>,
+    /// For `aggregate`: what is made of gauges, `[sum]` if absent. Of several the first keeps the metric's name, the others add theirs to it (`name:max`).
+    #[schemars(extend("items" = { "enum": ["sum", "min", "max", "avg", "count", "last"] }))]
+    pub(crate) outputs: Option<At<Vec<At<String>>>>,
+    /// For `aggregate`: what the metrics are; absent: as metadata and the endings of their names say.
+    #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["counter", "gauge", "histogram"]))]
+    pub(crate) kind: Option<At<String>>,
+    /// For `aggregate`: put behind the names of the metrics; absent: they keep their names.
+    pub(crate) suffix: Option<At<String>>,
+    /// For `aggregate`: forward the series as well; needs `suffix`.
+    pub(crate) keep_input: Option<At<bool>>,
     /// `enforce` acts; `preview` only counts what it would do.
     #[schemars(extend("enum" = ["enforce", "preview"]))]
     pub(crate) mode: At<String>,
@@ -62,6 +78,15 @@ impl Default for RawPolicy {
             matches: None,
             action: None,
             relabel_configs: None,
+            by: None,
+            without: None,
+            collapse: None,
+            interval: None,
+            delay: None,
+            outputs: None,
+            kind: None,
+            suffix: None,
+            keep_input: None,
             mode: At::default_value("enforce"),
         }
     }

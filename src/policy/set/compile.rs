@@ -82,11 +82,14 @@ impl PolicySet {
         let endings = numbered.iter().filter(in_force).map(|(index, summary)| match summary.action {
             ActionKind::Pass => (*index, Effect::Pass),
             ActionKind::Drop | ActionKind::Relabel => (*index, Effect::Drop),
+            ActionKind::Aggregate => (*index, Effect::Aggregate),
         });
         let rows = Rows::new(endings);
         let rewrites = numbered.iter().filter(in_force).any(|(_, s)| s.action == ActionKind::Relabel);
         drop(numbered);
-        Ok(PolicySet { policies: policies.into(), summaries, routes, branches, columns, rows, rewrites })
+        let definitions = definitions.iter().map(|definition| format!("{definition:?}").into()).collect();
+        let policies = policies.into();
+        Ok(PolicySet { policies, summaries, routes, branches, columns, rows, rewrites, definitions, run })
     }
 }
 
@@ -113,6 +116,7 @@ impl Compiler {
         let act = match &definition.action {
             Action::Pass => Act::Pass,
             Action::Drop => Act::Drop,
+            Action::Aggregate(aggregation) => Act::Aggregate(Arc::clone(aggregation)),
             Action::Relabel(texts) => {
                 let mut rules = Vec::with_capacity(texts.len());
                 for (number, text) in texts.iter().enumerate() {

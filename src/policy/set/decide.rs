@@ -43,9 +43,13 @@ impl PolicySet {
             stop = self.stretch(Labels::from_sorted(&borrowed(&now)), from, limits, &mut row, &mut matched);
             output = Some(now);
         }
-        let output = output.filter(|output| row.disposition == Disposition::Forward && !same(output, labels));
+        let sent = matches!(row.disposition, Disposition::Forward | Disposition::Aggregate);
+        let output = output.filter(|output| sent && !same(output, labels));
+        let group = self.group(&row, output.as_ref(), labels);
         if let Some(output) = &output {
-            row.disposition = Disposition::Rewrite;
+            if row.disposition == Disposition::Forward {
+                row.disposition = Disposition::Rewrite;
+            }
             row.reason = row.reason.or_else(|| identity::fault(&borrowed(output), limits));
         }
         if row.reason.is_some() {
@@ -54,8 +58,24 @@ impl PolicySet {
         row.matched = matched.into();
         let untouched = row.matched.is_empty() && row.disposition == Disposition::Forward;
         let verdict = if untouched { VerdictId::UNTOUCHED } else { self.rows.id(row) };
-        let output = output.filter(|_| verdict.disposition() == Disposition::Rewrite);
-        Decision { verdict, valid_until: ValidUntil::FOREVER, output }
+        let lives = verdict.disposition() != Disposition::Reject;
+        let output = output.filter(|_| lives && verdict.disposition() != Disposition::Forward);
+        Decision { verdict, valid_until: ValidUntil::FOREVER, output, group: group.filter(|_| lives) }
+    }
+
+    /// The group that a series becomes part of, if a policy that ended the walk aggregates.
+    fn group(
+        &self,
+        row: &Row,
+        output: Option<&OwnedLabels>,
+        labels: Labels<'_>,
+    ) -> Option<(PolicyIndex, OwnedLabels)> {
+        let index = row.ended_by?;
+        let aggregation = self.aggregation(index)?;
+        Some((index, match output {
+            Some(output) => aggregation.group_of(Labels::from_sorted(&borrowed(output))),
+            None => aggregation.group_of(labels),
+        }))
     }
 
     /// Walks as long as the labels stay the same.
@@ -81,6 +101,7 @@ impl PolicySet {
             let (effect, relabeled) = match &policy.act {
                 Act::Pass => (Effect::Pass, Relabeled::Unchanged),
                 Act::Drop => (Effect::Drop, Relabeled::Unchanged),
+                Act::Aggregate(_) => (Effect::Aggregate, Relabeled::Unchanged),
                 Act::Relabel(rules) => relabel(rules, labels, limits).with_effect(),
             };
             matched.push((index, effect));
@@ -98,8 +119,11 @@ impl PolicySet {
                 Relabeled::Unchanged | Relabeled::Dropped if effect == Effect::None => {}
                 Relabeled::Unchanged | Relabeled::Dropped => {
                     row.ended_by = Some(index);
-                    row.disposition =
-                        if effect == Effect::Drop { Disposition::Drop } else { Disposition::Forward };
+                    row.disposition = match (effect, &policy.act) {
+                        (Effect::Drop, _) => Disposition::Drop,
+                        (_, Act::Aggregate(aggregation)) if !aggregation.keep_input => Disposition::Aggregate,
+                        _ => Disposition::Forward,
+                    };
                     return Stop::End;
                 }
             }

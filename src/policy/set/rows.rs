@@ -47,7 +47,11 @@ impl Rows {
         };
         rows.id(Row::default());
         for (policy, effect) in endings {
-            let disposition = if effect == Effect::Drop { Disposition::Drop } else { Disposition::Forward };
+            let disposition = match effect {
+                Effect::Drop => Disposition::Drop,
+                Effect::Aggregate => Disposition::Aggregate,
+                Effect::None | Effect::Pass | Effect::Relabel => Disposition::Forward,
+            };
             let matched = Box::from([(policy, effect)]);
             rows.id(Row { disposition, ended_by: Some(policy), matched, ..Row::default() });
         }
@@ -94,7 +98,7 @@ impl Row {
     /// labels that it made, ends with it.
     pub fn goes_on_after(&self, policy: PolicyIndex, effect: Effect) -> bool {
         let spoilt = !self.disposition.forwards() && self.changed_by == Some(policy);
-        effect != Effect::Drop && !spoilt
+        !matches!(effect, Effect::Drop | Effect::Aggregate) && !spoilt
     }
 
     /// The row that was there from the start for what happens to the samples.
@@ -102,7 +106,7 @@ impl Row {
         let kept = Row { disposition: self.disposition, reason: self.reason, ..Row::default() };
         let ending = self.ended_by.zip(self.matched.last());
         match (self.disposition, ending) {
-            (Disposition::Forward | Disposition::Drop, Some((policy, last))) => {
+            (Disposition::Forward | Disposition::Drop | Disposition::Aggregate, Some((policy, last))) => {
                 Row { ended_by: Some(policy), matched: Box::from([*last]), ..kept }
             }
             _ => kept,

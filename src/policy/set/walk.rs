@@ -47,13 +47,18 @@ impl PolicySet {
             let pairs = borrowed(&now);
             let current = Labels::from_sorted(&pairs);
             let matched = policy.plain.iter().any(|matchers| matchers.iter().all(|m| m.holds(current)));
+            let enforced = policy.mode == Mode::Enforce;
+            let group = match &policy.act {
+                Act::Aggregate(aggregation) if matched && enforced => Some(aggregation.group_of(current)),
+                _ => None,
+            };
             let (effect, relabeled) = match &policy.act {
                 _ if !matched => (Effect::None, Relabeled::Unchanged),
                 Act::Pass => (Effect::Pass, Relabeled::Unchanged),
                 Act::Drop => (Effect::Drop, Relabeled::Unchanged),
+                Act::Aggregate(_) => (Effect::Aggregate, Relabeled::Unchanged),
                 Act::Relabel(rules) => relabel(rules, current, limits).with_effect(),
             };
-            let enforced = policy.mode == Mode::Enforce;
             match relabeled {
                 Relabeled::Changed(changed) if enforced => {
                     walk.changed_by = Some(index);
@@ -65,13 +70,16 @@ impl PolicySet {
                 }
                 _ => {}
             }
-            walk.steps.push(Step { policy: index, mode: policy.mode, matched, effect, labels: now.clone() });
-            let ends = matches!(effect, Effect::Pass | Effect::Drop);
+            let after = group.unwrap_or_else(|| now.clone());
+            walk.steps.push(Step { policy: index, mode: policy.mode, matched, effect, labels: after });
+            let ends = matches!(effect, Effect::Pass | Effect::Drop | Effect::Aggregate);
             if enforced && ends {
                 walk.ended_by = Some(index);
-                if effect == Effect::Drop {
-                    walk.disposition = Disposition::Drop;
-                }
+                walk.disposition = match (effect, &policy.act) {
+                    (Effect::Drop, _) => Disposition::Drop,
+                    (_, Act::Aggregate(aggregation)) if !aggregation.keep_input => Disposition::Aggregate,
+                    _ => Disposition::Forward,
+                };
             }
             if enforced && (ends || walk.reason.is_some()) {
                 break;
@@ -85,8 +93,11 @@ impl PolicySet {
 impl Walk {
     fn conclude(&mut self, now: &OwnedLabels, labels: Labels<'_>, limits: &Limits) {
         let pairs = borrowed(now);
-        if self.disposition == Disposition::Forward && !pairs.iter().copied().eq(labels.iter()) {
-            self.disposition = Disposition::Rewrite;
+        let sent = matches!(self.disposition, Disposition::Forward | Disposition::Aggregate);
+        if sent && !pairs.iter().copied().eq(labels.iter()) {
+            if self.disposition == Disposition::Forward {
+                self.disposition = Disposition::Rewrite;
+            }
             self.reason = self.reason.or_else(|| identity::fault(&pairs, limits));
         }
         if self.reason.is_some() {

@@ -83,6 +83,13 @@ impl Index {
         self.shift.fetch_add(WINDOW_SECONDS, Ordering::Relaxed);
     }
 
+    /// Has a series be decided anew at its next sample.
+    pub fn reopen(&self, series: Fingerprint) {
+        if let Some(entry) = self.shards[self.shard_of(series)].lock().series.get_mut(series) {
+            entry.reopen();
+        }
+    }
+
     /// Charges a series to another unit; says what was before if that is news.
     pub fn recharge(&self, series: Fingerprint, unit: u32) -> Option<Moved> {
         let mut shard = self.shards[self.shard_of(series)].lock();

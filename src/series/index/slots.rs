@@ -34,7 +34,7 @@ pub(super) struct Entry {
 const WINDOW_AT: u32 = 3;
 const FLAGS_AT: u32 = 6;
 const GENERATION_AT: u32 = 9;
-/// What is sent: one of four, never 0.
+/// What is sent: one of five, never 0.
 const EMITS: u32 = 0b111;
 /// The window in which the series was last looked at closely, its lowest bits.
 const WINDOW: u32 = 0b111 << WINDOW_AT;
@@ -71,6 +71,7 @@ impl Entry {
             Emits::Nothing => (2, 0),
             Emits::Rewritten(edit) => (3, edit),
             Emits::Contested(wanted) => (4, wanted),
+            Emits::Aggregated(home) => (5, home),
         };
         let kept = self.state & (WINDOW | WATCHED | ON | ENDED);
         self.state = decided.generation << GENERATION_AT | kept | kind;
@@ -94,6 +95,7 @@ impl Entry {
             1 => Emits::Itself,
             3 => Emits::Rewritten(self.detail),
             4 => Emits::Contested(self.detail),
+            5 => Emits::Aggregated(self.detail),
             _ => Emits::Nothing,
         }
     }

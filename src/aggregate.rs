@@ -1,0 +1,38 @@
+//! Aggregation: one series in place of many, and nothing lost on the way.
+//!
+//! Series that an `aggregate` policy matches are *members* of *groups*; a group is one series upstream. Samples are
+//! gathered in *windows* of `interval`, by their own time, and a window becomes one point of each group when the newest
+//! sample of the tenant is `delay` past its end.
+//!
+//! - Counters: each member's increase since its last value, resets seen; all increases add up to a counter that goes on
+//!   when members come and go. Where a member starts from is its first sample, unless it was born while we watched.
+//! - Gauges: the members' last values in the window, or the one before where there is none.
+//! - Buckets of a histogram are counters that share a shard, so a window ends for all of them at one moment.
+//!
+//! ```text
+//! decide ─▶ Batch (joins, samples) ─▶ upstream has the rest ─▶ Engine::commit ─▶ windows ─▶ Engine::collect ─▶ points
+//! ```
+
+mod aggregator;
+mod close;
+mod engine;
+mod group;
+mod member;
+mod outbox;
+mod outgoing;
+mod pages;
+mod partition;
+mod point;
+mod runs;
+mod shard;
+mod stream;
+mod tenant;
+mod types;
+
+pub use aggregator::{Aggregator, Told};
+pub use engine::{Adopted, Collected, Engine, Settings};
+pub use outbox::{Outbox, Waiting};
+pub use outgoing::Outgoing;
+pub use point::{Batch, Join, Point, PointKind, Sample, Tally};
+pub use shard::Counts;
+pub use types::{Class, Declared, Passed, Types};

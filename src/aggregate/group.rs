@@ -1,0 +1,162 @@
+//! The groups of one shard: what is sent instead of their members, and the histograms that some of them make up.
+
+use std::sync::Arc;
+
+use ahash::AHashMap;
+
+use crate::policy::MetricKind;
+use crate::series::Fingerprint;
+
+/// Stands for no group and no histogram.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// One group: one series upstream (of a gauge with several outputs: as many).
+pub(super) struct Group {
+    /// The identity of its series upstream.
+    pub(super) series: Fingerprint,
+    /// Frozen when the group comes into being.
+    pub(super) kind: MetricKind,
+    /// Canonical label blocks, one for each output.
+    pub(super) labels: Box<[Arc<[u8]>]>,
+    /// What is to be sent together has the same.
+    pub(super) kin: u32,
+    /// Which replica it is of; 0: none.
+    pub(super) replica: u32,
+    /// Number of the histogram that it is a bucket of.
+    pub(super) family: u32,
+    /// Series that are part of it now.
+    pub(super) members: u32,
+    /// Of a counter: all increases so far.
+    pub(super) total: f64,
+    /// When it was last heard of, Unix milliseconds of sample time.
+    pub(super) newest_ms: i64,
+    /// End of the window in which it begins; `i64::MAX` before that and after its end.
+    pub(super) from_ms: i64,
+    /// Whether something was sent since.
+    pub(super) shown: bool,
+    /// Time of its last stale marker, Unix milliseconds.
+    pub(super) ended_ms: i64,
+}
+
+impl Group {
+    pub(super) fn has_begun(&self, end: i64) -> bool {
+        self.from_ms <= end
+    }
+
+    /// Forgets everything but who it is: if it comes back, it starts at zero.
+    pub(super) fn end(&mut self, at: i64) {
+        self.total = 0.0;
+        self.from_ms = i64::MAX;
+        if self.shown {
+            self.ended_ms = at;
+        }
+        self.shown = false;
+    }
+}
+
+/// The buckets of one histogram.
+pub(super) struct Family {
+    pub(super) id: Fingerprint,
+    /// Upper bound and group, in order of the bounds.
+    pub(super) buckets: Vec<(f64, u32)>,
+}
+
+/// All groups of a shard.
+#[derive(Default)]
+pub(super) struct Groups {
+    slots: Vec<Option<Group>>,
+    free: Vec<u32>,
+    by_series: AHashMap<Fingerprint, u32>,
+    families: Vec<Family>,
+    free_families: Vec<u32>,
+    by_family: AHashMap<Fingerprint, u32>,
+}
+
+impl Groups {
+    pub(super) fn len(&self) -> usize {
+        self.by_series.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_series.is_empty()
+    }
+
+    /// Numbers that groups may have: below this.
+    pub(super) fn span(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    pub(super) fn number_of(&self, series: Fingerprint) -> Option<u32> {
+        self.by_series.get(&series).copied()
+    }
+
+    #[inline]
+    pub(super) fn get(&self, number: u32) -> Option<&Group> {
+        self.slots.get(number as usize)?.as_ref()
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Group> {
+        self.slots.get_mut(number as usize)?.as_mut()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Group)> {
+        (0u32..).zip(&self.slots).filter_map(|(number, slot)| Some((number, slot.as_ref()?)))
+    }
+
+    /// Adds a group; `bucket`: of which histogram it is the bucket, and with what upper bound.
+    pub(super) fn add(&mut self, mut group: Group, bucket: Option<(Fingerprint, f64)>) -> u32 {
+        let number = self.free.pop().unwrap_or(self.slots.len() as u32);
+        if let Some((id, bound)) = bucket {
+            group.family = self.family(id);
+            let buckets = &mut self.families[group.family as usize].buckets;
+            let at = buckets.partition_point(|(other, _)| other.total_cmp(&bound).is_lt());
+            buckets.insert(at, (bound, number));
+        }
+        self.by_series.insert(group.series, number);
+        if number as usize == self.slots.len() {
+            self.slots.push(Some(group));
+        } else {
+            self.slots[number as usize] = Some(group);
+        }
+        number
+    }
+
+    fn family(&mut self, id: Fingerprint) -> u32 {
+        if let Some(number) = self.by_family.get(&id) {
+            return *number;
+        }
+        let family = Family { id, buckets: Vec::new() };
+        let number = self.free_families.pop().unwrap_or(self.families.len() as u32);
+        if number as usize == self.families.len() {
+            self.families.push(family);
+        } else {
+            self.families[number as usize] = family;
+        }
+        self.by_family.insert(id, number);
+        number
+    }
+
+    /// Takes a group out; its number may be another's from now on.
+    pub(super) fn remove(&mut self, number: u32) {
+        let Some(group) = self.slots.get_mut(number as usize).and_then(Option::take) else { return };
+        self.by_series.remove(&group.series);
+        self.free.push(number);
+        if let Some(family) = self.families.get_mut(group.family as usize) {
+            family.buckets.retain(|(_, bucket)| *bucket != number);
+            if family.buckets.is_empty() {
+                self.by_family.remove(&family.id);
+                self.free_families.push(group.family);
+            }
+        }
+        // what a storm has blown up is given back when it is over
+        if self.by_series.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    /// The histograms that there are.
+    pub(super) fn families(&self) -> impl Iterator<Item = &Family> {
+        self.families.iter().filter(|family| !family.buckets.is_empty())
+    }
+}

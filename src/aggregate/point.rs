@@ -1,0 +1,172 @@
+//! What goes in and what comes out: samples of members, and points of groups.
+
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::policy::{MetricKind, PolicyIndex};
+use crate::series::Fingerprint;
+
+/// One sample of a series that is part of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Which series.
+    pub series: Fingerprint,
+    /// Picks the shard, see [`Join::home`].
+    pub home: u32,
+    /// Which policy aggregates it.
+    pub policy: PolicyIndex,
+    /// Unix milliseconds.
+    pub ms: i64,
+    /// Bits of the value.
+    pub bits: u64,
+}
+
+/// A series becomes part of a group, or was decided to be part of it again.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// Which series.
+    pub series: Fingerprint,
+    /// Which policy aggregates it.
+    pub policy: PolicyIndex,
+    /// The identity of the group's series upstream.
+    pub group: Fingerprint,
+    /// What is to be sent together has the same; picks the shard.
+    pub home: u32,
+    /// Which replica it is of; 0: none.
+    pub replica: u32,
+    /// What the group is, if it is new.
+    pub kind: MetricKind,
+    /// Of which histogram it is the bucket, and with what upper bound.
+    pub bucket: Option<(Fingerprint, f64)>,
+    /// Where in [`Batch::labels`] stand the canonical labels of the group, one range for each output.
+    pub labels: Vec<Range<usize>>,
+    /// Whether the series was not known at all: only then can it have been born.
+    pub unknown: bool,
+    /// Its first sample, Unix milliseconds; `i64::MAX` where there is none.
+    pub first_ms: i64,
+    /// When it was due or created, Unix milliseconds, where its labels say so.
+    pub created_ms: Option<i64>,
+}
+
+/// What one request brings to the aggregations; applied when the request is done.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Series that are new to their groups.
+    pub joins: Vec<Join>,
+    /// Labels of those groups.
+    pub labels: Vec<u8>,
+    /// Samples, each series' in order.
+    pub samples: Vec<Sample>,
+    /// Times of all samples of the request, aggregated or not: oldest and newest, Unix milliseconds.
+    pub span_ms: Option<(i64, i64)>,
+    /// Whose it is.
+    pub tenant: u32,
+    /// Who sent it.
+    pub sender: Option<IpAddr>,
+}
+
+impl Batch {
+    /// Makes it empty.
+    pub fn clear(&mut self) {
+        self.joins.clear();
+        self.labels.clear();
+        self.samples.clear();
+        self.span_ms = None;
+    }
+
+    /// Bytes held.
+    pub fn capacity(&self) -> usize {
+        self.joins.capacity() * size_of::<Join>()
+            + self.labels.capacity()
+            + self.samples.capacity() * size_of::<Sample>()
+    }
+}
+
+/// What a point is, as far as losing it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PointKind {
+    /// A newer one of the same series says all that it says.
+    Cumulative,
+    /// A counter begins, at zero.
+    Start,
+    /// Nothing else says it.
+    Gauge,
+    /// The series ends.
+    Stale,
+}
+
+/// One sample of a group, to be sent.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// Canonical labels.
+    pub labels: Arc<[u8]>,
+    /// What is to be sent in one request has the same.
+    pub kin: u32,
+    /// Which replica it is of; 0: none.
+    pub replica: u32,
+    /// Unix milliseconds.
+    pub ms: i64,
+    /// Bits of the value.
+    pub bits: u64,
+    /// What it is.
+    pub kind: PointKind,
+}
+
+/// What became of the samples of one policy in one batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Samples that were no news: the series had one of the same or a later time already.
+    pub duplicates: u64,
+    /// Gauge samples of windows that are closed.
+    pub late: u64,
+    /// Samples too far ahead of our clock.
+    pub future: u64,
+    /// Samples that cannot be added up: not finite where a counter is, or before 1970.
+    pub unfit: u64,
+    /// Samples of series that were forgotten in the meantime; those series are decided anew.
+    pub forgotten: u64,
+}
+
+impl Tally {
+    /// All of them.
+    pub fn all(&self) -> u64 {
+        self.duplicates + self.dropped().iter().map(|(_, samples)| samples).sum::<u64>()
+    }
+
+    /// Those that are lost, by reason.
+    pub fn dropped(&self) -> [(&'static str, u64); 4] {
+        [("late", self.late), ("future", self.future), ("unfit", self.unfit), ("forgotten", self.forgotten)]
+    }
+
+    /// Takes out `most` samples, or all.
+    pub fn take(&mut self, mut most: u64) -> Self {
+        let mut taken = |left: &mut u64| {
+            let part = most.min(*left);
+            (most, *left) = (most - part, *left - part);
+            part
+        };
+        Self {
+            duplicates: taken(&mut self.duplicates),
+            late: taken(&mut self.late),
+            future: taken(&mut self.future),
+            unfit: taken(&mut self.unfit),
+            forgotten: taken(&mut self.forgotten),
+        }
+    }
+
+    /// Nothing out of the ordinary.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.duplicates += other.duplicates;
+        self.late += other.late;
+        self.future += other.future;
+        self.unfit += other.unfit;
+        self.forgotten += other.forgotten;
+    }
+}

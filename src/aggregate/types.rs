@@ -1,0 +1,254 @@
+//! What is known of the types of metrics: from metadata, from their names, and from their siblings' names.
+
+use ahash::AHashMap;
+use parking_lot::RwLock;
+
+use crate::policy::{Aggregation, MetricKind};
+use crate::series::Labels;
+
+/// Type of a metric as metadata says it (`MetricMetadata.MetricType` of remote write 1.0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declared {
+    /// Nothing is said.
+    Unknown,
+    /// Counter.
+    Counter,
+    /// Gauge.
+    Gauge,
+    /// Histogram, classic or native.
+    Histogram,
+    /// Summary.
+    Summary,
+    /// Gauge histogram, info, state set: cannot be added up in a way that would be of use.
+    Other,
+}
+
+impl Declared {
+    /// By its number on the wire.
+    pub fn from_wire(number: u64) -> Self {
+        match number {
+            1 => Self::Counter,
+            2 => Self::Gauge,
+            3 => Self::Histogram,
+            5 => Self::Summary,
+            4 | 6 | 7 => Self::Other,
+            _ => Self::Unknown,
+        }
+    }
+
+    fn number(self) -> u8 {
+        self as u8
+    }
+
+    fn from_number(number: u8) -> Self {
+        [Self::Unknown, Self::Counter, Self::Gauge, Self::Histogram, Self::Summary, Self::Other]
+            .get(usize::from(number))
+            .copied()
+            .unwrap_or(Self::Unknown)
+    }
+}
+
+/// What a series is to an aggregation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Class {
+    /// A counter.
+    Counter,
+    /// A part of a classic histogram: the bucket of this upper bound, or its sum or count.
+    Histogram(Option<f64>),
+    /// A gauge.
+    Gauge,
+    /// It cannot be aggregated and passes as it is.
+    Pass(Passed),
+}
+
+/// Why a series passes an aggregation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// Nobody said what it is; more may be known later.
+    Untyped,
+    /// A quantile of a summary: quantiles cannot be added up.
+    Quantile,
+    /// A native histogram.
+    Native,
+    /// There is no room for its group, or for it.
+    Full,
+}
+
+impl Passed {
+    /// All reasons, in order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Untyped, Self::Quantile, Self::Native, Self::Full];
+
+    /// The `reason` label of our metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Untyped => "untyped",
+            Self::Quantile => "quantile",
+            Self::Native => "native_histogram",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// Names of a family that were seen.
+const BUCKET: u8 = 1;
+const SUM: u8 = 2;
+const COUNT: u8 = 4;
+
+#[derive(Clone, Copy, Default)]
+pub(super) struct Known {
+    declared: u8,
+    seen: u8,
+}
+
+/// By tenant, then by the name of the family.
+#[derive(Default)]
+pub struct Types {
+    known: RwLock<AHashMap<u32, AHashMap<Box<str>, Known>>>,
+    max: usize,
+}
+
+impl Types {
+    pub(super) fn new(max: usize) -> Self {
+        Self { known: RwLock::default(), max }
+    }
+
+    /// Takes in one metadata entry.
+    pub fn declare(&self, tenant: u32, family: &str, declared: Declared) {
+        if declared != Declared::Unknown && self.get(tenant, family).declared != declared.number() {
+            self.change(tenant, family, |known| known.declared = declared.number());
+        }
+    }
+
+    /// What a series is to `aggregation`: as the policy says, as metadata says, as the ends of names say.
+    pub fn class(&self, tenant: u32, labels: Labels<'_>, aggregation: &Aggregation) -> Class {
+        let name = labels.metric();
+        let part = Part::of(name, labels);
+        match aggregation.kind {
+            Some(MetricKind::Gauge) => return Class::Gauge,
+            Some(MetricKind::Counter) => return part.map_or(Class::Counter, |(_, part)| part.class()),
+            None => {}
+        }
+        if let Some((stem, part)) = part {
+            self.see(tenant, stem, part.bit());
+        }
+        let declared = |family: &str| Declared::from_number(self.get(tenant, family).declared);
+        match declared(name) {
+            Declared::Counter => return Class::Counter,
+            Declared::Gauge => return Class::Gauge,
+            declared @ (Declared::Summary | Declared::Histogram) => {
+                // of remote write 2.0, where each series says it of itself
+                let summed = part.filter(|(_, part)| declared == Declared::Histogram || !part.is_bucket());
+                match summed {
+                    Some((_, part)) => return part.class(),
+                    None if declared == Declared::Summary => return Class::Pass(Passed::Quantile),
+                    None => {}
+                }
+            }
+            Declared::Other | Declared::Unknown => {}
+        }
+        if let Some((stem, part)) = part {
+            match declared(stem) {
+                Declared::Histogram => return part.class(),
+                Declared::Summary if !part.is_bucket() => return part.class(),
+                _ => {}
+            }
+            let seen = self.get(tenant, stem).seen;
+            if seen & BUCKET != 0 || seen & (SUM | COUNT) == SUM | COUNT {
+                return part.class();
+            }
+        }
+        if let Some(stem) = name.strip_suffix("_total") {
+            let gauge = declared(stem) == Declared::Gauge;
+            return if gauge { Class::Gauge } else { Class::Counter };
+        }
+        if !labels.get("quantile").is_empty() {
+            return Class::Pass(Passed::Quantile);
+        }
+        if !aggregation.outputs.is_empty() && declared(name) == Declared::Unknown {
+            return Class::Gauge;
+        }
+        Class::Pass(Passed::Untyped)
+    }
+
+    /// Notes that there is a metric of this name: siblings tell what a `_sum` or a `_count` is.
+    pub fn see_name(&self, tenant: u32, name: &str) {
+        let endings = [("_bucket", BUCKET), ("_sum", SUM), ("_count", COUNT)];
+        for (ending, bit) in endings {
+            if let Some(stem) = name.strip_suffix(ending) {
+                self.see(tenant, stem, bit);
+            }
+        }
+    }
+
+    fn see(&self, tenant: u32, stem: &str, bit: u8) {
+        if self.get(tenant, stem).seen & bit == 0 {
+            self.change(tenant, stem, |known| known.seen |= bit);
+        }
+    }
+
+    fn get(&self, tenant: u32, family: &str) -> Known {
+        let known = self.known.read();
+        known.get(&tenant).and_then(|families| families.get(family)).copied().unwrap_or_default()
+    }
+
+    fn change(&self, tenant: u32, family: &str, change: impl FnOnce(&mut Known)) {
+        let mut known = self.known.write();
+        let total: usize = known.values().map(|families| families.len()).sum();
+        let families = known.entry(tenant).or_default();
+        if let Some(known) = families.get_mut(family) {
+            change(known);
+        } else if total < self.max {
+            change(families.entry(family.into()).or_default());
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<(u32, Box<str>, u8, u8)> {
+        let known = self.known.read();
+        let families = known.iter().flat_map(|(tenant, families)| families.iter().map(|f| (*tenant, f)));
+        families.map(|(tenant, (name, known))| (tenant, name.clone(), known.declared, known.seen)).collect()
+    }
+
+    pub(super) fn restore(&self, tenant: u32, family: &str, declared: u8, seen: u8) {
+        self.change(tenant, family, |known| *known = Known { declared, seen });
+    }
+}
+
+/// A part of a histogram or summary.
+#[derive(Clone, Copy)]
+enum Part {
+    Bucket(f64),
+    Sum,
+    Count,
+}
+
+impl Part {
+    fn of<'n>(name: &'n str, labels: Labels<'_>) -> Option<(&'n str, Self)> {
+        if let Some(stem) = name.strip_suffix("_bucket") {
+            let bound = labels.get("le").parse().ok().filter(|bound: &f64| !bound.is_nan())?;
+            return Some((stem, Self::Bucket(bound)));
+        }
+        if let Some(stem) = name.strip_suffix("_sum") {
+            return Some((stem, Self::Sum));
+        }
+        name.strip_suffix("_count").map(|stem| (stem, Self::Count))
+    }
+
+    fn bit(self) -> u8 {
+        match self {
+            Self::Bucket(_) => BUCKET,
+            Self::Sum => SUM,
+            Self::Count => COUNT,
+        }
+    }
+
+    fn is_bucket(self) -> bool {
+        matches!(self, Self::Bucket(_))
+    }
+
+    fn class(self) -> Class {
+        match self {
+            Self::Bucket(bound) => Class::Histogram(Some(bound)),
+            Self::Sum | Self::Count => Class::Histogram(None),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `aggregation`, and the keys of a policy that aggregates.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Checker;
+use crate::config::Aggregation;
+use crate::config::at::{At, Position};
+use crate::config::raw::{DurationText, RawAggregation, RawPolicy};
+use crate::policy::{self, Keys, MetricKind, Output};
+
+/// What holds where a policy does not say it.
+const INTERVAL: &str = "1m";
+const DELAY: &str = "30s";
+
+impl Checker<'_> {
+    pub(super) fn aggregation(&mut self, raw: &RawAggregation) -> Aggregation {
+        for label in &raw.replica_labels {
+            self.label_name(label);
+        }
+        let label = raw.instance_label.as_ref();
+        let named = label.is_some_and(|label| self.label_name(label));
+        let value = match &raw.instance {
+            Some(value) if value.value.is_empty() => {
+                self.refuse(value.position, "expected a text; leave `instance` out for the host name");
+                None
+            }
+            Some(value) if label.is_none() => {
+                self.refuse(value.position, "`instance` is the value of `instance_label`, which is not given");
+                None
+            }
+            Some(value) => Some(value.value.clone()),
+            None => host_name(),
+        };
+        let instance = label.filter(|_| named).map(|label| label.value.clone());
+        Aggregation {
+            replica_labels: raw.replica_labels.iter().map(|label| label.value.clone()).collect(),
+            instance: instance.zip(Some(value.unwrap_or_else(|| "seriesgate".to_owned()))),
+            max_groups: self.number(&raw.max_groups, 1, 10_000_000),
+            max_tombstones: self.number(&raw.max_tombstones, 0, 100_000_000),
+            max_types: self.number(&raw.max_types, 1, 10_000_000),
+            max_pending_samples: self.number(&raw.max_pending_samples, 1000, 100_000_000),
+            max_future: self.duration(&raw.max_future, "0s", "1d"),
+        }
+    }
+
+    /// The part of an `aggregate` policy that no other action has; `None` if a mistake was found.
+    pub(super) fn aggregate(
+        &mut self,
+        at: Position,
+        raw: &RawPolicy,
+        common: &Aggregation,
+    ) -> Option<policy::Aggregation> {
+        let before = self.errors.len();
+        let keys = self.keys(at, raw);
+        let collapse = raw.collapse.as_ref().map(|labels| self.labels(labels)).unwrap_or_default();
+        let kinds = [
+            ("counter", MetricKind::Counter),
+            ("gauge", MetricKind::Gauge),
+            ("histogram", MetricKind::Counter),
+        ];
+        let kind = raw.kind.as_ref().and_then(|kind| self.choice(kind, &kinds));
+        let outputs = self.outputs(raw);
+        let suffix = raw.suffix.as_ref().map(|suffix| suffix.value.clone());
+        if let Some(suffix) = raw.suffix.as_ref().filter(|suffix| !is_suffix(&suffix.value)) {
+            let message = "expected letters, digits, `_` and `:`, as the end of a metric's name has them";
+            self.refuse(suffix.position, message);
+        }
+        let keep_input = raw.keep_input.as_ref().is_some_and(|keep| keep.value);
+        if let Some(keep) = raw.keep_input.as_ref().filter(|keep| keep.value && suffix.is_none()) {
+            let message = "`keep_input` sends the series beside their sum under the same name, so that queries count \
+                           everything twice; give the sum another name with `suffix`";
+            self.refuse(keep.position, message);
+        }
+        let interval = self.milliseconds(raw.interval.as_ref(), INTERVAL, "1s", "1d");
+        let delay = self.milliseconds(raw.delay.as_ref(), DELAY, "0s", "1d");
+        (self.errors.len() == before).then(|| policy::Aggregation {
+            keys,
+            collapse,
+            replica_labels: Arc::clone(&common.replica_labels),
+            instance: common.instance.clone(),
+            interval_ms: interval,
+            delay_ms: delay,
+            kind,
+            outputs,
+            suffix,
+            keep_input,
+        })
+    }
+
+    fn keys(&mut self, at: Position, raw: &RawPolicy) -> Keys {
+        match (&raw.by, &raw.without) {
+            (Some(by), Some(_)) => {
+                self.refuse(by.position, "`by` and `without` exclude each other");
+                Keys::All
+            }
+            (Some(by), None) => Keys::By(self.labels(by)),
+            (None, Some(without)) => Keys::Without(self.labels(without)),
+            (None, None) => {
+                if raw.collapse.is_none() {
+                    let message = "`aggregate` needs to know which labels go: give `without: [pod, …]`, `by: [job, …]` \
+                                   or `collapse: [pod]`";
+                    self.refuse(at, message);
+                }
+                Keys::All
+            }
+        }
+    }
+
+    fn labels(&mut self, at: &At<Vec<At<String>>>) -> Vec<String> {
+        for label in &at.value {
+            self.label_name(label);
+        }
+        at.value.iter().map(|label| label.value.clone()).collect()
+    }
+
+    fn label_name(&mut self, at: &At<String>) -> bool {
+        let good = !at.value.is_empty() && at.value != "__name__";
+        if !good {
+            self.refuse(at.position, "expected the name of a label other than `__name__`");
+        }
+        good
+    }
+
+    fn outputs(&mut self, raw: &RawPolicy) -> Vec<Output> {
+        let Some(outputs) = &raw.outputs else { return Vec::new() };
+        if outputs.value.is_empty() {
+            self.refuse(outputs.position, "the list is empty; leave `outputs` out for the sum");
+        }
+        let mut found = Vec::new();
+        for output in &outputs.value {
+            let Some(kind) = self.choice(output, &Output::ALL) else { continue };
+            if found.contains(&kind) {
+                self.refuse(output.position, format!("`{}` is given twice", output.value));
+            }
+            found.push(kind);
+        }
+        found
+    }
+
+    fn milliseconds(&mut self, at: Option<&At<DurationText>>, default: &str, min: &str, max: &str) -> i64 {
+        let default = At::default_value(default);
+        let time = self.duration(at.unwrap_or(&default), min, max);
+        in_milliseconds(time)
+    }
+
+    /// Keys of `aggregate` in a policy that does something else.
+    pub(super) fn no_aggregation(&mut self, action: &str, raw: &RawPolicy) {
+        let given = [
+            ("by", raw.by.as_ref().map(|at| at.position)),
+            ("without", raw.without.as_ref().map(|at| at.position)),
+            ("collapse", raw.collapse.as_ref().map(|at| at.position)),
+            ("interval", raw.interval.as_ref().map(|at| at.position)),
+            ("delay", raw.delay.as_ref().map(|at| at.position)),
+            ("outputs", raw.outputs.as_ref().map(|at| at.position)),
+            ("type", raw.kind.as_ref().map(|at| at.position)),
+            ("suffix", raw.suffix.as_ref().map(|at| at.position)),
+            ("keep_input", raw.keep_input.as_ref().map(|at| at.position)),
+        ];
+        for (key, position) in given {
+            if let Some(position) = position {
+                self.refuse(position, format!("`{key}` belongs to `action: aggregate`, not `{action}`"));
+            }
+        }
+    }
+}
+
+fn is_suffix(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:".contains(&b))
+}
+
+fn in_milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn host_name() -> Option<String> {
+    rustix::system::uname().nodename().to_str().ok().map(str::to_owned).filter(|name| !name.is_empty())
+}

@@ -1,0 +1,132 @@
+//! Sends what aggregations made: own requests, each tenant's in order, again until the upstream has them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Gate;
+use super::split;
+use crate::aggregate::{Outgoing, Waiting};
+use crate::egress::{Outbound, Reply};
+use crate::telemetry::AggregationMetrics;
+
+/// Between two looks at what there is to send.
+const EVERY: Duration = Duration::from_millis(250);
+/// How long to wait after a failure, the first time and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What became of one request.
+enum Sent {
+    Done,
+    /// To be sent again, after the upstream's own wait where it names one.
+    Later(Option<Duration>),
+}
+
+/// A tenant whose requests fail.
+struct Pause {
+    until: Instant,
+    length: Duration,
+}
+
+/// Sends until it is stopped; then everything that waits once more, as far as the upstream takes it.
+pub(crate) async fn run(gate: Arc<Gate>, beat: impl Fn(), stop: CancellationToken) {
+    let mut pauses: BTreeMap<u32, Pause> = BTreeMap::new();
+    loop {
+        beat();
+        let stopping = stop.is_cancelled();
+        for (tenant, _) in gate.outbox.first() {
+            let now = Instant::now();
+            if !stopping && pauses.get(&tenant).is_some_and(|pause| pause.until > now) {
+                continue;
+            }
+            match gate.send_of(tenant, &beat).await {
+                Sent::Done => drop(pauses.remove(&tenant)),
+                Sent::Later(asked) => {
+                    let before = pauses.get(&tenant).map(|pause| pause.length);
+                    let length = before.map_or(FIRST_PAUSE, |before| (before * 2).min(LONGEST_PAUSE));
+                    let until = Instant::now() + asked.unwrap_or(length).min(LONGEST_PAUSE);
+                    pauses.insert(tenant, Pause { until, length });
+                }
+            }
+        }
+        if stopping {
+            return;
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+impl Gate {
+    /// Sends all that waits for one tenant, until something fails.
+    async fn send_of(&self, tenant: u32, beat: &impl Fn()) -> Sent {
+        let Some(headers) = self.tenant_headers(tenant) else { return Sent::Done };
+        while let Some(Waiting { number, outgoing }) = self.outbox.first_of(tenant) {
+            beat();
+            let sent = self.send_points(&outgoing, headers.clone()).await;
+            match sent {
+                Sent::Done => self.outbox.done(tenant, number),
+                later @ Sent::Later(_) => return later,
+            }
+        }
+        Sent::Done
+    }
+
+    async fn send_points(&self, outgoing: &Outgoing, headers: HeaderMap) -> Sent {
+        let points = outgoing.points.len() as u64;
+        let body = match outgoing.encode() {
+            Ok(body) => Bytes::from(body),
+            Err(error) => {
+                tracing::error!(%error, points, "aggregated samples cannot be encoded");
+                self.aggregation.lost("unencodable", points);
+                return Sent::Done;
+            }
+        };
+        let upstream = self.upstream.load_full();
+        let outbound = Outbound { body, query: None, headers };
+        let deadline = upstream.client.deadline();
+        let sent = match upstream.client.send_by(outbound.clone(), deadline).await {
+            Reply::TooLarge { excerpt } => split::send_in_parts(&upstream, outbound, excerpt, deadline).await,
+            reply => split::Sent::whole(reply, crate::pipeline::Counts { samples: points, ..Default::default() }),
+        };
+        match sent.reply {
+            Reply::Throttled { retry_after, .. } | Reply::Unavailable { retry_after, .. } => {
+                self.aggregation.retries.increment(1);
+                return Sent::Later(retry_after);
+            }
+            Reply::Invalid { status, excerpt } => {
+                tracing::warn!(%status, samples = sent.refused.samples, "the upstream refused aggregated samples: {excerpt}");
+            }
+            Reply::TooLarge { .. } | Reply::Accepted => {}
+        }
+        self.aggregation.lost("refused", sent.refused.samples);
+        self.aggregation.lost("too_large", sent.too_large.samples);
+        Sent::Done
+    }
+
+    /// What names the tenant; `None` where its name cannot be sent, which is so for none that came in a header.
+    fn tenant_headers(&self, tenant: u32) -> Option<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        let names = self.pipeline.tenants().names();
+        let name = names.get(tenant as usize)?;
+        if !name.is_empty() {
+            let header = HeaderName::try_from(&self.tenant_header).ok()?;
+            headers.insert(header, HeaderValue::from_str(name).ok()?);
+        }
+        Some(headers)
+    }
+
+    /// What aggregations counted.
+    pub(crate) fn aggregation(&self) -> &AggregationMetrics {
+        &self.aggregation
+    }
+}

@@ -1,0 +1,153 @@
+//! Series that become part of a group: which group, and the samples that go into it.
+
+use super::judge::{Judgement, Work};
+use super::scratch::Slot;
+use crate::aggregate::{Class, Declared, Join, Passed, Sample};
+use crate::policy::{Aggregation, MetricKind, OwnedLabels, PolicyIndex, borrowed};
+use crate::series::identity;
+use crate::series::{Fingerprint, Labels, Probe, grammar};
+use crate::wire::v1::{self, FieldKind, Fields};
+
+impl Judgement<'_> {
+    /// Learns from a request what its metrics are, before anything in it is decided.
+    pub(super) fn learn_types(&self, body: &[u8], slots: &[Slot], probes: &[Probe], metadata: u32) {
+        if metadata > 0 {
+            for field in Fields::new(body).flatten().filter(|field| field.kind == FieldKind::Metadata) {
+                if let Some((number, family)) = v1::metadata_type(body, &field) {
+                    self.engine.types.declare(self.party.tenant, family, Declared::from_wire(number));
+                }
+            }
+        }
+        for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == crate::series::Found::Missing) {
+            // sorted labels begin with the name
+            let mut run = crate::wire::labels::LabelRun::new(body, slot.labels().start, slot.labels().end);
+            let Some(Ok(first)) = run.next() else { continue };
+            if first.name == b"__name__"
+                && let Ok(name) = std::str::from_utf8(first.value)
+            {
+                self.engine.types.see_name(self.party.tenant, name);
+            }
+        }
+    }
+
+    /// Makes a series part of a group when the request is done. Returns what finds the group again.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub(super) fn enlist(
+        &self,
+        (series, unknown): (Fingerprint, bool),
+        pairs: &[(&str, &str)],
+        (policy, group): (PolicyIndex, &OwnedLabels),
+        slot: &Slot,
+        body: &[u8],
+        work: &mut Work<'_>,
+    ) -> Result<u32, Passed> {
+        if slot.histograms > 0 {
+            return Err(Passed::Native);
+        }
+        let aggregator = self.policies.aggregator(policy).ok_or(Passed::Full)?;
+        let aggregation = aggregator.aggregation();
+        let labels = Labels::from_sorted(pairs);
+        let class = self.engine.types.class(self.party.tenant, labels, aggregation);
+        let (kind, bound) = match class {
+            Class::Counter => (MetricKind::Counter, None),
+            Class::Histogram(bound) => (MetricKind::Counter, bound),
+            Class::Gauge => (MetricKind::Gauge, None),
+            Class::Pass(reason) => return Err(reason),
+        };
+        let group_pairs = borrowed(group);
+        let canonical = &mut work.scratch.canonical;
+        identity::encode_canonical(&group_pairs, canonical);
+        let id = self.prints.fingerprint(canonical, self.tenant);
+        let family = match class {
+            Class::Histogram(_) => self.family(&group_pairs, canonical),
+            _ => id,
+        };
+        let home = family.short();
+        if !self.engine.has_room(aggregator, self.party.tenant, home, id) {
+            return Err(Passed::Full);
+        }
+        let batch = &mut work.outcome.effects.aggregated;
+        let outputs = if kind == MetricKind::Gauge { aggregation.outputs.len().max(1) } else { 1 };
+        let mut blocks = Vec::with_capacity(outputs);
+        for output in 0..outputs {
+            let start = batch.labels.len();
+            put_output(group, aggregation, output, canonical);
+            batch.labels.extend_from_slice(canonical);
+            blocks.push(start..batch.labels.len());
+        }
+        let mut first_ms = i64::MAX;
+        let content = slot.labels_start as usize..slot.end as usize;
+        v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
+        batch.joins.push(Join {
+            series,
+            policy,
+            group: id,
+            home,
+            replica: self.replica(&group_pairs, aggregation, &mut work.scratch.canonical),
+            kind,
+            bucket: bound.map(|bound| (family, bound)),
+            labels: blocks,
+            unknown,
+            first_ms,
+            created_ms: grammar::of_series(labels).and_then(|workload| workload.scheduled).map(|due| due * 1000),
+        });
+        Ok(home)
+    }
+
+    /// What the parts of a histogram have in common.
+    fn family(&self, group: &[(&str, &str)], canonical: &mut Vec<u8>) -> Fingerprint {
+        let stem = |name: &'_ str| {
+            let ending = ["_bucket", "_sum", "_count"].into_iter().find(|ending| name.ends_with(ending));
+            name.len() - ending.map_or(0, str::len)
+        };
+        let common: Vec<(&str, &str)> = group
+            .iter()
+            .filter(|(name, _)| *name != "le")
+            .map(|(name, value)| if *name == "__name__" { (*name, &value[..stem(value)]) } else { (*name, *value) })
+            .collect();
+        identity::encode_canonical(&common, canonical);
+        self.prints.fingerprint(canonical, self.tenant)
+    }
+
+    /// Which replica a group is of; 0: none.
+    fn replica(&self, group: &[(&str, &str)], aggregation: &Aggregation, canonical: &mut Vec<u8>) -> u32 {
+        let is_replica = |name: &str| aggregation.replica_labels.iter().any(|label| label == name);
+        let of: Vec<(&str, &str)> = group.iter().copied().filter(|(name, _)| is_replica(name)).collect();
+        if of.is_empty() {
+            return 0;
+        }
+        identity::encode_canonical(&of, canonical);
+        self.prints.fingerprint(canonical, self.tenant).short().max(1)
+    }
+
+    /// Takes the samples of a series that is part of a group.
+    #[inline]
+    pub(super) fn gather(
+        &self,
+        body: &[u8],
+        slot: &Slot,
+        series: Fingerprint,
+        (policy, home): (PolicyIndex, u32),
+        work: &mut Work<'_>,
+    ) {
+        let samples = &mut work.outcome.effects.aggregated.samples;
+        let content = if slot.scattered { slot.labels_start } else { slot.labels_end } as usize..slot.end as usize;
+        v1::for_each_sample(body, content, |ms, bits| samples.push(Sample { series, home, policy, ms, bits }));
+    }
+}
+
+/// The labels of one output: the first keeps the metric's name, the others add theirs to it.
+fn put_output(group: &OwnedLabels, aggregation: &Aggregation, output: usize, out: &mut Vec<u8>) {
+    let named = aggregation.outputs.get(output).filter(|_| output > 0);
+    let pairs: Vec<(&str, String)> = group
+        .iter()
+        .map(|(name, value)| match named {
+            Some(output) if &**name == "__name__" => (&**name, format!("{value}:{}", output.as_str())),
+            _ => (&**name, value.to_string()),
+        })
+        .collect();
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    identity::encode_canonical(&pairs, out);
+}
