@@ -27,8 +27,8 @@ pub use errors::{ConfigError, ConfigErrors};
 pub use load::Loaded;
 pub(crate) use load::read_text;
 pub use model::{
-    Admin, Aggregation, BasicAuth, Config, Listen, OnThrottle, Secret, Series, Tenant, Tls, Tracking, Upstream,
-    UpstreamAuth,
+    Admin, Aggregation, BasicAuth, Config, Listen, OnThrottle, Secret, Series, Tenant, Tls, Tracking,
+    Upstream, UpstreamAuth,
 };
 pub use schema::schema;
 pub(crate) use source::Source;

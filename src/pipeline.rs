@@ -245,7 +245,8 @@ impl Pipeline {
         let Some(policies) = &outcome.policies else { return Vec::new() };
         let batch = &outcome.effects.aggregated;
         let now_ms = self.clock.unix_ms();
-        let told = self.engine.commit(batch, &policies.aggregators, now_ms, |series| self.index.reopen(series));
+        let told =
+            self.engine.commit(batch, &policies.aggregators, now_ms, |series| self.index.reopen(series));
         for (series, decided) in &outcome.effects.redecided {
             self.index.refresh(*series, *decided, self.clock.unix_seconds());
         }

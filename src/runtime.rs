@@ -3,6 +3,7 @@
 mod aggregation;
 mod janitor;
 mod reload;
+mod snapshots;
 mod start;
 mod watcher;
 

@@ -26,7 +26,12 @@ pub struct Aggregator {
 }
 
 impl Aggregator {
-    pub(super) fn new(name: Arc<str>, definition: Arc<str>, aggregation: Arc<Aggregation>, not_before: i64) -> Self {
+    pub(super) fn new(
+        name: Arc<str>,
+        definition: Arc<str>,
+        aggregation: Arc<Aggregation>,
+        not_before: i64,
+    ) -> Self {
         Self {
             name,
             definition,
@@ -59,7 +64,8 @@ impl Aggregator {
         if partitions.len() <= tenant as usize {
             partitions.resize_with(tenant as usize + 1, || None);
         }
-        let made = partitions[tenant as usize].get_or_insert_with(|| Arc::new(Partition::new(self.not_before)));
+        let made =
+            partitions[tenant as usize].get_or_insert_with(|| Arc::new(Partition::new(self.not_before)));
         Arc::clone(made)
     }
 
@@ -68,6 +74,10 @@ impl Aggregator {
         let partitions = self.partitions.read();
         let numbered = (0u32..).zip(partitions.iter());
         numbered.filter_map(|(tenant, found)| Some((tenant, Arc::clone(found.as_ref()?)))).collect()
+    }
+
+    pub(super) fn forget_all(&self) {
+        self.partitions.write().clear();
     }
 
     /// What it holds.

@@ -122,7 +122,9 @@ impl Shard {
             let mut members = None;
             let mut mixed = false;
             for (_, number) in &family.buckets {
-                let Some(group) = self.groups.get(*number).filter(|group| group.has_begun(end)) else { continue };
+                let Some(group) = self.groups.get(*number).filter(|group| group.has_begun(end)) else {
+                    continue;
+                };
                 mixed |= *members.get_or_insert(group.members) != group.members;
                 if group.total < highest {
                     raised.push((*number, highest));

@@ -101,11 +101,7 @@ impl Engine {
 
     /// The state of these policies, by position: that of before where the definition is the same. What belongs to
     /// none of them is flushed and forgotten; with `keep`, it only pauses. Also returns how many were forgotten.
-    pub fn adopt(
-        &self,
-        wanted: &[Option<Aggregating>],
-        keep: bool,
-    ) -> (Adopted, usize) {
+    pub fn adopt(&self, wanted: &[Option<Aggregating>], keep: bool) -> (Adopted, usize) {
         let mut aggregators = self.aggregators.write();
         let is_wanted = |aggregator: &Arc<Aggregator>| {
             wanted.iter().flatten().any(|wanted| wanted.definition == aggregator.definition)
@@ -150,7 +146,8 @@ impl Engine {
             let mut made = Vec::new();
             for shard in &partition.shards {
                 let mut shard = shard.lock();
-                let last = shard.closed.saturating_add(shard.open.len() as i64 * aggregator.aggregation.interval_ms);
+                let last =
+                    shard.closed.saturating_add(shard.open.len() as i64 * aggregator.aggregation.interval_ms);
                 shard.close_until(last, &aggregator.aggregation, idle);
                 shard.end_all(last.saturating_add(1));
                 latest = latest.max(last.saturating_add(1));
@@ -173,7 +170,8 @@ impl Engine {
 
     /// The metrics that passed most often because nobody said what they are, and how often.
     pub fn most_untyped(&self, most: usize) -> Vec<(Box<str>, u64)> {
-        let mut all: Vec<_> = self.untyped.lock().iter().map(|(name, times)| (name.clone(), *times)).collect();
+        let mut all: Vec<_> =
+            self.untyped.lock().iter().map(|(name, times)| (name.clone(), *times)).collect();
         all.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         all.truncate(most);
         all
@@ -318,7 +316,19 @@ impl Engine {
 
     fn all_partitions(&self) -> Vec<Arc<Partition>> {
         let aggregators = self.aggregators.read();
-        aggregators.iter().flat_map(|aggregator| aggregator.partitions()).map(|(_, partition)| partition).collect()
+        aggregators
+            .iter()
+            .flat_map(|aggregator| aggregator.partitions())
+            .map(|(_, partition)| partition)
+            .collect()
+    }
+
+    /// Forgets all series and groups.
+    pub fn forget_all(&self) {
+        self.aggregators().iter().for_each(|aggregator| aggregator.forget_all());
+        self.tenants.write().clear();
+        self.groups.store(0, Ordering::Relaxed);
+        self.members.store(0, Ordering::Relaxed);
     }
 
     /// The aggregations that there are.

@@ -155,6 +155,13 @@ impl Groups {
         }
     }
 
+    /// Of which histogram a group is the bucket, and with what upper bound.
+    pub(super) fn bucket(&self, number: u32) -> Option<(Fingerprint, f64)> {
+        let family = self.families.get(self.get(number)?.family as usize)?;
+        let (bound, _) = family.buckets.iter().find(|(_, bucket)| *bucket == number)?;
+        Some((family.id, *bound))
+    }
+
     /// The histograms that there are.
     pub(super) fn families(&self) -> impl Iterator<Item = &Family> {
         self.families.iter().filter(|family| !family.buckets.is_empty())

@@ -66,7 +66,8 @@ impl Outbox {
     /// The first request of each tenant that may be sent.
     pub fn first(&self) -> Vec<(u32, Waiting)> {
         let queues = self.queues.lock();
-        let first = queues.waiting.iter().filter_map(|(tenant, waiting)| Some((*tenant, waiting.front()?.clone())));
+        let first =
+            queues.waiting.iter().filter_map(|(tenant, waiting)| Some((*tenant, waiting.front()?.clone())));
         first.filter(|(_, waiting)| waiting.number < queues.released).collect()
     }
 
@@ -191,7 +192,10 @@ mod tests {
         outbox.push(0, vec![point(&counter, 0, PointKind::Start), point(&counter, 1, PointKind::Cumulative)]);
         outbox.push(0, vec![point(&gauge, 1, PointKind::Gauge)]);
         for ms in 2..4 {
-            outbox.push(0, vec![point(&counter, ms, PointKind::Cumulative), point(&gauge, ms, PointKind::Gauge)]);
+            outbox.push(
+                0,
+                vec![point(&counter, ms, PointKind::Cumulative), point(&gauge, ms, PointKind::Gauge)],
+            );
         }
         assert!(outbox.is_full());
         assert_eq!(outbox.len(), 7);
@@ -216,7 +220,10 @@ mod tests {
         outbox.push(3, vec![point(&labels, 2, PointKind::Cumulative)]);
         outbox.push(1, vec![point(&labels, 2, PointKind::Cumulative)]);
         let first = outbox.first();
-        assert_eq!(first.iter().map(|(tenant, waiting)| (*tenant, waiting.number)).collect::<Vec<_>>(), [(3, 0)]);
+        assert_eq!(
+            first.iter().map(|(tenant, waiting)| (*tenant, waiting.number)).collect::<Vec<_>>(),
+            [(3, 0)]
+        );
         outbox.done(3, 0);
         assert!(outbox.first_of(3).is_none());
         outbox.release();

@@ -28,7 +28,12 @@ impl Partition {
     }
 
     /// Makes series part of their groups. Returns how many groups and members are new.
-    pub(super) fn join(&self, batch: &Batch, joins: &[&Join], born: impl Fn(&Join) -> bool) -> (usize, usize) {
+    pub(super) fn join(
+        &self,
+        batch: &Batch,
+        joins: &[&Join],
+        born: impl Fn(&Join) -> bool,
+    ) -> (usize, usize) {
         let mut new = (0, 0);
         for join in joins {
             let mut shard = self.shards[shard_of(join.home)].lock();

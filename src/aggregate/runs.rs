@@ -22,7 +22,10 @@ pub(super) fn runs<'b>(batch: &'b Batch, aggregators: &'b [Option<Arc<Aggregator
         let aggregator = aggregators.get(usize::from(sample.policy.0))?.as_ref()?;
         let interval = aggregator.aggregation.interval_ms;
         // the end belongs to the window
-        Some((aggregator, sample.ms.saturating_sub(1).div_euclid(interval).saturating_add(1).saturating_mul(interval)))
+        Some((
+            aggregator,
+            sample.ms.saturating_sub(1).div_euclid(interval).saturating_add(1).saturating_mul(interval),
+        ))
     };
     let Some(first) = batch.samples.first() else { return Vec::new() };
     let Some((aggregator, end)) = end_of(first) else { return Vec::new() };

@@ -371,7 +371,8 @@ impl Shard {
     }
 
     fn remove_ended_groups(&mut self) {
-        let heard_of = |number: u32| self.open.iter().any(|window| window.cells.get(number).newest_ms != i64::MIN);
+        let heard_of =
+            |number: u32| self.open.iter().any(|window| window.cells.get(number).newest_ms != i64::MIN);
         let over = |number: u32, group: &Group| {
             group.members == 0
                 && group.from_ms == i64::MAX
@@ -379,8 +380,12 @@ impl Shard {
                 && (group.ended_ms < self.closed || group.ended_ms <= self.not_before)
                 && !heard_of(number)
         };
-        let gone: Vec<u32> =
-            self.groups.iter().filter(|(number, group)| over(*number, group)).map(|(number, _)| number).collect();
+        let gone: Vec<u32> = self
+            .groups
+            .iter()
+            .filter(|(number, group)| over(*number, group))
+            .map(|(number, _)| number)
+            .collect();
         for number in gone {
             self.groups.remove(number);
         }

@@ -49,8 +49,10 @@ impl Tenant {
     /// Up to when windows of this length are to be judged as over: by the samples, or by our clock where they fail to
     /// come. `None` before the first.
     pub(super) fn time(&self, now_ms: i64, interval_ms: i64) -> Option<i64> {
-        let watermark = Some(self.watermark.load(Ordering::Relaxed)).filter(|watermark| *watermark != i64::MIN)?;
-        let silent = now_ms.saturating_sub(self.heard_ms.load(Ordering::Relaxed)) >= SILENT_MS.max(interval_ms);
+        let watermark =
+            Some(self.watermark.load(Ordering::Relaxed)).filter(|watermark| *watermark != i64::MIN)?;
+        let silent =
+            now_ms.saturating_sub(self.heard_ms.load(Ordering::Relaxed)) >= SILENT_MS.max(interval_ms);
         Some(if silent { watermark.max(now_ms) } else { watermark })
     }
 }

@@ -58,7 +58,8 @@ impl<'g> Exchange<'g> {
         Answer {
             status: StatusCode::SERVICE_UNAVAILABLE,
             retry_after: Some(BACKLOG_RETRY_AFTER),
-            message: "aggregated samples wait for the upstream, aggregation.max_pending_samples of them".into(),
+            message: "aggregated samples wait for the upstream, aggregation.max_pending_samples of them"
+                .into(),
         }
     }
 

@@ -96,7 +96,9 @@ impl Gate {
         let deadline = upstream.client.deadline();
         let sent = match upstream.client.send_by(outbound.clone(), deadline).await {
             Reply::TooLarge { excerpt } => split::send_in_parts(&upstream, outbound, excerpt, deadline).await,
-            reply => split::Sent::whole(reply, crate::pipeline::Counts { samples: points, ..Default::default() }),
+            reply => {
+                split::Sent::whole(reply, crate::pipeline::Counts { samples: points, ..Default::default() })
+            }
         };
         match sent.reply {
             Reply::Throttled { retry_after, .. } | Reply::Unavailable { retry_after, .. } => {

@@ -18,7 +18,9 @@ impl Judgement<'_> {
                 }
             }
         }
-        for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == crate::series::Found::Missing) {
+        for (slot, _) in
+            slots.iter().zip(probes).filter(|(_, probe)| probe.found == crate::series::Found::Missing)
+        {
             // sorted labels begin with the name
             let mut run = crate::wire::labels::LabelRun::new(body, slot.labels().start, slot.labels().end);
             let Some(Ok(first)) = run.next() else { continue };
@@ -91,7 +93,9 @@ impl Judgement<'_> {
             labels: blocks,
             unknown,
             first_ms,
-            created_ms: grammar::of_series(labels).and_then(|workload| workload.scheduled).map(|due| due * 1000),
+            created_ms: grammar::of_series(labels)
+                .and_then(|workload| workload.scheduled)
+                .map(|due| due * 1000),
         });
         Ok(home)
     }
@@ -105,7 +109,11 @@ impl Judgement<'_> {
         let common: Vec<(&str, &str)> = group
             .iter()
             .filter(|(name, _)| *name != "le")
-            .map(|(name, value)| if *name == "__name__" { (*name, &value[..stem(value)]) } else { (*name, *value) })
+            .map(
+                |(name, value)| {
+                    if *name == "__name__" { (*name, &value[..stem(value)]) } else { (*name, *value) }
+                },
+            )
             .collect();
         identity::encode_canonical(&common, canonical);
         self.prints.fingerprint(canonical, self.tenant)
@@ -133,8 +141,11 @@ impl Judgement<'_> {
         work: &mut Work<'_>,
     ) {
         let samples = &mut work.outcome.effects.aggregated.samples;
-        let content = if slot.scattered { slot.labels_start } else { slot.labels_end } as usize..slot.end as usize;
-        v1::for_each_sample(body, content, |ms, bits| samples.push(Sample { series, home, policy, ms, bits }));
+        let content =
+            if slot.scattered { slot.labels_start } else { slot.labels_end } as usize..slot.end as usize;
+        v1::for_each_sample(body, content, |ms, bits| {
+            samples.push(Sample { series, home, policy, ms, bits })
+        });
     }
 }
 

@@ -118,7 +118,8 @@ impl Judgement<'_> {
         for (probe, i) in scratch.probes.iter().zip(&scratch.slots) {
             if let Found::Known(..) = probe.found {
                 let asked = &mut request.probes[*i as usize];
-                (asked.found, asked.notice, asked.fingerprint) = (probe.found, probe.notice, probe.fingerprint);
+                (asked.found, asked.notice, asked.fingerprint) =
+                    (probe.found, probe.notice, probe.fingerprint);
             }
         }
     }

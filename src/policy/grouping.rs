@@ -172,11 +172,9 @@ mod tests {
         assert_eq!(group(&by), r#"http_requests_total{__replica__="r0",code="200"}"#);
         let nothing = aggregation(Keys::By(Vec::new()), &[]);
         assert_eq!(group(&nothing), r#"http_requests_total{__replica__="r0"}"#);
-        let without = aggregation(Keys::Without(names(&["__name__", "__replica__", "pod", "uid"])), &["job_name"]);
-        assert_eq!(
-            group(&without),
-            r#"http_requests_total{__replica__="r0",code="200",job_name="sync"}"#
-        );
+        let without =
+            aggregation(Keys::Without(names(&["__name__", "__replica__", "pod", "uid"])), &["job_name"]);
+        assert_eq!(group(&without), r#"http_requests_total{__replica__="r0",code="200",job_name="sync"}"#);
         let collapsed = aggregation(Keys::Without(names(&["uid", "job_name"])), &["pod", "code"]);
         assert_eq!(group(&collapsed), r#"http_requests_total{__replica__="r0",code="200",pod="web"}"#);
     }
@@ -186,6 +184,10 @@ mod tests {
         let mut named = aggregation(Keys::By(Vec::new()), &[]);
         named.instance = Some(("gate".into(), "g-1".into()));
         named.suffix = Some(":all".into());
-        assert_eq!(group(&named), r#"{"http_requests:all_total",__replica__="r0",gate="g-1"}"#.replace("{\"http_requests:all_total\",", "http_requests:all_total{"));
+        assert_eq!(
+            group(&named),
+            r#"{"http_requests:all_total",__replica__="r0",gate="g-1"}"#
+                .replace("{\"http_requests:all_total\",", "http_requests:all_total{")
+        );
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Runtime;
+use crate::clock;
 use crate::intake::Heartbeat;
 use crate::telemetry::UNTYPED_NAMED;
 
@@ -13,14 +14,21 @@ use crate::telemetry::UNTYPED_NAMED;
 const EVERY: Duration = Duration::from_millis(500);
 /// Idle series are looked for this many times in `series.idle_after`.
 const ROUNDS: u32 = 16;
+/// A crash costs at most what came since the last snapshot.
+const SNAPSHOT_EVERY_MS: i64 = 10_000;
 
 pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: CancellationToken) {
     let started = runtime.pipeline.clock().unix_ms();
-    let mut expired_at = started;
+    let (mut expired_at, mut saved_at) = (started, started);
     loop {
         heartbeat();
-        collect(&runtime);
+        let made = collect(&runtime);
         let now = runtime.pipeline.clock().unix_ms();
+        if made || now - saved_at >= SNAPSHOT_EVERY_MS {
+            saved_at = now;
+            save(&runtime).await;
+        }
+        runtime.gate.outbox().release();
         let round = i64::try_from((runtime.idle_after() / ROUNDS).as_millis()).unwrap_or(i64::MAX).max(1);
         if now - expired_at >= round {
             expired_at = now;
@@ -30,6 +38,8 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
         tokio::select! {
             () = stop.cancelled() => {
                 collect(&runtime);
+                save(&runtime).await;
+                runtime.gate.outbox().release();
                 return;
             }
             () = tokio::time::sleep(EVERY) => {}
@@ -37,16 +47,50 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
     }
 }
 
-/// Takes what windows made and lets it be sent.
-fn collect(runtime: &Runtime) {
+/// Takes what windows made; returns whether that was anything.
+fn collect(runtime: &Runtime) -> bool {
     let engine = runtime.pipeline.engine();
-    for (tenant, aggregator, points) in engine.collect(runtime.pipeline.clock().unix_ms()) {
+    let collected = engine.collect(runtime.pipeline.clock().unix_ms());
+    let made = !collected.is_empty();
+    for (tenant, aggregator, points) in collected {
         let metrics = runtime.gate.aggregation();
         metrics.made(&points);
         runtime.data.policies().made(&aggregator.name, points.len() as u64);
         runtime.gate.outbox().push(tenant, points);
     }
-    runtime.gate.outbox().release();
+    made
+}
+
+/// Writes a snapshot. What was made is sent only after this, so that no value upstream is ever ahead of the state that
+/// a restart begins from: a counter that is continued never falls.
+pub(super) async fn save(runtime: &Arc<Runtime>) {
+    if runtime.snapshots.is_none() || runtime.pipeline.engine().is_idle() {
+        return;
+    }
+    let began = clock::monotonic();
+    let shared = Arc::clone(runtime);
+    let written = tokio::task::spawn_blocking(move || {
+        let names = shared.pipeline.tenants().names();
+        let snapshots = shared.snapshots.as_ref()?;
+        Some(snapshots.write(shared.pipeline.engine(), &names, shared.gate.outbox()))
+    });
+    let metrics = runtime.gate.aggregation();
+    match written.await {
+        Ok(Some(Ok(bytes))) => {
+            metrics.snapshots.increment(1);
+            metrics.snapshot_bytes.set(bytes as f64);
+            metrics.snapshot_seconds.set(began.elapsed().as_secs_f64());
+        }
+        Ok(None) => {}
+        Ok(Some(Err(error))) => {
+            metrics.snapshot_failures.increment(1);
+            tracing::error!(%error, "no snapshot of aggregations could be written; after a crash counters may fall");
+        }
+        Err(error) => {
+            metrics.snapshot_failures.increment(1);
+            tracing::error!(%error, "writing the snapshot of aggregations failed");
+        }
+    }
 }
 
 /// Says what aggregations hold.

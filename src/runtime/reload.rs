@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::snapshots::Snapshots;
 use super::{aggregation, start};
 use crate::admin::{self, Control, Health, View};
 use crate::config::{Config, ConfigErrors, Loaded};
@@ -49,6 +50,8 @@ pub struct Runtime {
     /// Hash of the content last looked at, good or bad; held for the length of a reload, so they come one by one.
     seen: Mutex<Option<u64>>,
     seed: u64,
+    /// Where the state of aggregations is kept; `None`: in memory only.
+    pub(super) snapshots: Option<Snapshots>,
 }
 
 impl Runtime {
@@ -63,6 +66,7 @@ impl Runtime {
         pipeline: Arc<Pipeline>,
         gate: Arc<Gate>,
         seed: u64,
+        snapshots: Option<Snapshots>,
     ) -> Self {
         Self {
             health,
@@ -76,6 +80,7 @@ impl Runtime {
             config: ArcSwap::from_pointee(loaded.config),
             seen: Mutex::new(Some(loaded.text_hash)),
             seed,
+            snapshots,
         }
     }
 

@@ -1,6 +1,7 @@
 //! From a config to a gate that listens.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::reload::{Runtime, Source};
+use super::snapshots::Snapshots;
 use super::{aggregation as windows, janitor, watcher};
 use crate::admin::{self, Health, Phase};
-use crate::aggregate;
+use crate::aggregate::{self, Restored, Snapshot};
 use crate::cardinality;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
@@ -20,8 +22,10 @@ use crate::gate::{Aggregating, Gate, Upstream, flush};
 use crate::intake::{self, BindError, Drained};
 use crate::pipeline::{self, Pipeline};
 use crate::policy::{CompileError, PolicySet, Run};
-use crate::series::Fingerprinter;
-use crate::telemetry::{AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, ProcessMetrics, Registry};
+use crate::series::{Fingerprinter, Tenant};
+use crate::telemetry::{
+    AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, ProcessMetrics, Registry,
+};
 
 /// Loops that must show themselves, and within how many seconds.
 const LOOPS: [(&str, f64); 5] =
@@ -44,6 +48,9 @@ pub enum StartError {
     /// A policy.
     #[error("policy {}: {}", .0.policy + 1, .0.message)]
     Policy(CompileError),
+    /// The directory for snapshots.
+    #[error("data_dir `{0}`: {1}; it must be a directory that this user can write to")]
+    DataDir(String, std::io::Error),
     /// No source of random numbers for the keys of the identity hash.
     #[error("cannot draw the keys of the series hash: {0}")]
     Random(#[from] getrandom::Error),
@@ -96,6 +103,7 @@ impl Running {
         if let Err(error) = self.flush.await {
             tracing::error!(%error, "the loop that sends aggregated samples failed");
         }
+        windows::save(&self.runtime).await;
         drained
     }
 }
@@ -167,7 +175,18 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
 
     let set = PolicySet::compile(&config.policies, Run::AsConfigured).map_err(StartError::Policy)?;
     data.know(set.policies());
-    let pipeline = Arc::new(Pipeline::new(pipeline_settings(&config), set, Fingerprinter::random()?, clock));
+    let snapshot = config.data_dir.as_deref().and_then(Snapshots::read);
+    let keys =
+        snapshot.as_ref().map_or_else(Fingerprinter::draw_keys, |snapshot| Ok(snapshot.keys.clone()))?;
+    let prints = Fingerprinter::from_keys(&keys);
+    let snapshots = match &config.data_dir {
+        Some(dir) => Some(
+            Snapshots::new(dir, keys)
+                .map_err(|error| StartError::DataDir(dir.display().to_string(), error))?,
+        ),
+        None => None,
+    };
+    let pipeline = Arc::new(Pipeline::new(pipeline_settings(&config), set, prints.clone(), clock));
     let upstream = upstream(&config, &registry, seed)?;
     let gate = Arc::new(Gate::new(
         Arc::clone(&pipeline),
@@ -181,6 +200,12 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
             max_pending_samples: config.aggregation.max_pending_samples,
         },
     ));
+
+    if let (Some(snapshot), Some(dir)) = (snapshot, &config.data_dir) {
+        restore(&snapshot, dir, &pipeline, &prints, &gate);
+    } else if snapshots.is_none() && !pipeline.engine().is_idle() {
+        tracing::warn!("no data_dir: a restart makes aggregated counters begin at zero again");
+    }
 
     let listener = intake::bind(&config.listen)?;
     let write_address = listener.local_addr()?;
@@ -198,6 +223,7 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
         pipeline,
         Arc::clone(&gate),
         seed,
+        snapshots,
     ));
     let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
 
@@ -206,11 +232,7 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
         tokio::spawn(intake::serve(listener, settings, gate, intake_metrics, heartbeat, stop.clone()));
     let loops = vec![
         tokio::spawn(admin::serve(admin_listener, Arc::clone(&runtime), stop_admin.clone())),
-        tokio::spawn(windows::run(
-            Arc::clone(&runtime),
-            beat(&runtime, "aggregation"),
-            stop_admin.clone(),
-        )),
+        tokio::spawn(windows::run(Arc::clone(&runtime), beat(&runtime, "aggregation"), stop_admin.clone())),
         tokio::spawn(janitor::run(Arc::clone(&runtime), beat(&runtime, "expiry"), stop_admin.clone())),
         tokio::spawn(watcher::run(
             Arc::clone(&runtime),
@@ -225,6 +247,30 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
     let flush = tokio::spawn(flush::run(Arc::clone(&runtime.gate), move || heartbeat(), stop_flush.clone()));
     runtime.health.enter(Phase::Ready);
     Ok(Running { write_address, admin_address, runtime, stop, stop_admin, write, loops, flush, stop_flush })
+}
+
+/// Goes on from where the last run was.
+fn restore(snapshot: &Snapshot, dir: &Path, pipeline: &Pipeline, prints: &Fingerprinter, gate: &Gate) {
+    let register = |name: &str| match pipeline.tenants().resolve(name, prints) {
+        Tenant::Known { group, .. } => Some(group),
+        Tenant::Overflow => None,
+    };
+    match pipeline.engine().restore(snapshot, pipeline.clock().unix_ms(), gate.outbox(), register) {
+        Ok(restored) => {
+            let Restored { policies, unknown, members, groups } = restored;
+            tracing::info!(policies, members, groups, "aggregations go on from the snapshot");
+            if unknown > 0 {
+                tracing::warn!(
+                    policies = unknown,
+                    "policies of the snapshot are gone or changed; their aggregations are left"
+                );
+            }
+        }
+        Err(error) => {
+            pipeline.engine().forget_all();
+            Snapshots::set_aside(dir, &error);
+        }
+    }
 }
 
 fn beat(runtime: &Arc<Runtime>, name: &'static str) -> intake::Heartbeat {

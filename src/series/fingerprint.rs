@@ -6,7 +6,8 @@
 //! makes the lanes independent; whole blocks before the last are folded by a polynomial over the prime
 //! 2^61-1; the end is a strongly universal multiply-shift that also takes in length and tenant. For any two
 //! different inputs a lane collides with probability below 2^-62 + n/2^54 for n KiB over random keys; both
-//! lanes together make 96 bits that are compared. Keys are drawn at start and never leave the process.
+//! lanes together make 96 bits that are compared. Keys are drawn at the first start and leave the process only for the
+//! snapshot of aggregations, whose members are known by them.
 
 /// Words of a block.
 const BLOCK_WORDS: usize = 128;
@@ -56,10 +57,23 @@ impl Fingerprinter {
     /// # Errors
     /// If there is none.
     pub fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; Self::KEY_WORDS * 8];
+        Ok(Self::from_keys(&Self::draw_keys()?))
+    }
+
+    /// Keys from the operating system's random source.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn draw_keys() -> Result<Vec<u8>, getrandom::Error> {
+        let mut bytes = vec![0; Self::KEY_WORDS * 8];
         getrandom::fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The hash with these keys, which were drawn once; missing ones are zero.
+    pub fn from_keys(bytes: &[u8]) -> Self {
         let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
-        Ok(Self::from_words(|| words.next().unwrap_or_default()))
+        Self::from_words(|| words.next().unwrap_or_default())
     }
 
     /// Keys stretched from a seed: for tests and benches, which must repeat themselves. Not secret enough to run with.
@@ -69,6 +83,8 @@ impl Fingerprinter {
         Self::from_words(|| stream.next())
     }
 
+    /// Length of the keys, bytes.
+    pub const KEY_BYTES: usize = Self::KEY_WORDS * 8;
     const KEY_WORDS: usize = (BLOCK_WORDS / 2 + 1) * 2 + 2 * (5 * 2 + 2 + 1);
 
     fn from_words(mut word: impl FnMut() -> u64) -> Self {

@@ -124,6 +124,11 @@ impl<S: Slot> Table<S> {
         }
     }
 
+    /// Shows every slot.
+    pub(crate) fn for_each(&self, visit: impl FnMut(&S)) {
+        self.slots.iter().filter(|slot| !slot.is_empty()).for_each(visit);
+    }
+
     /// Takes a slot out.
     pub(crate) fn remove(&mut self, fingerprint: Fingerprint) {
         let Ok(mut at) = self.find(fingerprint) else { return };

@@ -231,7 +231,8 @@ impl Account {
 
     fn rare(&self, registry: &Registry, fate: &'static str, name: &str, reason: &'static str) -> Arc<Fate> {
         let mut rare = self.rare.lock();
-        let found = rare.entry((fate, reason)).or_insert_with(|| Arc::new(Fate::new(registry, fate, name, reason)));
+        let found =
+            rare.entry((fate, reason)).or_insert_with(|| Arc::new(Fate::new(registry, fate, name, reason)));
         Arc::clone(found)
     }
 

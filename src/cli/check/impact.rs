@@ -84,7 +84,9 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
             Action::Aggregate(aggregation) if aggregation.keep_input => true,
             Action::Aggregate(aggregation) => {
                 for (label, change) in aggregated(aggregation, &labels) {
-                    causes(read, label, &change).into_iter().for_each(|cause| add(cause, certain && !some_left));
+                    causes(read, label, &change)
+                        .into_iter()
+                        .for_each(|cause| add(cause, certain && !some_left));
                 }
                 true
             }

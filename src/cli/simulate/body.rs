@@ -1,9 +1,7 @@
 //! Recorded bodies: remote write 1.0 or 2.0, snappy or plain, told apart by what is in them.
 
 use prost::Message;
-use seriesgate_proto::{
-    Exemplar, Histogram, Label, MetricMetadata, Sample, TimeSeries, WriteRequest, v2,
-};
+use seriesgate_proto::{Exemplar, Histogram, Label, MetricMetadata, Sample, TimeSeries, WriteRequest, v2};
 
 use crate::codec::snappy;
 use crate::wire::v1::Fields;
@@ -66,12 +64,17 @@ fn translated(request: &v2::Request) -> Result<WriteRequest, String> {
     for (number, series) in request.timeseries.iter().enumerate() {
         let of = |error: String| format!("remote write 2.0: series {number}: {error}");
         let labels = labels(symbols, &series.labels_refs).map_err(of)?;
-        if let (Some(said), Some(name)) = (series.metadata, labels.iter().find(|label| label.name == "__name__"))
+        if let (Some(said), Some(name)) =
+            (series.metadata, labels.iter().find(|label| label.name == "__name__"))
             && said.r#type != 0
             && metadata.last().is_none_or(|last| last.metric_family_name != name.value)
         {
             let metric_family_name = name.value.clone();
-            metadata.push(MetricMetadata { r#type: said.r#type, metric_family_name, ..MetricMetadata::default() });
+            metadata.push(MetricMetadata {
+                r#type: said.r#type,
+                metric_family_name,
+                ..MetricMetadata::default()
+            });
         }
         let samples =
             series.samples.iter().map(|s| Sample { value: s.value, timestamp: s.timestamp }).collect();

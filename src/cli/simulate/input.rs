@@ -101,7 +101,8 @@ fn from_text(path: &Path, text: &str, scrapes: &mut Scrapes) -> Result<Vec<Vec<u
     // stable: what has the same time stays in the order of the file
     samples.sort_by_key(|series| series.samples[0].timestamp);
     let by_time = samples.chunk_by(|a, b| a.samples[0].timestamp == b.samples[0].timestamp);
-    let requests = by_time.flat_map(|moment| moment.chunks(BATCH)).map(|batch| WriteRequest::of(batch.to_vec()));
+    let requests =
+        by_time.flat_map(|moment| moment.chunks(BATCH)).map(|batch| WriteRequest::of(batch.to_vec()));
     // what the metrics are is known before their samples come
     let declared = (!metadata.is_empty()).then_some(WriteRequest { metadata, ..WriteRequest::default() });
     Ok(declared.into_iter().chain(requests).map(|request| request.encode_to_vec()).collect())

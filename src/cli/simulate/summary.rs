@@ -60,15 +60,13 @@ pub(super) fn as_text(account: &Account, policies: &[Summary], out: &mut impl Wr
             writeln!(out, "{what:<22} {before:>14} {after:>14} {:>8}", change(before, after))?;
         }
     }
-    for (what, samples) in
-        [
-            ("dropped by policy", account.dropped),
-            ("held back: collision", account.collided),
-            ("aggregated", account.aggregated),
-            ("made of them", account.generated),
-            ("duplicates", account.duplicates),
-        ]
-    {
+    for (what, samples) in [
+        ("dropped by policy", account.dropped),
+        ("held back: collision", account.collided),
+        ("aggregated", account.aggregated),
+        ("made of them", account.generated),
+        ("duplicates", account.duplicates),
+    ] {
         if samples > 0 {
             writeln!(out, "{what:<22} {samples:>14} samples")?;
         }

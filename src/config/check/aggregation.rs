@@ -26,7 +26,10 @@ impl Checker<'_> {
                 None
             }
             Some(value) if label.is_none() => {
-                self.refuse(value.position, "`instance` is the value of `instance_label`, which is not given");
+                self.refuse(
+                    value.position,
+                    "`instance` is the value of `instance_label`, which is not given",
+                );
                 None
             }
             Some(value) => Some(value.value.clone()),
@@ -166,7 +169,9 @@ impl Checker<'_> {
 }
 
 fn is_suffix(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:".contains(&b))
+    !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:".contains(&b))
 }
 
 fn in_milliseconds(time: Duration) -> i64 {

@@ -11,15 +11,8 @@ use super::{DurationText, RawRule};
 use crate::config::at::At;
 
 /// Keys of actions and conditions that a later version brings.
-pub(crate) const LATER_POLICY_KEYS: [&str; 7] = [
-    "workload",
-    "max_series",
-    "max_new_per_hour",
-    "max_groups",
-    "on_exceed",
-    "fold_labels",
-    "sort_labels",
-];
+pub(crate) const LATER_POLICY_KEYS: [&str; 7] =
+    ["workload", "max_series", "max_new_per_hour", "max_groups", "on_exceed", "fold_labels", "sort_labels"];
 
 const QUOTE_IT: &str = "a selector that starts with `{` must be quoted: '{job=\"api\"}'";
 

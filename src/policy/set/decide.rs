@@ -72,10 +72,13 @@ impl PolicySet {
     ) -> Option<(PolicyIndex, OwnedLabels)> {
         let index = row.ended_by?;
         let aggregation = self.aggregation(index)?;
-        Some((index, match output {
-            Some(output) => aggregation.group_of(Labels::from_sorted(&borrowed(output))),
-            None => aggregation.group_of(labels),
-        }))
+        Some((
+            index,
+            match output {
+                Some(output) => aggregation.group_of(Labels::from_sorted(&borrowed(output))),
+                None => aggregation.group_of(labels),
+            },
+        ))
     }
 
     /// Walks as long as the labels stay the same.

@@ -1,0 +1,191 @@
+//! One shard as bytes.
+
+use std::sync::Arc;
+
+use super::SnapshotError;
+use super::bytes::{Put, Source};
+use crate::aggregate::group::{Group, NONE};
+use crate::aggregate::member::{Member, Tombstone};
+use crate::aggregate::shard::{ABSENT, Cell, Shard, Window};
+use crate::policy::MetricKind;
+use crate::series::table::Slot;
+
+impl Shard {
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        for time in [self.closed, self.not_before] {
+            out.put_i64(time);
+        }
+        out.put_u32(self.round);
+        for count in [self.births, self.baselines, self.slow, self.windows] {
+            out.put_u64(count);
+        }
+        out.put_u32(self.groups.len() as u32);
+        for (number, group) in self.groups.iter() {
+            out.put_u32(number);
+            self.save_group(number, group, out);
+        }
+        out.put_u32(self.members.len() as u32);
+        self.members.for_each(|member| {
+            let (series, group, stamp, payload) = member.parts();
+            out.put_series(series);
+            out.put_u32(group);
+            out.put_u64(stamp);
+            out.put_u64(payload);
+        });
+        out.put_u32(self.tombstones.len() as u32);
+        self.tombstones.for_each(|tombstone| {
+            out.put_series(tombstone.fingerprint());
+            out.put_u32(tombstone.round);
+            out.put_u64(tombstone.value);
+            out.put_i64(tombstone.newest_ms);
+        });
+        save_window(&self.last, out);
+        out.put_u32(self.open.len() as u32);
+        self.open.iter().for_each(|window| save_window(window, out));
+    }
+
+    fn save_group(&self, number: u32, group: &Group, out: &mut Vec<u8>) {
+        out.put_series(group.series);
+        out.push(u8::from(group.kind == MetricKind::Gauge) | u8::from(group.shown) << 1);
+        out.put_u32(group.labels.len() as u32);
+        group.labels.iter().for_each(|labels| out.put_bytes(labels));
+        out.put_u32(group.kin);
+        out.put_u32(group.replica);
+        out.put_u64(group.total.to_bits());
+        for time in [group.newest_ms, group.from_ms, group.ended_ms] {
+            out.put_i64(time);
+        }
+        let bucket = self.groups.bucket(number);
+        out.push(u8::from(bucket.is_some()));
+        if let Some((family, bound)) = bucket {
+            out.put_series(family);
+            out.put_u64(bound.to_bits());
+        }
+    }
+
+    /// # Errors
+    /// If the bytes are not those of a shard.
+    pub(super) fn restore(&mut self, source: &mut Source<'_>) -> Result<(), SnapshotError> {
+        let mut shard = Shard::new(0);
+        (shard.closed, shard.not_before) = (source.i64()?, source.i64()?);
+        shard.round = source.u32()?;
+        (shard.births, shard.baselines) = (source.u64()?, source.u64()?);
+        (shard.slow, shard.windows) = (source.u64()?, source.u64()?);
+        // what had a number gets another: there are no holes now
+        let mut numbers: Vec<u32> = Vec::new();
+        for _ in 0..source.u32()? {
+            let old = source.u32()? as usize;
+            if old > 1 << 30 || old < numbers.len() {
+                return Err(SnapshotError::Damaged("a group out of order"));
+            }
+            numbers.resize(old, NONE);
+            numbers.push(shard.restore_group(source)?);
+        }
+        let now = |old: u32| numbers.get(old as usize).copied().unwrap_or(NONE);
+        for _ in 0..source.u32()? {
+            let series = source.series()?;
+            let group = now(source.u32()?);
+            let member = Member::from_parts(series, group, source.u64()?, source.u64()?);
+            shard.restore_member(member)?;
+        }
+        let in_use = |number: &u32| shard.gauges[*number as usize] == NONE;
+        shard.free_gauges = (0..shard.gauges.len() as u32).filter(in_use).collect();
+        for _ in 0..source.u32()? {
+            let series = source.series()?;
+            let (round, value, newest_ms) = (source.u32()?, source.u64()?, source.i64()?);
+            shard.tombstones.insert(Tombstone::from_parts(series, round, value, newest_ms), ());
+        }
+        shard.last = restore_window(source, now)?;
+        for _ in 0..source.u32()? {
+            shard.open.push_back(restore_window(source, now)?);
+        }
+        *self = shard;
+        Ok(())
+    }
+
+    fn restore_group(&mut self, source: &mut Source<'_>) -> Result<u32, SnapshotError> {
+        let series = source.series()?;
+        let flags = source.u8()?;
+        let mut labels: Vec<Arc<[u8]>> = Vec::new();
+        for _ in 0..source.u32()? {
+            labels.push(Arc::from(source.bytes()?));
+        }
+        let group = Group {
+            series,
+            kind: if flags & 1 == 0 { MetricKind::Counter } else { MetricKind::Gauge },
+            shown: flags & 2 != 0,
+            labels: labels.into(),
+            kin: source.u32()?,
+            replica: source.u32()?,
+            total: f64::from_bits(source.u64()?),
+            newest_ms: source.i64()?,
+            from_ms: source.i64()?,
+            ended_ms: source.i64()?,
+            family: NONE,
+            members: 0,
+        };
+        let bucket = match source.u8()? {
+            0 => None,
+            _ => Some((source.series()?, f64::from_bits(source.u64()?))),
+        };
+        Ok(self.groups.add(group, bucket))
+    }
+
+    fn restore_member(&mut self, member: Member) -> Result<(), SnapshotError> {
+        let Some(group) = self.groups.get_mut(member.group) else {
+            return Err(SnapshotError::Damaged("a series of a group that is not there"));
+        };
+        group.members += 1;
+        if member.is_gauge() {
+            let number = usize::try_from(member.payload).ok().filter(|number| *number < 1 << 30);
+            let number = number.ok_or(SnapshotError::Damaged("a gauge out of range"))?;
+            if self.gauges.len() <= number {
+                self.gauges.resize(number + 1, NONE);
+            }
+            self.gauges[number] = member.group;
+        }
+        self.members.insert(member, ());
+        Ok(())
+    }
+}
+
+fn save_window(window: &Window, out: &mut Vec<u8>) {
+    let cells: Vec<(u32, Cell)> =
+        window.cells.iter().filter(|(_, cell)| cell.newest_ms != i64::MIN).collect();
+    out.put_u32(cells.len() as u32);
+    for (group, cell) in cells {
+        out.put_u32(group);
+        out.put_u64(cell.increase.to_bits());
+        out.put_i64(cell.newest_ms);
+    }
+    let values: Vec<(u32, u64)> = window.values.iter().filter(|(_, bits)| *bits != ABSENT).collect();
+    out.put_u32(values.len() as u32);
+    for (gauge, bits) in values {
+        out.put_u32(gauge);
+        out.put_u64(bits);
+        out.put_i64(window.times.get(gauge));
+    }
+}
+
+fn restore_window(source: &mut Source<'_>, now: impl Fn(u32) -> u32) -> Result<Window, SnapshotError> {
+    let mut window = Window::default();
+    for _ in 0..source.u32()? {
+        let group = now(source.u32()?);
+        let cell = Cell { increase: f64::from_bits(source.u64()?), newest_ms: source.i64()? };
+        if group != NONE {
+            *window.cells.entry(group) = cell;
+        }
+    }
+    for _ in 0..source.u32()? {
+        let gauge = source.u32()?;
+        let (bits, ms) = (source.u64()?, source.i64()?);
+        if gauge > 1 << 30 {
+            return Err(SnapshotError::Damaged("a gauge out of range"));
+        }
+        *window.values.entry(gauge) = bits;
+        if ms != i64::MIN {
+            *window.times.entry(gauge) = ms;
+        }
+    }
+    Ok(window)
+}

@@ -1,0 +1,146 @@
+//! A pipeline that aggregates, in the time of its samples, with its output collected.
+
+use seriesgate::aggregate::{Outbox, Outgoing, Settings, Snapshot};
+use seriesgate::policy::{Action, Aggregation, Definition, Keys, MetricKind, Mode};
+use seriesgate::series::Fingerprinter;
+use seriesgate_proto::{WriteRequest, encode_snappy};
+
+use crate::pipeline::{Gate, NOW_MS, decode, expire, policy, text};
+use crate::world::{Output, shown};
+
+pub(crate) struct Rig {
+    pub(crate) gate: Gate,
+    pub(crate) policies: Vec<Definition>,
+    idle_ms: i64,
+    pub(crate) output: Output,
+    last: Option<WriteRequest>,
+    next_round_ms: i64,
+}
+
+pub(crate) fn aggregation(delay_ms: i64) -> Aggregation {
+    Aggregation {
+        keys: Keys::All,
+        collapse: vec!["pod".into()],
+        replica_labels: ["__replica__".to_owned()].into(),
+        instance: None,
+        interval_ms: 60_000,
+        delay_ms,
+        kind: None,
+        outputs: Vec::new(),
+        suffix: None,
+        keep_input: false,
+    }
+}
+
+fn policies(delay_ms: i64) -> Vec<Definition> {
+    let gauges = Aggregation { kind: Some(MetricKind::Gauge), ..aggregation(delay_ms) };
+    vec![
+        policy("gauges", "memory_bytes", Action::Aggregate(gauges.into()), Mode::Enforce),
+        policy("rest", "{pod!=\"\"}", Action::Aggregate(aggregation(delay_ms).into()), Mode::Enforce),
+    ]
+}
+
+pub(crate) fn gate(policies: &[Definition], idle_ms: i64) -> Gate {
+    Gate::with(policies, |settings| {
+        settings.max_tracked = 100_000;
+        settings.aggregation = Settings { idle_ms, ..Settings::default() };
+    })
+}
+
+impl Rig {
+    pub(crate) fn new(delay_ms: i64, idle_ms: i64) -> Self {
+        Self::of(policies(delay_ms), idle_ms)
+    }
+
+    pub(crate) fn of(policies: Vec<Definition>, idle_ms: i64) -> Self {
+        let gate = gate(&policies, idle_ms);
+        Self { gate, policies, idle_ms, output: Output::new(), last: None, next_round_ms: 0 }
+    }
+
+    /// A request that the upstream takes at the first try.
+    pub(crate) fn deliver(&mut self, request: &WriteRequest) {
+        let newest = request.timeseries.iter().flat_map(|s| &s.samples).map(|sample| sample.timestamp).max();
+        self.move_clock(newest.unwrap_or(0));
+        self.gate.pass("", request);
+        self.last = Some(request.clone());
+        self.collect();
+    }
+
+    /// A request that is decided and not taken.
+    pub(crate) fn refuse(&mut self, request: &WriteRequest) {
+        self.gate.decide("", &encode_snappy(request)).unwrap();
+    }
+
+    /// The last request again: its sender did not get the answer.
+    pub(crate) fn send_again(&mut self) {
+        if let Some(last) = self.last.clone() {
+            self.gate.pass("", &last);
+            self.collect();
+        }
+    }
+
+    fn move_clock(&mut self, ms: i64) {
+        let clock = self.gate.pipeline.clock();
+        clock.advance_ms((ms - clock.unix_ms()).max(0));
+    }
+
+    /// What loops do as time passes.
+    pub(crate) fn pass_time(&mut self, ms: i64) {
+        self.move_clock(ms);
+        if ms >= self.next_round_ms {
+            self.next_round_ms = ms + self.idle_ms / 16;
+            expire(&self.gate, (self.idle_ms / 1000) as u32);
+            self.gate.pipeline.engine().expire();
+        }
+        self.collect();
+    }
+
+    pub(crate) fn snapshot(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let keys = vec![0; Fingerprinter::KEY_BYTES];
+        let names = self.gate.pipeline.tenants().names();
+        self.gate.pipeline.engine().save(&keys, &names, &Outbox::new(1_000_000), &mut bytes).unwrap();
+        bytes
+    }
+
+    /// Ends the gate and begins another from a snapshot.
+    pub(crate) fn restore(&mut self, snapshot: &[u8]) {
+        let now = self.gate.pipeline.clock().unix_ms();
+        self.gate = gate(&self.policies, self.idle_ms);
+        self.move_clock(now.max(NOW_MS));
+        let snapshot = Snapshot::read(snapshot).unwrap();
+        let pipeline = &self.gate.pipeline;
+        let prints = Fingerprinter::from_seed(1);
+        let register = |name: &str| match pipeline.tenants().resolve(name, &prints) {
+            seriesgate::series::Tenant::Known { group, .. } => Some(group),
+            seriesgate::series::Tenant::Overflow => None,
+        };
+        pipeline.engine().restore(&snapshot, now, &Outbox::new(1_000_000), register).unwrap();
+    }
+
+    pub(crate) fn restart(&mut self) {
+        let snapshot = self.snapshot();
+        self.restore(&snapshot);
+    }
+
+    pub(crate) fn collect(&mut self) {
+        let made = self.gate.pipeline.engine().collect(self.gate.pipeline.clock().unix_ms());
+        self.keep(made.into_iter().flat_map(|(_, _, points)| Outgoing::of(points)));
+    }
+
+    pub(crate) fn finish(&mut self) -> Output {
+        let made = self.gate.pipeline.engine().finish();
+        self.keep(made.into_iter().flat_map(|(_, _, points)| Outgoing::of(points)));
+        std::mem::take(&mut self.output)
+    }
+
+    fn keep(&mut self, requests: impl Iterator<Item = Outgoing>) {
+        for outgoing in requests {
+            let request = decode(snap::raw::Decoder::new(), &outgoing.encode().unwrap());
+            for series in &request.timeseries {
+                let points = self.output.entry(text(series)).or_default();
+                points.extend(series.samples.iter().map(|s| (s.timestamp, shown(s.value.to_bits()))));
+            }
+        }
+    }
+}
