@@ -37,4 +37,5 @@ pub use outgoing::Outgoing;
 pub use point::{Batch, Join, Point, PointKind, Sample, Tally};
 pub use shard::Counts;
 pub use snapshot::{Restored, Snapshot, SnapshotError};
+pub use stream::Stream;
 pub use types::{Class, Declared, Passed, Types};

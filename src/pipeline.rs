@@ -174,6 +174,7 @@ impl Pipeline {
                     limits: &settings.limits,
                     now,
                     engine: &self.engine,
+                    stream: policies.aggregates().then(|| self.engine.stream(group, origin.sender)).flatten(),
                 };
                 let batch = &mut outcome.effects.aggregated;
                 (batch.tenant, batch.sender) = (group, origin.sender);

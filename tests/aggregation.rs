@@ -64,7 +64,7 @@ fn two_days_are_as_the_model_has_them() {
 fn so_they_are_with_restarts_retries_and_a_long_delay() {
     for (seed, delay_ms) in [(2, 0), (3, 10_000), (4, 150_000)] {
         same_as_the_model(seed, DAY / 2, delay_ms, |world, rig| {
-            if world.dice.one_in(50) {
+            if world.dice.one_in(10) {
                 rig.restart();
             }
             if world.dice.one_in(5) {

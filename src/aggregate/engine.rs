@@ -11,6 +11,7 @@ use super::close::over_at;
 use super::partition::{Partition, shard_of};
 use super::point::{Batch, Join, Point, Sample, Tally};
 use super::runs::{Run, runs};
+use super::stream::Stream;
 use super::tenant::Tenant;
 use super::types::Types;
 use crate::policy::{Aggregating, Aggregation, PolicyIndex};
@@ -175,6 +176,11 @@ impl Engine {
         all.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         all.truncate(most);
         all
+    }
+
+    /// What is known of a sender.
+    pub fn stream(&self, tenant: u32, sender: Option<std::net::IpAddr>) -> Option<Stream> {
+        self.tenant(tenant).stream(sender)
     }
 
     /// The time of a tenant.

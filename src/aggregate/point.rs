@@ -39,8 +39,10 @@ pub struct Join {
     pub kind: MetricKind,
     /// Of which histogram it is the bucket, and with what upper bound.
     pub bucket: Option<(Fingerprint, f64)>,
-    /// Where in [`Batch::labels`] stand the canonical labels of the group, one range for each output.
-    pub labels: Vec<Range<usize>>,
+    /// Where in [`Batch::labels`] stand the canonical labels of the group.
+    pub labels: Range<u32>,
+    /// The same of its other outputs, where there are several.
+    pub others: Vec<Range<u32>>,
     /// Whether the series was not known at all: only then can it have been born.
     pub unknown: bool,
     /// Its first sample, Unix milliseconds; `i64::MAX` where there is none.

@@ -2,6 +2,7 @@
 //! buckets of a histogram at one moment.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::group::{Group, Groups, NONE};
@@ -156,11 +157,12 @@ impl Shard {
     }
 
     fn founded(&self, join: &Join, labels: &[u8]) -> Group {
-        let block = |range: &std::ops::Range<usize>| Arc::from(labels.get(range.clone()).unwrap_or_default());
+        let block =
+            |at: &Range<u32>| Arc::from(labels.get(at.start as usize..at.end as usize).unwrap_or_default());
         Group {
             series: join.group,
             kind: join.kind,
-            labels: join.labels.iter().map(block).collect(),
+            labels: std::iter::once(&join.labels).chain(&join.others).map(block).collect(),
             kin: join.home,
             replica: join.replica,
             family: NONE,

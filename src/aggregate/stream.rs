@@ -9,7 +9,7 @@ const SCRAPE_APART_MS: i64 = 1000;
 
 /// One sender's stream, in the time of its samples, Unix milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stream {
+pub struct Stream {
     /// Since when there was no gap.
     pub(super) since_ms: i64,
     /// The first scrape after that one; `i64::MAX` before there was one.
@@ -48,7 +48,7 @@ impl Stream {
 
     /// Whether a series whose first sample is of this time would have been seen before, had it been there: watched
     /// for a minute and two scrapes, without a gap.
-    pub(super) fn watched(&self, first_ms: i64) -> bool {
+    pub fn watched(&self, first_ms: i64) -> bool {
         first_ms - self.since_ms >= WATCHED_MS
             && self.second_ms < first_ms
             && first_ms - self.newest_ms <= self.longest_pause_ms()

@@ -131,29 +131,34 @@ impl Types {
         if let Some((stem, part)) = part {
             self.see(tenant, stem, part.bit());
         }
-        let declared = |family: &str| Declared::from_number(self.get(tenant, family).declared);
-        match declared(name) {
+        let known = self.known.read();
+        let families = known.get(&tenant);
+        let get =
+            |family: &str| families.and_then(|families| families.get(family)).copied().unwrap_or_default();
+        let declared = |family: &str| Declared::from_number(get(family).declared);
+        let own = declared(name);
+        match own {
             Declared::Counter => return Class::Counter,
             Declared::Gauge => return Class::Gauge,
-            declared @ (Declared::Summary | Declared::Histogram) => {
+            Declared::Summary | Declared::Histogram => {
                 // of remote write 2.0, where each series says it of itself
-                let summed = part.filter(|(_, part)| declared == Declared::Histogram || !part.is_bucket());
+                let summed = part.filter(|(_, part)| own == Declared::Histogram || !part.is_bucket());
                 match summed {
                     Some((_, part)) => return part.class(),
-                    None if declared == Declared::Summary => return Class::Pass(Passed::Quantile),
+                    None if own == Declared::Summary => return Class::Pass(Passed::Quantile),
                     None => {}
                 }
             }
             Declared::Other | Declared::Unknown => {}
         }
         if let Some((stem, part)) = part {
-            match declared(stem) {
-                Declared::Histogram => return part.class(),
-                Declared::Summary if !part.is_bucket() => return part.class(),
-                _ => {}
-            }
-            let seen = self.get(tenant, stem).seen;
-            if seen & BUCKET != 0 || seen & (SUM | COUNT) == SUM | COUNT {
+            let Known { declared, seen } = get(stem);
+            let class = match Declared::from_number(declared) {
+                Declared::Histogram => true,
+                Declared::Summary => !part.is_bucket(),
+                _ => seen & BUCKET != 0 || seen & (SUM | COUNT) == SUM | COUNT,
+            };
+            if class {
                 return part.class();
             }
         }
@@ -164,7 +169,7 @@ impl Types {
         if !labels.get("quantile").is_empty() {
             return Class::Pass(Passed::Quantile);
         }
-        if !aggregation.outputs.is_empty() && declared(name) == Declared::Unknown {
+        if !aggregation.outputs.is_empty() && own == Declared::Unknown {
             return Class::Gauge;
         }
         Class::Pass(Passed::Untyped)

@@ -3,9 +3,10 @@
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
 use crate::aggregate::{Class, Declared, Join, Passed, Sample};
-use crate::policy::{Aggregation, MetricKind, OwnedLabels, PolicyIndex, borrowed};
+use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
-use crate::series::{Fingerprint, Labels, Probe, grammar};
+use crate::series::{Fingerprint, Found, Labels, Probe, grammar};
+use crate::wire::labels::{LabelRun, put_canonical};
 use crate::wire::v1::{self, FieldKind, Fields};
 
 impl Judgement<'_> {
@@ -18,11 +19,9 @@ impl Judgement<'_> {
                 }
             }
         }
-        for (slot, _) in
-            slots.iter().zip(probes).filter(|(_, probe)| probe.found == crate::series::Found::Missing)
-        {
+        for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == Found::Missing) {
             // sorted labels begin with the name
-            let mut run = crate::wire::labels::LabelRun::new(body, slot.labels().start, slot.labels().end);
+            let mut run = LabelRun::new(body, slot.labels().start, slot.labels().end);
             let Some(Ok(first)) = run.next() else { continue };
             if first.name == b"__name__"
                 && let Ok(name) = std::str::from_utf8(first.value)
@@ -39,8 +38,8 @@ impl Judgement<'_> {
     pub(super) fn enlist(
         &self,
         (series, unknown): (Fingerprint, bool),
-        pairs: &[(&str, &str)],
-        (policy, group): (PolicyIndex, &OwnedLabels),
+        labels: Labels<'_>,
+        policy: PolicyIndex,
         slot: &Slot,
         body: &[u8],
         work: &mut Work<'_>,
@@ -50,7 +49,6 @@ impl Judgement<'_> {
         }
         let aggregator = self.policies.aggregator(policy).ok_or(Passed::Full)?;
         let aggregation = aggregator.aggregation();
-        let labels = Labels::from_sorted(pairs);
         let class = self.engine.types.class(self.party.tenant, labels, aggregation);
         let (kind, bound) = match class {
             Class::Counter => (MetricKind::Counter, None),
@@ -58,44 +56,47 @@ impl Judgement<'_> {
             Class::Gauge => (MetricKind::Gauge, None),
             Class::Pass(reason) => return Err(reason),
         };
-        let group_pairs = borrowed(group);
-        let canonical = &mut work.scratch.canonical;
-        identity::encode_canonical(&group_pairs, canonical);
-        let id = self.prints.fingerprint(canonical, self.tenant);
-        let family = match class {
-            Class::Histogram(_) => self.family(&group_pairs, canonical),
-            _ => id,
-        };
-        let home = family.short();
-        if !self.engine.has_room(aggregator, self.party.tenant, home, id) {
-            return Err(Passed::Full);
-        }
+        let pairs = aggregation.group(labels);
+        let replica = self.replica(&pairs, aggregation, &mut work.scratch.canonical);
         let batch = &mut work.outcome.effects.aggregated;
         let outputs = if kind == MetricKind::Gauge { aggregation.outputs.len().max(1) } else { 1 };
-        let mut blocks = Vec::with_capacity(outputs);
-        for output in 0..outputs {
+        let start = batch.labels.len();
+        let mut put = |output| {
             let start = batch.labels.len();
-            put_output(group, aggregation, output, canonical);
-            batch.labels.extend_from_slice(canonical);
-            blocks.push(start..batch.labels.len());
+            put_output(&pairs, labels.metric(), aggregation, output, &mut batch.labels);
+            start as u32..batch.labels.len() as u32
+        };
+        let block = put(0);
+        let others = (1..outputs).map(put).collect();
+        let group = self.prints.fingerprint(&batch.labels[start..block.end as usize], self.tenant);
+        let family = match class {
+            Class::Histogram(_) => self.family(&pairs, &mut work.scratch.canonical),
+            _ => group,
+        };
+        let home = family.short();
+        if !self.engine.has_room(aggregator, self.party.tenant, home, group) {
+            batch.labels.truncate(start);
+            return Err(Passed::Full);
         }
         let mut first_ms = i64::MAX;
         let content = slot.labels_start as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
+        // where the sender is watched, nobody needs to ask when the series was made
+        let watched = self.stream.is_some_and(|stream| stream.watched(first_ms));
+        let due = || grammar::of_series(labels).and_then(|workload| workload.scheduled).map(|due| due * 1000);
         batch.joins.push(Join {
             series,
             policy,
-            group: id,
+            group,
             home,
-            replica: self.replica(&group_pairs, aggregation, &mut work.scratch.canonical),
+            replica,
             kind,
             bucket: bound.map(|bound| (family, bound)),
-            labels: blocks,
+            labels: block,
+            others,
             unknown,
             first_ms,
-            created_ms: grammar::of_series(labels)
-                .and_then(|workload| workload.scheduled)
-                .map(|due| due * 1000),
+            created_ms: if watched || !unknown { None } else { due() },
         });
         Ok(home)
     }
@@ -122,10 +123,10 @@ impl Judgement<'_> {
     /// Which replica a group is of; 0: none.
     fn replica(&self, group: &[(&str, &str)], aggregation: &Aggregation, canonical: &mut Vec<u8>) -> u32 {
         let is_replica = |name: &str| aggregation.replica_labels.iter().any(|label| label == name);
-        let of: Vec<(&str, &str)> = group.iter().copied().filter(|(name, _)| is_replica(name)).collect();
-        if of.is_empty() {
+        if !group.iter().any(|(name, _)| is_replica(name)) {
             return 0;
         }
+        let of: Vec<(&str, &str)> = group.iter().copied().filter(|(name, _)| is_replica(name)).collect();
         identity::encode_canonical(&of, canonical);
         self.prints.fingerprint(canonical, self.tenant).short().max(1)
     }
@@ -149,16 +150,19 @@ impl Judgement<'_> {
     }
 }
 
-/// The labels of one output: the first keeps the metric's name, the others add theirs to it.
-fn put_output(group: &OwnedLabels, aggregation: &Aggregation, output: usize, out: &mut Vec<u8>) {
-    let named = aggregation.outputs.get(output).filter(|_| output > 0);
-    let pairs: Vec<(&str, String)> = group
-        .iter()
-        .map(|(name, value)| match named {
-            Some(output) if &**name == "__name__" => (&**name, format!("{value}:{}", output.as_str())),
-            _ => (&**name, value.to_string()),
-        })
-        .collect();
-    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    identity::encode_canonical(&pairs, out);
+/// Appends the labels of one output.
+fn put_output(
+    pairs: &[(&str, &str)],
+    metric: &str,
+    aggregation: &Aggregation,
+    output: usize,
+    out: &mut Vec<u8>,
+) {
+    let renamed = aggregation.metric(metric, output);
+    for (name, value) in pairs.iter() {
+        match &renamed {
+            Some(renamed) if *name == "__name__" => put_canonical(out, name, renamed),
+            _ => put_canonical(out, name, value),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::Policies;
 use super::edits::{LOOSE, NO_EDIT};
 use super::outcome::Outcome;
 use super::scratch::{Fate, JudgeScratch, Request, Slot, Told};
-use crate::aggregate::{Engine, Passed};
+use crate::aggregate::{Engine, Passed, Stream};
 use crate::cardinality::{Party, Tracker};
 use crate::policy::{Decision, Disposition, OwnedLabels, PolicyIndex, VerdictId, borrowed};
 use crate::series::identity::{self, Form};
@@ -28,6 +28,8 @@ pub(super) struct Judgement<'a> {
     pub(super) limits: &'a Limits,
     pub(super) now: u32,
     pub(super) engine: &'a Engine,
+    /// What is known of the sender, where series are aggregated.
+    pub(super) stream: Option<Stream>,
 }
 
 /// What deciding leaves behind.
@@ -138,14 +140,14 @@ impl Judgement<'_> {
             Form::Canonical => probe.fingerprint,
             Form::Other => self.true_identity(pairs, probe, work),
         };
-        let Decision { verdict, valid_until, output, group } =
+        let Decision { verdict, valid_until, output, aggregated_by } =
             self.policies.set.decide(Labels::from_sorted(pairs), self.limits);
         let unknown = probe.found == Found::Missing;
         let mut valid_until = valid_until.0;
-        let enlisted = group.map(|(policy, group)| {
+        let enlisted = aggregated_by.map(|policy| {
             let seen = output.as_ref().map(borrowed);
             let pairs = seen.as_deref().unwrap_or(pairs);
-            (policy, self.enlist((series, unknown), pairs, (policy, &group), slot, body, work))
+            (policy, self.enlist((series, unknown), Labels::from_sorted(pairs), policy, slot, body, work))
         });
         let mut verdict = verdict;
         if let Some((policy, Err(reason))) = enlisted {

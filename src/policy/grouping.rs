@@ -80,44 +80,52 @@ impl Output {
 }
 
 impl Aggregation {
-    /// The labels of the group that a series belongs to, sorted by name.
-    pub fn group_of(&self, labels: Labels<'_>) -> OwnedLabels {
-        let mut group: OwnedLabels = labels
-            .iter()
-            .filter(|(name, _)| self.keeps(name))
-            .map(|(name, value)| {
-                let collapsed = if self.collapse.iter().any(|label| label == name) {
-                    grammar::workload_in(name, value, labels).unwrap_or(value)
-                } else {
-                    value
-                };
-                (name.into(), collapsed.into())
-            })
-            .collect();
-        if let Some(suffix) = &self.suffix
-            && let Some((_, metric)) = group.iter_mut().find(|(name, _)| &**name == "__name__")
-        {
-            *metric = suffixed(metric, suffix).into();
+    /// The labels of the group that a series belongs to, sorted by name, but for a suffix: [`Aggregation::metric`].
+    pub fn group<'l>(&'l self, labels: Labels<'l>) -> Vec<(&'l str, &'l str)> {
+        let mut group = Vec::with_capacity(labels.len() + 1);
+        for (name, value) in labels.iter().filter(|(name, _)| self.keeps(name)) {
+            let collapses = !self.collapse.is_empty() && self.collapse.iter().any(|label| label == name);
+            let collapsed = collapses.then(|| grammar::workload_in(name, value, labels)).flatten();
+            group.push((name, collapsed.unwrap_or(value)));
         }
         if let Some((name, value)) = &self.instance {
-            match group.binary_search_by(|(label, _)| (**label).cmp(name)) {
-                Ok(at) => group[at].1 = value.as_str().into(),
-                Err(at) => group.insert(at, (name.as_str().into(), value.as_str().into())),
+            match group.binary_search_by(|(label, _)| (*label).cmp(name)) {
+                Ok(at) => group[at].1 = value,
+                Err(at) => group.insert(at, (name, value)),
             }
         }
         group
     }
 
+    /// The name under which a metric's groups are sent, where that is another; `output`: of a gauge's outputs.
+    pub fn metric(&self, name: &str, output: usize) -> Option<String> {
+        let suffixed = self.suffix.as_ref().map(|suffix| suffixed(name, suffix));
+        match self.outputs.get(output).filter(|_| output > 0) {
+            // the first output keeps the name, the others add theirs to it
+            Some(output) => Some(format!("{}:{}", suffixed.as_deref().unwrap_or(name), output.as_str())),
+            None => suffixed,
+        }
+    }
+
+    /// The labels of the group that a series belongs to as they are sent, sorted by name.
+    pub fn group_of(&self, labels: Labels<'_>) -> OwnedLabels {
+        let metric = self.metric(labels.metric(), 0);
+        let sent = |(name, value): (&str, &str)| match &metric {
+            Some(metric) if name == "__name__" => (name.into(), metric.as_str().into()),
+            _ => (name.into(), value.into()),
+        };
+        self.group(labels).into_iter().map(sent).collect()
+    }
+
     /// Whether a label stays, if maybe with another value.
     pub fn keeps(&self, name: &str) -> bool {
-        if name == "__name__" || self.replica_labels.iter().any(|label| label == name) {
-            return true;
-        }
-        match &self.keys {
+        let listed = |labels: &[String]| labels.iter().any(|label| label == name);
+        let kept = match &self.keys {
             Keys::All => true,
-            Keys::By(labels) => labels.iter().any(|label| label == name),
-            Keys::Without(labels) => !labels.iter().any(|label| label == name),
-        }
+            Keys::By(labels) => listed(labels),
+            Keys::Without(labels) => !listed(labels),
+        };
+        kept || name == "__name__" || listed(&self.replica_labels)
     }
 }
 

@@ -130,6 +130,6 @@ pub struct Decision {
     pub valid_until: ValidUntil,
     /// The labels to send, where the disposition is [`Disposition::Rewrite`].
     pub output: Option<OwnedLabels>,
-    /// The labels of the group it becomes part of, where a policy aggregates it, and which policy that is.
-    pub group: Option<(PolicyIndex, OwnedLabels)>,
+    /// The policy that makes it part of a group, if one does.
+    pub aggregated_by: Option<PolicyIndex>,
 }

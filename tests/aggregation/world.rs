@@ -121,16 +121,15 @@ impl World {
             if tick < self.down_until {
                 continue;
             }
-            let lane = &mut lanes[pod.lane];
             if tick >= pod.dies {
-                pod.observe(ms, true, lane);
+                pod.observe(ms, true, &mut lanes);
                 gone.push(pod.name.clone());
             } else if tick >= pod.silent_until {
                 match self.dice.below(60) {
                     // a failed scrape marks everything stale, a lost one nothing
-                    0 => pod.observe(ms, true, lane),
+                    0 => pod.observe(ms, true, &mut lanes),
                     1 => {}
-                    _ => pod.observe(ms, false, lane),
+                    _ => pod.observe(ms, false, &mut lanes),
                 }
             }
         }
@@ -195,11 +194,13 @@ impl Pod {
         }
     }
 
-    fn observe(&self, ms: i64, stale: bool, into: &mut Delivery) {
+    /// The smallest bucket goes another way than the others: senders share series out by their hash.
+    fn observe(&self, ms: i64, stale: bool, lanes: &mut [Delivery; 2]) {
         let mut put = |metric, le, value: u64| {
             let bits = if stale { STALE } else { (value as f64).to_bits() };
             let (pod, workload) = (self.name.clone(), self.workload);
-            into.samples.push(Observed { metric, le, pod, workload, ms, bits });
+            let lane = if le == BOUNDS[0] { 1 - self.lane } else { self.lane };
+            lanes[lane].samples.push(Observed { metric, le, pod, workload, ms, bits });
         };
         put("hits_total", "", self.hits);
         put("memory_bytes", "", self.memory);

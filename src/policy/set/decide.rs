@@ -45,7 +45,7 @@ impl PolicySet {
         }
         let sent = matches!(row.disposition, Disposition::Forward | Disposition::Aggregate);
         let output = output.filter(|output| sent && !same(output, labels));
-        let group = self.group(&row, output.as_ref(), labels);
+        let aggregated_by = row.ended_by.filter(|index| self.aggregation(*index).is_some());
         if let Some(output) = &output {
             if row.disposition == Disposition::Forward {
                 row.disposition = Disposition::Rewrite;
@@ -60,25 +60,8 @@ impl PolicySet {
         let verdict = if untouched { VerdictId::UNTOUCHED } else { self.rows.id(row) };
         let lives = verdict.disposition() != Disposition::Reject;
         let output = output.filter(|_| lives && verdict.disposition() != Disposition::Forward);
-        Decision { verdict, valid_until: ValidUntil::FOREVER, output, group: group.filter(|_| lives) }
-    }
-
-    /// The group that a series becomes part of, if a policy that ended the walk aggregates.
-    fn group(
-        &self,
-        row: &Row,
-        output: Option<&OwnedLabels>,
-        labels: Labels<'_>,
-    ) -> Option<(PolicyIndex, OwnedLabels)> {
-        let index = row.ended_by?;
-        let aggregation = self.aggregation(index)?;
-        Some((
-            index,
-            match output {
-                Some(output) => aggregation.group_of(Labels::from_sorted(&borrowed(output))),
-                None => aggregation.group_of(labels),
-            },
-        ))
+        let aggregated_by = aggregated_by.filter(|_| lives);
+        Decision { verdict, valid_until: ValidUntil::FOREVER, output, aggregated_by }
     }
 
     /// Walks as long as the labels stay the same.
