@@ -16,6 +16,7 @@
 mod aggregator;
 mod close;
 mod engine;
+mod expiry;
 mod group;
 mod member;
 mod outbox;

@@ -150,7 +150,9 @@ impl Handler for Gate {
             Ok(exchange) => exchange,
             Err(undecodable) => return self.undecodable(&undecodable),
         };
-        if !exchange.outcome().effects.aggregated.samples.is_empty() && self.outbox.is_full() {
+        if !exchange.outcome().effects.aggregated.samples.is_empty()
+            && self.outbox.is_full(self.pipeline.engine().uncollected())
+        {
             return exchange.wait();
         }
         let sent = self.forward(&mut exchange, inbound).await;

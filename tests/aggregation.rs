@@ -7,6 +7,8 @@ mod model;
 #[path = "support/pipeline.rs"]
 #[allow(dead_code)]
 mod pipeline;
+#[path = "aggregation/promises.rs"]
+mod promises;
 #[path = "aggregation/rig.rs"]
 mod rig;
 #[path = "aggregation/world.rs"]

@@ -4,6 +4,8 @@
 // clippy allows it in `#[test]` functions only, not in what they call
 #![allow(clippy::unwrap_used)]
 
+#[path = "end_to_end/aggregating.rs"]
+mod aggregating;
 #[path = "end_to_end/bad_input.rs"]
 mod bad_input;
 #[path = "end_to_end/control.rs"]

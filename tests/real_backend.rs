@@ -7,6 +7,8 @@
 
 #[path = "real_backend/agents.rs"]
 mod agents;
+#[path = "real_backend/aggregating.rs"]
+mod aggregating;
 #[path = "real_backend/programs.rs"]
 mod programs;
 #[path = "real_backend/query.rs"]

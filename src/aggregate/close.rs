@@ -44,25 +44,31 @@ impl Gathered {
     }
 }
 
-/// When a window of `aggregation` that ends at or before this is over, given the newest sample time `watermark`.
+/// Windows of `aggregation` that end at this time or before are over, given the newest sample time `watermark`: a
+/// sample that is later than their end by more than the delay was seen. One at the very end belongs to the window.
 pub(super) fn over_at(watermark: i64, aggregation: &Aggregation) -> i64 {
-    (watermark - aggregation.delay_ms).div_euclid(aggregation.interval_ms) * aggregation.interval_ms
+    (watermark - aggregation.delay_ms - 1).div_euclid(aggregation.interval_ms) * aggregation.interval_ms
 }
 
 impl Shard {
-    /// Closes all windows that end at `until` (Unix milliseconds) or before. A group that was not heard of for
+    /// Closes all windows that end at `until` (Unix milliseconds) or before; returns how many points that made. A group that was not heard of for
     /// `idle_ms` ends.
-    pub(super) fn close_until(&mut self, until: i64, aggregation: &Aggregation, idle_ms: i64) {
+    pub(super) fn close_until(&mut self, until: i64, aggregation: &Aggregation, idle_ms: i64) -> usize {
+        let before = self.out.len();
         if self.closed == i64::MIN {
-            self.closed = until;
+            // up to there others sent
+            let theirs =
+                self.not_before.div_euclid(aggregation.interval_ms).saturating_mul(aggregation.interval_ms);
+            self.closed = until.max(theirs);
         }
         while self.closed < until {
             if self.groups.is_empty() && self.open.is_empty() {
                 self.closed = until;
-                return;
+                break;
             }
             self.close(self.closed + aggregation.interval_ms, aggregation, idle_ms);
         }
+        self.out.len() - before
     }
 
     /// Ends every group at `at`.

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::aggregator::{Aggregator, Told};
 use super::close::over_at;
-use super::partition::{Partition, shard_of};
+use super::partition::{Moment, Partition, shard_of};
 use super::point::{Batch, Join, Point, Sample, Tally};
 use super::runs::{Run, runs};
 use super::stream::Stream;
@@ -59,6 +59,8 @@ pub struct Engine {
     pub(super) tenants: RwLock<Vec<Arc<Tenant>>>,
     pub(super) groups: AtomicUsize,
     pub(super) members: AtomicUsize,
+    /// Points made and not yet collected.
+    pub(super) uncollected: AtomicUsize,
     settings: RwLock<Settings>,
     /// Points of aggregations that are gone.
     leftover: Mutex<Vec<Collected>>,
@@ -79,6 +81,7 @@ impl Engine {
             tenants: RwLock::default(),
             groups: AtomicUsize::new(0),
             members: AtomicUsize::new(0),
+            uncollected: AtomicUsize::new(0),
             settings: RwLock::new(settings),
             leftover: Mutex::default(),
             untyped: Mutex::default(),
@@ -149,9 +152,11 @@ impl Engine {
                 let mut shard = shard.lock();
                 let last =
                     shard.closed.saturating_add(shard.open.len() as i64 * aggregator.aggregation.interval_ms);
+                let before = shard.out.len();
                 shard.close_until(last, &aggregator.aggregation, idle);
                 shard.end_all(last.saturating_add(1));
                 latest = latest.max(last.saturating_add(1));
+                self.collected(before);
                 made.append(&mut shard.out);
             }
             self.leftover.lock().push((tenant, Arc::clone(aggregator), made));
@@ -176,6 +181,15 @@ impl Engine {
         all.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         all.truncate(most);
         all
+    }
+
+    pub(super) fn collected(&self, points: usize) {
+        self.uncollected.fetch_sub(points, Ordering::Relaxed);
+    }
+
+    /// Points made and not yet collected.
+    pub fn uncollected(&self) -> usize {
+        self.uncollected.load(Ordering::Relaxed)
     }
 
     /// What is known of a sender.
@@ -242,9 +256,10 @@ impl Engine {
             let watermark = before.max(run_newest.min(now_ms));
             if !samples.is_empty() {
                 let partition = aggregator.partition(batch.tenant);
-                let aggregation = &aggregator.aggregation;
-                let idle = settings.idle_ms;
-                partition.apply(samples, end, watermark, aggregation, idle, &mut tally, &mut forgotten);
+                let (aggregation, idle_ms) = (&aggregator.aggregation, settings.idle_ms);
+                let moment = Moment { end, watermark, aggregation, idle_ms };
+                let made = partition.apply(samples, moment, &mut tally, &mut forgotten);
+                self.uncollected.fetch_add(made, Ordering::Relaxed);
             }
             match told.iter_mut().find(|(known, _)| *known == policy) {
                 Some((_, known)) => *known += tally,
@@ -271,8 +286,9 @@ impl Engine {
             let Some(Some(aggregator)) = aggregators.get(usize::from(policy.0)) else { continue };
             let joins: Vec<&Join> = batch.joins.iter().filter(|join| join.policy == policy).collect();
             let (groups, members) = aggregator.partition(batch.tenant).join(batch, &joins, born);
-            self.groups.fetch_add(groups, Ordering::Relaxed);
-            self.members.fetch_add(members, Ordering::Relaxed);
+            // wrapping: what is fetched from elsewhere is counted down first
+            self.groups.fetch_add(groups as usize, Ordering::Relaxed);
+            self.members.fetch_add(members as usize, Ordering::Relaxed);
         }
     }
 
@@ -287,7 +303,7 @@ impl Engine {
             let Aggregation { delay_ms, interval_ms, .. } = *aggregator.aggregation;
             // up to the end of the window with the newest sample
             let watermark = tenant.time(i64::MIN, interval_ms)?;
-            Some(watermark.saturating_add(delay_ms).saturating_add(interval_ms - 1))
+            Some(watermark.saturating_add(delay_ms).saturating_add(interval_ms))
         })
     }
 
@@ -298,10 +314,13 @@ impl Engine {
             for (number, partition) in aggregator.partitions() {
                 if let Some(watermark) = watermark(aggregator, &self.tenant(number)) {
                     let until = over_at(watermark, &aggregator.aggregation);
-                    partition.close_until(until, &aggregator.aggregation, self.settings().idle_ms);
+                    let idle = self.settings().idle_ms;
+                    let made = partition.close_until(until, &aggregator.aggregation, idle);
+                    self.uncollected.fetch_add(made, Ordering::Relaxed);
                 }
                 let mut points = Vec::new();
                 partition.drain(&mut points);
+                self.collected(points.len());
                 if !points.is_empty() {
                     collected.push((number, Arc::clone(aggregator), points));
                 }

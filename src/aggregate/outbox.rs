@@ -36,7 +36,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Room for `max_points` points, beyond which the newest value of each counter is kept, whatever there is.
+    /// Room for `max_points` points. What comes in although it is full, because time passes, has as much room again;
+    /// beyond that newer values take the place of older ones.
     pub fn new(max_points: usize) -> Self {
         Self { queues: Mutex::default(), max_points }
     }
@@ -52,7 +53,7 @@ impl Outbox {
             let waiting = Waiting { number, outgoing: Arc::new(outgoing) };
             queues.waiting.entry(tenant).or_default().push_back(waiting);
         }
-        if queues.points > self.max_points {
+        if queues.points > 2 * self.max_points {
             queues.make_room(self.max_points);
         }
     }
@@ -92,9 +93,9 @@ impl Outbox {
         }
     }
 
-    /// Whether requests that would feed it are to wait.
-    pub fn is_full(&self) -> bool {
-        self.queues.lock().points >= self.max_points
+    /// Whether requests that would feed it are to wait, given how many points are on their way to it.
+    pub fn is_full(&self, coming: usize) -> bool {
+        self.queues.lock().points + coming >= self.max_points
     }
 
     /// Points that wait.
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn newer_values_of_counters_replace_older_ones_and_gauges_are_given_up_with_a_count() {
-        let outbox = Outbox::new(7);
+        let outbox = Outbox::new(4);
         let (counter, gauge): (Arc<[u8]>, Arc<[u8]>) = (Arc::from(*b"c"), Arc::from(*b"g"));
         outbox.push(0, vec![point(&counter, 0, PointKind::Start), point(&counter, 1, PointKind::Cumulative)]);
         outbox.push(0, vec![point(&gauge, 1, PointKind::Gauge)]);
@@ -197,17 +198,18 @@ mod tests {
                 vec![point(&counter, ms, PointKind::Cumulative), point(&gauge, ms, PointKind::Gauge)],
             );
         }
-        assert!(outbox.is_full());
+        assert!(outbox.is_full(0) && !Outbox::new(4).is_full(3));
         assert_eq!(outbox.len(), 7);
         outbox.push(0, vec![point(&counter, 4, PointKind::Cumulative), point(&gauge, 4, PointKind::Gauge)]);
-        assert_eq!(waiting(&outbox), [(b'c', 0), (b'g', 1), (b'g', 2), (b'g', 3), (b'c', 4), (b'g', 4)]);
-        assert_eq!(outbox.lost(), 0);
-        outbox.push(0, vec![point(&gauge, 5, PointKind::Gauge), point(&gauge, 6, PointKind::Gauge)]);
-        assert_eq!(outbox.lost(), 1);
-        assert_eq!(outbox.len(), 7);
+        // the newest value of the counter and where it began; of the gauge what there is room for
+        assert_eq!(waiting(&outbox), [(b'c', 0), (b'g', 3), (b'c', 4), (b'g', 4)]);
+        assert_eq!(outbox.lost(), 2);
         let other: Arc<[u8]> = Arc::from(*b"x");
-        outbox.push(1, vec![point(&other, 6, PointKind::Stale)]);
-        assert_eq!((outbox.lost(), outbox.len()), (2, 7));
+        for ms in 5..10 {
+            outbox.push(1, vec![point(&other, ms, PointKind::Stale)]);
+        }
+        // ends and beginnings are never given up
+        assert_eq!((outbox.lost(), outbox.len()), (4, 7));
     }
 
     #[test]

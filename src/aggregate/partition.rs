@@ -1,19 +1,35 @@
 //! The groups of one policy for one tenant: its shards, and which samples go where.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use parking_lot::Mutex;
 
 use super::close::over_at;
 use super::point::{Batch, Join, Point, Sample, Tally};
-use super::shard::{Counts, Shard};
+use super::shard::{Counts, IDLE_ROUNDS, Shard};
 use crate::policy::Aggregation;
 use crate::series::Fingerprint;
 
 /// Shards of a partition. More of them mean shorter waits where a window is closed.
 pub(super) const SHARDS: usize = 16;
 
+/// When samples come in, and by which rules they are taken.
+#[derive(Clone, Copy)]
+pub(super) struct Moment<'a> {
+    /// End of the window they belong to, Unix milliseconds.
+    pub(super) end: i64,
+    /// The newest sample time by then.
+    pub(super) watermark: i64,
+    pub(super) aggregation: &'a Aggregation,
+    /// After how long without samples a group ends, milliseconds.
+    pub(super) idle_ms: i64,
+}
+
 /// The groups of one policy for one tenant.
 pub(super) struct Partition {
     pub(super) shards: [Mutex<Shard>; SHARDS],
+    /// Expiries for which series that come anew may be members elsewhere: the index does not know them any more.
+    search_rounds: AtomicU32,
 }
 
 pub(super) fn shard_of(home: u32) -> usize {
@@ -24,7 +40,29 @@ pub(super) fn shard_of(home: u32) -> usize {
 impl Partition {
     /// `not_before`: up to then others sent for these groups, Unix milliseconds.
     pub(super) fn new(not_before: i64) -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::new(Shard::new(not_before))) }
+        let shards = std::array::from_fn(|_| Mutex::new(Shard::new(not_before)));
+        Self { shards, search_rounds: AtomicU32::new(0) }
+    }
+
+    /// Its members are from a snapshot, and the index is empty.
+    pub(super) fn was_restored(&self) {
+        self.search_rounds.store(u32::from(IDLE_ROUNDS) + 1, Ordering::Relaxed);
+    }
+
+    /// Brings what is known of a series to the shard of its group, if it was in a group elsewhere. Returns how many
+    /// members are gone elsewhere.
+    fn fetch(&self, series: Fingerprint, home: usize) -> isize {
+        if self.shards[home].lock().knows(series) {
+            return 0;
+        }
+        for shard in self.shards.iter().enumerate().filter(|(at, _)| *at != home).map(|(_, shard)| shard) {
+            let Some((tombstone, members)) = shard.lock().give_up(series) else { continue };
+            if let Some(tombstone) = tombstone {
+                self.shards[home].lock().tombstones.insert(tombstone, ());
+            }
+            return members as isize;
+        }
+        0
     }
 
     /// Makes series part of their groups. Returns how many groups and members are new.
@@ -33,27 +71,31 @@ impl Partition {
         batch: &Batch,
         joins: &[&Join],
         born: impl Fn(&Join) -> bool,
-    ) -> (usize, usize) {
+    ) -> (isize, isize) {
         let mut new = (0, 0);
+        let searching = self.search_rounds.load(Ordering::Relaxed) > 0;
         for join in joins {
-            let mut shard = self.shards[shard_of(join.home)].lock();
+            let home = shard_of(join.home);
+            if !join.unknown || searching {
+                new.1 -= self.fetch(join.series, home);
+            }
+            let mut shard = self.shards[home].lock();
             let (groups, members) = shard.join(join, &batch.labels, born(join));
-            new = (new.0 + groups, new.1 + members);
+            new = (new.0 + groups as isize, new.1 + members as isize);
         }
         new
     }
 
-    /// Takes in samples of one window, which ends at `end`; `watermark` is the newest sample time by then.
+    /// Takes in samples of one window. Returns how many points were made on the way.
     pub(super) fn apply(
         &self,
         samples: &[Sample],
-        end: i64,
-        watermark: i64,
-        aggregation: &Aggregation,
-        idle_ms: i64,
+        moment: Moment<'_>,
         tally: &mut Tally,
         mut forgotten: impl FnMut(Fingerprint),
-    ) {
+    ) -> usize {
+        let Moment { end, watermark, aggregation, idle_ms } = moment;
+        let mut made = 0;
         // each shard is locked once
         let mut starts = [0u32; SHARDS + 1];
         for sample in samples {
@@ -75,17 +117,16 @@ impl Partition {
                 continue;
             }
             let mut shard = shard.lock();
-            shard.close_until(over_at(watermark, aggregation), aggregation, idle_ms);
+            made += shard.close_until(over_at(watermark, aggregation), aggregation, idle_ms);
             let samples = mine.iter().map(|number| &samples[*number as usize]);
             shard.apply(samples, end, aggregation, tally, &mut forgotten);
         }
+        made
     }
 
-    /// Closes the windows that end at `until` or before, a shard at a time.
-    pub(super) fn close_until(&self, until: i64, aggregation: &Aggregation, idle_ms: i64) {
-        for shard in &self.shards {
-            shard.lock().close_until(until, aggregation, idle_ms);
-        }
+    /// Closes the windows that end at `until` or before, a shard at a time. Returns how many points that made.
+    pub(super) fn close_until(&self, until: i64, aggregation: &Aggregation, idle_ms: i64) -> usize {
+        self.shards.iter().map(|shard| shard.lock().close_until(until, aggregation, idle_ms)).sum()
     }
 
     /// Takes away the points made so far.
@@ -97,6 +138,8 @@ impl Partition {
     }
 
     pub(super) fn expire(&self, max_tombstones: usize) -> (usize, usize) {
+        let left = |rounds: u32| rounds.checked_sub(1);
+        let _was = self.search_rounds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
         let mut gone = (0, 0);
         for shard in &self.shards {
             let (groups, members) = shard.lock().expire(max_tombstones.div_ceil(SHARDS));

@@ -19,7 +19,7 @@ pub(super) const ABSENT: u64 = 0xfff8_5e71_e59a_7e00;
 
 /// Rounds of [`Shard::expire`] after which a member that had no sample is forgotten. The index forgets a series after
 /// sixteen and a bit; whoever is known there is still known here.
-const IDLE_ROUNDS: u8 = 19;
+pub(super) const IDLE_ROUNDS: u8 = 19;
 
 /// What a window gathers for one group.
 #[derive(Clone, Copy)]
@@ -223,19 +223,7 @@ impl Shard {
         self.count_member(to, 1);
     }
 
-    fn forget(&mut self, gauge: Option<u32>) {
-        let Some(number) = gauge else { return };
-        self.gauges[number as usize] = NONE;
-        self.free_gauges.push(number);
-        // another may have this number soon
-        for window in self.open.iter_mut().chain([&mut self.last]) {
-            if window.values.get(number) != ABSENT {
-                *window.values.entry(number) = ABSENT;
-            }
-        }
-    }
-
-    fn count_member(&mut self, group: u32, by: i32) {
+    pub(super) fn count_member(&mut self, group: u32, by: i32) {
         if let Some(group) = self.groups.get_mut(group) {
             group.members = group.members.saturating_add_signed(by);
         }
@@ -328,71 +316,6 @@ impl Shard {
             if member.step(slow) {
                 self.slow += 1;
             }
-        }
-    }
-
-    /// Forgets members that had no sample for long, and groups that ended before that. A counter leaves a tombstone,
-    /// `max_tombstones` of them at most, the latest. Returns how many groups and members are gone.
-    pub(super) fn expire(&mut self, max_tombstones: usize) -> (usize, usize) {
-        self.round = self.round.wrapping_add(1);
-        let round = self.round;
-        let before = (self.groups.len(), self.members.len());
-        let mut gone: Vec<Member> = Vec::new();
-        self.members.retain(|member, ()| {
-            let keep = (round as u8).wrapping_sub(member.round()) < IDLE_ROUNDS;
-            if !keep {
-                gone.push(*member);
-            }
-            keep
-        });
-        for member in &gone {
-            self.forget(member.is_gauge().then_some(member.payload as u32));
-            self.count_member(member.group, -1);
-            if let Some(tombstone) = Tombstone::of(member, round) {
-                self.tombstones.insert(tombstone, ());
-            }
-        }
-        self.bound_tombstones(max_tombstones);
-        self.remove_ended_groups();
-        (before.0 - self.groups.len(), before.1 - self.members.len())
-    }
-
-    fn bound_tombstones(&mut self, max: usize) {
-        if self.tombstones.len() <= max {
-            return;
-        }
-        let mut rounds = Vec::with_capacity(self.tombstones.len());
-        self.tombstones.retain(|tombstone, ()| {
-            rounds.push(tombstone.round);
-            true
-        });
-        rounds.sort_unstable();
-        let oldest = rounds[rounds.len() - max.max(1)];
-        // all of one round stay or go together, so there may be fewer than allowed
-        self.tombstones.retain(|tombstone, ()| max > 0 && tombstone.round > oldest);
-    }
-
-    fn remove_ended_groups(&mut self) {
-        let heard_of =
-            |number: u32| self.open.iter().any(|window| window.cells.get(number).newest_ms != i64::MIN);
-        let over = |number: u32, group: &Group| {
-            group.members == 0
-                && group.from_ms == i64::MAX
-                // the next window must not begin on its stale marker
-                && (group.ended_ms < self.closed || group.ended_ms <= self.not_before)
-                && !heard_of(number)
-        };
-        let gone: Vec<u32> = self
-            .groups
-            .iter()
-            .filter(|(number, group)| over(*number, group))
-            .map(|(number, _)| number)
-            .collect();
-        for number in gone {
-            self.groups.remove(number);
-        }
-        if self.free_gauges.len() == self.gauges.len() {
-            (self.gauges, self.free_gauges) = (Vec::new(), Vec::new());
         }
     }
 

@@ -43,6 +43,7 @@ pub enum SnapshotError {
 }
 
 /// A snapshot in memory, checked as a whole.
+#[derive(PartialEq, Eq)]
 pub struct Snapshot {
     content: Vec<u8>,
     /// Keys of the series hash.
@@ -99,6 +100,7 @@ impl Engine {
                     out.write_all(&(buffer.len() as u64).to_le_bytes())?;
                     out.write_all(&buffer)?;
                 }
+                self.collected(points.len());
                 if !points.is_empty() {
                     outbox.push(tenant, points);
                 }
@@ -180,6 +182,9 @@ impl Engine {
                 let tenant = source.u32()?;
                 let known = known.get(tenant as usize).copied().unwrap_or(false);
                 let partition = aggregator.filter(|_| known).map(|aggregator| aggregator.partition(tenant));
+                if let Some(partition) = &partition {
+                    partition.was_restored();
+                }
                 for shard in 0..super::partition::SHARDS {
                     let bytes = source.bytes64()?;
                     let Some(partition) = &partition else { continue };

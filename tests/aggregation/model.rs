@@ -50,7 +50,7 @@ impl Model {
     }
 
     fn closed(&self, watermark: i64) -> i64 {
-        (watermark - self.delay).div_euclid(INTERVAL) * INTERVAL
+        (watermark - self.delay - 1).div_euclid(INTERVAL) * INTERVAL
     }
 
     /// Since when the agent was watched without a gap, and how many different scrapes before `ms` there were since.

@@ -97,7 +97,7 @@ impl Checker<'_> {
                 self.refuse(by.position, "`by` and `without` exclude each other");
                 Keys::All
             }
-            (Some(by), None) => Keys::By(self.labels(by)),
+            (Some(by), None) => Keys::By(by.value.iter().map(|label| label.value.clone()).collect()),
             (None, Some(without)) => Keys::Without(self.labels(without)),
             (None, None) => {
                 if raw.collapse.is_none() {
@@ -120,7 +120,7 @@ impl Checker<'_> {
     fn label_name(&mut self, at: &At<String>) -> bool {
         let good = !at.value.is_empty() && at.value != "__name__";
         if !good {
-            self.refuse(at.position, "expected the name of a label other than `__name__`");
+            self.refuse(at.position, "expected the name of a label other than `__name__`, which stays");
         }
         good
     }
