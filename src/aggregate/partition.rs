@@ -111,15 +111,27 @@ impl Partition {
             order[*slot as usize] = number;
             *slot += 1;
         }
-        for (shard, bounds) in self.shards.iter().zip(starts.windows(2)) {
-            let mine = &order[bounds[0] as usize..bounds[1] as usize];
-            if mine.is_empty() {
-                continue;
+        let of = |shard: usize| &order[starts[shard] as usize..starts[shard + 1] as usize];
+        let over = over_at(watermark, aggregation);
+        let mut take = |shard: &mut Shard, mine: &[u32]| {
+            // Closing is left to the loop that does nothing else, unless it falls behind: windows that are over by the
+            // time of the samples are over for them, closed or not.
+            if shard.closed == i64::MIN || over - shard.closed >= 2 * aggregation.interval_ms {
+                made += shard.close_until(over, aggregation, idle_ms);
             }
-            let mut shard = shard.lock();
-            made += shard.close_until(over_at(watermark, aggregation), aggregation, idle_ms);
             let samples = mine.iter().map(|number| &samples[*number as usize]);
-            shard.apply(samples, end, aggregation, tally, &mut forgotten);
+            shard.apply(samples, (end, over), aggregation, tally, &mut forgotten);
+        };
+        // who closes windows has one shard at a time: that one comes last
+        let mut busy = [false; SHARDS];
+        for (at, shard) in self.shards.iter().enumerate().filter(|(at, _)| !of(*at).is_empty()) {
+            match shard.try_lock() {
+                Some(mut shard) => take(&mut shard, of(at)),
+                None => busy[at] = true,
+            }
+        }
+        for (at, shard) in self.shards.iter().enumerate().filter(|(at, _)| busy[*at]) {
+            take(&mut shard.lock(), of(at));
         }
         made
     }

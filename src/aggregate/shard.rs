@@ -229,25 +229,27 @@ impl Shard {
         }
     }
 
-    /// Takes in samples that belong to the window that ends at `end` (Unix milliseconds), or to an older one.
+    /// Takes in samples of the window that ends at `end`; those up to `over` are over (Unix milliseconds).
     pub(super) fn apply<'s>(
         &mut self,
         samples: impl Iterator<Item = &'s Sample> + Clone,
-        end: i64,
+        (end, over): (i64, i64),
         aggregation: &Aggregation,
         tally: &mut Tally,
         mut forgotten: impl FnMut(Fingerprint),
     ) {
-        let late = end <= self.closed;
-        let at = if late { 0 } else { ((end - self.closed) / aggregation.interval_ms - 1) as usize };
+        let over = over.max(self.closed);
+        let late = end <= over;
+        // what is late counts in the first window that is not over
+        let end = end.max(over + aggregation.interval_ms);
+        let at = ((end - self.closed) / aggregation.interval_ms - 1) as usize;
         while self.open.len() <= at {
             self.open.push_back(Window::default());
         }
         for sample in samples.clone() {
             self.members.prefetch(sample.series);
         }
-        // what is late counts where it comes in
-        let heard = |ms: i64| if late { ms.max(self.closed + 1) } else { ms };
+        let heard = |ms: i64| if late { ms.max(over + 1) } else { ms };
         let timed = aggregation.outputs.contains(&Output::Last);
         let window = &mut self.open[at];
         for sample in samples {

@@ -27,6 +27,9 @@ pub enum Action {
     Drop,
     /// Run these rules over the labels; later policies see the result.
     Relabel(Arc<[RuleText]>),
+    /// The same, and series that it changes are aggregated under the labels they then have: several that become one
+    /// are added up.
+    RelabelAggregate(Arc<[RuleText]>, Arc<Aggregation>),
     /// Forward one series for all that have the same labels but for some; later policies do not see them.
     Aggregate(Arc<Aggregation>),
 }
@@ -70,7 +73,7 @@ impl Action {
         match self {
             Action::Pass => ActionKind::Pass,
             Action::Drop => ActionKind::Drop,
-            Action::Relabel(_) => ActionKind::Relabel,
+            Action::Relabel(_) | Action::RelabelAggregate(..) => ActionKind::Relabel,
             Action::Aggregate(_) => ActionKind::Aggregate,
         }
     }

@@ -78,7 +78,8 @@ struct Policy {
 enum Act {
     Pass,
     Drop,
-    Relabel(Rules),
+    /// With the aggregation of what it changes, where there is one.
+    Relabel(Rules, Option<Arc<Aggregation>>),
     Aggregate(Arc<Aggregation>),
 }
 
@@ -127,7 +128,11 @@ impl PolicySet {
     pub fn aggregation(&self, index: PolicyIndex) -> Option<&Arc<Aggregation>> {
         let policy = self.policies.get(usize::from(index.0))?;
         match &policy.act {
-            Act::Aggregate(aggregation) if policy.mode == Mode::Enforce => Some(aggregation),
+            Act::Aggregate(aggregation) | Act::Relabel(_, Some(aggregation))
+                if policy.mode == Mode::Enforce =>
+            {
+                Some(aggregation)
+            }
             _ => None,
         }
     }
@@ -153,7 +158,9 @@ impl PolicySet {
     pub fn passed(&self, verdict: VerdictId, output: bool) -> VerdictId {
         let mut row = Row::clone(&self.rows.get(verdict));
         row.disposition = if output { Disposition::Rewrite } else { Disposition::Forward };
-        if let Some((_, effect)) = row.matched.last_mut() {
+        if let Some((_, effect)) = row.matched.last_mut()
+            && *effect == Effect::Aggregate
+        {
             *effect = Effect::Pass;
         }
         self.rows.id(row)

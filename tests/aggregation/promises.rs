@@ -458,3 +458,20 @@ fn labels_dropped_before_an_aggregation_are_no_collision() {
     let output = rig.finish();
     assert_eq!(output["x_total{job=\"j\"}"].last().unwrap().1, "60");
 }
+
+#[test]
+fn what_relabeling_makes_one_is_added_up_where_the_policy_says_so() {
+    let together = Aggregation { keys: Keys::All, collapse: Vec::new(), ..aggregation(0) };
+    let rules = vec![labeldrop("pod")];
+    let action = Action::RelabelAggregate(rules.into(), together.into());
+    let mut rig = Rig::of(vec![policy("slim", "{pod!=\"\"}", action, Mode::Enforce)], IDLE_MS);
+    for at in [0, 30, 60] {
+        let up = [series("up", "a", &[(at, 1.0)]), series("up", "b", &[(at, 1.0)])];
+        let counters = ["a", "b"].map(|pod| series("x_total", pod, &[(at, at as f64)]));
+        let request = WriteRequest::of([&up[..], &counters[..]].concat());
+        rig.deliver(&request);
+        // what has no type cannot be added up: the first keeps the identity
+        assert_eq!(sent(&rig.gate, &request), ["up"]);
+    }
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:120");
+}

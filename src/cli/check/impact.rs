@@ -90,7 +90,7 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
                 }
                 true
             }
-            Action::Relabel(rules) => {
+            Action::Relabel(rules) | Action::RelabelAggregate(rules, _) => {
                 let mut result = match met.as_slice() {
                     [(selector, _)] => now.and(selector),
                     _ => now.clone(),

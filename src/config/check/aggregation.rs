@@ -54,8 +54,28 @@ impl Checker<'_> {
         raw: &RawPolicy,
         common: &Aggregation,
     ) -> Option<policy::Aggregation> {
-        let before = self.errors.len();
         let keys = self.keys(at, raw);
+        self.aggregation_of(keys, raw, common)
+    }
+
+    /// Whether a `relabel` policy has what it changes added up.
+    pub(super) fn collects(&mut self, raw: &RawPolicy) -> bool {
+        let words = [("hold", false), ("aggregate", true)];
+        raw.on_collision.as_ref().and_then(|word| self.choice(word, &words)).unwrap_or(false)
+    }
+
+    /// The aggregation of what a `relabel` policy changes.
+    pub(super) fn collected(&mut self, raw: &RawPolicy, common: &Aggregation) -> Option<policy::Aggregation> {
+        self.aggregation_of(Keys::All, raw, common)
+    }
+
+    fn aggregation_of(
+        &mut self,
+        keys: Keys,
+        raw: &RawPolicy,
+        common: &Aggregation,
+    ) -> Option<policy::Aggregation> {
+        let before = self.errors.len();
         let collapse = raw.collapse.as_ref().map(|labels| self.labels(labels)).unwrap_or_default();
         let kinds = [
             ("counter", MetricKind::Counter),
@@ -77,7 +97,7 @@ impl Checker<'_> {
         }
         let interval = self.milliseconds(raw.interval.as_ref(), INTERVAL, "1s", "1d");
         let delay = self.milliseconds(raw.delay.as_ref(), DELAY, "0s", "1d");
-        (self.errors.len() == before).then(|| policy::Aggregation {
+        (self.errors.len() == before).then_some(policy::Aggregation {
             keys,
             collapse,
             replica_labels: Arc::clone(&common.replica_labels),
@@ -148,7 +168,7 @@ impl Checker<'_> {
     }
 
     /// Keys of `aggregate` in a policy that does something else.
-    pub(super) fn no_aggregation(&mut self, action: &str, raw: &RawPolicy) {
+    pub(super) fn no_aggregation(&mut self, action: &str, raw: &RawPolicy, collects: bool) {
         let given = [
             ("by", raw.by.as_ref().map(|at| at.position)),
             ("without", raw.without.as_ref().map(|at| at.position)),
@@ -161,7 +181,8 @@ impl Checker<'_> {
             ("keep_input", raw.keep_input.as_ref().map(|at| at.position)),
         ];
         for (key, position) in given {
-            if let Some(position) = position {
+            let timing = collects && matches!(key, "interval" | "delay" | "outputs" | "type");
+            if let Some(position) = position.filter(|_| !timing) {
                 self.refuse(position, format!("`{key}` belongs to `action: aggregate`, not `{action}`"));
             }
         }

@@ -103,10 +103,24 @@ impl Checker<'_> {
             ("aggregate", ActionKind::Aggregate),
         ];
         let kind = self.choice(at, &kinds)?;
+        let collects = kind == ActionKind::Relabel && self.collects(raw);
+        match &raw.on_collision {
+            Some(given) if kind != ActionKind::Relabel => {
+                let message = format!("`on_collision` belongs to `action: relabel`, not `{}`", at.value);
+                self.refuse(given.position, message);
+            }
+            _ => {}
+        }
         if kind != ActionKind::Aggregate {
-            self.no_aggregation(&at.value, raw);
+            self.no_aggregation(&at.value, raw, collects);
         }
         match (kind, &raw.relabel_configs) {
+            (ActionKind::Relabel, Some(rules)) if collects => {
+                let aggregation = self.collected(raw, common);
+                self.rules(rules)
+                    .zip(aggregation)
+                    .map(|(rules, aggregation)| Action::RelabelAggregate(rules, Arc::new(aggregation)))
+            }
             (ActionKind::Relabel, Some(rules)) => self.rules(rules).map(Action::Relabel),
             (ActionKind::Relabel, None) => {
                 self.refuse(at.position, "`relabel` needs `relabel_configs`, a list of rules");

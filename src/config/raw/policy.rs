@@ -36,28 +36,41 @@ pub(crate) struct RawPolicy {
     pub(crate) action: Option<At<String>>,
     /// For `relabel`: rules as in Prometheus' `write_relabel_configs`, first to last.
     pub(crate) relabel_configs: Option<At<Vec<At<RawRule>>>>,
+    /// For `relabel`: what becomes of series that get the same labels. `hold`: the first goes on, the others are held back. `aggregate`: those that the rules change are added up by type, with `interval`, `delay`, `type` and `outputs`.
+    #[schemars(extend("enum" = ["hold", "aggregate"], "default" = "hold"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) on_collision: Option<At<String>>,
     /// For `aggregate`: the labels that stay; not together with `without`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<At<Vec<At<String>>>>,
     /// For `aggregate`: the labels that go.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) without: Option<At<Vec<At<String>>>>,
     /// For `aggregate`: labels whose values become the name of the workload behind them (`web-7d764666f9-qdcxt`: `web`).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) collapse: Option<At<Vec<At<String>>>>,
     /// For `aggregate`: one sample is sent at the end of each interval; `1m` if absent.
     #[schemars(extend("default" = "1m"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) interval: Option<At<DurationText>>,
     /// For `aggregate`: how long to wait for late samples after the end of an interval; `30s` if absent.
     #[schemars(extend("default" = "30s"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) delay: Option<At<DurationText>>,
     /// For `aggregate`: what is made of gauges, `[sum]` if absent. Of several the first keeps the metric's name, the others add theirs to it (`name:max`).
     #[schemars(extend("items" = { "enum": ["sum", "min", "max", "avg", "count", "last"] }))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outputs: Option<At<Vec<At<String>>>>,
     /// For `aggregate`: what the metrics are; absent: as metadata and the endings of their names say.
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["counter", "gauge", "histogram"]))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<At<String>>,
     /// For `aggregate`: put behind the names of the metrics; absent: they keep their names.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) suffix: Option<At<String>>,
     /// For `aggregate`: forward the series as well; needs `suffix`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) keep_input: Option<At<bool>>,
     /// `enforce` acts; `preview` only counts what it would do.
     #[schemars(extend("enum" = ["enforce", "preview"]))]
@@ -71,6 +84,7 @@ impl Default for RawPolicy {
             matches: None,
             action: None,
             relabel_configs: None,
+            on_collision: None,
             by: None,
             without: None,
             collapse: None,

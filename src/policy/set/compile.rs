@@ -117,7 +117,7 @@ impl Compiler {
             Action::Pass => Act::Pass,
             Action::Drop => Act::Drop,
             Action::Aggregate(aggregation) => Act::Aggregate(Arc::clone(aggregation)),
-            Action::Relabel(texts) => {
+            Action::Relabel(texts) | Action::RelabelAggregate(texts, _) => {
                 let mut rules = Vec::with_capacity(texts.len());
                 for (number, text) in texts.iter().enumerate() {
                     let rule = Rule::new(text).map_err(|error| Fault {
@@ -128,7 +128,11 @@ impl Compiler {
                     self.weigh(rule.bytes(), Place::Rule(number, RuleField::Regex))?;
                     rules.push(rule);
                 }
-                Act::Relabel(Rules::new(rules))
+                let aggregation = match &definition.action {
+                    Action::RelabelAggregate(_, aggregation) => Some(Arc::clone(aggregation)),
+                    _ => None,
+                };
+                Act::Relabel(Rules::new(rules), aggregation)
             }
         };
         let mode = if run == Run::Bypassed { Mode::Preview } else { definition.mode };

@@ -45,8 +45,13 @@ impl PolicySet {
         }
         let sent = matches!(row.disposition, Disposition::Forward | Disposition::Aggregate);
         let output = output.filter(|output| sent && !same(output, labels));
-        let aggregated_by = row.ended_by.filter(|index| self.aggregation(*index).is_some());
+        let mut aggregated_by = row.ended_by.filter(|index| self.aggregation(*index).is_some());
         if let Some(output) = &output {
+            if let Some(changed_by) = self.collects(row.disposition, row.changed_by) {
+                row.disposition = Disposition::Aggregate;
+                row.ended_by = Some(changed_by);
+                aggregated_by = Some(changed_by);
+            }
             if row.disposition == Disposition::Forward {
                 row.disposition = Disposition::Rewrite;
             }
@@ -62,6 +67,15 @@ impl PolicySet {
         let output = output.filter(|_| lives && verdict.disposition() != Disposition::Forward);
         let aggregated_by = aggregated_by.filter(|_| lives);
         Decision { verdict, valid_until: ValidUntil::FOREVER, output, aggregated_by }
+    }
+
+    /// The policy that has what it changes added up where series become one.
+    pub(super) fn collects(
+        &self,
+        disposition: Disposition,
+        changed_by: Option<PolicyIndex>,
+    ) -> Option<PolicyIndex> {
+        changed_by.filter(|index| disposition == Disposition::Forward && self.aggregation(*index).is_some())
     }
 
     /// Walks as long as the labels stay the same.
@@ -88,7 +102,7 @@ impl PolicySet {
                 Act::Pass => (Effect::Pass, Relabeled::Unchanged),
                 Act::Drop => (Effect::Drop, Relabeled::Unchanged),
                 Act::Aggregate(_) => (Effect::Aggregate, Relabeled::Unchanged),
-                Act::Relabel(rules) => relabel(rules, labels, limits).with_effect(),
+                Act::Relabel(rules, _) => relabel(rules, labels, limits).with_effect(),
             };
             matched.push((index, effect));
             match relabeled {

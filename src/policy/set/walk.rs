@@ -57,7 +57,7 @@ impl PolicySet {
                 Act::Pass => (Effect::Pass, Relabeled::Unchanged),
                 Act::Drop => (Effect::Drop, Relabeled::Unchanged),
                 Act::Aggregate(_) => (Effect::Aggregate, Relabeled::Unchanged),
-                Act::Relabel(rules) => relabel(rules, current, limits).with_effect(),
+                Act::Relabel(rules, _) => relabel(rules, current, limits).with_effect(),
             };
             match relabeled {
                 Relabeled::Changed(changed) if enforced => {
@@ -84,6 +84,12 @@ impl PolicySet {
             if enforced && (ends || walk.reason.is_some()) {
                 break;
             }
+        }
+        if let Some(changed_by) = self.collects(walk.disposition, walk.changed_by)
+            && !borrowed(&now).into_iter().eq(labels.iter())
+        {
+            walk.disposition = Disposition::Aggregate;
+            walk.ended_by = Some(changed_by);
         }
         walk.conclude(&now, labels, limits);
         walk
