@@ -15,6 +15,7 @@
 
 mod aggregator;
 mod close;
+mod created;
 mod engine;
 mod expiry;
 mod group;
@@ -32,6 +33,7 @@ mod tenant;
 mod types;
 
 pub use aggregator::{Aggregator, Told};
+pub use created::Created;
 pub use engine::{Adopted, Collected, Engine, Settings};
 pub use outbox::{Outbox, Waiting};
 pub use outgoing::Outgoing;
@@ -40,3 +42,8 @@ pub use shard::Counts;
 pub use snapshot::{Restored, Snapshot, SnapshotError};
 pub use stream::Stream;
 pub use types::{Class, Declared, Passed, Types};
+
+/// Who has a claim on the identity of a group: nobody that could come as a series.
+pub fn owner_of(group: crate::series::Fingerprint) -> crate::series::Fingerprint {
+    crate::series::Fingerprint { high: group.high ^ 0x6772_6f75_7073_2120, low: !group.low }
+}

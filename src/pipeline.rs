@@ -123,7 +123,7 @@ impl Pipeline {
     /// An empty pipeline.
     pub fn new(settings: Settings, set: PolicySet, prints: Fingerprinter, clock: Clock) -> Self {
         let engine = Engine::new(settings.aggregation);
-        let (aggregators, _) = engine.adopt(&set.aggregating(), false);
+        let (aggregators, ..) = engine.adopt(&set.aggregating(), false);
         let policies = Policies::new(Arc::new(set), 1, settings.max_tracked, aggregators);
         Self {
             index: Index::new(settings.max_tracked),
@@ -260,6 +260,16 @@ impl Pipeline {
         self.put_in_force(Arc::new(set));
     }
 
+    /// Renews the claims of all groups on their identities; what is not renewed for `series.idle_after` is forgotten.
+    pub fn claim_groups(&self) {
+        let generation = self.policies.load().generation;
+        let now = self.clock.unix_seconds();
+        for group in self.engine.groups() {
+            // what is taken was so before the group came, and is told with each series that it would have
+            let _claimed = self.index.claim(group, aggregate::owner_of(group), generation, now);
+        }
+    }
+
     /// Leaves the table of edits behind where most of them are for series that are gone; `rewritten` is how many
     /// series go under other labels now. What is remembered is decided anew at next touch.
     pub fn renew_edits(&self, rewritten: usize) -> bool {
@@ -274,7 +284,10 @@ impl Pipeline {
 
     fn put_in_force(&self, set: Arc<PolicySet>) {
         let generation = self.policies.load().generation % MAX_GENERATION + 1;
-        let (aggregators, restarted) = self.engine.adopt(&set.aggregating(), set.is_bypassed());
+        let (aggregators, restarted, gone) = self.engine.adopt(&set.aggregating(), set.is_bypassed());
+        for group in gone {
+            self.index.disclaim(group, aggregate::owner_of(group));
+        }
         self.restarted.fetch_add(restarted as u64, Ordering::Relaxed);
         self.policies.store(Arc::new(Policies::new(set, generation, self.max_tracked, aggregators)));
     }

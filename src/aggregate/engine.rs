@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::aggregator::{Aggregator, Told};
 use super::close::over_at;
+use super::created::Created;
 use super::partition::{Moment, Partition, shard_of};
 use super::point::{Batch, Join, Point, Sample, Tally};
 use super::runs::{Run, runs};
@@ -55,6 +56,8 @@ impl Default for Settings {
 pub struct Engine {
     /// What is known of the types of metrics.
     pub types: Types,
+    /// When pods and jobs were made.
+    pub created: Created,
     pub(super) aggregators: RwLock<Vec<Arc<Aggregator>>>,
     pub(super) tenants: RwLock<Vec<Arc<Tenant>>>,
     pub(super) groups: AtomicUsize,
@@ -77,6 +80,7 @@ impl Engine {
     pub fn new(settings: Settings) -> Self {
         Self {
             types: Types::new(settings.max_types),
+            created: Created::default(),
             aggregators: RwLock::default(),
             tenants: RwLock::default(),
             groups: AtomicUsize::new(0),
@@ -104,16 +108,19 @@ impl Engine {
     }
 
     /// The state of these policies, by position: that of before where the definition is the same. What belongs to
-    /// none of them is flushed and forgotten; with `keep`, it only pauses. Also returns how many were forgotten.
-    pub fn adopt(&self, wanted: &[Option<Aggregating>], keep: bool) -> (Adopted, usize) {
+    /// none of them is flushed and forgotten; with `keep`, it only pauses. Also returns how many were forgotten, and the
+    /// identities of their groups.
+    pub fn adopt(&self, wanted: &[Option<Aggregating>], keep: bool) -> (Adopted, usize, Vec<Fingerprint>) {
         let mut aggregators = self.aggregators.write();
         let is_wanted = |aggregator: &Arc<Aggregator>| {
             wanted.iter().flatten().any(|wanted| wanted.definition == aggregator.definition)
         };
         let mut not_before = i64::MIN;
         let mut restarted = 0;
+        let mut gone_groups = Vec::new();
         if !keep {
             for gone in aggregators.iter().filter(|aggregator| !is_wanted(aggregator)) {
+                gone_groups.extend(gone.partitions().iter().flat_map(|(_, partition)| partition.groups()));
                 not_before = not_before.max(self.wind_up(gone));
                 restarted += 1;
             }
@@ -136,7 +143,7 @@ impl Engine {
                 }))
             })
             .collect();
-        (adopted, restarted)
+        (adopted, restarted, gone_groups)
     }
 
     /// Closes all windows of an aggregation that had samples, and ends its groups. Returns the time of the last point.
@@ -346,6 +353,11 @@ impl Engine {
             .flat_map(|aggregator| aggregator.partitions())
             .map(|(_, partition)| partition)
             .collect()
+    }
+
+    /// The identities of all groups.
+    pub fn groups(&self) -> Vec<Fingerprint> {
+        self.all_partitions().iter().flat_map(|partition| partition.groups()).collect()
     }
 
     /// Forgets all series and groups.

@@ -141,6 +141,14 @@ impl Partition {
         self.shards.iter().map(|shard| shard.lock().close_until(until, aggregation, idle_ms)).sum()
     }
 
+    /// The identities of its groups.
+    pub(super) fn groups(&self) -> Vec<Fingerprint> {
+        let of = |shard: &Mutex<Shard>| {
+            shard.lock().groups.iter().map(|(_, group)| group.series).collect::<Vec<_>>()
+        };
+        self.shards.iter().flat_map(of).collect()
+    }
+
     /// Takes away the points made so far.
     pub(super) fn drain(&self, into: &mut Vec<Point>) {
         for shard in &self.shards {

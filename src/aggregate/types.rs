@@ -72,11 +72,13 @@ pub enum Passed {
     Native,
     /// There is no room for its group, or for it.
     Full,
+    /// A series that passes has the identity its group would have.
+    Taken,
 }
 
 impl Passed {
     /// All reasons, in order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Untyped, Self::Quantile, Self::Native, Self::Full];
+    pub const ALL: [Self; 5] = [Self::Untyped, Self::Quantile, Self::Native, Self::Full, Self::Taken];
 
     /// The `reason` label of our metrics.
     pub fn as_str(self) -> &'static str {
@@ -85,6 +87,7 @@ impl Passed {
             Self::Quantile => "quantile",
             Self::Native => "native_histogram",
             Self::Full => "full",
+            Self::Taken => "collision",
         }
     }
 }

@@ -82,7 +82,7 @@ impl Judgement<'_> {
 
 impl Slot {
     /// The value of the last float sample, where there is one.
-    fn last_value(&self, body: &[u8]) -> Option<f64> {
+    pub(super) fn last_value(&self, body: &[u8]) -> Option<f64> {
         v1::last_value(body, self.labels_start as usize..self.end as usize)
     }
 }

@@ -2,10 +2,10 @@
 
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
-use crate::aggregate::{Class, Declared, Join, Passed, Sample};
+use crate::aggregate::{self, Class, Declared, Join, Passed, Sample};
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
-use crate::series::{Fingerprint, Found, Labels, Probe, grammar};
+use crate::series::{Claimed, Fingerprint, Found, Labels, Probe, grammar};
 use crate::wire::labels::{LabelRun, put_canonical};
 use crate::wire::v1::{self, FieldKind, Fields};
 
@@ -78,12 +78,28 @@ impl Judgement<'_> {
             batch.labels.truncate(start);
             return Err(Passed::Full);
         }
+        // a member may have the labels of its group itself
+        if group != series {
+            match self.index.claim(group, aggregate::owner_of(group), self.policies.generation, self.now) {
+                Claimed::Granted => {}
+                Claimed::Full => work.outcome.unguarded += 1,
+                Claimed::Taken => {
+                    work.outcome.effects.aggregated.labels.truncate(start);
+                    return Err(Passed::Taken);
+                }
+            }
+        }
+        let batch = &mut work.outcome.effects.aggregated;
         let mut first_ms = i64::MAX;
         let content = slot.labels_start as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
         // where the sender is watched, nobody needs to ask when the series was made
         let watched = self.stream.is_some_and(|stream| stream.watched(first_ms));
-        let due = || grammar::of_series(labels).and_then(|workload| workload.scheduled).map(|due| due * 1000);
+        let due = || {
+            let due =
+                grammar::of_series(labels).and_then(|workload| workload.scheduled).map(|due| due * 1000);
+            due.or_else(|| self.engine.created.of(self.party.tenant, labels))
+        };
         batch.joins.push(Join {
             series,
             policy,

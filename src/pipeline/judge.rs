@@ -14,8 +14,9 @@ use crate::series::{
 };
 use crate::wire::WireError;
 
-/// A series of which nobody said what it is, is asked about again after so long, in sample time.
-const UNTYPED_SECONDS: u32 = 60;
+/// A series that could not be aggregated for a reason that may go away is asked about again after so long, in sample
+/// time.
+const PASSED_SECONDS: u32 = 60;
 
 /// What is needed to decide about a series.
 pub(super) struct Judgement<'a> {
@@ -144,6 +145,9 @@ impl Judgement<'_> {
             self.policies.set.decide(Labels::from_sorted(pairs), self.limits);
         let unknown = probe.found == Found::Missing;
         let mut valid_until = valid_until.0;
+        if unknown && self.policies.aggregates() {
+            self.engine.created.learn(self.party.tenant, Labels::from_sorted(pairs), slot.last_value(body));
+        }
         let enlisted = aggregated_by.map(|policy| {
             let seen = output.as_ref().map(borrowed);
             let pairs = seen.as_deref().unwrap_or(pairs);
@@ -155,7 +159,9 @@ impl Judgement<'_> {
             verdict = self.policies.set.passed(verdict, output.is_some());
             if reason == Passed::Untyped {
                 self.engine.untyped(Labels::from_sorted(pairs).metric());
-                valid_until = probe.sample_seconds.saturating_add(UNTYPED_SECONDS);
+            }
+            if matches!(reason, Passed::Untyped | Passed::Taken | Passed::Full) {
+                valid_until = probe.sample_seconds.saturating_add(PASSED_SECONDS);
             }
         }
         let home = enlisted.and_then(|(policy, home)| Some((policy, home.ok()?)));

@@ -113,7 +113,7 @@ impl PolicySet {
         &self.summaries
     }
 
-    /// Whether a policy in force may give a series other labels.
+    /// Whether a policy in force may send something under labels that no series came with.
     pub fn rewrites(&self) -> bool {
         self.rewrites
     }

@@ -33,6 +33,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
         if now - expired_at >= round {
             expired_at = now;
             runtime.pipeline.engine().expire();
+            runtime.pipeline.claim_groups();
             publish(&runtime);
         }
         tokio::select! {

@@ -258,6 +258,7 @@ fn restore(snapshot: &Snapshot, dir: &Path, pipeline: &Pipeline, prints: &Finger
     match pipeline.engine().restore(snapshot, pipeline.clock().unix_ms(), gate.outbox(), register) {
         Ok(restored) => {
             let Restored { policies, unknown, members, groups } = restored;
+            pipeline.claim_groups();
             tracing::info!(policies, members, groups, "aggregations go on from the snapshot");
             if unknown > 0 {
                 tracing::warn!(

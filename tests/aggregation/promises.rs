@@ -104,6 +104,18 @@ fn a_run_that_was_due_while_we_watched_counts_from_zero_at_once() {
 }
 
 #[test]
+fn a_pod_that_was_created_while_we_watched_counts_from_zero_at_once() {
+    let mut rig = rig();
+    rig.put("x_total", "old", &[(0, 500.0)]);
+    let created = |pod: &str, at: i64| request("kube_pod_created", pod, &[(20, (T / 1000 + at) as f64)]);
+    rig.deliver(&created("young", 15));
+    rig.deliver(&created("late-to-the-party", -3600));
+    rig.put("x_total", "young", &[(21, 5.0)]);
+    rig.put("x_total", "late-to-the-party", &[(22, 900.0)]);
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:5");
+}
+
+#[test]
 fn a_gate_restart_makes_no_spike_and_forgets_nobody() {
     let mut rig = rig();
     rig.put("x_total", "a", &[(0, 100.0), (30, 110.0), (60, 120.0), (90, 130.0)]);
@@ -474,4 +486,36 @@ fn what_relabeling_makes_one_is_added_up_where_the_policy_says_so() {
         assert_eq!(sent(&rig.gate, &request), ["up"]);
     }
     assert_eq!(rig.points("x_total"), "-60:0 0:0 60:120");
+}
+
+#[test]
+fn a_series_that_passes_and_a_group_never_share_an_identity() {
+    let name_only = |value: f64, at: i64| {
+        let mut series = series("x_total", "", &[(at, value)]);
+        series.labels.pop();
+        WriteRequest::of(vec![series])
+    };
+    // the group was first: who has its labels is held back, for as long as the group is there
+    let mut rig = rig();
+    rig.put("x_total", "a", &[(0, 1.0), (30, 2.0)]);
+    for at in [31, 1300, 2600] {
+        rig.put("x_total", "a", &[(at, 2.0)]);
+        rig.pass_time(T + at * 1000);
+        rig.deliver(&name_only(7.0, at));
+        assert_eq!(sent(&rig.gate, &name_only(7.0, at)), [""; 0]);
+    }
+    rig.restart();
+    rig.deliver(&name_only(7.0, 2610));
+    assert_eq!(sent(&rig.gate, &name_only(7.0, 2610)), [""; 0]);
+    // no policy makes the group any more
+    rig.gate.pipeline.replace_policies(PolicySet::compile(&[], Run::AsConfigured).unwrap());
+    rig.deliver(&name_only(7.0, 2620));
+    assert_eq!(sent(&rig.gate, &name_only(7.0, 2620)), ["x_total"]);
+
+    // the series was first: the members pass as they are
+    let mut rig = self::rig();
+    rig.deliver(&name_only(7.0, 0));
+    let member = request("x_total", "a", &[(1, 1.0)]);
+    rig.deliver(&member);
+    assert_eq!(sent(&rig.gate, &member), ["x_total{pod=\"a\"}"]);
 }

@@ -91,6 +91,7 @@ impl Rig {
             self.next_round_ms = ms + self.idle_ms / 16;
             expire(&self.gate, (self.idle_ms / 1000) as u32);
             self.gate.pipeline.engine().expire();
+            self.gate.pipeline.claim_groups();
         }
         self.collect();
     }
@@ -116,6 +117,7 @@ impl Rig {
             seriesgate::series::Tenant::Overflow => None,
         };
         pipeline.engine().restore(&snapshot, now, &Outbox::new(1_000_000), register).unwrap();
+        pipeline.claim_groups();
     }
 
     pub(crate) fn restart(&mut self) {

@@ -214,6 +214,7 @@ impl Drive {
         }
         self.pipeline.renew_edits(rewritten);
         self.pipeline.engine().expire();
+        self.pipeline.claim_groups();
         self.freed = freeing;
     }
 

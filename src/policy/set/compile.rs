@@ -85,7 +85,8 @@ impl PolicySet {
             ActionKind::Aggregate => (*index, Effect::Aggregate),
         });
         let rows = Rows::new(endings);
-        let rewrites = numbered.iter().filter(in_force).any(|(_, s)| s.action == ActionKind::Relabel);
+        let makes = |action| matches!(action, ActionKind::Relabel | ActionKind::Aggregate);
+        let rewrites = numbered.iter().filter(in_force).any(|(_, s)| makes(s.action));
         drop(numbered);
         let definitions = definitions.iter().map(|definition| format!("{definition:?}").into()).collect();
         let policies = policies.into();

@@ -55,6 +55,15 @@ impl Index {
         }
     }
 
+    /// Gives up a claim of `owner`, if it has it.
+    pub fn disclaim(&self, output: Fingerprint, owner: Fingerprint) {
+        let mut shard = self.shards[self.shard_of(output)].lock();
+        if shard.claims.get_mut(output).is_some_and(|claim| claim.owner() == owner) {
+            shard.claims.remove(output);
+            self.claims.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     fn note(&self, shard: &mut Shard, claim: Claim) -> Claimed {
         if self.claims.fetch_add(1, Ordering::Relaxed) >= self.max_tracked {
             self.claims.fetch_sub(1, Ordering::Relaxed);
