@@ -12,7 +12,7 @@ use super::created::Created;
 use super::partition::{Moment, Partition, shard_of};
 use super::point::{Batch, Join, Point, Sample, Tally};
 use super::runs::{Run, runs};
-use super::stream::Stream;
+use super::stream::{Stream, WATCHED_MS};
 use super::tenant::Tenant;
 use super::types::Types;
 use crate::policy::{Aggregating, Aggregation, PolicyIndex};
@@ -138,12 +138,17 @@ impl Engine {
                 Some(found.cloned().unwrap_or_else(|| {
                     let (name, definition) = (Arc::clone(name), Arc::clone(definition));
                     let made = Aggregator::new(name, definition, Arc::clone(aggregation), not_before);
+                    made.begin_after(self.watermarks());
                     aggregators.push(Arc::new(made));
                     Arc::clone(&aggregators[aggregators.len() - 1])
                 }))
             })
             .collect();
         (adopted, restarted, gone_groups)
+    }
+
+    pub(super) fn watermarks(&self) -> Vec<i64> {
+        self.tenants.read().iter().map(|tenant| tenant.watermark.load(Ordering::Relaxed)).collect()
     }
 
     /// Closes all windows of an aggregation that had samples, and ends its groups. Returns the time of the last point.
@@ -282,9 +287,11 @@ impl Engine {
 
     fn join(&self, batch: &Batch, aggregators: &[Option<Arc<Aggregator>>], tenant: &Tenant) {
         let stream = tenant.stream(batch.sender);
-        let born = |join: &Join| {
+        let born = |join: &Join, began_ms: i64| {
             let Some(stream) = stream.filter(|_| join.unknown) else { return false };
-            stream.watched(join.first_ms) || join.created_ms.is_some_and(|created| created >= stream.since_ms)
+            let asked = join.first_ms.saturating_sub(began_ms) >= WATCHED_MS;
+            let created = |created: i64| created >= stream.since_ms.max(began_ms);
+            stream.watched(join.first_ms) && asked || join.created_ms.is_some_and(created)
         };
         let mut policies: Vec<PolicyIndex> = batch.joins.iter().map(|join| join.policy).collect();
         policies.sort_unstable();
@@ -292,7 +299,9 @@ impl Engine {
         for policy in policies {
             let Some(Some(aggregator)) = aggregators.get(usize::from(policy.0)) else { continue };
             let joins: Vec<&Join> = batch.joins.iter().filter(|join| join.policy == policy).collect();
-            let (groups, members) = aggregator.partition(batch.tenant).join(batch, &joins, born);
+            let partition = aggregator.partition(batch.tenant);
+            let began_ms = partition.began_ms();
+            let (groups, members) = partition.join(batch, &joins, |join| born(join, began_ms));
             // wrapping: what is fetched from elsewhere is counted down first
             self.groups.fetch_add(groups as usize, Ordering::Relaxed);
             self.members.fetch_add(members as usize, Ordering::Relaxed);

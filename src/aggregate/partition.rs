@@ -1,6 +1,6 @@
 //! The groups of one policy for one tenant: its shards, and which samples go where.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
@@ -30,6 +30,8 @@ pub(super) struct Partition {
     pub(super) shards: [Mutex<Shard>; SHARDS],
     /// Expiries for which series that come anew may be members elsewhere: the index does not know them any more.
     search_rounds: AtomicU32,
+    /// Since when its policy is asked about this tenant's samples, Unix milliseconds of sample time; `i64::MIN`: always.
+    began_ms: AtomicI64,
 }
 
 pub(super) fn shard_of(home: u32) -> usize {
@@ -39,13 +41,18 @@ pub(super) fn shard_of(home: u32) -> usize {
 
 impl Partition {
     /// `not_before`: up to then others sent for these groups, Unix milliseconds.
-    pub(super) fn new(not_before: i64) -> Self {
+    pub(super) fn new(not_before: i64, began_ms: i64) -> Self {
         let shards = std::array::from_fn(|_| Mutex::new(Shard::new(not_before)));
-        Self { shards, search_rounds: AtomicU32::new(0) }
+        Self { shards, search_rounds: AtomicU32::new(0), began_ms: AtomicI64::new(began_ms) }
+    }
+
+    pub(super) fn began_ms(&self) -> i64 {
+        self.began_ms.load(Ordering::Relaxed)
     }
 
     /// Its members are from a snapshot, and the index is empty.
-    pub(super) fn was_restored(&self) {
+    pub(super) fn was_restored(&self, began_ms: i64) {
+        self.began_ms.store(began_ms, Ordering::Relaxed);
         self.search_rounds.store(u32::from(IDLE_ROUNDS) + 1, Ordering::Relaxed);
     }
 

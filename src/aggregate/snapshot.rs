@@ -89,6 +89,7 @@ impl Engine {
             out.write_all(&buffer)?;
             for (tenant, partition) in partitions {
                 out.write_all(&tenant.to_le_bytes())?;
+                out.write_all(&partition.began_ms().to_le_bytes())?;
                 let mut points = Vec::new();
                 for shard in &partition.shards {
                     buffer.clear();
@@ -174,16 +175,19 @@ impl Engine {
         }
         let mut restored = Restored::default();
         let aggregators = self.aggregators();
+        // the index is empty: to a policy that is not in the snapshot everybody is new, and nobody need be young
+        let watermarks = self.watermarks();
+        aggregators.iter().for_each(|aggregator| aggregator.begin_after(watermarks.clone()));
         for _ in 0..source.u32()? {
             let definition = source.text()?;
             let aggregator = aggregators.iter().find(|aggregator| *aggregator.definition == *definition);
             *(if aggregator.is_some() { &mut restored.policies } else { &mut restored.unknown }) += 1;
             for _ in 0..source.u32()? {
-                let tenant = source.u32()?;
+                let (tenant, began_ms) = (source.u32()?, source.i64()?);
                 let known = known.get(tenant as usize).copied().unwrap_or(false);
                 let partition = aggregator.filter(|_| known).map(|aggregator| aggregator.partition(tenant));
                 if let Some(partition) = &partition {
-                    partition.was_restored();
+                    partition.was_restored(began_ms);
                 }
                 for shard in 0..super::partition::SHARDS {
                     let bytes = source.bytes64()?;

@@ -1,7 +1,7 @@
 //! What one sender has sent so far, as far as it tells whether a series was born while we watched.
 
 /// A sender must have been watched for this long before what it sends for the first time counts as new.
-const WATCHED_MS: i64 = 60_000;
+pub(super) const WATCHED_MS: i64 = 60_000;
 /// A silence (in sample time) shorter than this is no gap, whatever the sender's rhythm.
 const SHORTEST_GAP_MS: i64 = 60_000;
 /// Samples further apart than this are of two scrapes.

@@ -110,7 +110,8 @@ impl Judgement<'_> {
             bucket: bound.map(|bound| (family, bound)),
             labels: block,
             others,
-            unknown,
+            // what finds no room in the index is unknown each time
+            unknown: unknown && !self.index.is_full(),
             first_ms,
             created_ms: if watched || !unknown { None } else { due() },
         });

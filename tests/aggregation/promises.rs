@@ -128,6 +128,25 @@ fn a_gate_restart_makes_no_spike_and_forgets_nobody() {
 }
 
 #[test]
+fn a_policy_that_is_new_after_a_restart_makes_no_spike() {
+    let mut rig = rig();
+    for at in [0, 30, 60, 90, 120] {
+        rig.put("x_total", "a", &[(at, 1e6 + at as f64)]);
+    }
+    let snapshot = rig.snapshot();
+    // a policy of another definition takes the same series from now on
+    let other = Aggregation { delay_ms: 5000, ..without_pod() };
+    rig.policies = vec![policy("other", "{pod!=\"\"}", Action::Aggregate(other.into()), Mode::Enforce)];
+    rig.restore(&snapshot);
+    rig.output.clear();
+    rig.put("x_total", "a", &[(150, 1e6 + 150.0), (180, 1e6 + 180.0)]);
+    // and knows after a minute who is born
+    rig.put("x_total", "a", &[(210, 1e6 + 210.0)]);
+    rig.put("x_total", "born", &[(211, 5.0)]);
+    assert_eq!(rig.points("x_total"), "120:0 180:30 240:65");
+}
+
+#[test]
 fn an_edit_of_other_policies_leaves_the_state_and_other_labels_make_no_spike() {
     let mut rig = rig();
     rig.put("x_total", "a", &[(0, 100.0), (30, 110.0), (60, 120.0), (90, 130.0)]);
