@@ -22,6 +22,11 @@ const EVERY: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// What is still to be sent at the end has so long for each tenant; the rest is in the snapshot.
+const LAST_TRY: Duration = Duration::from_secs(3);
+/// A loop that waits for an upstream is not stuck.
+const ALIVE_EVERY: Duration = Duration::from_secs(10);
+
 /// What became of one request.
 enum Sent {
     Done,
@@ -46,7 +51,13 @@ pub(crate) async fn run(gate: Arc<Gate>, beat: impl Fn(), stop: CancellationToke
             if !stopping && pauses.get(&tenant).is_some_and(|pause| pause.until > now) {
                 continue;
             }
-            match gate.send_of(tenant, &beat).await {
+            let sending = showing_life(&beat, gate.send_of(tenant, &beat));
+            let sent = if stopping {
+                tokio::time::timeout(LAST_TRY, sending).await.unwrap_or(Sent::Later(None))
+            } else {
+                sending.await
+            };
+            match sent {
                 Sent::Done => drop(pauses.remove(&tenant)),
                 Sent::Later(asked) => {
                     let before = pauses.get(&tenant).map(|pause| pause.length);
@@ -62,6 +73,16 @@ pub(crate) async fn run(gate: Arc<Gate>, beat: impl Fn(), stop: CancellationToke
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+async fn showing_life<T>(beat: &impl Fn(), work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(ALIVE_EVERY) => beat(),
         }
     }
 }
