@@ -34,7 +34,7 @@ mod types;
 
 pub use aggregator::{Aggregator, Told};
 pub use created::Created;
-pub use engine::{Adopted, Collected, Engine, Settings};
+pub use engine::{Adopted, Collected, Engine, Room, Settings};
 pub use outbox::{Outbox, Waiting};
 pub use outgoing::Outgoing;
 pub use point::{Batch, Join, Point, PointKind, Sample, Tally};

@@ -70,6 +70,17 @@ pub struct Engine {
     untyped: Mutex<AHashMap<Box<str>, u64>>,
 }
 
+/// Whether there is room for a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Its group is there.
+    InGroup,
+    /// Its group would be new.
+    ForGroup,
+    /// Not for it, or not for its group.
+    None,
+}
+
 /// The aggregations of policies, by their position.
 pub type Adopted = Box<[Option<Arc<Aggregator>>]>;
 /// Points of one tenant and one policy.
@@ -221,17 +232,17 @@ impl Engine {
         Arc::clone(&tenants[number as usize])
     }
 
-    /// Whether a series may become part of this group: there is room, or the group is there already.
-    pub fn has_room(&self, aggregator: &Aggregator, tenant: u32, home: u32, group: Fingerprint) -> bool {
+    /// Whether there is room for one more series in this group.
+    pub fn room(&self, aggregator: &Aggregator, tenant: u32, home: u32, group: Fingerprint) -> Room {
         let settings = self.settings();
         if self.members.load(Ordering::Relaxed) >= settings.max_members {
-            return false;
+            return Room::None;
         }
-        self.groups.load(Ordering::Relaxed) < settings.max_groups || {
-            let partition = aggregator.partition(tenant);
-            let shard = partition.shards[shard_of(home)].lock();
-            shard.groups.number_of(group).is_some()
+        let partition = aggregator.partition(tenant);
+        if partition.shards[shard_of(home)].lock().groups.number_of(group).is_some() {
+            return Room::InGroup;
         }
+        if self.groups.load(Ordering::Relaxed) < settings.max_groups { Room::ForGroup } else { Room::None }
     }
 
     /// Takes in what a request brought. Idempotent for each series and time. `forgotten` is shown series that have to

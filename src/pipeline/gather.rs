@@ -2,7 +2,7 @@
 
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
-use crate::aggregate::{self, Class, Declared, Join, Passed, Sample};
+use crate::aggregate::{self, Class, Declared, Join, Passed, Room, Sample};
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
 use crate::series::{Claimed, Fingerprint, Found, Labels, Probe, grammar};
@@ -74,20 +74,24 @@ impl Judgement<'_> {
             _ => group,
         };
         let home = family.short();
-        if !self.engine.has_room(aggregator, self.party.tenant, home, group) {
-            batch.labels.truncate(start);
-            return Err(Passed::Full);
-        }
-        // a member may have the labels of its group itself
-        if group != series {
-            match self.index.claim(group, aggregate::owner_of(group), self.policies.generation, self.now) {
-                Claimed::Granted => {}
-                Claimed::Full => work.outcome.unguarded += 1,
-                Claimed::Taken => {
-                    work.outcome.effects.aggregated.labels.truncate(start);
-                    return Err(Passed::Taken);
-                }
+        let room = self.engine.room(aggregator, self.party.tenant, home, group);
+        // Groups renew their claims themselves. A member may have the labels of its group.
+        let claimed = if room == Room::ForGroup && group != series {
+            self.index.claim(group, aggregate::owner_of(group), self.policies.generation, self.now)
+        } else {
+            Claimed::Granted
+        };
+        match (room, claimed) {
+            (Room::None, _) => {
+                batch.labels.truncate(start);
+                return Err(Passed::Full);
             }
+            (_, Claimed::Taken) => {
+                batch.labels.truncate(start);
+                return Err(Passed::Taken);
+            }
+            (_, Claimed::Full) => work.outcome.unguarded += 1,
+            (_, Claimed::Granted) => {}
         }
         let batch = &mut work.outcome.effects.aggregated;
         let mut first_ms = i64::MAX;
