@@ -66,7 +66,14 @@ impl Shard {
                 self.closed = until;
                 break;
             }
+            let made = self.out.len();
             self.close(self.closed + aggregation.interval_ms, aggregation, idle_ms);
+            // a long silence: nothing is left that time alone could make points of
+            let silent = self.out.len() == made && self.open.is_empty();
+            if silent && self.groups.iter().all(|(_, group)| group.from_ms == i64::MAX) {
+                self.last = Window::default();
+                self.closed = self.closed.max(until);
+            }
         }
         self.out.len() - before
     }

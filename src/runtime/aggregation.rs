@@ -20,6 +20,7 @@ const SNAPSHOT_EVERY_MS: i64 = 10_000;
 pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: CancellationToken) {
     let started = runtime.pipeline.clock().unix_ms();
     let (mut expired_at, mut saved_at) = (started, started);
+    let mut warned = 0;
     loop {
         heartbeat();
         let made = collect(&runtime);
@@ -35,6 +36,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
             runtime.pipeline.engine().expire();
             runtime.pipeline.claim_groups();
             publish(&runtime);
+            warned = warn(&runtime, warned);
         }
         tokio::select! {
             () = stop.cancelled() => {
@@ -92,6 +94,27 @@ pub(super) async fn save(runtime: &Arc<Runtime>) {
             tracing::error!(%error, "writing the snapshot of aggregations failed");
         }
     }
+}
+
+/// Says so when series are found to be sampled slower than their policy's interval; returns how many there are.
+fn warn(runtime: &Runtime, before: u64) -> u64 {
+    let aggregators = runtime.pipeline.engine().aggregators();
+    let slow = aggregators.iter().map(|aggregator| (aggregator.name.clone(), aggregator.counts().slow));
+    let slow: Vec<_> = slow.filter(|(_, slow)| *slow > 0).collect();
+    let all = slow.iter().map(|(_, slow)| slow).sum();
+    // each time there are twice as many, not each time
+    if all > 2 * before {
+        for (policy, series) in slow {
+            tracing::warn!(
+                policy = &*policy,
+                series,
+                "series are sampled slower than the interval of the policy that aggregates them; gauges of theirs come \
+                 and go: give it a longer `interval`"
+            );
+        }
+        return all;
+    }
+    before
 }
 
 /// Says what aggregations hold.

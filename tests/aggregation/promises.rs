@@ -538,3 +538,59 @@ fn a_series_that_passes_and_a_group_never_share_an_identity() {
     rig.deliver(&member);
     assert_eq!(sent(&rig.gate, &member), ["x_total{pod=\"a\"}"]);
 }
+
+#[test]
+fn a_silence_of_years_is_over_at_once() {
+    let mut rig = rig();
+    let years = 5 * 365 * 86_400;
+    rig.put("x_total", "a", &[(10, 100.0), (50, 150.0), (years, 170.0)]);
+    let points = rig.points("x_total");
+    assert!(points.starts_with("0:0 60:50 120:50 "), "{points}");
+    assert!(points.ends_with(&format!("660:stale {}:0 {years}:20", years - 60)), "{points}");
+}
+
+/// Workers that take requests at the same time, while another closes windows: whatever their turns, no increase is lost
+/// or counted twice, and nothing falls.
+#[test]
+fn any_interleaving_of_workers_adds_up_to_the_same() {
+    const WORKERS: i64 = 4;
+    const TICKS: i64 = 200;
+    let rig = rig();
+    let pipeline = &rig.gate.pipeline;
+    pipeline.clock().advance_ms((T + TICKS * 5000 - pipeline.clock().unix_ms()).max(0));
+    let running = std::sync::atomic::AtomicUsize::new(WORKERS as usize);
+    let mut points: Vec<(i64, f64)> = Vec::new();
+    let mut take = |made: Vec<seriesgate::aggregate::Collected>| {
+        let all = made.into_iter().flat_map(|(_, _, points)| points);
+        points.extend(all.map(|point| (point.ms, f64::from_bits(point.bits))));
+    };
+    std::thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let running = &running;
+            scope.spawn(move || {
+                let (mut scratch, mut outcome) = Default::default();
+                for tick in 0..TICKS {
+                    let pods = (0..50).map(|pod| {
+                        let value = (1000 + tick * (pod + 1)) as f64;
+                        series("x_total", &format!("{worker}-{pod}"), &[(tick * 5, value)])
+                    });
+                    let body = seriesgate_proto::encode_snappy(&WriteRequest::of(pods.collect()));
+                    // each request twice: the sender did not get the first answer
+                    for _ in 0..2 {
+                        pipeline.decide("", &body, &mut scratch, &mut outcome).unwrap();
+                        pipeline.commit(&outcome);
+                    }
+                }
+                running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+            });
+        }
+        while running.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+            take(pipeline.engine().collect(pipeline.clock().unix_ms()));
+        }
+    });
+    take(pipeline.engine().finish());
+    let grown: i64 = WORKERS * (TICKS - 1) * (1..=50).sum::<i64>();
+    assert!(points.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1), "{points:?}");
+    // births go by the time of the samples, and all of them begin at the same
+    assert_eq!(points.last().unwrap().1, grown as f64);
+}
