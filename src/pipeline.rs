@@ -52,18 +52,28 @@ pub struct Policies {
     edits: Edits,
     allowance: Allowance,
     aggregators: Adopted,
+    /// Whether there is one; asked for each new series.
+    aggregates: bool,
 }
 
 impl Policies {
     fn new(set: Arc<PolicySet>, generation: u32, max_tracked: usize, aggregators: Adopted) -> Self {
         let allowance = Allowance::new(set.policies().len());
+        let aggregates = aggregators.iter().any(Option::is_some);
         // as many as there can be series, and as many again for those that are gone
-        Self { set, generation, edits: Edits::new(max_tracked.saturating_mul(2)), allowance, aggregators }
+        Self {
+            set,
+            generation,
+            edits: Edits::new(max_tracked.saturating_mul(2)),
+            allowance,
+            aggregators,
+            aggregates,
+        }
     }
 
     /// Whether a policy in force aggregates.
     pub fn aggregates(&self) -> bool {
-        self.aggregators.iter().any(Option::is_some)
+        self.aggregates
     }
 
     fn aggregator(&self, policy: PolicyIndex) -> Option<&Aggregator> {

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use super::aggregator::{Aggregator, Told};
 use super::close::over_at;
 use super::created::Created;
+use super::member::LATEST_MS;
 use super::partition::{Moment, Partition, shard_of};
 use super::point::{Batch, Join, Point, Sample, Tally};
 use super::runs::{Run, runs};
@@ -65,8 +66,8 @@ pub struct Engine {
     /// Points made and not yet collected.
     pub(super) uncollected: AtomicUsize,
     settings: RwLock<Settings>,
-    /// Points of aggregations that are gone.
-    leftover: Mutex<Vec<Collected>>,
+    /// Points taken out of shards by others than [`Engine::collect`], which hands them out next.
+    pub(super) leftover: Mutex<Vec<Collected>>,
     untyped: Mutex<AHashMap<Box<str>, u64>>,
 }
 
@@ -178,8 +179,8 @@ impl Engine {
                 let before = shard.out.len();
                 shard.close_until(last, &aggregator.aggregation, idle);
                 shard.end_all(last.saturating_add(1));
+                self.uncollected.fetch_add(shard.out.len() - before, Ordering::Relaxed);
                 latest = latest.max(last.saturating_add(1));
-                self.collected(before);
                 made.append(&mut shard.out);
             }
             self.leftover.lock().push((tenant, Arc::clone(aggregator), made));
@@ -206,7 +207,7 @@ impl Engine {
         all
     }
 
-    pub(super) fn collected(&self, points: usize) {
+    fn collected(&self, points: usize) {
         self.uncollected.fetch_sub(points, Ordering::Relaxed);
     }
 
@@ -266,11 +267,13 @@ impl Engine {
             let Run { aggregator, policy, end, samples } = run;
             let settings = self.settings();
             let mut tally = Tally::default();
-            // far-future samples neither count nor move the time on
+            // times that nobody means neither count nor get into the arithmetic of windows
             let kept: Vec<Sample>;
-            let samples: &[Sample] = if samples.iter().any(|sample| sample.ms > latest) {
-                kept = samples.iter().copied().filter(|sample| sample.ms <= latest).collect();
-                tally.future = (samples.len() - kept.len()) as u64;
+            let meant = 0..=latest.min(LATEST_MS);
+            let samples: &[Sample] = if samples.iter().any(|sample| !meant.contains(&sample.ms)) {
+                kept = samples.iter().copied().filter(|sample| meant.contains(&sample.ms)).collect();
+                tally.unfit = samples.iter().filter(|sample| sample.ms < 0).count() as u64;
+                tally.future = (samples.len() - kept.len()) as u64 - tally.unfit;
                 &kept
             } else {
                 &samples
@@ -289,8 +292,8 @@ impl Engine {
                 None => told.push((policy, tally)),
             }
         }
-        if oldest <= latest {
-            tenant.see(batch.sender, oldest, newest.min(latest), now_ms);
+        if oldest <= latest && newest >= 0 {
+            tenant.see(batch.sender, oldest.max(0), newest.min(latest), now_ms);
         }
         tenant.heard_ms.fetch_max(now_ms, Ordering::Relaxed);
         told
@@ -337,6 +340,7 @@ impl Engine {
     fn collect_by(&self, watermark: impl Fn(&Aggregator, &Tenant) -> Option<i64>) -> Vec<Collected> {
         let mut collected = std::mem::take(&mut *self.leftover.lock());
         collected.retain(|(_, _, points)| !points.is_empty());
+        self.collected(collected.iter().map(|(_, _, points)| points.len()).sum());
         for aggregator in self.aggregators.read().iter().filter(|aggregator| aggregator.is_active()) {
             for (number, partition) in aggregator.partitions() {
                 if let Some(watermark) = watermark(aggregator, &self.tenant(number)) {

@@ -29,7 +29,7 @@ pub(super) fn runs<'b>(batch: &'b Batch, aggregators: &'b [Option<Arc<Aggregator
     };
     let Some(first) = batch.samples.first() else { return Vec::new() };
     let Some((aggregator, end)) = end_of(first) else { return Vec::new() };
-    let start = end - aggregator.aggregation.interval_ms;
+    let start = end.saturating_sub(aggregator.aggregation.interval_ms);
     let alike = |sample: &Sample| sample.policy == first.policy && sample.ms > start && sample.ms <= end;
     if batch.samples.iter().all(alike) {
         let samples = Cow::Borrowed(batch.samples.as_slice());

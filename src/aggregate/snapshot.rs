@@ -65,8 +65,8 @@ pub struct Restored {
 }
 
 impl Engine {
-    /// Writes all state, shard by shard: each is locked as long as it takes to copy it. Points that were made on the
-    /// way are put into `outbox`, which is part of the snapshot. `tenants` are the names by number.
+    /// Writes all state, shard by shard: each is locked as long as it takes to copy it. What waits in `outbox`, and
+    /// what was made and not yet collected, is part of the snapshot. `tenants` are the names by number.
     ///
     /// # Errors
     /// If `out` fails.
@@ -101,14 +101,15 @@ impl Engine {
                     out.write_all(&(buffer.len() as u64).to_le_bytes())?;
                     out.write_all(&buffer)?;
                 }
-                self.collected(points.len());
                 if !points.is_empty() {
-                    outbox.push(tenant, points);
+                    self.leftover.lock().push((tenant, Arc::clone(&aggregator), points));
                 }
             }
         }
         buffer.clear();
-        save_points(&outbox.all(), &mut buffer);
+        let mut waiting = outbox.all();
+        waiting.extend(self.leftover.lock().iter().map(|(tenant, _, points)| (*tenant, points.clone())));
+        save_points(&waiting, &mut buffer);
         buffer.extend_from_slice(END);
         out.write_all(&buffer)?;
         out.into_inner().map_err(|error| io::Error::other(error.to_string()))?.flush()

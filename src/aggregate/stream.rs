@@ -49,9 +49,9 @@ impl Stream {
     /// Whether a series whose first sample is of this time would have been seen before, had it been there: watched
     /// for a minute and two scrapes, without a gap.
     pub fn watched(&self, first_ms: i64) -> bool {
-        first_ms - self.since_ms >= WATCHED_MS
+        first_ms.saturating_sub(self.since_ms) >= WATCHED_MS
             && self.second_ms < first_ms
-            && first_ms - self.newest_ms <= self.longest_pause_ms()
+            && first_ms.saturating_sub(self.newest_ms) <= self.longest_pause_ms()
     }
 }
 

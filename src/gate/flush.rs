@@ -90,11 +90,19 @@ async fn showing_life<T>(beat: &impl Fn(), work: impl Future<Output = T>) -> T {
 impl Gate {
     /// Sends all that waits for one tenant, until something fails.
     async fn send_of(&self, tenant: u32, beat: &impl Fn()) -> Sent {
-        let Some(headers) = self.tenant_headers(tenant) else { return Sent::Done };
+        let headers = self.tenant_headers(tenant);
         while let Some(Waiting { number, outgoing }) = self.outbox.first_of(tenant) {
             beat();
-            let sent = self.send_points(&outgoing, headers.clone()).await;
-            match sent {
+            let Some(headers) = headers.clone() else {
+                tracing::error!(
+                    tenant,
+                    "the name of a tenant cannot be sent; its aggregated samples are lost"
+                );
+                self.aggregation.lost("unencodable", outgoing.points.len() as u64);
+                self.outbox.done(tenant, number);
+                continue;
+            };
+            match self.send_points(&outgoing, headers).await {
                 Sent::Done => self.outbox.done(tenant, number),
                 later @ Sent::Later(_) => return later,
             }

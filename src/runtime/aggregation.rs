@@ -23,7 +23,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
     let mut warned = 0;
     loop {
         heartbeat();
-        let made = collect(&runtime);
+        let made = aside(&runtime, collect).await;
         let now = runtime.pipeline.clock().unix_ms();
         if made || now - saved_at >= SNAPSHOT_EVERY_MS {
             saved_at = now;
@@ -33,14 +33,17 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
         let round = i64::try_from((runtime.idle_after() / ROUNDS).as_millis()).unwrap_or(i64::MAX).max(1);
         if now - expired_at >= round {
             expired_at = now;
-            runtime.pipeline.engine().expire();
-            runtime.pipeline.claim_groups();
-            publish(&runtime);
+            aside(&runtime, |runtime| {
+                runtime.pipeline.engine().expire();
+                runtime.pipeline.claim_groups();
+                publish(runtime);
+            })
+            .await;
             warned = warn(&runtime, warned);
         }
         tokio::select! {
             () = stop.cancelled() => {
-                collect(&runtime);
+                aside(&runtime, collect).await;
                 save(&runtime).await;
                 runtime.gate.outbox().release();
                 return;
@@ -48,6 +51,18 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
             () = tokio::time::sleep(EVERY) => {}
         }
     }
+}
+
+/// Runs work that takes tens of milliseconds with many groups on a thread that no request needs.
+async fn aside<T: Default + Send + 'static>(
+    runtime: &Arc<Runtime>,
+    work: impl FnOnce(&Runtime) -> T + Send + 'static,
+) -> T {
+    let shared = Arc::clone(runtime);
+    tokio::task::spawn_blocking(move || work(&shared)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "closing or forgetting windows failed");
+        T::default()
+    })
 }
 
 /// Takes what windows made; returns whether that was anything.

@@ -594,3 +594,23 @@ fn any_interleaving_of_workers_adds_up_to_the_same() {
     // births go by the time of the samples, and all of them begin at the same
     assert_eq!(points.last().unwrap().1, grown as f64);
 }
+
+#[test]
+fn times_that_nobody_means_are_counted_and_move_nothing() {
+    for (first, odd) in [(true, i64::MIN), (false, i64::MIN), (true, -1), (false, i64::MAX), (true, i64::MAX)]
+    {
+        let mut rig = rig();
+        let mut strange = request("x_total", "b", &[(0, 7.0)]);
+        strange.timeseries[0].samples[0].timestamp = odd;
+        strange.timeseries.push(series("other", "", &[]));
+        strange.timeseries[1].labels.pop();
+        strange.timeseries[1].samples.push(Sample { value: 1.0, timestamp: odd });
+        if first {
+            rig.gate.pass("", &strange);
+        }
+        rig.put("x_total", "a", &[(0, 100.0), (30, 110.0)]);
+        rig.gate.pass("", &strange);
+        rig.put("x_total", "a", &[(60, 120.0), (90, 130.0)]);
+        assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:30", "{odd} first: {first}");
+    }
+}
