@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A source of wall-clock time (Unix milliseconds). Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -28,9 +28,7 @@ impl Clock {
     pub fn unix_ms(&self) -> i64 {
         match &self.manual {
             Some(now) => now.load(Ordering::Relaxed),
-            None => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
+            None => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, milliseconds),
         }
     }
 
@@ -45,6 +43,11 @@ impl Clock {
             now.fetch_add(by, Ordering::Relaxed);
         }
     }
+}
+
+/// A length of time in whole milliseconds, saturating.
+pub fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The monotonic clock, for deadlines and for measuring durations.

@@ -5,12 +5,16 @@
 #[path = "aggregation/model.rs"]
 mod model;
 #[path = "support/pipeline.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // other tests use the rest
 mod pipeline;
 #[path = "aggregation/promises.rs"]
 mod promises;
 #[path = "aggregation/rig.rs"]
 mod rig;
+#[path = "aggregation/safety.rs"]
+mod safety;
+#[path = "aggregation/steps.rs"]
+mod steps;
 #[path = "aggregation/world.rs"]
 mod world;
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ahash::AHashMap;
 use parking_lot::{Mutex, RwLock};
 
 use super::aggregator::{Aggregator, Told};
@@ -18,9 +17,6 @@ use super::tenant::Tenant;
 use super::types::Types;
 use crate::policy::{Aggregating, Aggregation, PolicyIndex};
 use crate::series::Fingerprint;
-
-/// Metrics without a type that are counted by name.
-const MAX_UNTYPED: usize = 1000;
 
 /// Bounds of all aggregations together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +64,6 @@ pub struct Engine {
     settings: RwLock<Settings>,
     /// Points taken out of shards by others than [`Engine::collect`], which hands them out next.
     pub(super) leftover: Mutex<Vec<Collected>>,
-    untyped: Mutex<AHashMap<Box<str>, u64>>,
 }
 
 /// Whether there is room for a series.
@@ -100,7 +95,6 @@ impl Engine {
             uncollected: AtomicUsize::new(0),
             settings: RwLock::new(settings),
             leftover: Mutex::default(),
-            untyped: Mutex::default(),
         }
     }
 
@@ -186,25 +180,6 @@ impl Engine {
             self.leftover.lock().push((tenant, Arc::clone(aggregator), made));
         }
         latest
-    }
-
-    /// Notes that a series of this name passed because nobody said what it is.
-    pub fn untyped(&self, metric: &str) {
-        let mut untyped = self.untyped.lock();
-        if let Some(times) = untyped.get_mut(metric) {
-            *times += 1;
-        } else if untyped.len() < MAX_UNTYPED {
-            untyped.insert(metric.into(), 1);
-        }
-    }
-
-    /// The metrics that passed most often because nobody said what they are, and how often.
-    pub fn most_untyped(&self, most: usize) -> Vec<(Box<str>, u64)> {
-        let mut all: Vec<_> =
-            self.untyped.lock().iter().map(|(name, times)| (name.clone(), *times)).collect();
-        all.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
-        all.truncate(most);
-        all
     }
 
     fn collected(&self, points: usize) {
@@ -382,6 +357,11 @@ impl Engine {
     /// The identities of all groups.
     pub fn groups(&self) -> Vec<Fingerprint> {
         self.all_partitions().iter().flat_map(|partition| partition.groups()).collect()
+    }
+
+    /// Requests of senders that found no room to be told apart: nothing of theirs is known to be born.
+    pub fn refused_senders(&self) -> u64 {
+        self.tenants.read().iter().map(|tenant| tenant.refused.load(Ordering::Relaxed)).sum()
     }
 
     /// Forgets all series and groups.

@@ -156,11 +156,6 @@ impl Tally {
             forgotten: taken(&mut self.forgotten),
         }
     }
-
-    /// Nothing out of the ordinary.
-    pub fn is_zero(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 impl std::ops::AddAssign for Tally {

@@ -1,7 +1,7 @@
 //! The time of one tenant, by the samples that came from it, and the streams of its senders.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use ahash::AHashMap;
 use parking_lot::Mutex;
@@ -21,11 +21,18 @@ pub(super) struct Tenant {
     /// When that was, by our clock, Unix milliseconds.
     pub(super) heard_ms: AtomicI64,
     pub(super) streams: Mutex<AHashMap<Option<IpAddr>, Stream>>,
+    /// Requests whose sender found no room.
+    pub(super) refused: AtomicU64,
 }
 
 impl Default for Tenant {
     fn default() -> Self {
-        Self { watermark: AtomicI64::new(i64::MIN), heard_ms: AtomicI64::new(0), streams: Mutex::default() }
+        Self {
+            watermark: AtomicI64::new(i64::MIN),
+            heard_ms: AtomicI64::new(0),
+            streams: Mutex::default(),
+            refused: AtomicU64::new(0),
+        }
     }
 }
 
@@ -42,6 +49,8 @@ impl Tenant {
             stream.see(oldest, newest);
         } else if streams.len() < MAX_STREAMS {
             streams.insert(sender, Stream::new(oldest, newest));
+        } else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
         }
         self.watermark.fetch_max(newest.min(now_ms), Ordering::Relaxed);
     }

@@ -1,7 +1,9 @@
 //! What is known of the types of metrics: from metadata, from their names, and from their siblings' names.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use ahash::AHashMap;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::policy::{Aggregation, MetricKind};
 use crate::series::Labels;
@@ -77,9 +79,6 @@ pub enum Passed {
 }
 
 impl Passed {
-    /// All reasons, in order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Untyped, Self::Quantile, Self::Native, Self::Full, Self::Taken];
-
     /// The `reason` label of our metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,6 +90,9 @@ impl Passed {
         }
     }
 }
+
+/// Metrics without a type that are counted by name.
+const MAX_UNTYPED: usize = 1000;
 
 /// Names of a family that were seen.
 const BUCKET: u8 = 1;
@@ -108,11 +110,15 @@ pub(super) struct Known {
 pub struct Types {
     known: RwLock<AHashMap<u32, AHashMap<Box<str>, Known>>>,
     max: usize,
+    /// Times a metric found no room.
+    refused: AtomicU64,
+    /// Metrics that passed because nobody said what they are, and how often.
+    untyped: Mutex<AHashMap<Box<str>, u64>>,
 }
 
 impl Types {
     pub(super) fn new(max: usize) -> Self {
-        Self { known: RwLock::default(), max }
+        Self { known: RwLock::default(), max, refused: AtomicU64::new(0), untyped: Mutex::default() }
     }
 
     /// Takes in one metadata entry.
@@ -207,7 +213,33 @@ impl Types {
             change(known);
         } else if total < self.max {
             change(families.entry(family.into()).or_default());
+        } else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Times a metric found no room, so that it may pass untyped.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a series of this name passed because nobody said what it is.
+    pub fn untyped(&self, metric: &str) {
+        let mut untyped = self.untyped.lock();
+        if let Some(times) = untyped.get_mut(metric) {
+            *times += 1;
+        } else if untyped.len() < MAX_UNTYPED {
+            untyped.insert(metric.into(), 1);
+        }
+    }
+
+    /// The metrics that passed most often because nobody said what they are, and how often.
+    pub fn most_untyped(&self, most: usize) -> Vec<(Box<str>, u64)> {
+        let mut all: Vec<_> =
+            self.untyped.lock().iter().map(|(name, times)| (name.clone(), *times)).collect();
+        all.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+        all.truncate(most);
+        all
     }
 
     pub(super) fn all(&self) -> Vec<(u32, Box<str>, u8, u8)> {

@@ -158,7 +158,7 @@ impl Judgement<'_> {
             work.outcome.passed.push((policy, reason));
             verdict = self.policies.set.passed(verdict, output.is_some());
             if reason == Passed::Untyped {
-                self.engine.untyped(Labels::from_sorted(pairs).metric());
+                self.engine.types.untyped(Labels::from_sorted(pairs).metric());
             }
             if matches!(reason, Passed::Untyped | Passed::Taken | Passed::Full) {
                 valid_until = probe.sample_seconds.saturating_add(PASSED_SECONDS);

@@ -30,7 +30,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
             save(&runtime).await;
         }
         runtime.gate.outbox().release();
-        let round = i64::try_from((runtime.idle_after() / ROUNDS).as_millis()).unwrap_or(i64::MAX).max(1);
+        let round = clock::milliseconds(runtime.idle_after() / ROUNDS).max(1);
         if now - expired_at >= round {
             expired_at = now;
             aside(&runtime, |runtime| {
@@ -142,8 +142,9 @@ pub(super) fn publish(runtime: &Runtime) {
         let saved = counts.members.saturating_sub(counts.groups);
         runtime.data.policies().aggregation_saves(&aggregator.name, saved as u64);
     }
-    metrics.publish_untyped(&engine.most_untyped(UNTYPED_NAMED));
+    metrics.publish_untyped(&engine.types.most_untyped(UNTYPED_NAMED));
     metrics.pending.set(runtime.gate.outbox().len() as f64);
     metrics.overflowed(runtime.gate.outbox().lost());
+    metrics.refused(engine.types.refused(), engine.refused_senders());
     metrics.restarted.absolute(runtime.pipeline.restarted());
 }

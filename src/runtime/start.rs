@@ -15,7 +15,7 @@ use super::{aggregation as windows, janitor, watcher};
 use crate::admin::{self, Health, Phase};
 use crate::aggregate::{self, Restored, Snapshot};
 use crate::cardinality;
-use crate::clock::Clock;
+use crate::clock::{Clock, milliseconds};
 use crate::config::{Config, Loaded};
 use crate::egress::{Client, EgressError};
 use crate::gate::{Aggregating, Gate, Upstream, flush};
@@ -129,7 +129,6 @@ pub(crate) fn pipeline_settings(config: &Config) -> pipeline::Settings {
 }
 
 fn aggregation(config: &Config) -> aggregate::Settings {
-    let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     aggregate::Settings {
         max_groups: config.aggregation.max_groups,
         max_members: config.series.max_tracked,

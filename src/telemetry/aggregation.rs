@@ -81,6 +81,13 @@ impl AggregationMetrics {
         self.registry.counter(&names::AGGREGATION_PASSED, &labels).increment(1);
     }
 
+    /// Says how often there was no room to remember a type or a sender.
+    pub fn refused(&self, types: u64, senders: u64) {
+        for (what, times) in [("types", types), ("senders", senders)] {
+            self.registry.counter(&names::AGGREGATION_REFUSED, &[("what", what)]).absolute(times);
+        }
+    }
+
     /// Says what the aggregation of a policy holds.
     pub fn publish(&self, policy: &str, counts: &Counts) {
         let labels = [("policy", policy)];

@@ -95,6 +95,7 @@ metrics! {
     AGGREGATION_PENDING = Gauge "seriesgate_aggregation_pending_samples" [] "Aggregated samples that wait to be sent.";
     AGGREGATION_RETRIES = Counter "seriesgate_aggregation_retries_total" [] "Requests with aggregated samples that the upstream did not take and that are sent again.";
     AGGREGATION_LOST = Counter "seriesgate_aggregation_lost_samples_total" ["reason"] "Aggregated samples that the upstream will never have, by reason.";
+    AGGREGATION_REFUSED = Counter "seriesgate_aggregation_refused_total" ["what"] "Times a metric's type (aggregation.max_types) or a sender's request (10,000 senders a tenant) found no room to be remembered.";
     AGGREGATION_RESTARTS = Counter "seriesgate_aggregation_restarts_total" [] "Aggregations flushed and begun anew because their policies changed.";
     SNAPSHOTS = Counter "seriesgate_snapshots_total" ["result"] "Snapshots of aggregations, by result.";
     SNAPSHOT_BYTES = Gauge "seriesgate_snapshot_bytes" [] "Size of the last snapshot.";

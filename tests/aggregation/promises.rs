@@ -1,63 +1,13 @@
-//! What is promised of aggregation, one by one.
+//! What is promised of values, births, types and time, one by one.
 
-use std::fmt::Write as _;
-
-use proptest::prelude::*;
-use seriesgate::policy::{Action, Aggregation, Definition, Keys, MetricKind, Mode, Output, PolicySet, Run};
+use seriesgate::policy::{Action, Aggregation, Keys, MetricKind, Mode, Output};
 use seriesgate_proto::metric_metadata::MetricType;
-use seriesgate_proto::{Histogram, Label, MetricMetadata, Sample, TimeSeries, WriteRequest};
+use seriesgate_proto::{Histogram, Label, MetricMetadata, Sample, WriteRequest};
 
-use crate::pipeline::{assert_conserved, labeldrop, policy, relabel, sent};
+use crate::IDLE_MS;
+use crate::pipeline::{labeldrop, policy, relabel, sent};
 use crate::rig::{Rig, aggregation};
-use crate::world::{STALE, World};
-use crate::{IDLE_MS, START_MS};
-
-/// The start of a minute.
-const T: i64 = START_MS - START_MS % 60_000;
-
-fn without_pod() -> Aggregation {
-    Aggregation { keys: Keys::Without(vec!["pod".into()]), collapse: Vec::new(), ..aggregation(0) }
-}
-
-fn rig() -> Rig {
-    Rig::of(
-        vec![policy("agg", "{pod!=\"\"}", Action::Aggregate(without_pod().into()), Mode::Enforce)],
-        IDLE_MS,
-    )
-}
-
-fn series(name: &str, pod: &str, samples: &[(i64, f64)]) -> TimeSeries {
-    let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
-    let samples =
-        samples.iter().map(|(at, value)| Sample { timestamp: T + at * 1000, value: *value }).collect();
-    TimeSeries { labels: vec![label("__name__", name), label("pod", pod)], samples, ..TimeSeries::default() }
-}
-
-fn request(name: &str, pod: &str, samples: &[(i64, f64)]) -> WriteRequest {
-    WriteRequest::of(vec![series(name, pod, samples)])
-}
-
-impl Rig {
-    /// One request for each sample; time in seconds after `T`.
-    fn put(&mut self, name: &str, pod: &str, samples: &[(i64, f64)]) {
-        for sample in samples {
-            self.deliver(&request(name, pod, &[*sample]));
-            assert_conserved(&self.gate.outcome);
-        }
-    }
-
-    /// What came out for a series: time in seconds after `T`, value.
-    fn points(&mut self, series: &str) -> String {
-        let mut text = String::new();
-        for (ms, value) in self.finish().get(series).cloned().unwrap_or_default() {
-            let seconds = (ms - T) as f64 / 1000.0;
-            write!(text, "{seconds}:{value} ").unwrap();
-        }
-        text.trim_end().to_owned()
-    }
-}
-
-const STALE_MARKER: f64 = f64::from_bits(STALE);
+use crate::steps::*;
 
 #[test]
 fn neither_silence_nor_a_stale_marker_ends_a_counter() {
@@ -113,83 +63,6 @@ fn a_pod_that_was_created_while_we_watched_counts_from_zero_at_once() {
     rig.put("x_total", "young", &[(21, 5.0)]);
     rig.put("x_total", "late-to-the-party", &[(22, 900.0)]);
     assert_eq!(rig.points("x_total"), "-60:0 0:0 60:5");
-}
-
-#[test]
-fn a_gate_restart_makes_no_spike_and_forgets_nobody() {
-    let mut rig = rig();
-    rig.put("x_total", "a", &[(0, 100.0), (30, 110.0), (60, 120.0), (90, 130.0)]);
-    rig.restart();
-    rig.put("x_total", "a", &[(100, 140.0)]);
-    rig.put("x_total", "born", &[(110, 3.0)]);
-    rig.restart();
-    rig.put("x_total", "a", &[(130, 150.0)]);
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:43 180:53");
-}
-
-#[test]
-fn a_policy_that_is_new_after_a_restart_makes_no_spike() {
-    let mut rig = rig();
-    for at in [0, 30, 60, 90, 120] {
-        rig.put("x_total", "a", &[(at, 1e6 + at as f64)]);
-    }
-    let snapshot = rig.snapshot();
-    // a policy of another definition takes the same series from now on
-    let other = Aggregation { delay_ms: 5000, ..without_pod() };
-    rig.policies = vec![policy("other", "{pod!=\"\"}", Action::Aggregate(other.into()), Mode::Enforce)];
-    rig.restore(&snapshot);
-    rig.output.clear();
-    rig.put("x_total", "a", &[(150, 1e6 + 150.0), (180, 1e6 + 180.0)]);
-    // and knows after a minute who is born
-    rig.put("x_total", "a", &[(210, 1e6 + 210.0)]);
-    rig.put("x_total", "born", &[(211, 5.0)]);
-    assert_eq!(rig.points("x_total"), "120:0 180:30 240:65");
-}
-
-#[test]
-fn an_edit_of_other_policies_leaves_the_state_and_other_labels_make_no_spike() {
-    let mut rig = rig();
-    rig.put("x_total", "a", &[(0, 100.0), (30, 110.0), (60, 120.0), (90, 130.0)]);
-    let own = rig.policies[0].clone();
-    // an earlier policy gives the series another name: it goes on in another group
-    let renames =
-        vec![crate::pipeline::rule("replace", &["__name__"], "x_total", "__name__", Some("y_total"))];
-    let house: Definition = relabel("{pod!=\"\"}", &renames);
-    rig.gate.pipeline.replace_policies(PolicySet::compile(&[house, own.clone()], Run::AsConfigured).unwrap());
-    assert_eq!(rig.gate.pipeline.restarted(), 0);
-    rig.put("x_total", "a", &[(120, 141.0), (150, 143.0)]);
-    rig.gate.pipeline.replace_policies(PolicySet::compile(&[own], Run::AsConfigured).unwrap());
-    rig.put("x_total", "a", &[(180, 146.0)]);
-    let output = rig.finish();
-    let last = |series: &str| output[series].last().unwrap().1.clone();
-    assert_eq!((last("x_total"), last("y_total")), ("33".to_owned(), "13".to_owned()));
-}
-
-#[test]
-fn a_changed_definition_flushes_and_starts_again() {
-    let mut rig = rig();
-    rig.put("x_total", "a", &[(0, 100.0), (30, 110.0), (60, 120.0), (90, 130.0)]);
-    let changed = Aggregation { delay_ms: 1000, ..without_pod() };
-    let changed = policy("agg", "{pod!=\"\"}", Action::Aggregate(changed.into()), Mode::Enforce);
-    rig.gate.pipeline.replace_policies(PolicySet::compile(&[changed], Run::AsConfigured).unwrap());
-    assert_eq!(rig.gate.pipeline.restarted(), 1);
-    rig.put("x_total", "a", &[(110, 135.0), (150, 143.0)]);
-    // all of before is flushed and ends; then it begins at zero, after that, and its series with what they are
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:30 120.001:stale 120.002:0 180:8");
-}
-
-#[test]
-fn a_bypass_pauses_and_loses_nothing() {
-    let mut rig = rig();
-    rig.put("x_total", "a", &[(0, 100.0), (30, 110.0)]);
-    let policies = rig.policies.clone();
-    rig.gate.pipeline.replace_policies(PolicySet::compile(&policies, Run::Bypassed).unwrap());
-    let raw = request("x_total", "a", &[(60, 120.0)]);
-    rig.deliver(&raw);
-    assert_eq!(sent(&rig.gate, &raw), ["x_total{pod=\"a\"}"]);
-    rig.gate.pipeline.replace_policies(PolicySet::compile(&policies, Run::AsConfigured).unwrap());
-    rig.put("x_total", "a", &[(90, 130.0)]);
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:10 120:30");
 }
 
 #[test]
@@ -274,7 +147,7 @@ fn types_come_from_names_metadata_and_siblings_and_the_unknown_pass() {
         sent(&rig.gate, &first),
         ["s{pod=\"a\",quantile=\"0.5\"}", "lonely_count{pod=\"a\"}", "up{pod=\"a\"}", "n{pod=\"a\"}"]
     );
-    assert_eq!(rig.gate.pipeline.engine().most_untyped(9).len(), 2);
+    assert_eq!(rig.gate.pipeline.engine().types.most_untyped(9).len(), 2);
     // metadata comes later; within a minute the series is asked about again
     let metric_family_name = "up".to_owned();
     let metadata =
@@ -330,150 +203,6 @@ fn what_cannot_be_added_up_is_counted_and_poisons_nothing() {
 }
 
 #[test]
-fn a_snapshot_that_was_altered_or_cut_off_is_refused() {
-    use seriesgate::aggregate::Snapshot;
-    let mut rig = rig();
-    rig.put("x_total", "a", &[(0, 1.0), (30, 3.0)]);
-    let good = rig.snapshot();
-    assert!(Snapshot::read(&good[..]).is_ok());
-    for length in 0..good.len() {
-        assert!(Snapshot::read(&good[..length]).is_err(), "cut off at {length}");
-    }
-    for at in 10..good.len() {
-        let mut bad = good.clone();
-        bad[at] ^= 4;
-        // another copy of the same bytes is no damage
-        let same = Snapshot::read(&bad[..]).is_ok_and(|bad| bad == Snapshot::read(&good[..]).ok().unwrap());
-        assert!(same || Snapshot::read(&bad[..]).is_err(), "altered at {at}");
-    }
-}
-
-#[test]
-fn memory_comes_back_when_pods_go() {
-    let mut rig = rig();
-    rig.put("x_total", "stays", &[(0, 1.0)]);
-    let counts = |rig: &Rig| rig.gate.pipeline.engine().aggregators()[0].counts();
-    let before = counts(&rig).bytes;
-    for generation in 0..20 {
-        let at = 60 * generation;
-        let all =
-            (0..1000).map(|pod| series("x_total", &format!("{generation}-{pod}"), &[(at, 1.0)])).collect();
-        rig.deliver(&WriteRequest::of(all));
-        rig.pass_time(T + at * 1000);
-    }
-    let during = counts(&rig);
-    for tick in 0..120 {
-        rig.put("x_total", "stays", &[(1200 + tick * 30, 1.0)]);
-        rig.pass_time(T + (1200 + tick * 30) * 1000);
-    }
-    let after = counts(&rig);
-    assert!(during.members > 10_000, "{during:?}");
-    assert_eq!((after.members, after.groups), (1, 1));
-    // what is left is a tombstone of each, of which there is a bounded number
-    assert_eq!(after.tombstones, 20_000);
-    assert!(after.bytes < before + 60 * after.tombstones, "{after:?}");
-}
-
-/// The same history, with `trouble` for each request.
-fn history(seed: u64, mut trouble: impl FnMut(&mut Rig, &WriteRequest)) -> crate::world::Output {
-    let mut world = World::new(seed, START_MS);
-    let mut rig = Rig::new(10_000, IDLE_MS);
-    for tick in 0..400 {
-        for delivery in world.scrape(tick) {
-            let request = delivery.request();
-            trouble(&mut rig, &request);
-            rig.deliver(&request);
-        }
-        rig.pass_time(START_MS + tick * crate::SCRAPE_MS);
-    }
-    rig.finish()
-}
-
-#[test]
-fn requests_refused_again_and_again_and_replies_cut_off_change_nothing() {
-    let undisturbed = history(7, |_, _| {});
-    let mut number = 0;
-    let disturbed = history(7, |rig, request| {
-        for _ in 0..number % 4 {
-            rig.refuse(request);
-        }
-        if number % 3 == 0 {
-            // the upstream has it, the sender does not know
-            rig.deliver(request);
-        }
-        number += 1;
-    });
-    assert!(undisturbed == disturbed);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    /// Requests of one scrape in any order, and samples in any order within them: nothing is different.
-    #[test]
-    fn any_order_within_a_window_is_the_same(seed in 1u64..1000, shuffle in any::<u64>()) {
-        let mut worlds = [World::new(seed, START_MS), World::new(seed, START_MS)];
-        let mut rigs = [Rig::new(10_000, IDLE_MS), Rig::new(10_000, IDLE_MS)];
-        let mut dice = crate::world::Dice::new(shuffle);
-        for tick in 0..60 {
-            for (number, (world, rig)) in worlds.iter_mut().zip(&mut rigs).enumerate() {
-                let mut requests: Vec<WriteRequest> = world.scrape(tick).iter().map(|d| d.request()).collect();
-                if number == 1 && requests.len() == 2 && dice.one_in(2) {
-                    requests.swap(0, 1);
-                }
-                for request in &mut requests {
-                    if number == 1 {
-                        let length = request.timeseries.len() as u64;
-                        for at in 0..length {
-                            request.timeseries.swap(at as usize, dice.below(length) as usize);
-                        }
-                    }
-                    rig.deliver(request);
-                }
-                rig.pass_time(START_MS + tick * crate::SCRAPE_MS);
-            }
-        }
-        let [a, b] = rigs;
-        let (mut a, mut b) = (a, b);
-        prop_assert_eq!(a.finish(), b.finish());
-    }
-
-    /// The gate is killed at any moment and begins from its last snapshot: what was taken in between is found again by
-    /// the next sample of each series, so nothing falls and, for those that live on, nothing is lost.
-    #[test]
-    fn after_a_crash_counters_go_on_without_a_dip(
-        crash in 3usize..40,
-        lost in 0usize..2,
-        pods in 1usize..5,
-        steps in prop::collection::vec(0u32..100, 45),
-    ) {
-        let mut rig = rig();
-        let mut totals = vec![1000.0; pods];
-        let (mut snapshot, mut sent) = (rig.snapshot(), rig.output.clone());
-        for (tick, step) in steps.iter().enumerate() {
-            for (pod, total) in totals.iter_mut().enumerate() {
-                *total += f64::from(*step) + pod as f64;
-                rig.put("x_total", &pod.to_string(), &[(tick as i64 * 5, *total)]);
-            }
-            // nothing is sent that is not in a snapshot
-            if tick + lost < crash || tick > crash {
-                (snapshot, sent) = (rig.snapshot(), rig.output.clone());
-            }
-            if tick == crash {
-                rig.output = sent.clone();
-                rig.restore(&snapshot);
-            }
-        }
-        let grown: f64 = steps.iter().skip(1).map(|step| f64::from(*step) * pods as f64).sum::<f64>()
-            + (steps.len() - 1) as f64 * (0..pods).sum::<usize>() as f64;
-        let output = rig.finish();
-        let values: Vec<f64> = output["x_total"].iter().map(|(_, value)| value.parse().unwrap()).collect();
-        prop_assert!(values.is_sorted(), "{values:?}");
-        prop_assert_eq!(values.last().copied(), Some(grown));
-    }
-}
-
-#[test]
 fn labels_dropped_before_an_aggregation_are_no_collision() {
     let own = policy("agg", "{job!=\"\"}", Action::Aggregate(without_pod().into()), Mode::Enforce);
     let drop = relabel("{pod!=\"\"}", &[labeldrop("pod")]);
@@ -505,94 +234,6 @@ fn what_relabeling_makes_one_is_added_up_where_the_policy_says_so() {
         assert_eq!(sent(&rig.gate, &request), ["up"]);
     }
     assert_eq!(rig.points("x_total"), "-60:0 0:0 60:120");
-}
-
-#[test]
-fn a_series_that_passes_and_a_group_never_share_an_identity() {
-    let name_only = |value: f64, at: i64| {
-        let mut series = series("x_total", "", &[(at, value)]);
-        series.labels.pop();
-        WriteRequest::of(vec![series])
-    };
-    // the group was first: who has its labels is held back, for as long as the group is there
-    let mut rig = rig();
-    rig.put("x_total", "a", &[(0, 1.0), (30, 2.0)]);
-    for at in [31, 1300, 2600] {
-        rig.put("x_total", "a", &[(at, 2.0)]);
-        rig.pass_time(T + at * 1000);
-        rig.deliver(&name_only(7.0, at));
-        assert_eq!(sent(&rig.gate, &name_only(7.0, at)), [""; 0]);
-    }
-    rig.restart();
-    rig.deliver(&name_only(7.0, 2610));
-    assert_eq!(sent(&rig.gate, &name_only(7.0, 2610)), [""; 0]);
-    // no policy makes the group any more
-    rig.gate.pipeline.replace_policies(PolicySet::compile(&[], Run::AsConfigured).unwrap());
-    rig.deliver(&name_only(7.0, 2620));
-    assert_eq!(sent(&rig.gate, &name_only(7.0, 2620)), ["x_total"]);
-
-    // the series was first: the members pass as they are
-    let mut rig = self::rig();
-    rig.deliver(&name_only(7.0, 0));
-    let member = request("x_total", "a", &[(1, 1.0)]);
-    rig.deliver(&member);
-    assert_eq!(sent(&rig.gate, &member), ["x_total{pod=\"a\"}"]);
-}
-
-#[test]
-fn a_silence_of_years_is_over_at_once() {
-    let mut rig = rig();
-    let years = 5 * 365 * 86_400;
-    rig.put("x_total", "a", &[(10, 100.0), (50, 150.0), (years, 170.0)]);
-    let points = rig.points("x_total");
-    assert!(points.starts_with("0:0 60:50 120:50 "), "{points}");
-    assert!(points.ends_with(&format!("660:stale {}:0 {years}:20", years - 60)), "{points}");
-}
-
-/// Workers that take requests at the same time, while another closes windows: whatever their turns, no increase is lost
-/// or counted twice, and nothing falls.
-#[test]
-fn any_interleaving_of_workers_adds_up_to_the_same() {
-    const WORKERS: i64 = 4;
-    const TICKS: i64 = 200;
-    let rig = rig();
-    let pipeline = &rig.gate.pipeline;
-    pipeline.clock().advance_ms((T + TICKS * 5000 - pipeline.clock().unix_ms()).max(0));
-    let running = std::sync::atomic::AtomicUsize::new(WORKERS as usize);
-    let mut points: Vec<(i64, f64)> = Vec::new();
-    let mut take = |made: Vec<seriesgate::aggregate::Collected>| {
-        let all = made.into_iter().flat_map(|(_, _, points)| points);
-        points.extend(all.map(|point| (point.ms, f64::from_bits(point.bits))));
-    };
-    std::thread::scope(|scope| {
-        for worker in 0..WORKERS {
-            let running = &running;
-            scope.spawn(move || {
-                let (mut scratch, mut outcome) = Default::default();
-                for tick in 0..TICKS {
-                    let pods = (0..50).map(|pod| {
-                        let value = (1000 + tick * (pod + 1)) as f64;
-                        series("x_total", &format!("{worker}-{pod}"), &[(tick * 5, value)])
-                    });
-                    let body = seriesgate_proto::encode_snappy(&WriteRequest::of(pods.collect()));
-                    // each request twice: the sender did not get the first answer
-                    for _ in 0..2 {
-                        pipeline.decide("", &body, &mut scratch, &mut outcome).unwrap();
-                        pipeline.commit(&outcome);
-                    }
-                }
-                running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-            });
-        }
-        while running.load(std::sync::atomic::Ordering::SeqCst) > 0 {
-            take(pipeline.engine().collect(pipeline.clock().unix_ms()));
-        }
-    });
-    take(pipeline.engine().finish());
-    let grown: i64 = WORKERS * (TICKS - 1) * (1..=50).sum::<i64>();
-    assert!(points.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1), "{points:?}");
-    // births go by the time of the samples, and all of them begin at the same
-    assert_eq!(points.last().unwrap().1, grown as f64);
 }
 
 #[test]

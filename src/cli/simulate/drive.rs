@@ -8,7 +8,7 @@ use seriesgate_proto::{TimeSeries, WriteRequest};
 
 use super::print::Collected as Printed;
 use crate::aggregate::{Collected, Outgoing, Told};
-use crate::clock::Clock;
+use crate::clock::{Clock, milliseconds};
 use crate::config::Config;
 use crate::pipeline::{Body, Counts, Outcome, Pipeline, Scratch};
 use crate::policy::{Disposition, Effect, PolicyIndex, PolicySet, Summary, VerdictId};
@@ -88,7 +88,7 @@ impl Drive {
             scratch: Scratch::default(),
             outcome: Outcome::default(),
             prints,
-            idle_ms: i64::try_from(config.series.idle_after.as_millis()).unwrap_or(i64::MAX),
+            idle_ms: milliseconds(config.series.idle_after),
             next_round_ms: None,
             freed: Freed::default(),
             seen: AHashSet::default(),
@@ -170,9 +170,7 @@ impl Drive {
 
     /// Moves the clock to the newest sample, and forgets what is idle by then.
     fn advance(&mut self, series: &[TimeSeries]) {
-        let samples = series.iter().flat_map(|s| s.samples.iter().map(|sample| sample.timestamp));
-        let histograms = series.iter().flat_map(|s| s.histograms.iter().map(|histogram| histogram.timestamp));
-        for at in samples.chain(histograms) {
+        for at in times(series) {
             let (first, last) = self.account.span_ms.unwrap_or((at, at));
             self.account.span_ms = Some((first.min(at), last.max(at)));
         }
@@ -190,9 +188,7 @@ impl Drive {
 
     /// The time by a request: its newest sample, but for those far ahead of the others.
     fn now(&self, series: &[TimeSeries]) -> Option<i64> {
-        let samples = series.iter().flat_map(|s| s.samples.iter().map(|sample| sample.timestamp));
-        let histograms = series.iter().flat_map(|s| s.histograms.iter().map(|histogram| histogram.timestamp));
-        let mut times: Vec<i64> = samples.chain(histograms).collect();
+        let mut times: Vec<i64> = times(series).collect();
         times.sort_unstable();
         let usual = *times.get(times.len() / 2)?;
         let latest = usual.max(self.pipeline.clock().unix_ms()).saturating_add(self.max_future_ms);
@@ -287,6 +283,13 @@ impl Drive {
         self.account.sent.series = self.sent.len() as u64;
         &self.account
     }
+}
+
+/// When the samples and histograms of a request were taken, Unix milliseconds.
+fn times(series: &[TimeSeries]) -> impl Iterator<Item = i64> {
+    let samples = series.iter().flat_map(|s| s.samples.iter().map(|sample| sample.timestamp));
+    let histograms = series.iter().flat_map(|s| s.histograms.iter().map(|histogram| histogram.timestamp));
+    samples.chain(histograms)
 }
 
 /// Remembers which series there were.

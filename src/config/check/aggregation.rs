@@ -1,9 +1,9 @@
 //! `aggregation`, and the keys of a policy that aggregates.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Checker;
+use crate::clock::milliseconds;
 use crate::config::Aggregation;
 use crate::config::at::{At, Position};
 use crate::config::raw::{DurationText, RawAggregation, RawPolicy};
@@ -164,7 +164,7 @@ impl Checker<'_> {
     fn milliseconds(&mut self, at: Option<&At<DurationText>>, default: &str, min: &str, max: &str) -> i64 {
         let default = At::default_value(default);
         let time = self.duration(at.unwrap_or(&default), min, max);
-        in_milliseconds(time)
+        milliseconds(time)
     }
 
     /// Keys of `aggregate` in a policy that does something else.
@@ -193,10 +193,6 @@ fn is_suffix(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:".contains(&b))
-}
-
-fn in_milliseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn host_name() -> Option<String> {
