@@ -75,23 +75,16 @@ impl BodyBuilder {
 }
 
 /// Key of a field with a length in front: the number, then wire type 2.
-const fn bytes_key(field: u8) -> u8 {
+pub(crate) const fn bytes_key(field: u8) -> u8 {
     field << 3 | 2
 }
 
-fn put_series(out: &mut Vec<u8>, labels: &[(&str, &str)], value: f64, timestamp_ms: i64) {
+/// Appends a series with one sample to a write request. The sample is the last of it.
+pub(crate) fn put_series(out: &mut Vec<u8>, labels: &[(&str, &str)], value: f64, timestamp_ms: i64) {
     // a negative time is a varint of ten bytes, as protobuf has it
     let timestamp = timestamp_ms.cast_unsigned();
     let sample_len = 9 + 1 + varint_len(timestamp);
-    let labels_len: usize = labels.iter().map(|label| framed_len(label_len(*label))).sum();
-    out.push(bytes_key(1));
-    put_varint(out, (labels_len + framed_len(sample_len)) as u64);
-    for &(name, text) in labels {
-        out.push(bytes_key(1));
-        put_varint(out, label_len((name, text)) as u64);
-        put_text(out, 1, name);
-        put_text(out, 2, text);
-    }
+    put_head(out, labels, framed_len(sample_len));
     out.push(bytes_key(2));
     put_varint(out, sample_len as u64);
     out.push(1 << 3 | 1);
@@ -100,16 +93,29 @@ fn put_series(out: &mut Vec<u8>, labels: &[(&str, &str)], value: f64, timestamp_
     put_varint(out, timestamp);
 }
 
+/// Appends the beginning of a series: its labels, with `more` bytes still to come behind them.
+pub(crate) fn put_head(out: &mut Vec<u8>, labels: &[(&str, &str)], more: usize) {
+    let labels_len: usize = labels.iter().map(|label| framed_len(label_len(*label))).sum();
+    out.push(bytes_key(1));
+    put_varint(out, (labels_len + more) as u64);
+    for &(name, text) in labels {
+        out.push(bytes_key(1));
+        put_varint(out, label_len((name, text)) as u64);
+        put_text(out, 1, name);
+        put_text(out, 2, text);
+    }
+}
+
 fn label_len((name, text): (&str, &str)) -> usize {
     framed_len(name.len()) + framed_len(text.len())
 }
 
 /// Bytes of a field that holds `len` bytes, with its key and its length.
-fn framed_len(len: usize) -> usize {
+pub(crate) fn framed_len(len: usize) -> usize {
     1 + varint_len(len as u64) + len
 }
 
-fn put_text(out: &mut Vec<u8>, field: u8, text: &str) {
+pub(crate) fn put_text(out: &mut Vec<u8>, field: u8, text: &str) {
     out.push(bytes_key(field));
     put_varint(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
@@ -119,7 +125,7 @@ fn varint_len(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;

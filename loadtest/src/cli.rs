@@ -102,6 +102,10 @@ struct SinkArgs {
     /// Milliseconds to wait before each answer
     #[arg(long, default_value_t = 0, value_name = "MS")]
     delay_ms: u64,
+    /// What it does to its senders, ACT@AFTER+FOR[*SHARE] with times in seconds from its start; may be given more than
+    /// once. Acts: a status (503, or 429:5 with Retry-After), latency:MS, stall, reset, gone, taken:STATUS
+    #[arg(long, value_name = "EPISODE", value_parser = crate::sink::parse_episode)]
+    behave: Vec<crate::sink::Episode>,
     /// Do not stop when standard input ends
     #[arg(long)]
     keep_running: bool,
@@ -170,6 +174,7 @@ async fn run_sink(args: SinkArgs) -> Result<ExitCode> {
         level: args.count,
         group_by: args.group_by,
         delay: Duration::from_millis(args.delay_ms),
+        episodes: args.behave,
     };
     let sink = Sink::start(args.listen, options)
         .await

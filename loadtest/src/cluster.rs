@@ -19,9 +19,10 @@ use objects::{Pod, PodPlan, Run};
 use scrape::Exposition;
 
 pub use agent::{Agent, STALE_MARKER};
-pub use scrape::Kind;
+pub use scrape::Visit;
 pub use spec::{ClusterSpec, CronJob, DaemonSet, Deployment, Detail, Event, Happening, Job, StatefulSet};
 
+use crate::law::{Kind, Law};
 use crate::names::{self, Seed};
 
 /// Deployments, daemonsets, statefulsets, jobs and cronjobs on some nodes at one moment.
@@ -44,6 +45,18 @@ pub struct Cluster {
     jobs: Vec<Run>,
     /// One entry per cronjob of the spec: the runs that are still reported, oldest first.
     runs: Vec<Vec<Run>>,
+}
+
+/// Sees every series as its value at one moment.
+struct Values<F> {
+    now_s: i64,
+    visit: F,
+}
+
+impl<F: FnMut(&[(&str, &str)], f64, Kind)> Visit for Values<F> {
+    fn series(&mut self, labels: &[(&str, &str)], law: &Law) {
+        (self.visit)(labels, law.at(self.now_s), law.kind());
+    }
 }
 
 /// What a deployment currently runs.
@@ -86,9 +99,14 @@ impl Cluster {
 
     /// Moves to `now_ms` and shows every series the agent would report then: its labels sorted by
     /// name with `__name__` among them, its value, and what kind it is. Returns how many there were.
-    pub fn scrape(&mut self, now_ms: i64, mut visit: impl FnMut(&[(&str, &str)], f64, Kind)) -> u64 {
+    pub fn scrape(&mut self, now_ms: i64, visit: impl FnMut(&[(&str, &str)], f64, Kind)) -> u64 {
         self.advance(now_ms);
-        let mut out = Exposition::new((&self.spec.name, self.spec.detail), self.now_s, &mut visit);
+        self.objects(&mut Values { now_s: self.now_s, visit })
+    }
+
+    /// Shows what an agent would report now, object by object. Returns how many series were shown.
+    pub fn objects(&self, visit: &mut dyn Visit) -> u64 {
+        let mut out = Exposition::new(&self.spec, self.now_s, visit);
         for (deployment, rollout) in self.spec.deployments.iter().zip(&self.rollouts) {
             state_metrics::deployment(&mut out, deployment, &rollout.replica_set, self.started_s);
             for pod in &rollout.pods {
@@ -133,6 +151,11 @@ impl Cluster {
     /// The time the cluster is at, in Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.now_s * 1000
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.spec.name
     }
 
     /// Name of the node of this index.

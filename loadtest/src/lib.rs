@@ -10,12 +10,19 @@
 //! Time is passed in everywhere but in [`clock`]; the same seed gives the same series.
 
 pub mod clock;
+pub mod law;
 pub mod names;
 
 pub mod cluster;
 pub mod shape;
 
 pub mod body;
+pub mod identity;
+pub mod rich;
+pub mod snappy;
+
+pub mod fleet;
+pub mod source;
 
 pub mod process;
 

@@ -29,6 +29,11 @@ impl Seed {
         Self(x ^ (x >> 31))
     }
 
+    /// The seed as a number.
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+
     /// An independent seed for the part called `name`.
     #[must_use]
     pub fn named(self, name: &str) -> Self {

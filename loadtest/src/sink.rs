@@ -1,34 +1,31 @@
 //! A backend that counts: it accepts remote write 1.0 on any path and says what arrived.
 //!
 //! `GET /stats` answers with [`Stats`] as JSON. What a body holds is found by this crate's own walk, so
-//! that its count and the proxy's never share a mistake.
+//! that its count and the proxy's never share a mistake. At [`Level::Verify`] it keeps what arrived of every series, to be
+//! compared with what was sent; and on a schedule it behaves as backends do on a bad day.
 
+mod behaviour;
+mod ledger;
+mod remote;
+mod server;
 mod totals;
 mod walk;
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use hyper::StatusCode;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
+pub use behaviour::{Act, Episode, parse as parse_episode};
+pub use ledger::{Arrived, Ledger};
+pub use remote::{Backend, OnThread};
 pub use totals::{Level, Stats};
 
-use totals::Totals;
-
-/// The largest body taken, compressed, in bytes.
-const MAX_BODY_BYTES: usize = 64 << 20;
+use server::Shared;
+use walk::Labels;
 
 /// How the sink counts and answers.
 #[derive(Clone, Debug)]
@@ -39,11 +36,13 @@ pub struct SinkOptions {
     pub group_by: Option<String>,
     /// Time to let pass before each answer.
     pub delay: Duration,
+    /// What it does to its senders, and when, counted from its start.
+    pub episodes: Vec<Episode>,
 }
 
 impl Default for SinkOptions {
     fn default() -> Self {
-        Self { level: Level::Series, group_by: None, delay: Duration::ZERO }
+        Self { level: Level::Series, group_by: None, delay: Duration::ZERO, episodes: Vec::new() }
     }
 }
 
@@ -59,14 +58,9 @@ impl Sink {
     /// Serves on a listener that is bound already.
     pub fn serve(listener: TcpListener, options: SinkOptions) -> std::io::Result<SinkHandle> {
         let addr = listener.local_addr()?;
-        let (status, _) = watch::channel(StatusCode::NO_CONTENT);
-        let shared = Arc::new(Shared {
-            totals: Totals::new(options.level, options.group_by),
-            delay: options.delay,
-            status,
-        });
+        let shared = Arc::new(Shared::new(options));
         let (stop, stopped) = watch::channel(());
-        let task = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
+        let task = tokio::spawn(server::accept(listener, Arc::clone(&shared), stopped));
         Ok(SinkHandle { addr, shared, stop, task })
     }
 }
@@ -76,7 +70,7 @@ pub struct SinkHandle {
     addr: SocketAddr,
     shared: Arc<Shared>,
     stop: watch::Sender<()>,
-    task: tokio::task::JoinHandle<()>,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl SinkHandle {
@@ -93,6 +87,16 @@ impl SinkHandle {
     /// What has arrived so far.
     pub fn stats(&self) -> Stats {
         self.shared.totals.stats()
+    }
+
+    /// Shows what arrived of every series, at [`Level::Verify`].
+    pub fn ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        self.shared.totals.ledger(look)
+    }
+
+    /// Behaves so from now on, whatever was said before.
+    pub fn behave(&self, episodes: Vec<Episode>) {
+        self.shared.behave(episodes);
     }
 
     /// Forgets everything counted so far.
@@ -114,86 +118,19 @@ impl SinkHandle {
     }
 }
 
-struct Shared {
-    totals: Totals,
-    delay: Duration,
-    status: watch::Sender<StatusCode>,
-}
-
-/// Accepts until the handle is gone; ending drops, and so closes, every connection.
-async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            _ = stopped.changed() => break,
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => { connections.spawn(connection(stream, Arc::clone(&shared))); }
-                // out of files, or the peer left: let some connections end first
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            },
-        }
-    }
-}
-
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
-    // without it answers wait for the peer's acknowledgement; a socket that refuses still works
-    stream.set_nodelay(true).ok();
-    let service = service_fn(|request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.answer(request).await) }
-    });
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new());
-    // a client that went away is no news here
-    server.serve_connection(TokioIo::new(stream), service).await.ok();
-}
-
-impl Shared {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        match (request.method(), request.uri().path()) {
-            (&Method::POST, _) => self.write(request).await,
-            (&Method::GET, "/stats") => json(&self.totals.stats()),
-            (&Method::GET, _) => {
-                text(StatusCode::OK, "a counting sink: POST remote write here, GET /stats\n")
-            }
-            _ => text(StatusCode::METHOD_NOT_ALLOWED, "POST remote write, or GET /stats\n"),
-        }
-    }
-
-    async fn write(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let body = match Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => {
-                self.totals.undecodable();
-                return text(StatusCode::BAD_REQUEST, &format!("unreadable body: {error}\n"));
-            }
-        };
-        if !self.delay.is_zero() {
-            tokio::time::sleep(self.delay).await;
-        }
-        let status = *self.status.borrow();
-        if !status.is_success() {
-            self.totals.turned_away();
-            return text(status, "this sink was told to answer so\n");
-        }
-        match self.totals.add(&body) {
-            Ok(()) => text(status, ""),
-            Err(error) => text(StatusCode::BAD_REQUEST, &format!("{error}\n")),
-        }
-    }
-}
-
-fn text(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::copy_from_slice(message.as_bytes())));
-    *response.status_mut() = status;
-    response
-}
-
-fn json(stats: &Stats) -> Response<Full<Bytes>> {
-    let mut body = serde_json::to_vec(stats).expect("numbers and texts always serialize");
-    body.push(b'\n');
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+/// Shows the series of a remote-write 1.0 body, compressed or not: labels, and times in Unix milliseconds with values.
+pub(crate) fn read_body(
+    body: &[u8],
+    mut visit: impl FnMut(&[(&[u8], &[u8])], &[(i64, f64)]),
+) -> Result<(), String> {
+    let raw = walk::decompress(body);
+    let raw = raw.as_deref().unwrap_or(body);
+    let mut samples = Vec::new();
+    walk::each_series(raw, Labels::Read, |series| {
+        samples.clear();
+        samples
+            .extend(series.samples.iter().map(|&(timestamp_ms, bits)| (timestamp_ms, f64::from_bits(bits))));
+        visit(&series.labels, &samples);
+    })
+    .map_err(|error| error.to_string())
 }

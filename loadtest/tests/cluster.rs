@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use seriesgate_loadtest::cluster::{Cluster, ClusterSpec, Kind};
+use seriesgate_loadtest::cluster::{Cluster, ClusterSpec};
+use seriesgate_loadtest::law::Kind;
 use seriesgate_loadtest::names::SUFFIX_ALPHABET;
 
 /// 2026-01-01T00:00:30Z: half a minute after a cronjob was due.

@@ -61,10 +61,21 @@ impl Client {
             None => timeout(limit, self.connect()).await.context("connecting took too long")??,
         };
         let request = self.request(body);
-        let exchange = exchange(&mut sender, request);
+        let exchange = exchange(&mut sender, request, MAX_ANSWER_BYTES);
         let answer = timeout(limit, exchange).await.context("no answer in time")??;
         self.sender = Some(sender);
         Ok(answer)
+    }
+
+    /// Asks for the target's path with any method; up to a minute, and 4 GiB of an answer.
+    pub async fn ask(&mut self, method: Method, body: Bytes) -> Result<Answer> {
+        const LIMIT: Duration = Duration::from_secs(60);
+        let mut sender = timeout(LIMIT, self.connect()).await.context("connecting took too long")??;
+        let mut request = self.request(body);
+        *request.method_mut() = method;
+        timeout(LIMIT, exchange(&mut sender, request, u32::MAX as usize))
+            .await
+            .context("no answer in time")?
     }
 
     /// Opens the connection if there is none, to find out whether that is possible.
@@ -102,11 +113,15 @@ impl Client {
     }
 }
 
-async fn exchange(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Answer> {
+async fn exchange(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+    max_bytes: usize,
+) -> Result<Answer> {
     let start = clock::monotonic();
     sender.ready().await?;
     let (head, body) = sender.send_request(request).await?.into_parts();
-    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+    let body = Limited::new(body, max_bytes).collect().await;
     let body = body.map_err(|error| anyhow!("unreadable answer: {error}"))?.to_bytes();
     Ok(Answer { status: head.status, headers: head.headers, body, took: start.elapsed() })
 }

@@ -1,7 +1,8 @@
 //! What the kubelet's cAdvisor says about a running container: 14 labels on every series.
 
 use super::objects::Pod;
-use super::scrape::{Exposition, Kind};
+use super::scrape::Exposition;
+use crate::law::Kind;
 
 /// Metrics of a container, in the order their values are drawn.
 const OF_CONTAINER: [(&str, Kind); 18] = [
@@ -37,8 +38,14 @@ const OF_INTERFACE: [&str; 8] = [
     "container_network_transmit_errors_total",
 ];
 
+/// Tells this part of a pod from what others say about it.
+const CADVISOR: u64 = 701;
+
 /// A running container and its pod's network: 26 series.
 pub(super) fn container(out: &mut Exposition<'_>, pod: &Pod) {
+    if !out.object(pod.seed.child(CADVISOR), 0) {
+        return;
+    }
     let base = [
         ("endpoint", "https-metrics"),
         ("id", pod.cgroup.as_str()),
@@ -53,11 +60,11 @@ pub(super) fn container(out: &mut Exposition<'_>, pod: &Pod) {
         ("service", "kubelet"),
     ];
     for (index, (name, kind)) in (0..).zip(OF_CONTAINER) {
-        let value = out.pod_value(pod, index, kind);
-        out.put(name, &base, &[("container", &pod.container)], value, kind);
+        let law = Exposition::pod_law(pod, index, kind);
+        out.put(name, &base, &[("container", &pod.container)], law);
     }
     for (index, name) in (100..).zip(OF_INTERFACE) {
-        let value = out.pod_value(pod, index, Kind::Counter);
-        out.put(name, &base, &[("interface", "eth0")], value, Kind::Counter);
+        let law = Exposition::pod_law(pod, index, Kind::Counter);
+        out.put(name, &base, &[("interface", "eth0")], law);
     }
 }

@@ -1,7 +1,10 @@
 //! Where the series of a scrape go through: labels put together and sorted on the stack, values made up.
 
 use super::objects::Pod;
-use super::spec::Detail;
+use super::spec::{ClusterSpec, Detail};
+use crate::law::{Kind, Law};
+use crate::names::Seed;
+use crate::rich::Rich;
 
 /// The most labels a series of the simulator has.
 const MAX_LABELS: usize = 24;
@@ -31,13 +34,19 @@ const LEAN: [&str; 21] = [
     "process_cpu_seconds_total",
 ];
 
-/// What a series is, for those who need to know how its values move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Only grows while its pod lives.
-    Counter,
-    /// Goes up and down, or stays.
-    Gauge,
+/// Who looks at a scrape.
+pub trait Visit {
+    /// The series of an object come next. `id` is the object's for as long as it lives, `state` changes when its series or
+    /// what they say changes by more than their laws tell. They are only shown if this returns true.
+    fn object(&mut self, _id: u64, _state: u64) -> bool {
+        true
+    }
+
+    /// One series of the last object: its labels sorted by name with `__name__` among them, and how its value moves.
+    fn series(&mut self, labels: &[(&str, &str)], law: &Law);
+
+    /// A series of the last object that has no plain samples.
+    fn rich(&mut self, _labels: &[(&str, &str)], _what: Rich) {}
 }
 
 /// Labels before they are sorted.
@@ -45,20 +54,27 @@ pub(super) type Labels<'a> = [(&'a str, &'a str)];
 
 /// One scrape under way.
 pub(super) struct Exposition<'v> {
-    cluster: &'v str,
-    detail: Detail,
+    spec: &'v ClusterSpec,
     now_s: i64,
     series: u64,
-    visit: &'v mut dyn FnMut(&Labels<'_>, f64, Kind),
+    wanted: bool,
+    visit: &'v mut dyn Visit,
 }
 
 impl<'v> Exposition<'v> {
-    pub(super) fn new(
-        (cluster, detail): (&'v str, Detail),
-        now_s: i64,
-        visit: &'v mut dyn FnMut(&Labels<'_>, f64, Kind),
-    ) -> Self {
-        Self { cluster, detail, now_s, series: 0, visit }
+    pub(super) fn new(spec: &'v ClusterSpec, now_s: i64, visit: &'v mut dyn Visit) -> Self {
+        Self { spec, now_s, series: 0, wanted: true, visit }
+    }
+
+    /// What follows are the series of the object that is told by `id`, in this state.
+    pub(super) fn object(&mut self, id: Seed, state: u64) -> bool {
+        self.wanted = self.visit.object(id.value(), state);
+        self.wanted
+    }
+
+    /// Whether applications have histograms.
+    pub(super) fn histograms(&self) -> bool {
+        self.spec.histograms
     }
 
     /// Unix seconds of the scrape.
@@ -72,25 +88,25 @@ impl<'v> Exposition<'v> {
     }
 
     /// Shows one series: `name`, the cluster, and two groups of labels in any order.
-    pub(super) fn put(&mut self, name: &str, base: &Labels<'_>, extra: &Labels<'_>, value: f64, kind: Kind) {
-        if self.detail == Detail::Lean && LEAN.binary_search(&name).is_err() {
+    pub(super) fn put(&mut self, name: &str, base: &Labels<'_>, extra: &Labels<'_>, law: Law) {
+        if !self.wanted || (self.spec.detail == Detail::Lean && LEAN.binary_search(&name).is_err()) {
             return;
         }
         let mut labels = [("", ""); MAX_LABELS];
         let count = 2 + base.len() + extra.len();
         labels[0] = ("__name__", name);
-        labels[1] = ("cluster", self.cluster);
+        labels[1] = ("cluster", &self.spec.name);
         labels[2..2 + base.len()].copy_from_slice(base);
         labels[2 + base.len()..count].copy_from_slice(extra);
         let labels = &mut labels[..count];
         labels.sort_unstable_by_key(|label| label.0);
-        (self.visit)(labels, value, kind);
+        self.visit.series(labels, &law);
         self.series += 1;
     }
 
     /// A gauge with this value.
     pub(super) fn gauge(&mut self, name: &str, base: &Labels<'_>, extra: &Labels<'_>, value: f64) {
-        self.put(name, base, extra, value, Kind::Gauge);
+        self.put(name, base, extra, Law::Constant(value));
     }
 
     /// One series for each member of a state set: 1 for the current one, 0 for the others.
@@ -107,18 +123,13 @@ impl<'v> Exposition<'v> {
         }
     }
 
-    /// The value of a pod's series number `index`: a counter grows at its own rate while the pod lives,
-    /// a gauge wobbles by a tenth around its own level.
-    pub(super) fn pod_value(&self, pod: &Pod, index: u64, kind: Kind) -> f64 {
+    /// How a pod's series number `index` moves: a counter grows at its own rate while the pod lives, a gauge
+    /// wobbles by a tenth around its own level.
+    pub(super) fn pod_law(pod: &Pod, index: u64, kind: Kind) -> Law {
         let seed = pod.seed.child(1000 + index);
-        let age_s = (self.now_s - pod.created_s).max(0);
         match kind {
-            Kind::Counter => (age_s as f64 * (0.1 + seed.unit() * 20.0)).floor(),
-            Kind::Gauge => {
-                let level = 1e6 + seed.unit() * 1e8;
-                let wobble = seed.child(age_s.unsigned_abs() / 15).unit() - 0.5;
-                (level * (1.0 + wobble / 5.0)).round()
-            }
+            Kind::Counter => Law::Counter { since_s: pod.created_s, per_second: 0.1 + seed.unit() * 20.0 },
+            Kind::Gauge => Law::Gauge { since_s: pod.created_s, level: 1e6 + seed.unit() * 1e8, seed },
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct ClusterSpec {
     pub events: Vec<Event>,
     /// How many series there are of each object.
     pub detail: Detail,
+    /// Whether applications also have a classic histogram of each method's durations.
+    pub histograms: bool,
 }
 
 /// Something that happens at a time.
@@ -169,6 +171,7 @@ impl ClusterSpec {
             keep_past_runs: false,
             events: Vec::new(),
             detail: Detail::Lean,
+            histograms: false,
         }
     }
 
@@ -195,6 +198,7 @@ impl ClusterSpec {
             keep_past_runs: true,
             events: Vec::new(),
             detail: Detail::Full,
+            histograms: false,
         }
     }
 }

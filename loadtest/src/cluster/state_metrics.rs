@@ -4,8 +4,10 @@
 //! pod's container, 15 of its job.
 
 use super::objects::{Ending, Pod, Run};
-use super::scrape::{Exposition, Kind, Labels};
+use super::scrape::{Exposition, Labels};
 use super::spec::{CronJob, Deployment, StatefulSet};
+use crate::law::Law;
+use crate::names::Seed;
 
 /// The target that serves all of this.
 const TARGET: [(&str, &str); 2] = [("instance", "10.1.0.9:8080"), ("job", "kube-state-metrics")];
@@ -23,10 +25,16 @@ const REASONS: [&str; 8] = [
     "TerminationByKubelet",
     "UnexpectedAdmissionError",
 ];
+/// Tells what is said about a pod here from what others say about it.
+const POD: u64 = 700;
+
 const TOLERATIONS: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
 
 /// A pod and its container: 49 series once it has ended, 48 while it runs.
 pub(super) fn pod(out: &mut Exposition<'_>, pod: &Pod) {
+    if !out.object(pod.seed.child(POD), u64::from(pod.is_running(out.now_s()))) {
+        return;
+    }
     let [instance, job] = TARGET;
     let base = [instance, job, ("namespace", &pod.namespace), ("pod", &pod.name), ("uid", &pod.uid)];
     pod_identity(out, pod, &base);
@@ -99,7 +107,9 @@ fn container(out: &mut Exposition<'_>, pod: &Pod, base: &Labels<'_>) {
     out.gauge("kube_pod_container_status_running", base, &[container], on(running));
     out.gauge("kube_pod_container_status_waiting", base, &[container], 0.0);
     out.gauge("kube_pod_container_status_terminated", base, &[container], on(!running));
-    out.put("kube_pod_container_status_restarts_total", base, &[container], 0.0, Kind::Counter);
+    // a counter that nothing has happened to yet
+    let restarts = Law::Counter { since_s: pod.created_s, per_second: 0.0 };
+    out.put("kube_pod_container_status_restarts_total", base, &[container], restarts);
     out.gauge("kube_pod_container_state_started", base, &[container], pod.created_s as f64);
     if !running {
         let reason = if pod.ending == Ending::Fails { "Error" } else { "Completed" };
@@ -121,6 +131,9 @@ pub(super) fn job(out: &mut Exposition<'_>, run: &Run, cronjob: Option<&str>) {
     let base = [instance, job, ("namespace", &run.namespace), ("job_name", &run.job)];
     let running = run.is_running(out.now_s());
     let failed = run.fails();
+    if !out.object(named("job", &run.namespace, &run.job), u64::from(running)) {
+        return;
+    }
     let scheduled = run.scheduled_s as f64;
     let on = |yes: bool| f64::from(u8::from(yes));
     match cronjob {
@@ -157,6 +170,10 @@ pub(super) fn cronjob(out: &mut Exposition<'_>, spec: &CronJob, runs: &[Run], cr
     let [instance, job] = TARGET;
     let base = [instance, job, ("namespace", &spec.namespace), ("cronjob", &spec.name)];
     let active = runs.iter().filter(|run| run.is_running(out.now_s())).count();
+    let last_s = runs.last().map_or(0, |run| run.scheduled_s.unsigned_abs());
+    if !out.object(named("cronjob", &spec.namespace, &spec.name), last_s << 8 | active as u64) {
+        return;
+    }
     out.gauge("kube_cronjob_info", &base, &[("concurrency_policy", "Forbid")], 1.0);
     out.gauge("kube_cronjob_created", &base, &[], created_s as f64);
     out.gauge("kube_cronjob_status_active", &base, &[], active as f64);
@@ -170,6 +187,9 @@ pub(super) fn cronjob(out: &mut Exposition<'_>, spec: &CronJob, runs: &[Run], cr
 pub(super) fn statefulset(out: &mut Exposition<'_>, spec: &StatefulSet, created_s: i64) {
     let [instance, job] = TARGET;
     let base = [instance, job, ("namespace", &spec.namespace), ("statefulset", &spec.name)];
+    if !out.object(named("statefulset", &spec.namespace, &spec.name), 0) {
+        return;
+    }
     let replicas = f64::from(spec.replicas);
     out.gauge("kube_statefulset_created", &base, &[], created_s as f64);
     out.gauge("kube_statefulset_replicas", &base, &[], replicas);
@@ -180,6 +200,10 @@ pub(super) fn statefulset(out: &mut Exposition<'_>, spec: &StatefulSet, created_
 pub(super) fn deployment(out: &mut Exposition<'_>, spec: &Deployment, replica_set: &str, created_s: i64) {
     let [instance, job] = TARGET;
     let base = [instance, job, ("namespace", &spec.namespace), ("deployment", &spec.name)];
+    let template = Seed::new(0).named(replica_set).value();
+    if !out.object(named("deployment", &spec.namespace, &spec.name), template) {
+        return;
+    }
     let replicas = f64::from(spec.replicas);
     out.gauge("kube_deployment_created", &base, &[], created_s as f64);
     out.gauge("kube_deployment_spec_replicas", &base, &[], replicas);
@@ -191,4 +215,9 @@ pub(super) fn deployment(out: &mut Exposition<'_>, spec: &Deployment, replica_se
     let owner = [("owner_is_controller", "true"), ("owner_kind", "Deployment"), ("owner_name", &spec.name)];
     out.gauge("kube_replicaset_owner", &base, &owner, 1.0);
     out.gauge("kube_replicaset_status_replicas", &base, &[], replicas);
+}
+
+/// Who is who among the objects that are known by their names.
+fn named(kind: &str, namespace: &str, name: &str) -> Seed {
+    Seed::new(2).named(kind).named(namespace).named(name)
 }

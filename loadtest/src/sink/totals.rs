@@ -6,7 +6,9 @@ use ahash::RandomState;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::ledger::{Entry, Ledger};
 use super::walk::{self, BadBody, Labels};
+use crate::fleet::RichTotals;
 
 /// Most values of the grouping label that are told apart; the rest is counted as [`OTHER`].
 const MAX_GROUPS: usize = 10_000;
@@ -14,7 +16,7 @@ const MAX_GROUPS: usize = 10_000;
 const OTHER: &str = "__other__";
 
 /// How closely bodies are looked at: each level costs the machine more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Level {
     /// Requests and compressed bytes only; nothing is decompressed.
     Bytes,
@@ -23,6 +25,8 @@ pub enum Level {
     /// Also distinct series.
     #[default]
     Series,
+    /// Also every sample of every series, to be compared with what was sent.
+    Verify,
 }
 
 /// What has arrived. Requests that were answered with an error count in `undecodable` or
@@ -47,6 +51,12 @@ pub struct Stats {
     pub undecodable: u64,
     /// Bodies that were answered with an error because the sink was told to.
     pub turned_away: u64,
+    /// Samples whose series had a newer one before; 0 below [`Level::Verify`].
+    #[serde(default)]
+    pub out_of_order: u64,
+    /// Samples that had arrived already, time and value; 0 below [`Level::Verify`].
+    #[serde(default)]
+    pub duplicates: u64,
     /// Distinct series by the value of the grouping label, if there is one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, u64>,
@@ -64,6 +74,7 @@ struct State {
     stats: Stats,
     /// 64-bit hashes of label sets: among ten million, two would share one in 370,000 runs.
     seen: HashSet<u64, RandomState>,
+    ledger: Ledger,
 }
 
 /// One body's contribution, found before the lock is taken.
@@ -71,6 +82,8 @@ struct State {
 struct Found {
     stats: Stats,
     series: Vec<(u64, Option<String>)>,
+    entries: Vec<Entry>,
+    rich: (RichTotals, RichTotals),
 }
 
 impl Totals {
@@ -84,6 +97,11 @@ impl Totals {
 
     pub(super) fn reset(&self) {
         *self.state.lock() = State::default();
+    }
+
+    /// Shows what arrived of every series.
+    pub(super) fn ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        look(&self.state.lock().ledger)
     }
 
     pub(super) fn undecodable(&self) {
@@ -108,12 +126,22 @@ impl Totals {
         }
         let raw = walk::decompress(body)?;
         found.stats.raw_bytes = raw.len() as u64;
-        let wanted = if self.level == Level::Series { Labels::Read } else { Labels::Skip };
+        let wanted = if self.level >= Level::Series { Labels::Read } else { Labels::Skip };
         walk::each_series(&raw, wanted, |series| {
-            found.stats.samples += series.samples;
-            found.stats.exemplars += series.exemplars;
-            found.stats.histograms += series.histograms;
-            if wanted == Labels::Read {
+            found.stats.samples += series.samples.len() as u64;
+            found.stats.exemplars += series.exemplars.len() as u64;
+            found.stats.histograms += series.histograms.len() as u64;
+            if self.level == Level::Verify {
+                let samples = series.samples.iter();
+                found.entries.extend(samples.map(|&(timestamp_ms, bits)| Entry {
+                    identity: series.identity,
+                    timestamp_ms,
+                    bits,
+                }));
+                series.exemplars.iter().for_each(|message| found.rich.0.add(message));
+                series.histograms.iter().for_each(|message| found.rich.1.add(message));
+            }
+            if self.level == Level::Series || (wanted == Labels::Read && self.group_by.is_some()) {
                 found.series.push((self.identity(&series.labels), self.group(&series.labels)));
             }
         })?;
@@ -141,11 +169,16 @@ impl State {
         stats.samples += found.stats.samples;
         stats.exemplars += found.stats.exemplars;
         stats.histograms += found.stats.histograms;
+        if !found.entries.is_empty() || found.rich.0.count + found.rich.1.count > 0 {
+            self.ledger.take(&found.entries, found.rich);
+            stats.distinct_series = self.ledger.series() as u64;
+            (stats.out_of_order, stats.duplicates) = (self.ledger.out_of_order, self.ledger.duplicates);
+        }
         for (identity, group) in found.series {
             if !self.seen.insert(identity) {
                 continue;
             }
-            stats.distinct_series += 1;
+            stats.distinct_series = stats.distinct_series.max(self.seen.len() as u64);
             let Some(mut group) = group else { continue };
             if stats.groups.len() >= MAX_GROUPS && !stats.groups.contains_key(&group) {
                 group = OTHER.into();

@@ -1,5 +1,8 @@
 //! Reads what a remote-write 1.0 body holds, without building messages: just enough to count it.
 
+use crate::body::{bytes_key, framed_len};
+use crate::identity;
+
 /// Why a body could not be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BadBody {
@@ -38,8 +41,10 @@ pub(super) fn decompress(body: &[u8]) -> Result<Vec<u8>, BadBody> {
 
 /// One field of a message.
 pub(super) enum Value<'a> {
-    /// Wire types 0, 1 and 5: nothing here needs the number itself.
-    Number,
+    /// Wire type 0, and 5, whose number nothing here needs.
+    Number(u64),
+    /// Wire type 1.
+    Fixed(u64),
     /// Wire type 2.
     Bytes(&'a [u8]),
 }
@@ -55,13 +60,10 @@ impl<'a> Fields<'a> {
         }
         let key = self.varint()?;
         let value = match key & 7 {
-            0 => {
-                self.varint()?;
-                Value::Number
-            }
+            0 => Value::Number(self.varint()?),
             1 => {
-                self.take(8)?;
-                Value::Number
+                let bytes = self.take(8)?;
+                Value::Fixed(u64::from_le_bytes(bytes.try_into().unwrap_or_default()))
             }
             2 => {
                 let len = self.varint()?;
@@ -69,7 +71,7 @@ impl<'a> Fields<'a> {
             }
             5 => {
                 self.take(4)?;
-                Value::Number
+                Value::Number(0)
             }
             _ => return Err(BadBody::Protobuf("unknown wire type")),
         };
@@ -96,30 +98,17 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What one series of a body holds.
+/// What one series of a body holds. Messages are as they came.
 #[derive(Default)]
 pub(super) struct Series<'a> {
     /// Names and values as they came.
     pub(super) labels: Vec<(&'a [u8], &'a [u8])>,
-    pub(super) samples: u64,
-    pub(super) exemplars: u64,
-    pub(super) histograms: u64,
-}
-
-/// Shows every series of a decompressed body; the labels only if asked for.
-pub(super) fn each_series(
-    raw: &[u8],
-    wanted: Labels,
-    mut visit: impl FnMut(&Series<'_>),
-) -> Result<(), BadBody> {
-    let mut request = Fields(raw);
-    let mut series = Series::default();
-    while let Some((number, value)) = request.next()? {
-        let (1, Value::Bytes(message)) = (number, value) else { continue };
-        series = read_series(message, wanted, series.labels)?;
-        visit(&series);
-    }
-    Ok(())
+    /// See [`crate::identity`].
+    pub(super) identity: u64,
+    /// Times in Unix milliseconds, and the bits of values.
+    pub(super) samples: Vec<(i64, u64)>,
+    pub(super) exemplars: Vec<&'a [u8]>,
+    pub(super) histograms: Vec<&'a [u8]>,
 }
 
 /// Whether labels are read.
@@ -129,35 +118,73 @@ pub(super) enum Labels {
     Skip,
 }
 
-fn read_series<'a>(
-    message: &'a [u8],
+/// Shows every series of a decompressed body; the labels only if asked for.
+pub(super) fn each_series<'a>(
+    raw: &'a [u8],
     wanted: Labels,
-    mut labels: Vec<(&'a [u8], &'a [u8])>,
-) -> Result<Series<'a>, BadBody> {
-    labels.clear();
-    let mut series = Series { labels, ..Series::default() };
-    let mut fields = Fields(message);
-    while let Some((number, value)) = fields.next()? {
-        match (number, value) {
-            (1, Value::Bytes(label)) if wanted == Labels::Read => series.labels.push(read_label(label)?),
-            (2, Value::Bytes(_)) => series.samples += 1,
-            (3, Value::Bytes(_)) => series.exemplars += 1,
-            (4, Value::Bytes(_)) => series.histograms += 1,
-            _ => {}
-        }
+    mut visit: impl FnMut(&Series<'a>),
+) -> Result<(), BadBody> {
+    let mut request = Fields(raw);
+    let mut series = Series::default();
+    while let Some((number, value)) = request.next()? {
+        let (1, Value::Bytes(message)) = (number, value) else { continue };
+        series.read(message, wanted)?;
+        visit(&series);
     }
-    Ok(series)
+    Ok(())
 }
 
-fn read_label(message: &[u8]) -> Result<(&[u8], &[u8]), BadBody> {
-    let (mut name, mut text): (&[u8], &[u8]) = (&[], &[]);
+impl<'a> Series<'a> {
+    fn read(&mut self, message: &'a [u8], wanted: Labels) -> Result<(), BadBody> {
+        self.labels.clear();
+        self.samples.clear();
+        self.exemplars.clear();
+        self.histograms.clear();
+        self.identity = 0;
+        let mut fields = Fields(message);
+        while let Some((number, value)) = fields.next()? {
+            match (number, value) {
+                (1, Value::Bytes(label)) if wanted == Labels::Read => self.read_label(label)?,
+                (2, Value::Bytes(sample)) => self.samples.push(read_sample(sample)?),
+                (3, Value::Bytes(exemplar)) => self.exemplars.push(exemplar),
+                (4, Value::Bytes(histogram)) => self.histograms.push(histogram),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read_label(&mut self, message: &'a [u8]) -> Result<(), BadBody> {
+        let (mut name, mut text): (&[u8], &[u8]) = (&[], &[]);
+        let mut fields = Fields(message);
+        while let Some((number, value)) = fields.next()? {
+            match (number, value) {
+                (1, Value::Bytes(bytes)) => name = bytes,
+                (2, Value::Bytes(bytes)) => text = bytes,
+                _ => {}
+            }
+        }
+        self.labels.push((name, text));
+        if !text.is_empty() {
+            // written as everybody writes it, the message is what identity asks for
+            let plain = message.first() == Some(&bytes_key(1))
+                && framed_len(name.len()) + framed_len(text.len()) == message.len();
+            let part = if plain { identity::of_message(message) } else { identity::of_label(name, text) };
+            self.identity = self.identity.wrapping_add(part);
+        }
+        Ok(())
+    }
+}
+
+fn read_sample(message: &[u8]) -> Result<(i64, u64), BadBody> {
+    let (mut bits, mut timestamp_ms) = (0, 0);
     let mut fields = Fields(message);
     while let Some((number, value)) = fields.next()? {
         match (number, value) {
-            (1, Value::Bytes(bytes)) => name = bytes,
-            (2, Value::Bytes(bytes)) => text = bytes,
+            (1, Value::Fixed(double)) => bits = double,
+            (2, Value::Number(time)) => timestamp_ms = time.cast_signed(),
             _ => {}
         }
     }
-    Ok((name, text))
+    Ok((timestamp_ms, bits))
 }

@@ -1,0 +1,154 @@
+//! A sink on a thread of its own, or on another host: what a load test asks of either.
+
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use hyper::Method;
+
+use super::{Arrived, Episode, Ledger, Sink, SinkHandle, SinkOptions, Stats};
+use crate::blast::{Client, Reach, Target};
+use crate::fleet::RichTotals;
+
+/// Numbers that a series takes in an answer.
+const WORDS: usize = 11;
+
+/// A sink that runs on its own thread, so that nobody else's work delays its answers.
+pub struct OnThread {
+    handle: Option<SinkHandle>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl OnThread {
+    /// Starts it.
+    pub fn start(addr: SocketAddr, options: SinkOptions) -> Result<Self> {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (started, is_started) = std::sync::mpsc::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("sink".into()).spawn(move || {
+            runtime.block_on(async {
+                let sink = Sink::start(addr, options).await;
+                if started.send(sink).is_ok() {
+                    stopped.await.ok();
+                }
+            });
+        })?;
+        let handle = is_started.recv()?.with_context(|| format!("cannot listen on {addr}"))?;
+        Ok(Self { handle: Some(handle), stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// The sink.
+    pub fn handle(&self) -> &SinkHandle {
+        self.handle.as_ref().expect("it is only taken when this is dropped")
+    }
+}
+
+impl Drop for OnThread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+        drop(self.handle.take());
+    }
+}
+
+/// Where what was sent arrives.
+pub enum Backend {
+    /// In this process.
+    Here(OnThread),
+    /// `seriesgate-loadtest sink` somewhere else.
+    There {
+        /// `http://HOST:PORT`
+        url: String,
+        /// Whether it may be another machine.
+        reach: Reach,
+    },
+}
+
+impl Backend {
+    /// Where a proxy has to write to.
+    pub fn write_url(&self) -> String {
+        match self {
+            Self::Here(sink) => sink.handle().write_url(),
+            Self::There { url, .. } => format!("{}/api/v1/write", url.trim_end_matches('/')),
+        }
+    }
+
+    /// What has arrived so far.
+    pub async fn stats(&self) -> Result<Stats> {
+        match self {
+            Self::Here(sink) => Ok(sink.handle().stats()),
+            Self::There { .. } => {
+                Ok(serde_json::from_slice(&self.ask(Method::GET, "/stats", Bytes::new()).await?)?)
+            }
+        }
+    }
+
+    /// Forgets everything counted so far.
+    pub async fn reset(&self) -> Result<()> {
+        match self {
+            Self::Here(sink) => sink.handle().reset(),
+            Self::There { .. } => {
+                self.ask(Method::POST, "/reset", Bytes::new()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Behaves so from now on.
+    pub async fn behave(&self, episodes: Vec<Episode>) -> Result<()> {
+        match self {
+            Self::Here(sink) => sink.handle().behave(episodes),
+            Self::There { .. } => {
+                self.ask(Method::POST, "/behave", serde_json::to_vec(&episodes)?.into()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what arrived of every series.
+    pub async fn ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> Result<T> {
+        match self {
+            Self::Here(sink) => Ok(sink.handle().ledger(look)),
+            Self::There { .. } => Ok(look(&decode(&self.ask(Method::GET, "/ledger", Bytes::new()).await?)?)),
+        }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes> {
+        let Self::There { url, reach } = self else { bail!("this sink is in this process") };
+        let url = format!("{}{path}", url.trim_end_matches('/'));
+        let mut client = Client::new(Target::parse(&url, *reach)?);
+        let answer = client.ask(method, body).await.with_context(|| format!("no answer from {url}"))?;
+        ensure!(answer.status.is_success(), "{url} answered {}: {}", answer.status, answer.excerpt());
+        Ok(answer.body)
+    }
+}
+
+/// A ledger as numbers of eight bytes.
+pub(super) fn encode(ledger: &Ledger) -> Vec<u8> {
+    let mut out = Vec::with_capacity((ledger.series() * WORDS + 4) * 8);
+    let (exemplars, histograms) = ledger.rich;
+    let mut put = |words: &[u64]| words.iter().for_each(|word| out.extend(word.to_le_bytes()));
+    put(&[exemplars.count, exemplars.sum, histograms.count, histograms.sum]);
+    for (identity, arrived) in ledger.all() {
+        put(&[identity]);
+        put(&arrived.words());
+    }
+    out
+}
+
+fn decode(bytes: &[u8]) -> Result<Ledger> {
+    let words: Vec<u64> = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
+    let (rich, series) = words.split_at_checked(4).context("a ledger without a beginning")?;
+    ensure!(series.len() % WORDS == 0, "the sink's ledger is cut off, or from another version");
+    let mut ledger = Ledger::default();
+    let total = |words: &[u64]| RichTotals { count: words[0], sum: words[1] };
+    ledger.rich = (total(&rich[..2]), total(&rich[2..]));
+    for entry in series.as_chunks::<WORDS>().0 {
+        ledger.insert(entry[0], Arrived::from_words(entry[1..].try_into().expect("the others")));
+    }
+    Ok(ledger)
+}

@@ -1,0 +1,224 @@
+//! The sink's port: accepting, behaving, answering.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::SinkOptions;
+use super::behaviour::{Act, Behaviour, Episode};
+use super::totals::Totals;
+use crate::clock;
+
+/// The largest body taken, compressed, in bytes.
+const MAX_BODY_BYTES: usize = 64 << 20;
+/// How often it is looked up whether to go or to come back.
+const LOOK: Duration = Duration::from_millis(20);
+
+type Answer = Response<Full<Bytes>>;
+
+pub(super) struct Shared {
+    pub(super) totals: Totals,
+    delay: Duration,
+    pub(super) status: watch::Sender<StatusCode>,
+    /// The schedule, and when it was given.
+    behaviour: Mutex<(Instant, Behaviour)>,
+}
+
+/// Accepts until the handle is gone; ending drops, and so closes, every connection.
+pub(super) async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<()>,
+) -> io::Result<()> {
+    let addr = listener.local_addr()?;
+    let mut listener = Some(listener);
+    let mut connections = JoinSet::new();
+    loop {
+        let Some(open) = &listener else {
+            tokio::select! {
+                _ = stopped.changed() => return Ok(()),
+                back = come_back(addr, &shared) => listener = Some(back),
+            }
+            continue;
+        };
+        tokio::select! {
+            _ = stopped.changed() => return Ok(()),
+            Some(_) = connections.join_next() => {}
+            () = gone(&shared) => {
+                listener = None;
+                connections.shutdown().await;
+            }
+            accepted = open.accept() => match accepted {
+                Ok((stream, _)) => { connections.spawn(connection(stream, Arc::clone(&shared))); }
+                // out of files, or the peer left: let some connections end first
+                Err(_) => sleep(LOOK).await,
+            },
+        }
+    }
+}
+
+/// Returns when nobody is to listen any more.
+async fn gone(shared: &Shared) {
+    while !shared.is_gone() {
+        sleep(LOOK).await;
+    }
+}
+
+/// Returns when somebody is to listen again.
+async fn come_back(addr: SocketAddr, shared: &Shared) -> TcpListener {
+    loop {
+        sleep(LOOK).await;
+        if !shared.is_gone()
+            && let Ok(listener) = TcpListener::bind(addr).await
+        {
+            return listener;
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    // without it answers wait for the peer's acknowledgement; a socket that refuses still works
+    stream.set_nodelay(true).ok();
+    let service = service_fn(|request| {
+        let shared = Arc::clone(&shared);
+        async move { shared.answer(request).await }
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new());
+    // a client that went away is no news here
+    server.serve_connection(TokioIo::new(stream), service).await.ok();
+}
+
+impl Shared {
+    pub(super) fn new(options: SinkOptions) -> Self {
+        let (status, _) = watch::channel(StatusCode::NO_CONTENT);
+        Self {
+            totals: Totals::new(options.level, options.group_by),
+            delay: options.delay,
+            status,
+            behaviour: Mutex::new((clock::monotonic(), Behaviour::new(options.episodes))),
+        }
+    }
+
+    pub(super) fn behave(&self, episodes: Vec<Episode>) {
+        *self.behaviour.lock() = (clock::monotonic(), Behaviour::new(episodes));
+    }
+
+    fn is_gone(&self) -> bool {
+        let behaviour = self.behaviour.lock();
+        behaviour.1.is_gone(behaviour.0.elapsed())
+    }
+
+    fn act(&self) -> Option<(Act, Duration)> {
+        let mut behaviour = self.behaviour.lock();
+        let since = behaviour.0.elapsed();
+        behaviour.1.next(since)
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> io::Result<Answer> {
+        Ok(match (request.method(), request.uri().path()) {
+            (&Method::POST, "/reset") => {
+                self.totals.reset();
+                text(StatusCode::NO_CONTENT, "")
+            }
+            (&Method::POST, "/behave") => self.told_to_behave(request).await,
+            (&Method::POST, _) => return self.write(request).await,
+            (&Method::GET, "/stats") => json(&self.totals.stats()),
+            (&Method::GET, "/ledger") => bytes(self.totals.ledger(super::remote::encode)),
+            (&Method::GET, _) => {
+                text(StatusCode::OK, "a counting sink: POST remote write here, GET /stats\n")
+            }
+            _ => text(StatusCode::METHOD_NOT_ALLOWED, "POST remote write, or GET /stats\n"),
+        })
+    }
+
+    async fn told_to_behave(&self, request: Request<Incoming>) -> Answer {
+        let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await;
+        let Ok(body) = body else { return text(StatusCode::BAD_REQUEST, "unreadable body\n") };
+        match serde_json::from_slice(&body.to_bytes()) {
+            Ok(episodes) => {
+                self.behave(episodes);
+                text(StatusCode::NO_CONTENT, "")
+            }
+            Err(error) => text(StatusCode::BAD_REQUEST, &format!("not a list of episodes: {error}\n")),
+        }
+    }
+
+    async fn write(&self, request: Request<Incoming>) -> io::Result<Answer> {
+        let body = match Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => {
+                self.totals.undecodable();
+                return Ok(text(StatusCode::BAD_REQUEST, &format!("unreadable body: {error}\n")));
+            }
+        };
+        if !self.delay.is_zero() {
+            sleep(self.delay).await;
+        }
+        let mut status = *self.status.borrow();
+        match self.act() {
+            None => {}
+            Some((Act::Latency(ms), _)) => sleep(Duration::from_millis(ms)).await,
+            Some((Act::Stall, left)) => sleep(left).await,
+            Some((Act::Reset | Act::Gone, _)) => return Err(io::ErrorKind::ConnectionReset.into()),
+            Some((Act::Refuse { status, retry_after }, _)) => {
+                self.totals.turned_away();
+                return Ok(refusal(status, retry_after));
+            }
+            Some((Act::TakeAndRefuse(code), _)) => status = code_of(code),
+        }
+        if !status.is_success() && status == *self.status.borrow() {
+            self.totals.turned_away();
+            return Ok(text(status, "this sink was told to answer so\n"));
+        }
+        Ok(match self.totals.add(&body) {
+            Ok(()) => text(status, ""),
+            Err(error) => text(StatusCode::BAD_REQUEST, &format!("{error}\n")),
+        })
+    }
+}
+
+fn code_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn refusal(status: u16, retry_after: Option<u32>) -> Answer {
+    let mut response = text(code_of(status), "this sink was told to answer so\n");
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn text(status: StatusCode, message: &str) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::copy_from_slice(message.as_bytes())));
+    *response.status_mut() = status;
+    response
+}
+
+fn bytes(body: Vec<u8>) -> Answer {
+    Response::new(Full::new(Bytes::from(body)))
+}
+
+fn json(stats: &super::Stats) -> Answer {
+    let mut body = serde_json::to_vec(stats).expect("numbers and texts always serialize");
+    body.push(b'\n');
+    let mut response = bytes(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
