@@ -1,6 +1,6 @@
 //! The only place that asks the machine what time it is. Simulations never come here.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch, for the timestamps of samples that a real backend should take.
 #[allow(clippy::disallowed_methods)] // the one wall clock of this crate
@@ -13,4 +13,10 @@ pub fn unix_ms() -> i64 {
 #[allow(clippy::disallowed_methods)] // the one monotonic clock of this crate
 pub fn monotonic() -> Instant {
     Instant::now()
+}
+
+/// CPU time of the calling thread.
+pub fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

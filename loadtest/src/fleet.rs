@@ -10,6 +10,7 @@
 //! nothing. A series stays in its lane for as long as it lives, which keeps its samples in order.
 
 mod lane;
+mod metadata;
 mod planner;
 mod segment;
 

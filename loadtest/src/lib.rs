@@ -24,9 +24,21 @@ pub mod snappy;
 pub mod fleet;
 pub mod source;
 
+pub mod expect;
+pub mod scenario;
+pub mod selector;
+
 pub mod process;
 
 pub mod blast;
+pub mod send;
 pub mod sink;
+pub mod verify;
+
+pub mod proxy;
+pub mod run;
+
+pub mod page;
+pub mod plot;
 
 pub mod cli;

@@ -3,13 +3,16 @@
 //! Unlike [`crate::cluster`] nothing lives here: a series is a function of its number and of its pod's
 //! incarnation, so a million of them need no memory.
 
+use serde::{Deserialize, Serialize};
+
 use crate::names::{self, Seed};
 
 /// Series of one pod.
 pub const SERIES_PER_POD: u64 = 40;
 
 /// The labels of the series to send.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// 14 labels as a Kubernetes agent sends them: about 620 bytes a series.
     #[default]

@@ -9,6 +9,7 @@ mod template;
 pub use clusters::{Clusters, Flood};
 pub use exposition::parse as parse_exposition;
 pub use plain::Plain;
+pub(crate) use recording::as_template as recording_as_template;
 pub use recording::{Record, RecordedSeries, read as read_recording};
 pub use template::{Template, TemplateSeries};
 

@@ -27,7 +27,7 @@ struct Rig {
 
 impl Rig {
     fn new(source: Box<dyn Source>, lanes: usize, batch: usize) -> Self {
-        let spread = Spread { lanes, batch, within_ms: 0, stale_markers: true };
+        let spread = Spread { lanes, batch, within_ms: 0, stale_markers: true, metadata: true, shards: 1 };
         let planner = Planner::new(source, Arc::new(ExpectAll), spread);
         Self { planner, lanes: (0..lanes).map(|_| Lane::new(batch)).collect() }
     }
@@ -131,7 +131,7 @@ fn a_refused_body_was_not_sent() {
     let mut planner = Planner::new(
         Box::new(Plain::new(population, 0)),
         Arc::new(ExpectAll),
-        Spread { lanes: 1, batch: 100, within_ms: 0, stale_markers: true },
+        Spread { lanes: 1, batch: 100, within_ms: 0, stale_markers: true, metadata: true, shards: 1 },
     );
     let mut lane = Lane::new(100);
     let mut body = Vec::new();

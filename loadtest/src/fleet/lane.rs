@@ -23,7 +23,7 @@ pub struct Sent {
     pub fate: Fate,
     /// How its values moved.
     pub law: Law,
-    /// Times of its first and last sample (Unix milliseconds).
+    /// Times of its first and last sample that was no end (Unix milliseconds); 0 if there was none.
     pub times_ms: (i64, i64),
 }
 
@@ -79,6 +79,7 @@ struct Object {
 
 /// The segments of one shard.
 pub struct Lane {
+    number: usize,
     batch: usize,
     objects: Vec<Object>,
     /// Where those are that have not ended.
@@ -105,6 +106,7 @@ impl Lane {
     /// A lane without series that makes bodies of up to `batch` samples.
     pub fn new(batch: usize) -> Self {
         Self {
+            number: 0,
             batch: batch.max(1),
             objects: Vec::new(),
             by_id: HashMap::default(),
@@ -271,6 +273,20 @@ impl Lane {
                 None => at = (at.0 + 1, 0),
             }
         }
+    }
+
+    /// Its place among the lanes.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
+    pub(crate) fn set_number(&mut self, number: usize) {
+        self.number = number;
+    }
+
+    /// Samples in a body.
+    pub fn batch(&self) -> usize {
+        self.batch
     }
 
     /// Series of the scrape under way.

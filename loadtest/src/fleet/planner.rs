@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use ahash::HashMap;
+use bytes::Bytes;
 
+use super::metadata::Families;
 use super::segment::{Builder, Segment};
 use super::{Expect, Source};
 use crate::cluster::Visit;
@@ -20,6 +22,8 @@ pub struct LaneStep {
     pub at_ms: i64,
     /// Whether what is gone says so.
     pub stale_markers: bool,
+    /// A request with the metadata of all metrics, if it is time for one.
+    pub metadata: Option<Bytes>,
     pub(super) born: Vec<Born>,
     pub(super) ended: Vec<u64>,
 }
@@ -44,6 +48,10 @@ pub struct Spread {
     pub within_ms: i64,
     /// Whether what is gone says so.
     pub stale_markers: bool,
+    /// Whether metadata is sent.
+    pub metadata: bool,
+    /// Lanes of one agent.
+    pub shards: usize,
 }
 
 /// Follows a source from scrape to scrape.
@@ -53,24 +61,35 @@ pub struct Planner {
     spread: Spread,
     known: HashMap<u64, Known>,
     scrape: u64,
+    families: Families,
+    series: usize,
 }
 
 struct Known {
     state: u64,
     seen: u64,
+    series: usize,
 }
 
 impl Planner {
     /// A planner that has seen nothing of its source.
     pub fn new(source: Box<dyn Source>, expect: Arc<dyn Expect>, spread: Spread) -> Self {
-        Self { source, expect, spread, known: HashMap::default(), scrape: 0 }
+        Self {
+            source,
+            expect,
+            spread,
+            known: HashMap::default(),
+            scrape: 0,
+            families: Families::default(),
+            series: 0,
+        }
     }
 
     /// What every lane has to do for the scrape at a time (Unix milliseconds), and how many series were born in it.
     pub fn scrape(&mut self, at_ms: i64) -> (Vec<LaneStep>, u64) {
         self.scrape += 1;
         let stale_markers = self.spread.stale_markers;
-        let step = |_| LaneStep { at_ms, stale_markers, born: Vec::new(), ended: Vec::new() };
+        let step = |_| LaneStep { at_ms, stale_markers, metadata: None, born: Vec::new(), ended: Vec::new() };
         let mut sight = Sight {
             known: &mut self.known,
             expect: &*self.expect,
@@ -80,6 +99,8 @@ impl Planner {
             building: None,
             builder: Builder::default(),
             born: 0,
+            families: &mut self.families,
+            id: 0,
         };
         self.source.objects(at_ms, &mut sight);
         sight.finish();
@@ -91,10 +112,25 @@ impl Planner {
             }
             known.seen == scrape
         });
+        self.series = self.known.values().map(|known| known.series).sum();
         for step in &mut steps {
             step.ended.sort_unstable();
         }
+        self.tell_metadata(at_ms, &mut steps);
         (steps, born)
+    }
+
+    /// Series of the last scrape.
+    pub fn series(&self) -> usize {
+        self.series
+    }
+
+    /// Prometheus sends all metadata once a minute, in requests of their own; here one lane of each agent does.
+    fn tell_metadata(&mut self, at_ms: i64, steps: &mut [LaneStep]) {
+        let Some(body) = self.spread.metadata.then(|| self.families.body(at_ms)).flatten() else { return };
+        for step in steps.iter_mut().step_by(self.spread.shards.max(1)) {
+            step.metadata = Some(body.clone());
+        }
     }
 }
 
@@ -113,16 +149,20 @@ struct Sight<'a> {
     building: Option<Born>,
     builder: Builder,
     born: u64,
+    families: &'a mut Families,
+    /// The object under way.
+    id: u64,
 }
 
 impl Visit for Sight<'_> {
     fn object(&mut self, id: u64, state: u64) -> bool {
         self.finish();
-        let known = self.known.entry(id).or_insert(Known { state: !state, seen: 0 });
+        let known = self.known.entry(id).or_insert(Known { state: !state, seen: 0, series: 0 });
         known.seen = self.scrape;
         if std::mem::replace(&mut known.state, state) == state {
             return false;
         }
+        (known.series, self.id) = (0, id);
         let offset_ms = Seed::new(id).child(12).below(self.spread.within_ms.max(1).unsigned_abs());
         self.building =
             Some(Born { id, offset_ms: offset_ms.cast_signed(), segments: Vec::new(), rich: Vec::new() });
@@ -131,6 +171,10 @@ impl Visit for Sight<'_> {
 
     fn series(&mut self, labels: &[(&str, &str)], law: &Law) {
         self.born += 1;
+        if let Some(known) = self.known.get_mut(&self.id) {
+            known.series += 1;
+        }
+        self.families.see(labels, law);
         self.builder.push(labels, *law, self.expect.fate(labels));
         if self.builder.is_full() || self.builder.len() >= SEGMENT_SERIES.min(self.spread.batch) {
             self.close_segment();

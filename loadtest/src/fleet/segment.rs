@@ -33,7 +33,7 @@ pub(super) struct Segment {
     bytes: Vec<u8>,
     pub(super) raw_len: usize,
     pub(super) slots: Vec<Slot>,
-    /// Times of the first and the last sample, Unix milliseconds; 0 before there was one.
+    /// Times of the first and the last value, Unix milliseconds; 0 before there was one.
     pub(super) first_ms: i64,
     pub(super) last_ms: i64,
 }
@@ -55,10 +55,12 @@ impl Segment {
             slot.sent += 1;
             slot.sum = slot.sum.wrapping_add(identity::of_sample(timestamp_ms, bits));
         }
-        if self.first_ms == 0 {
-            self.first_ms = timestamp_ms;
+        if !ended {
+            self.last_ms = timestamp_ms;
+            if self.first_ms == 0 {
+                self.first_ms = timestamp_ms;
+            }
         }
-        self.last_ms = timestamp_ms;
     }
 
     /// Takes back that the samples of this time were sent.

@@ -1,6 +1,7 @@
 //! What arrived of every series: how many samples, a sum that tells whether they are those that were sent, and whether
 //! they came in order.
 
+#[allow(clippy::disallowed_types)] // keys are hashes that this crate made
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -62,7 +63,7 @@ impl Hasher for AsItIs {
 
 /// What arrived.
 #[derive(Default)]
-#[allow(clippy::disallowed_types)] // keys are hashes that this crate made; nobody sends it traffic to harm it
+#[allow(clippy::disallowed_types)]
 pub struct Ledger {
     series: HashMap<u64, Arrived, BuildHasherDefault<AsItIs>>,
     pub(super) out_of_order: u64,

@@ -1,0 +1,247 @@
+//! What all commands that send a scenario have in common.
+
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::blast::Reach;
+use crate::proxy::ProxySpec;
+use crate::run::{Progress, RunOptions};
+use crate::scenario::{Scenario, SourceFile, Span};
+use crate::send::Pace;
+use crate::shape::Shape;
+use crate::sink::Level;
+
+/// Which load, and through what.
+#[derive(Clone, Debug, Args)]
+pub(super) struct LoadArgs {
+    /// small, sidecar, gateway-1m, incident, rollout-storm, cardinality-bomb, or the file of a scenario
+    pub(super) scenario: String,
+    /// Another proxy to start, behind `--`: {listen} and {upstream} in its arguments are filled in, {dir} is a directory for
+    /// it, {admin} another free address
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
+    /// Way of the scenario to run: its policies, and what they are expected to do
+    #[arg(long)]
+    pub(super) variant: Option<String>,
+    /// Samples that are due in a second, instead of the scenario's pace
+    #[arg(long, conflicts_with = "every")]
+    rate: Option<f64>,
+    /// Time on the clock from one scrape to the next, instead of the scenario's
+    #[arg(long)]
+    every: Option<Span>,
+    /// Scrapes to measure
+    #[arg(long)]
+    scrapes: Option<u64>,
+    /// Scrapes before the measurement
+    #[arg(long)]
+    warm: Option<u64>,
+    /// Senders
+    #[arg(long)]
+    agents: Option<usize>,
+    /// Connections of each sender
+    #[arg(long)]
+    shards: Option<usize>,
+    /// Samples in a request
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Where names and values come from
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Series in a scrape (plain scenarios)
+    #[arg(long)]
+    pub(super) series: Option<u64>,
+    /// Share of pods or copies replaced before each scrape, 0 to 1 (plain scenarios and templates)
+    #[arg(long)]
+    churn: Option<f64>,
+    /// Labels of each series, at least 6 (plain scenarios)
+    #[arg(long)]
+    labels: Option<u32>,
+    /// The gate to start; the one beside this program if absent
+    #[arg(long, value_name = "PROGRAM")]
+    gate: Option<PathBuf>,
+    /// A receiver that runs already, with the sink as its upstream
+    #[arg(long, value_name = "URL", conflicts_with_all = ["gate", "command"])]
+    target: Option<String>,
+    /// Its process, to measure CPU and memory
+    #[arg(long, requires = "target")]
+    pid: Option<u32>,
+    /// Send to the sink itself, to see what sender and sink can do
+    #[arg(long, conflicts_with_all = ["gate", "command", "target"])]
+    no_proxy: bool,
+    /// Path that a proxy behind `--` takes writes at
+    #[arg(long, default_value = "/api/v1/write", value_name = "PATH")]
+    write_path: String,
+    /// A sink that runs somewhere else (seriesgate-loadtest sink --count verify)
+    #[arg(long, value_name = "URL")]
+    sink: Option<String>,
+    /// Write to other machines too
+    #[arg(long)]
+    allow_remote: bool,
+    /// How closely the sink looks: verify compares every sample, bytes costs next to nothing
+    #[arg(long, value_enum, default_value_t = Level::Verify, value_name = "LEVEL")]
+    count: Level,
+    /// Threads that send
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    sender_threads: usize,
+    /// How long what is left is tried after the schedule's end
+    #[arg(long, default_value = "60s")]
+    drain: Span,
+    /// Header of every request; may be given more than once
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// Say nothing on stderr while it runs
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+impl LoadArgs {
+    /// The scenario with what the arguments change in it.
+    pub(super) fn scenario(&self) -> Result<Scenario> {
+        let mut scenario = Scenario::load(&self.scenario)?;
+        let set = |field: &mut u64, value: Option<u64>| *field = value.unwrap_or(*field);
+        set(&mut scenario.scrapes, self.scrapes);
+        set(&mut scenario.warm, self.warm);
+        set(&mut scenario.seed, self.seed);
+        scenario.agents = self.agents.unwrap_or(scenario.agents);
+        scenario.shards = self.shards.unwrap_or(scenario.shards);
+        scenario.batch = self.batch.unwrap_or(scenario.batch);
+        scenario.every = self.every.or(scenario.every);
+        match &mut scenario.source {
+            SourceFile::Plain { series, shape, churn, more_labels } => {
+                *series = self.series.unwrap_or(*series);
+                *churn = self.churn.unwrap_or(*churn);
+                if let Some(labels) = self.labels {
+                    ensure!(labels >= 6, "a series has at least 6 labels here");
+                    *shape = if labels < 14 { Shape::Short6 } else { Shape::K8s14 };
+                    *more_labels = if labels < 14 { labels - 6 } else { labels - 14 };
+                }
+            }
+            SourceFile::Template { churn, .. } => *churn = self.churn.unwrap_or(*churn),
+            SourceFile::Cluster(_) if self.churn.is_some() => {
+                bail!("{} has the churn of its cluster", scenario.name)
+            }
+            SourceFile::Cluster(_) => {}
+        }
+        let plain = matches!(scenario.source, SourceFile::Plain { .. });
+        ensure!(
+            plain || (self.series.is_none() && self.labels.is_none()),
+            "{} has the series of its source; --series and --labels are for plain ones",
+            scenario.name
+        );
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The proxy that the arguments name.
+    pub(super) fn proxy(&self) -> Result<ProxySpec> {
+        if self.no_proxy {
+            return Ok(ProxySpec::Nothing);
+        }
+        if let Some(url) = &self.target {
+            return Ok(ProxySpec::Running { url: url.clone(), pid: self.pid });
+        }
+        match &self.command[..] {
+            [] => ProxySpec::gate(self.gate.clone()),
+            argv => Ok(ProxySpec::Command { argv: argv.to_vec(), path: self.write_path.clone() }),
+        }
+    }
+
+    /// The gate, whatever stands behind `--`.
+    pub(super) fn gate(&self) -> Result<ProxySpec> {
+        ProxySpec::gate(self.gate.clone())
+    }
+
+    /// A run through a proxy.
+    pub(super) fn options(&self, proxy: ProxySpec) -> Result<RunOptions> {
+        let scenario = self.scenario()?;
+        let variant = scenario.variant(self.variant.as_deref())?;
+        let header = |text: &String| {
+            let (name, value) = text.split_once(':').with_context(|| format!("{text:?} has no colon"))?;
+            anyhow::Ok((name.to_owned(), value.to_owned()))
+        };
+        ensure!(self.rate.is_none_or(|rate| rate > 0.0), "--rate is above 0");
+        Ok(RunOptions {
+            sink: self.sink.clone(),
+            reach: if self.allow_remote { Reach::Anywhere } else { Reach::Loopback },
+            level: self.count,
+            pace: self.rate.map(Pace::Rate),
+            threads: self.sender_threads,
+            drain: self.drain.0,
+            headers: self.headers.iter().map(header).collect::<Result<_>>()?,
+            ..RunOptions::new(scenario, variant, proxy)
+        })
+    }
+}
+
+/// Shows how far a run is: a bar on a terminal, lines elsewhere, nothing if so asked.
+pub(super) struct Shown {
+    bar: Option<ProgressBar>,
+    lines: bool,
+}
+
+impl Shown {
+    pub(super) fn new(quiet: bool) -> Self {
+        let terminal = stderr().is_terminal();
+        let bar = (!quiet && terminal).then(|| {
+            let bar = ProgressBar::new(0);
+            let style = "{bar:30} {percent:>3}% {elapsed} {msg}";
+            bar.set_style(
+                ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self { bar, lines: !quiet && !terminal }
+    }
+
+    /// Says something in its own line.
+    pub(super) fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None if self.lines => eprintln!("{text}"),
+            None => {}
+        }
+    }
+
+    pub(super) fn show(&self, progress: Progress) {
+        match (progress, &self.bar) {
+            (Progress::Doing(what), Some(bar)) => bar.set_message(what),
+            (Progress::Doing(what), None) if self.lines => eprintln!("{what}"),
+            (Progress::Second(at_s, of_s, point), bar) => {
+                let message = format!(
+                    "{:.0} samples/s, p99 {:.1} ms, {} failed, {:.2} cores, {} MiB, {} series out",
+                    point.second.accepted,
+                    point.second.latency.p99_ms,
+                    point.second.failed,
+                    point.cpu_share,
+                    point.rss_kib / 1024,
+                    point.series
+                );
+                match bar {
+                    Some(bar) => {
+                        bar.set_length(of_s.ceil() as u64);
+                        bar.set_position((at_s as u64).min(of_s.ceil() as u64));
+                        bar.set_message(message);
+                    }
+                    // in a log every tenth second is enough
+                    None if self.lines && (at_s as u64).is_multiple_of(10) => {
+                        eprintln!("{at_s:.0} of {of_s:.0} s: {message}");
+                    }
+                    None => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn done(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The sender: a fixed schedule, whatever the receiver does.
+//!
+//! When a body is due follows from the scenario alone. A lane behaves as a shard of Prometheus' queue does: one request in
+//! flight, what fails for a time is sent again as it is after a pause that doubles, what is due meanwhile waits. Latency counts
+//! from the moment a body was *due* to its last answer, so a receiver that stalls is charged for everything that waited.
+//! What the sender itself was late is counted apart, see [`Headroom`].
+
+mod headroom;
+mod shard;
+mod tally;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::sync::mpsc;
+
+pub use headroom::{Headroom, Lateness};
+pub use tally::{Percentiles, Second, Tally};
+
+use crate::blast::Target;
+use crate::clock;
+use crate::fleet::{Lane, LaneStep, Planner};
+use headroom::ThreadTime;
+use shard::Shard;
+use tally::Meter;
+
+/// Scrapes that are planned before they are due.
+const AHEAD: usize = 2;
+
+/// How a receiver is written to.
+#[derive(Clone, Debug)]
+pub struct SendOptions {
+    /// The receiver.
+    pub target: Target,
+    /// Threads that send, each with its own lanes.
+    pub threads: usize,
+    /// Whether 429 is tried again (`retry_on_http_429` of Prometheus).
+    pub retry_on_429: bool,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// How long after the last body was due what is left is still tried.
+    pub drain: Duration,
+}
+
+/// When scrapes are due.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// One after the other at this distance.
+    Every(Duration),
+    /// So that this many samples are due in a second.
+    Rate(f64),
+}
+
+impl Pace {
+    /// How long a scrape of so many series lasts.
+    pub fn lasts(self, series: usize) -> Duration {
+        match self {
+            Self::Every(time) => time,
+            Self::Rate(rate) => Duration::from_secs_f64((series as f64 / rate.max(1.0)).clamp(1e-3, 3600.0)),
+        }
+    }
+}
+
+/// Times of the scrapes of a run in the data, Unix milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// The first.
+    pub start_ms: i64,
+    /// From one to the next.
+    pub step_ms: i64,
+}
+
+/// A scrape on its way to a lane.
+struct Work {
+    step: LaneStep,
+    due: Instant,
+    lasts: Duration,
+}
+
+/// What there is to send, between two phases.
+pub struct Load {
+    /// Who is born and who is gone.
+    pub planner: Planner,
+    /// What is sent.
+    pub lanes: Vec<Lane>,
+    /// The scrape that was planned but not sent yet.
+    planned: Option<Vec<LaneStep>>,
+    /// Scrapes planned.
+    scrapes: u64,
+    times: Times,
+    /// Samples that were sent more than once so far.
+    pub resent: u64,
+}
+
+/// What a phase of sending brought.
+pub struct Phase {
+    /// What became of the bodies.
+    pub tally: Tally,
+    /// Second by second.
+    pub seconds: Vec<Second>,
+    /// Whether the sender could have sent more.
+    pub headroom: Headroom,
+    /// When the first body was due, and when the last answer came.
+    pub window: (Instant, Instant),
+    /// From the first body due to the end of the schedule.
+    pub scheduled: Duration,
+    /// Series born in it, and series of its last scrape.
+    pub born: u64,
+    /// Series of the last scrape.
+    pub series: usize,
+}
+
+impl Load {
+    /// A load of which nothing was sent; plans the first scrape.
+    pub fn new(mut planner: Planner, lanes: Vec<Lane>, times: Times) -> Self {
+        let (planned, _) = planner.scrape(times.start_ms);
+        Self { planner, lanes, planned: Some(planned), scrapes: 1, times, resent: 0 }
+    }
+
+    /// Sends so many scrapes. `each_second` is called while it goes on, with what was answered so far.
+    pub fn send(
+        &mut self,
+        options: &SendOptions,
+        scrapes: u64,
+        pace: Pace,
+        mut each_second: impl FnMut(&Second) + Send,
+    ) -> Result<Phase> {
+        let count = self.lanes.len();
+        let mut senders = Vec::new();
+        let mut shards: Vec<Vec<Shard>> = (0..options.threads.max(1)).map(|_| Vec::new()).collect();
+        for (number, lane) in self.lanes.drain(..).enumerate() {
+            let (sender, receiver) = mpsc::channel(AHEAD);
+            senders.push(sender);
+            shards[number % options.threads.max(1)].push(Shard::new(number, count, lane, receiver));
+        }
+        let meter = Arc::new(Meter::default());
+        let start = clock::monotonic() + Duration::from_millis(20);
+        let (mut schedule, mut headroom) = (None, Headroom::default());
+        let lanes = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                shards.into_iter().map(|shards| scope.spawn(|| send_all(shards, options, &meter))).collect();
+            let watch = scope.spawn(|| meter.watch(start, &mut each_second));
+            schedule = Some(self.plan(scrapes, pace, start, senders, &meter));
+            let sent: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+            meter.finish();
+            watch.join().ok();
+            sent
+        });
+        let schedule = schedule.context("nothing was planned")?;
+        for sent in lanes {
+            let (lanes, time) = sent.map_err(|_| anyhow::anyhow!("a sending thread panicked"))??;
+            headroom.threads.push(time.share());
+            self.lanes.extend(lanes);
+        }
+        // as they were before
+        self.lanes.sort_by_key(Lane::number);
+        let (tally, seconds) = meter.take();
+        headroom.judge(&tally);
+        self.resent += tally.resent;
+        Ok(Phase {
+            window: (start, tally.last_answer.unwrap_or(start)),
+            tally,
+            seconds,
+            headroom,
+            scheduled: schedule.end - start,
+            born: schedule.born,
+            series: schedule.series,
+        })
+    }
+
+    /// Plans scrape by scrape, a little ahead of the lanes, and tells each lane when its part is due.
+    fn plan(
+        &mut self,
+        scrapes: u64,
+        pace: Pace,
+        start: Instant,
+        senders: Vec<mpsc::Sender<Work>>,
+        meter: &Meter,
+    ) -> Schedule {
+        let mut schedule = Schedule { end: start, born: 0, series: 0 };
+        for _ in 0..scrapes {
+            let steps = self.planned.take().unwrap_or_else(|| {
+                let at_ms = self.times.start_ms + self.scrapes.cast_signed() * self.times.step_ms;
+                self.scrapes += 1;
+                let (steps, born) = self.planner.scrape(at_ms);
+                schedule.born += born;
+                steps
+            });
+            schedule.series = self.planner.series();
+            let lasts = pace.lasts(schedule.series);
+            meter.offer(schedule.series as u64, schedule.end, lasts);
+            for (sender, step) in senders.iter().zip(steps) {
+                // a lane that is gone has said why
+                sender.blocking_send(Work { step, due: schedule.end, lasts }).ok();
+            }
+            schedule.end += lasts;
+        }
+        schedule
+    }
+}
+
+struct Schedule {
+    end: Instant,
+    born: u64,
+    series: usize,
+}
+
+/// Sends the scrapes of some lanes on this thread, and returns them with the CPU time it took.
+fn send_all(
+    shards: Vec<Shard>,
+    options: &SendOptions,
+    meter: &Arc<Meter>,
+) -> Result<(Vec<Lane>, ThreadTime)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut time = ThreadTime::start();
+    let lanes = runtime.block_on(async {
+        let tasks: Vec<_> = shards
+            .into_iter()
+            .map(|shard| tokio::spawn(shard.run(options.clone(), Arc::clone(meter))))
+            .collect();
+        let mut lanes = Vec::new();
+        for task in tasks {
+            lanes.push(task.await.context("a lane ended early")?);
+        }
+        anyhow::Ok(lanes)
+    })?;
+    time.stop();
+    Ok((lanes, time))
+}

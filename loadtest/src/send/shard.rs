@@ -1,0 +1,134 @@
+//! One lane being sent: what a shard of Prometheus' queue does (`storage/remote/queue_manager.go`).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::RETRY_AFTER;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, sleep_until};
+
+use super::tally::Meter;
+use super::{SendOptions, Work};
+use crate::blast::{Answer, Client};
+use crate::clock;
+use crate::fleet::{Lane, Loaded};
+
+/// Prometheus' defaults: `min_backoff` and `max_backoff`.
+const MIN_BACKOFF: Duration = Duration::from_millis(30);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+
+/// A lane with what it is told to send.
+pub(super) struct Shard {
+    number: usize,
+    /// Of how many.
+    count: usize,
+    lane: Lane,
+    work: mpsc::Receiver<Work>,
+}
+
+/// What became of a body.
+pub(super) enum Fate {
+    Accepted,
+    /// Refused for good.
+    Refused,
+    /// Time was up.
+    Unknown,
+}
+
+impl Shard {
+    pub(super) fn new(number: usize, count: usize, mut lane: Lane, work: mpsc::Receiver<Work>) -> Self {
+        lane.set_number(number);
+        Self { number, count, lane, work }
+    }
+
+    /// Sends until there is nothing more to come, and gives the lane back.
+    pub(super) async fn run(mut self, options: SendOptions, meter: Arc<Meter>) -> Lane {
+        let mut post = Post { client: Client::new(options.target.clone()), options, meter };
+        let mut buffer = Vec::new();
+        while let Some(Work { step, due, lasts }) = self.work.recv().await {
+            let deadline = due + lasts + post.options.drain;
+            let metadata = step.metadata.clone();
+            self.lane.begin(step);
+            if let Some(metadata) = metadata {
+                post.deliver(metadata, &Loaded::default(), deadline).await;
+            }
+            // the lanes begin one after the other, as targets are scraped one after the other
+            let bodies = self.lane.series().div_ceil(self.lane.batch()).max(1);
+            let shift = lasts.mul_f64(self.number as f64 / self.count as f64 / bodies as f64);
+            while let Some(loaded) = self.lane.next_body(&mut buffer) {
+                let due = due + shift + lasts.mul_f64(loaded.position * (1.0 - 1.0 / (bodies + 1) as f64));
+                let late = wait_for(due).await;
+                let body = Bytes::from(std::mem::take(&mut buffer));
+                let fate = post.deliver(body.clone(), &loaded, deadline).await;
+                post.meter.answered(due, late, &loaded, &fate);
+                match fate {
+                    Fate::Accepted => {}
+                    Fate::Refused => self.lane.refused(),
+                    Fate::Unknown => self.lane.unknown(),
+                }
+                // the next body is written where this one was
+                buffer = if body.is_unique() { body.into() } else { Vec::with_capacity(body.len()) };
+            }
+        }
+        self.lane
+    }
+}
+
+/// Waits for a time; returns by how much it was missed where nothing else was in the way.
+async fn wait_for(due: Instant) -> Option<Duration> {
+    if clock::monotonic() >= due {
+        return None;
+    }
+    sleep_until(due.into()).await;
+    Some(clock::monotonic().saturating_duration_since(due))
+}
+
+/// One connection, and how bodies go over it.
+struct Post {
+    client: Client,
+    options: SendOptions,
+    meter: Arc<Meter>,
+}
+
+impl Post {
+    /// Sends a body until it is taken, refused for good, or time is up.
+    async fn deliver(&mut self, body: Bytes, loaded: &Loaded, deadline: Instant) -> Fate {
+        let mut backoff = MIN_BACKOFF;
+        for attempt in 0u32.. {
+            let left = deadline.saturating_duration_since(clock::monotonic());
+            if left.is_zero() {
+                return Fate::Unknown;
+            }
+            self.meter.sent(&body, loaded, attempt);
+            let answer = self.client.post(body.clone(), self.options.timeout.min(left)).await;
+            let mut pause = backoff;
+            match &answer {
+                Ok(answer) => {
+                    self.meter.status(answer);
+                    if answer.status.is_success() {
+                        return Fate::Accepted;
+                    }
+                    if !self.is_temporary(answer.status) {
+                        return Fate::Refused;
+                    }
+                    pause = retry_after(answer).unwrap_or(backoff);
+                }
+                Err(error) => self.meter.broken(error),
+            }
+            sleep(pause.min(deadline.saturating_duration_since(clock::monotonic()))).await;
+            backoff = (pause * 2).clamp(MIN_BACKOFF, MAX_BACKOFF);
+        }
+        Fate::Unknown
+    }
+
+    fn is_temporary(&self, status: StatusCode) -> bool {
+        status.is_server_error() || (status == StatusCode::TOO_MANY_REQUESTS && self.options.retry_on_429)
+    }
+}
+
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let seconds: u64 = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    (seconds > 0).then(|| Duration::from_secs(seconds))
+}

@@ -1,0 +1,227 @@
+//! What became of what was sent: in all, and second by second.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hdrhistogram::Histogram;
+use parking_lot::{Condvar, Mutex};
+use serde::{Deserialize, Serialize};
+
+use super::shard::Fate;
+use crate::blast::Answer;
+use crate::clock;
+use crate::fleet::Loaded;
+
+/// The longest time that is told from longer ones: an hour.
+const LONGEST_US: u64 = 3_600_000_000;
+
+/// Times in microseconds, to three digits.
+#[derive(Clone, Debug)]
+pub struct Delays(Histogram<u64>);
+
+impl Default for Delays {
+    fn default() -> Self {
+        Self(Histogram::new_with_bounds(1, LONGEST_US, 3).expect("three digits are allowed"))
+    }
+}
+
+impl Delays {
+    fn add(&mut self, delay: Duration) {
+        self.0.saturating_record(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Its percentiles.
+    pub fn percentiles(&self) -> Percentiles {
+        let at = |quantile| self.0.value_at_quantile(quantile) as f64 / 1000.0;
+        Percentiles {
+            p50_ms: at(0.5),
+            p90_ms: at(0.9),
+            p99_ms: at(0.99),
+            p999_ms: at(0.999),
+            max_ms: self.0.max() as f64 / 1000.0,
+        }
+    }
+}
+
+/// Percentiles in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// Half were faster.
+    pub p50_ms: f64,
+    /// 9 of 10 were faster.
+    pub p90_ms: f64,
+    /// 99 of 100 were faster.
+    pub p99_ms: f64,
+    /// 999 of 1000 were faster.
+    pub p999_ms: f64,
+    /// The slowest.
+    pub max_ms: f64,
+}
+
+/// What became of the bodies of a phase.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Samples in bodies that were taken.
+    pub accepted: u64,
+    /// Samples in bodies that were refused for good.
+    pub refused: u64,
+    /// Samples in bodies of which nobody knows.
+    pub unknown: u64,
+    /// Exemplars and native histograms in bodies that were taken.
+    pub rich: u64,
+    /// Bodies.
+    pub bodies: u64,
+    /// Compressed bytes of all attempts.
+    pub wire_bytes: u64,
+    /// Bytes of all attempts before compression.
+    pub raw_bytes: u64,
+    /// Attempts by status.
+    pub codes: BTreeMap<u16, u64>,
+    /// Attempts without an answer.
+    pub broken: u64,
+    /// Attempts beyond the first of a body, and samples in them.
+    pub retries: u64,
+    /// Samples in them.
+    pub resent: u64,
+    /// From when a body was due to its last answer.
+    pub latency: Delays,
+    /// By how much bodies were late although their lane was free.
+    pub late: Delays,
+    /// When the last answer came.
+    pub last_answer: Option<Instant>,
+    /// One failure in words.
+    pub last_error: Option<String>,
+}
+
+/// One second of a phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Second {
+    /// Seconds since the first body was due.
+    pub at_s: f64,
+    /// Samples due in it.
+    pub offered: u64,
+    /// Samples taken in it.
+    pub accepted: u64,
+    /// Attempts that failed in it.
+    pub failed: u64,
+    /// Of bodies answered in it.
+    pub latency: Percentiles,
+}
+
+/// Where lanes say what they do.
+#[derive(Default)]
+pub(super) struct Meter {
+    inner: Mutex<Inner>,
+    finished: Mutex<bool>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    tally: Tally,
+    latency: Delays,
+    second: Second,
+    seconds: Vec<Second>,
+    /// Samples, when they begin to be due, and for how long.
+    offers: Vec<(u64, Instant, Duration)>,
+}
+
+impl Meter {
+    pub(super) fn offer(&self, samples: u64, due: Instant, lasts: Duration) {
+        self.inner.lock().offers.push((samples, due, lasts));
+    }
+
+    pub(super) fn sent(&self, body: &Bytes, loaded: &Loaded, attempt: u32) {
+        let tally = &mut self.inner.lock().tally;
+        tally.wire_bytes += body.len() as u64;
+        tally.raw_bytes += loaded.raw_bytes;
+        if attempt > 0 {
+            tally.retries += 1;
+            tally.resent += loaded.samples;
+        }
+    }
+
+    pub(super) fn status(&self, answer: &Answer) {
+        let mut inner = self.inner.lock();
+        *inner.tally.codes.entry(answer.status.as_u16()).or_default() += 1;
+        if !answer.status.is_success() {
+            inner.second.failed += 1;
+            inner.tally.last_error = Some(format!("{}: {}", answer.status, answer.excerpt()));
+        }
+    }
+
+    pub(super) fn broken(&self, error: &anyhow::Error) {
+        let mut inner = self.inner.lock();
+        inner.tally.broken += 1;
+        inner.second.failed += 1;
+        inner.tally.last_error = Some(format!("{error:#}"));
+    }
+
+    pub(super) fn answered(&self, due: Instant, late: Option<Duration>, loaded: &Loaded, fate: &Fate) {
+        let now = clock::monotonic();
+        let latency = now.saturating_duration_since(due);
+        let mut inner = self.inner.lock();
+        inner.latency.add(latency);
+        let tally = &mut inner.tally;
+        tally.bodies += 1;
+        tally.latency.add(latency);
+        if let Some(late) = late {
+            tally.late.add(late);
+        }
+        tally.last_answer = Some(now);
+        match fate {
+            Fate::Accepted => {
+                tally.accepted += loaded.samples;
+                tally.rich += loaded.rich;
+                inner.second.accepted += loaded.samples;
+            }
+            Fate::Refused => tally.refused += loaded.samples,
+            Fate::Unknown => tally.unknown += loaded.samples,
+        }
+    }
+
+    /// Closes a second each second, until [`Self::finish`].
+    pub(super) fn watch(&self, start: Instant, each: &mut dyn FnMut(&Second)) {
+        for number in 1u32.. {
+            let until = start + Duration::from_secs(1) * number;
+            let mut finished = self.finished.lock();
+            while !*finished && !self.wake.wait_until(&mut finished, until).timed_out() {}
+            let done = *finished;
+            drop(finished);
+            each(&self.close(start, until));
+            if done {
+                return;
+            }
+        }
+    }
+
+    fn close(&self, start: Instant, until: Instant) -> Second {
+        let mut inner = self.inner.lock();
+        let mut second = std::mem::take(&mut inner.second);
+        let from = until - Duration::from_secs(1);
+        second.at_s = (until - start).as_secs_f64();
+        second.offered =
+            inner.offers.iter().map(|&(samples, due, lasts)| overlap(samples, due, lasts, from, until)).sum();
+        inner.offers.retain(|&(_, due, lasts)| due + lasts > until);
+        second.latency = std::mem::take(&mut inner.latency).percentiles();
+        inner.seconds.push(second.clone());
+        second
+    }
+
+    pub(super) fn finish(&self) {
+        *self.finished.lock() = true;
+        self.wake.notify_all();
+    }
+
+    pub(super) fn take(&self) -> (Tally, Vec<Second>) {
+        let mut inner = self.inner.lock();
+        (std::mem::take(&mut inner.tally), std::mem::take(&mut inner.seconds))
+    }
+}
+
+/// Samples of a scrape that are due between two times.
+fn overlap(samples: u64, due: Instant, lasts: Duration, from: Instant, until: Instant) -> u64 {
+    let both = (due + lasts).min(until).saturating_duration_since(due.max(from));
+    (samples as f64 * both.as_secs_f64() / lasts.as_secs_f64().max(1e-9)).round() as u64
+}
