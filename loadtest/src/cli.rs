@@ -2,6 +2,8 @@
 
 mod blast;
 mod load;
+mod measure;
+mod plan;
 mod run;
 mod sink;
 
@@ -20,6 +22,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // there is one of it
 enum Command {
     /// Send a scenario at a fixed schedule through a proxy, measure it, and compare what arrived with what was sent.
     ///
@@ -27,6 +30,19 @@ enum Command {
     /// --target. Exit status: 0 if all is well, 1 if samples were refused or did not arrive as they had to, 2 if it could
     /// not be done, 3 if the sender or the machine was the limit, so that the result says nothing about the proxy.
     Run(run::RunArgs),
+    /// Run the same scenario through the gate and through another proxy, in turns, and print ratios.
+    Compare(measure::CompareArgs),
+    /// Find the highest rate that a proxy sustains with its 99th percentile of latency below a bound and without errors.
+    Capacity(measure::CapacityArgs),
+    /// Take the backend away for a while, and see what senders and proxy do meanwhile and afterwards.
+    Outage(measure::OutageArgs),
+    /// Measure what each policy costs and what it saves.
+    Policies(measure::PoliciesArgs),
+    /// Measure what the gate costs on this machine: some four minutes, into a file that plan reads.
+    Calibrate(plan::CalibrateArgs),
+    /// Say how many cores, how much memory, disk and network a scenario needs, and what the backend will see, without policies
+    /// and with each; from coefficients that calibrate measured.
+    Plan(plan::PlanArgs),
     /// Send prepared bodies to a receiver as fast as it answers, and say what that cost it.
     ///
     /// All bodies are built before the clock starts. Exit status: 0 if every sample was accepted,
@@ -43,8 +59,14 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
-        Command::Blast(args) => wait(blast::run(args)),
-        Command::Sink(args) => wait(sink::run(args)),
+        Command::Compare(args) => measure::compare(&args),
+        Command::Capacity(args) => measure::capacity(&args),
+        Command::Outage(args) => measure::outage(&args),
+        Command::Policies(args) => measure::policies(&args),
+        Command::Calibrate(args) => plan::calibrate(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::Blast(args) => wait_for(blast::run(args)),
+        Command::Sink(args) => wait_for(sink::run(args)),
     };
     done.unwrap_or_else(|error| {
         eprintln!("seriesgate-loadtest: {error:#}");
@@ -53,7 +75,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs a command that waits for many things.
-fn wait(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+fn wait_for<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
     let done = runtime.block_on(command);

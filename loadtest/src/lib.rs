@@ -38,6 +38,12 @@ pub mod verify;
 pub mod proxy;
 pub mod run;
 
+pub mod capacity;
+pub mod compare;
+pub mod outage;
+pub mod plan;
+pub mod policies;
+
 pub mod page;
 pub mod plot;
 

@@ -47,8 +47,14 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 
 /// The page of one run, or of several of the same scenario, side by side in the same scale.
 pub fn of_runs(outcomes: &[Outcome]) -> String {
+    of_runs_with(&[], outcomes)
+}
+
+/// The same below something else.
+pub fn of_runs_with(above: &[String], outcomes: &[Outcome]) -> String {
     let title = outcomes.first().map_or("no runs", |outcome| outcome.scenario.as_str());
-    let mut parts: Vec<String> = outcomes.iter().map(summary).collect();
+    let mut parts = above.to_vec();
+    parts.extend(outcomes.iter().map(summary));
     let mut columns: Vec<Vec<Plot>> = outcomes.iter().map(plots_of).collect();
     let rows = columns.first().map_or(0, Vec::len);
     for row in 0..rows {

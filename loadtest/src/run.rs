@@ -10,11 +10,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 pub use outcome::{Cost, Flow, Outcome, Point};
+pub(crate) use text::{bytes, count};
 
 use crate::blast::{Reach, Target};
 use crate::clock;
 use crate::expect::Expectations;
-use crate::fleet::{Lane, Planner, Spread};
+use crate::fleet::{Expect, Lane, Planner, Spread};
 use crate::process::{self, Usage};
 use crate::proxy::{Proxy, ProxySpec};
 use crate::scenario::{Scenario, Variant};
@@ -72,7 +73,8 @@ impl RunOptions {
         }
     }
 
-    fn pace(&self) -> Pace {
+    /// When scrapes are due.
+    pub fn pace(&self) -> Pace {
         self.pace.unwrap_or(Pace::Every(self.scenario.every.unwrap_or(self.scenario.interval).0))
     }
 }
@@ -182,7 +184,10 @@ impl<'a> Session<'a> {
             let point = watch.point(second, &stats);
             progress(Progress::Second(second.at_s, expected_s, point));
         })?;
-        let points = std::mem::take(&mut watch.points);
+        let mut points = std::mem::take(&mut watch.points);
+        for (point, second) in points.iter_mut().zip(&phase.seconds) {
+            point.second.offered = second.offered;
+        }
         let after = self.idle_usage()?;
         let stats = self.settle()?;
         self.asking.block_on(self.backend.behave(Vec::new()))?;
@@ -227,19 +232,25 @@ impl<'a> Session<'a> {
         Ok(last)
     }
 
-    /// The sender's options and the sink, for those who drive a session themselves.
-    pub fn scenario(&self) -> &Scenario {
-        &self.options.scenario
+    /// Series of the last scrape that was planned.
+    pub fn series(&self) -> usize {
+        self.load.planner.series()
     }
 }
 
-/// The load of a scenario, with data that ends about now.
+/// The load of a scenario.
 fn load(scenario: &Scenario, variant: &Variant) -> Result<Load> {
+    let expect = Arc::new(Expectations::new(&variant.expect)?);
+    let (planner, lanes, times) = fleet_of(scenario, expect)?;
+    Ok(Load::new(planner, lanes, times))
+}
+
+/// The series of a scenario and its lanes, with data that ends about now.
+pub(crate) fn fleet_of(scenario: &Scenario, expect: Arc<dyn Expect>) -> Result<(Planner, Vec<Lane>, Times)> {
     let step_ms = scenario.interval_ms();
     let scrapes = (scenario.warm + scenario.scrapes + 1).cast_signed();
     // whole seconds: values follow seconds, and so do windows
     let start_ms = (clock::unix_ms() - scrapes * step_ms).div_euclid(1000) * 1000;
-    let expect = Arc::new(Expectations::new(&variant.expect)?);
     let lanes = scenario.agents * scenario.shards;
     let spread = Spread {
         lanes,
@@ -251,7 +262,7 @@ fn load(scenario: &Scenario, variant: &Variant) -> Result<Load> {
     };
     let planner = Planner::new(scenario.source(start_ms)?, expect, spread);
     let lanes = (0..lanes).map(|_| Lane::new(scenario.batch)).collect();
-    Ok(Load::new(planner, lanes, Times { start_ms, step_ms }))
+    Ok((planner, lanes, Times { start_ms, step_ms }))
 }
 
 /// Follows the proxy and the sink second by second.

@@ -226,6 +226,20 @@ impl Scenario {
         })
     }
 
+    /// Series of the first scrape.
+    pub fn series_at_start(&self) -> Result<usize> {
+        struct Count(usize);
+        impl crate::cluster::Visit for Count {
+            fn series(&mut self, _: &[(&str, &str)], _: &crate::law::Law) {
+                self.0 += 1;
+            }
+        }
+        let mut count = Count(0);
+        // any time will do: a cluster begins with all that is not started by the clock
+        self.source(1_700_000_000_000)?.objects(1_700_000_000_000, &mut count);
+        Ok(count.0)
+    }
+
     /// Milliseconds from one scrape to the next, in the data.
     pub fn interval_ms(&self) -> i64 {
         i64::try_from(self.interval.0.as_millis()).unwrap_or(i64::MAX)

@@ -155,7 +155,7 @@ impl Load {
         }
         // as they were before
         self.lanes.sort_by_key(Lane::number);
-        let (tally, seconds) = meter.take();
+        let (tally, seconds) = meter.take(start);
         headroom.judge(&tally);
         self.resent += tally.resent;
         Ok(Phase {

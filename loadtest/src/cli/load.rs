@@ -81,7 +81,7 @@ pub(super) struct LoadArgs {
     sink: Option<String>,
     /// Write to other machines too
     #[arg(long)]
-    allow_remote: bool,
+    pub(super) allow_remote: bool,
     /// How closely the sink looks: verify compares every sample, bytes costs next to nothing
     #[arg(long, value_enum, default_value_t = Level::Verify, value_name = "LEVEL")]
     count: Level,

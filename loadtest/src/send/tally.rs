@@ -201,9 +201,7 @@ impl Meter {
         let mut second = std::mem::take(&mut inner.second);
         let from = until - Duration::from_secs(1);
         second.at_s = (until - start).as_secs_f64();
-        second.offered =
-            inner.offers.iter().map(|&(samples, due, lasts)| overlap(samples, due, lasts, from, until)).sum();
-        inner.offers.retain(|&(_, due, lasts)| due + lasts > until);
+        second.offered = inner.offered(from, until);
         second.latency = std::mem::take(&mut inner.latency).percentiles();
         inner.seconds.push(second.clone());
         second
@@ -214,9 +212,22 @@ impl Meter {
         self.wake.notify_all();
     }
 
-    pub(super) fn take(&self) -> (Tally, Vec<Second>) {
+    /// All of it, for a phase that began at `start`.
+    pub(super) fn take(&self, start: Instant) -> (Tally, Vec<Second>) {
         let mut inner = self.inner.lock();
+        // while lanes are stuck, scrapes are planned after they were due: only now is known what was
+        for number in 0..inner.seconds.len() {
+            let from = start + Duration::from_secs(number as u64);
+            inner.seconds[number].offered = inner.offered(from, from + Duration::from_secs(1));
+        }
         (std::mem::take(&mut inner.tally), std::mem::take(&mut inner.seconds))
+    }
+}
+
+impl Inner {
+    /// Samples that are due between two times, of scrapes that are planned.
+    fn offered(&self, from: Instant, until: Instant) -> u64 {
+        self.offers.iter().map(|&(samples, due, lasts)| overlap(samples, due, lasts, from, until)).sum()
     }
 }
 

@@ -1,0 +1,185 @@
+//! What a scenario asks of a gate, counted by going through it without sending anything.
+
+use std::sync::Arc;
+
+use ahash::{HashMap, HashSet};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::expect::Expectations;
+use crate::fleet::{Fate, Lane};
+use crate::run::{RunOptions, fleet_of};
+use crate::scenario::Variant;
+
+/// What comes in during a window, and what is to become of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Demand {
+    /// The variant.
+    pub variant: String,
+    /// Length of the window on the clock, in seconds.
+    pub seconds: f64,
+    /// Scrapes in it.
+    pub scrapes: f64,
+    /// From one to the next in the data, in seconds.
+    pub step_s: f64,
+    /// Series of its last scrape.
+    pub series: f64,
+    /// Series born in it.
+    pub born: f64,
+    /// Series that came and ended before its end and are still known: those of the last twenty minutes of the data.
+    pub gone: f64,
+    /// Connections.
+    pub connections: f64,
+    /// Requests.
+    pub requests: f64,
+    /// Samples.
+    pub samples: f64,
+    /// Bytes before compression.
+    pub raw_bytes: f64,
+    /// Compressed bytes.
+    pub wire_bytes: f64,
+    /// What policies take out or change.
+    pub disposed: Disposed,
+}
+
+/// What policies take out or change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Disposed {
+    /// Samples that are dropped.
+    pub removed: f64,
+    /// Samples that go on under other labels.
+    pub relabeled: f64,
+    /// Samples that become part of a group.
+    pub aggregated: f64,
+    /// Series that are dropped, all there ever were.
+    pub removed_series: f64,
+    /// Series under other labels, all there ever were.
+    pub relabeled_series: f64,
+    /// Series that are part of a group, all there ever were.
+    pub aggregated_series: f64,
+    /// Groups.
+    pub groups: f64,
+    /// Points of groups that are generated.
+    pub points: f64,
+}
+
+/// A gate forgets a series that was not heard of for so long (`series.idle_after`), in seconds of the data.
+const IDLE_AFTER_S: f64 = 1200.0;
+
+impl Demand {
+    /// Goes through a run without sending anything.
+    pub fn of(options: &RunOptions, variant: &Variant) -> Result<Self> {
+        let scenario = &options.scenario;
+        let expect = Arc::new(Expectations::new(&variant.expect)?);
+        let (mut planner, mut lanes, times) = fleet_of(scenario, expect)?;
+        let mut demand = Self {
+            variant: variant.name.clone(),
+            scrapes: scenario.scrapes as f64,
+            step_s: super::seconds(scenario.interval.0),
+            connections: lanes.len() as f64,
+            ..Self::default()
+        };
+        let mut body = Vec::new();
+        let mut first = 0;
+        let mut warm = Disposed::default();
+        for scrape in 0..scenario.warm + scenario.scrapes {
+            if scrape == scenario.warm {
+                warm = disposed(&lanes);
+            }
+            let (steps, born) = planner.scrape(times.start_ms + scrape.cast_signed() * times.step_ms);
+            let measured = scrape >= scenario.warm;
+            if scrape == 0 {
+                first = born;
+            } else {
+                demand.gone += born as f64;
+            }
+            if measured && scrape > 0 {
+                demand.born += born as f64;
+            }
+            demand.series = planner.series() as f64;
+            if measured {
+                demand.seconds += super::seconds(options.pace().lasts(planner.series()));
+            }
+            for (lane, step) in lanes.iter_mut().zip(steps) {
+                lane.begin(step);
+                while let Some(loaded) = lane.next_body(&mut body) {
+                    if measured {
+                        demand.requests += 1.0;
+                        demand.samples += loaded.samples as f64;
+                        demand.raw_bytes += loaded.raw_bytes as f64;
+                        demand.wire_bytes += body.len() as f64;
+                    }
+                }
+            }
+        }
+        let all = scenario.warm + scenario.scrapes;
+        // all that were born less those that are there, as far back as the gate remembers
+        let remembered = (IDLE_AFTER_S / (all as f64 * demand.step_s).max(1e-9)).min(1.0);
+        demand.gone = (demand.gone + first as f64 - demand.series).max(0.0) * remembered;
+        demand.disposed = disposed(&lanes);
+        demand.disposed.removed -= warm.removed;
+        demand.disposed.relabeled -= warm.relabeled;
+        demand.disposed.aggregated -= warm.aggregated;
+        let span_s = demand.scrapes * demand.step_s;
+        demand.disposed.points = demand.disposed.groups * (span_s / 60.0).max(1.0);
+        Ok(demand)
+    }
+
+    /// Samples that go on to the backend.
+    pub fn out_samples(&self) -> f64 {
+        self.samples - self.disposed.removed - self.disposed.aggregated + self.disposed.points
+    }
+
+    /// Series that the backend has active.
+    pub fn out_series(&self) -> f64 {
+        let all = self.series + self.gone;
+        let share = self.series / all.max(1.0);
+        self.series - (self.disposed.removed_series + self.disposed.aggregated_series) * share
+            + self.disposed.groups
+    }
+
+    /// Series born that go on to the backend.
+    pub fn out_born(&self) -> f64 {
+        let all = self.series + self.gone;
+        let kept = 1.0 - (self.disposed.removed_series + self.disposed.aggregated_series) / all.max(1.0);
+        self.born * kept
+    }
+
+    /// Bytes, before compression, of what a policy makes the gate compress anew.
+    pub fn rewritten_bytes(&self) -> f64 {
+        let Disposed { removed, relabeled, aggregated, .. } = self.disposed;
+        if removed + relabeled + aggregated == 0.0 {
+            return 0.0;
+        }
+        self.raw_bytes * self.out_samples() / self.samples.max(1.0)
+    }
+
+    /// Compressed bytes that go on to the backend, at the ratio that came in.
+    pub fn out_wire_bytes(&self) -> f64 {
+        self.wire_bytes * self.out_samples() / self.samples.max(1.0)
+    }
+}
+
+/// What is to become of all that some lanes have sent.
+fn disposed(lanes: &[Lane]) -> Disposed {
+    let mut series: HashMap<u64, Fate> = HashMap::default();
+    let mut found = Disposed::default();
+    let mut groups: HashSet<u64> = HashSet::default();
+    for sent in lanes.iter().flat_map(Lane::sent) {
+        let samples = f64::from(sent.count);
+        let new = series.insert(sent.identity, sent.fate).is_none();
+        let (of_samples, of_series) = match sent.fate {
+            Fate::Exact => continue,
+            Fate::Removed => (&mut found.removed, &mut found.removed_series),
+            Fate::Relabeled => (&mut found.relabeled, &mut found.relabeled_series),
+            Fate::Aggregated(group) => {
+                groups.insert(group);
+                (&mut found.aggregated, &mut found.aggregated_series)
+            }
+        };
+        *of_samples += samples;
+        *of_series += f64::from(u8::from(new));
+    }
+    found.groups = groups.len() as f64;
+    found
+}
