@@ -4,7 +4,9 @@ mod blast;
 mod load;
 mod measure;
 mod plan;
+mod replay;
 mod run;
+mod show;
 mod sink;
 
 use std::io::Write;
@@ -43,6 +45,10 @@ enum Command {
     /// Say how many cores, how much memory, disk and network a scenario needs, and what the backend will see, without policies
     /// and with each; from coefficients that calibrate measured.
     Plan(plan::PlanArgs),
+    /// Send recorded write requests again: faster, several times, as if from several clusters.
+    Replay(replay::ReplayArgs),
+    /// Show results that were saved, side by side.
+    Show(show::ShowArgs),
     /// Send prepared bodies to a receiver as fast as it answers, and say what that cost it.
     ///
     /// All bodies are built before the clock starts. Exit status: 0 if every sample was accepted,
@@ -65,6 +71,8 @@ pub fn main() -> ExitCode {
         Command::Policies(args) => measure::policies(&args),
         Command::Calibrate(args) => plan::calibrate(&args),
         Command::Plan(args) => plan::plan(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Show(args) => show::show(&args),
         Command::Blast(args) => wait_for(blast::run(args)),
         Command::Sink(args) => wait_for(sink::run(args)),
     };

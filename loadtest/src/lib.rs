@@ -1,8 +1,9 @@
 //! Load-test harness for remote-write receivers.
 //!
 //! ```text
-//! cluster (what an agent would scrape) ─┐
-//! shape (plain series, any number)     ─┴▶ body ─▶ blast ─▶ [the receiver under test] ─▶ sink
+//! scenario ─▶ source (cluster | plain | template) ─▶ fleet (who is born, who is gone; segments) ─▶ send ─▶ [proxy] ─▶ sink
+//!                                                       └──────────── verify: what was sent ◀─ compared ─▶ what arrived ┘
+//! run: one scenario through one proxy.  capacity, outage, policies, compare, plan, replay: what is made of runs.
 //! ```
 //!
 //! It trusts no number that the receiver reports: it counts what it sends, counts what arrives, and
@@ -31,6 +32,7 @@ pub mod selector;
 pub mod process;
 
 pub mod blast;
+pub mod replay;
 pub mod send;
 pub mod sink;
 pub mod verify;

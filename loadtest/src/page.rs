@@ -55,12 +55,8 @@ pub fn of_runs_with(above: &[String], outcomes: &[Outcome]) -> String {
     let title = outcomes.first().map_or("no runs", |outcome| outcome.scenario.as_str());
     let mut parts = above.to_vec();
     parts.extend(outcomes.iter().map(summary));
-    let mut columns: Vec<Vec<Plot>> = outcomes.iter().map(plots_of).collect();
+    let columns = plots_in_one_scale(outcomes);
     let rows = columns.first().map_or(0, Vec::len);
-    for row in 0..rows {
-        let top = columns.iter().map(|plots| plots[row].highest()).fold(0.0, f64::max);
-        columns.iter_mut().for_each(|plots| plots[row].top = Some(top));
-    }
     if let [one] = &columns[..] {
         parts.push(plots(one));
     } else {
@@ -70,6 +66,16 @@ pub fn of_runs_with(above: &[String], outcomes: &[Outcome]) -> String {
         }
     }
     page(&format!("seriesgate-loadtest: {title}"), &parts)
+}
+
+/// The plots of each run; those of the same thing go to the same height.
+pub fn plots_in_one_scale(outcomes: &[Outcome]) -> Vec<Vec<Plot>> {
+    let mut columns: Vec<Vec<Plot>> = outcomes.iter().map(plots_of).collect();
+    for row in 0..columns.first().map_or(0, Vec::len) {
+        let top = columns.iter().map(|plots| plots[row].highest()).fold(0.0, f64::max);
+        columns.iter_mut().for_each(|plots| plots[row].top = Some(top));
+    }
+    columns
 }
 
 fn summary(outcome: &Outcome) -> String {
@@ -101,4 +107,24 @@ pub fn plots_of(outcome: &Outcome) -> Vec<Plot> {
         plot("Cores used by the proxy").line("cores", over(|p| p.cpu_share)),
         plot("Memory of the proxy, MiB").line("resident", over(|p| p.rss_kib as f64 / 1024.0)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_needs_nothing_from_anywhere() {
+        let table = table(&["a", "b"], &[vec!["1 < 2".into(), "x & y".into()]]);
+        let plot = Plot::new("p", "s").line("l", [(0.0, 1.0), (1.0, 2.0)]);
+        let page = page("t <1>", &[table, text("<b>"), plots(&[plot])]);
+        for foreign in ["<script", "<link", "src=", "href=", "@import", "url("] {
+            assert!(!page.contains(foreign), "{foreign}");
+        }
+        assert!(
+            page.contains("1 &lt; 2")
+                && page.contains("<pre>&lt;b&gt;</pre>")
+                && page.contains("<title>t &lt;1&gt;")
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod demand;
+mod experiment;
 mod fit;
 mod live;
 
@@ -10,8 +11,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use calibrate::{Calibration, Coefficients, Experiment, calibrate};
+pub use calibrate::{Calibration, Coefficients};
 pub use demand::{Demand, Disposed};
+pub use experiment::{Experiment, calibrate};
 pub use live::observe;
 
 use crate::run::{bytes, count};

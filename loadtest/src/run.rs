@@ -18,6 +18,7 @@ use crate::expect::Expectations;
 use crate::fleet::{Expect, Lane, Planner, Spread};
 use crate::process::{self, Usage};
 use crate::proxy::{Proxy, ProxySpec};
+use crate::replay::Replay;
 use crate::scenario::{Scenario, Variant};
 use crate::send::{Load, Pace, Phase, Second, SendOptions, Times};
 use crate::sink::{Backend, Episode, Level, OnThread, SinkOptions, Stats};
@@ -39,6 +40,8 @@ pub struct RunOptions {
     pub proxy: ProxySpec,
     /// A sink elsewhere; without it one is started here.
     pub sink: Option<String>,
+    /// Where a sink here listens; on any free port of this machine if absent.
+    pub sink_listen: Option<SocketAddr>,
     /// Whether other machines may be written to.
     pub reach: Reach,
     /// How closely the sink looks.
@@ -53,6 +56,8 @@ pub struct RunOptions {
     pub episodes: Vec<Episode>,
     /// Headers of every request.
     pub headers: Vec<(String, String)>,
+    /// A recording that is sent instead of the scenario's series.
+    pub replay: Option<Replay>,
 }
 
 impl RunOptions {
@@ -63,6 +68,7 @@ impl RunOptions {
             variant,
             proxy,
             sink: None,
+            sink_listen: None,
             reach: Reach::Loopback,
             level: Level::Verify,
             pace: None,
@@ -70,6 +76,7 @@ impl RunOptions {
             drain: Duration::from_secs(60),
             episodes: Vec::new(),
             headers: Vec::new(),
+            replay: None,
         }
     }
 
@@ -112,7 +119,7 @@ impl<'a> Session<'a> {
         let backend = match &options.sink {
             Some(url) => Backend::There { url: url.clone(), reach: options.reach },
             None => Backend::Here(OnThread::start(
-                SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                options.sink_listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
                 SinkOptions { level: options.level, ..SinkOptions::default() },
             )?),
         };
@@ -131,7 +138,7 @@ impl<'a> Session<'a> {
             drain: options.drain,
         };
         progress(Progress::Doing("preparing the first scrape".into()));
-        let load = load(&options.scenario, &options.variant)?;
+        let load = load(options)?;
         let mut session = Self { options, asking, backend, proxy, load, send, empty };
         if options.scenario.warm > 0 {
             progress(Progress::Doing(format!("warming up: {} scrapes", options.scenario.warm)));
@@ -175,8 +182,9 @@ impl<'a> Session<'a> {
         let before = self.idle_usage()?;
         let came = self.settle()?;
         self.asking.block_on(self.backend.behave(self.options.episodes.clone()))?;
-        let expected_s = pace.lasts(self.load.planner.series()).as_secs_f64() * scrapes as f64;
-        progress(Progress::Doing(format!("sending {scrapes} scrapes in about {expected_s:.0} s")));
+        let scheduled = pace.lasts(self.load.planner.series()) * u32::try_from(scrapes).unwrap_or(u32::MAX);
+        let expected_s = self.load.ready_span().unwrap_or(scheduled).as_secs_f64();
+        progress(Progress::Doing(format!("sending for about {expected_s:.0} s")));
         let mut watch = Watch { pid: self.proxy.pid, last: before, came: came.clone(), points: Vec::new() };
         let (backend, asking) = (&self.backend, &self.asking);
         let phase = self.load.send(&self.send, scrapes, pace, |second| {
@@ -238,11 +246,14 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The load of a scenario.
-fn load(scenario: &Scenario, variant: &Variant) -> Result<Load> {
-    let expect = Arc::new(Expectations::new(&variant.expect)?);
-    let (planner, lanes, times) = fleet_of(scenario, expect)?;
-    Ok(Load::new(planner, lanes, times))
+/// The load of a scenario, or of a recording.
+fn load(options: &RunOptions) -> Result<Load> {
+    let scenario = &options.scenario;
+    let expect = Arc::new(Expectations::new(&options.variant.expect)?);
+    let (planner, lanes, times) = fleet_of(scenario, Arc::<Expectations>::clone(&expect))?;
+    let Some(replay) = &options.replay else { return Ok(Load::new(planner, lanes, times)) };
+    let bodies = replay.bodies(lanes.len(), scenario.batch, clock::unix_ms(), &*expect)?;
+    Ok(Load::new(planner, lanes, times).with_ready(bodies))
 }
 
 /// The series of a scenario and its lanes, with data that ends about now.

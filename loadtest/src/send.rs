@@ -20,7 +20,7 @@ pub use tally::{Percentiles, Second, Tally};
 
 use crate::blast::Target;
 use crate::clock;
-use crate::fleet::{Lane, LaneStep, Planner};
+use crate::fleet::{Fate, Lane, LaneStep, Loaded, Planner};
 use headroom::ThreadTime;
 use shard::Shard;
 use tally::Meter;
@@ -71,11 +71,24 @@ pub struct Times {
     pub step_ms: i64,
 }
 
-/// A scrape on its way to a lane.
-struct Work {
-    step: LaneStep,
-    due: Instant,
-    lasts: Duration,
+/// Something on its way to a lane.
+enum Work {
+    /// A scrape, due from a time on, for so long.
+    Scrape(LaneStep, Instant, Duration),
+    /// Bodies that were made elsewhere, due from a time on.
+    Ready(Vec<Ready>, Instant),
+}
+
+/// A body that is ready to be sent.
+pub struct Ready {
+    /// Compressed.
+    pub body: bytes::Bytes,
+    /// What is in it.
+    pub loaded: Loaded,
+    /// When it is due, from the beginning of the phase.
+    pub after: Duration,
+    /// Its samples: identity of the series, time in Unix milliseconds, bits of the value, what is expected.
+    pub samples: Vec<(u64, i64, u64, Fate)>,
 }
 
 /// What there is to send, between two phases.
@@ -89,6 +102,8 @@ pub struct Load {
     /// Scrapes planned.
     scrapes: u64,
     times: Times,
+    /// Bodies by lane that are sent instead of scrapes.
+    ready: Option<Vec<Vec<Ready>>>,
     /// Samples that were sent more than once so far.
     pub resent: u64,
 }
@@ -115,7 +130,19 @@ impl Load {
     /// A load of which nothing was sent; plans the first scrape.
     pub fn new(mut planner: Planner, lanes: Vec<Lane>, times: Times) -> Self {
         let (planned, _) = planner.scrape(times.start_ms);
-        Self { planner, lanes, planned: Some(planned), scrapes: 1, times, resent: 0 }
+        Self { planner, lanes, planned: Some(planned), scrapes: 1, times, ready: None, resent: 0 }
+    }
+
+    /// The same with bodies that are sent instead of scrapes, by lane and in order.
+    #[must_use]
+    pub fn with_ready(mut self, bodies: Vec<Vec<Ready>>) -> Self {
+        self.ready = Some(bodies);
+        self
+    }
+
+    /// How long the bodies that are ready take, if there are such.
+    pub fn ready_span(&self) -> Option<Duration> {
+        self.ready.as_ref()?.iter().flatten().map(|body| body.after).max()
     }
 
     /// Sends so many scrapes. `each_second` is called while it goes on, with what was answered so far.
@@ -179,6 +206,9 @@ impl Load {
         meter: &Meter,
     ) -> Schedule {
         let mut schedule = Schedule { end: start, born: 0, series: 0 };
+        if let Some(ready) = self.ready.take() {
+            return hand_out(ready, schedule, &senders, meter);
+        }
         for _ in 0..scrapes {
             let steps = self.planned.take().unwrap_or_else(|| {
                 let at_ms = self.times.start_ms + self.scrapes.cast_signed() * self.times.step_ms;
@@ -192,12 +222,35 @@ impl Load {
             meter.offer(schedule.series as u64, schedule.end, lasts);
             for (sender, step) in senders.iter().zip(steps) {
                 // a lane that is gone has said why
-                sender.blocking_send(Work { step, due: schedule.end, lasts }).ok();
+                sender.blocking_send(Work::Scrape(step, schedule.end, lasts)).ok();
             }
             schedule.end += lasts;
         }
         schedule
     }
+}
+
+/// Gives each lane the bodies that are ready.
+fn hand_out(
+    ready: Vec<Vec<Ready>>,
+    mut schedule: Schedule,
+    senders: &[mpsc::Sender<Work>],
+    meter: &Meter,
+) -> Schedule {
+    let start = schedule.end;
+    let mut series: Vec<u64> = Vec::new();
+    for (sender, bodies) in senders.iter().zip(ready) {
+        for body in &bodies {
+            meter.offer(body.loaded.samples, start + body.after, Duration::from_millis(1));
+            schedule.end = schedule.end.max(start + body.after);
+            series.extend(body.samples.iter().map(|sample| sample.0));
+        }
+        sender.blocking_send(Work::Ready(bodies, start)).ok();
+    }
+    series.sort_unstable();
+    series.dedup();
+    schedule.series = series.len();
+    schedule
 }
 
 struct Schedule {

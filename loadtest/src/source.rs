@@ -11,6 +11,7 @@ pub use exposition::parse as parse_exposition;
 pub use plain::Plain;
 pub(crate) use recording::as_template as recording_as_template;
 pub use recording::{Record, RecordedSeries, read as read_recording};
+pub(crate) use template::renamed_value;
 pub use template::{Template, TemplateSeries};
 
 /// The kind of a series by its name, where nobody says more: what Prometheus' naming conventions make of it.

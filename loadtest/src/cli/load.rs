@@ -1,6 +1,7 @@
 //! What all commands that send a scenario have in common.
 
 use std::io::{IsTerminal, stderr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,15 +17,62 @@ use crate::send::Pace;
 use crate::shape::Shape;
 use crate::sink::Level;
 
-/// Which load, and through what.
+/// Through what the load is sent, and to where.
 #[derive(Clone, Debug, Args)]
-pub(super) struct LoadArgs {
-    /// small, sidecar, gateway-1m, incident, rollout-storm, cardinality-bomb, or the file of a scenario
-    pub(super) scenario: String,
+pub(super) struct ProxyArgs {
     /// Another proxy to start, behind `--`: {listen} and {upstream} in its arguments are filled in, {dir} is a directory for
     /// it, {admin} another free address
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<String>,
+    /// The gate to start; the one beside this program if absent
+    #[arg(long, value_name = "PROGRAM")]
+    gate: Option<PathBuf>,
+    /// A receiver that runs already, with the sink as its upstream
+    #[arg(long, value_name = "URL", conflicts_with_all = ["gate", "command"])]
+    target: Option<String>,
+    /// Its process, to measure CPU and memory
+    #[arg(long, requires = "target")]
+    pid: Option<u32>,
+    /// Send to the sink itself, to see what sender and sink can do
+    #[arg(long, conflicts_with_all = ["gate", "command", "target"])]
+    no_proxy: bool,
+    /// Path that a proxy behind `--` takes writes at
+    #[arg(long, default_value = "/api/v1/write", value_name = "PATH")]
+    write_path: String,
+    /// A sink that runs somewhere else (seriesgate-loadtest sink --count verify)
+    #[arg(long, value_name = "URL")]
+    sink: Option<String>,
+    /// Where the sink here listens; any free port of this machine if absent
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "sink")]
+    sink_listen: Option<SocketAddr>,
+    /// Write to other machines too
+    #[arg(long)]
+    pub(super) allow_remote: bool,
+    /// How closely the sink looks: verify compares every sample, bytes costs next to nothing
+    #[arg(long, value_enum, default_value_t = Level::Verify, value_name = "LEVEL")]
+    count: Level,
+    /// Threads that send
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    sender_threads: usize,
+    /// How long what is left is tried after the schedule's end
+    #[arg(long, default_value = "60s")]
+    drain: Span,
+    /// Header of every request; may be given more than once
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// Say nothing on stderr while it runs
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+/// Which load, and through what.
+#[derive(Clone, Debug, Args)]
+pub(super) struct LoadArgs {
+    /// small, sidecar, gateway-1m, incident, rollout-storm, cardinality-bomb, or the file of a scenario
+    #[arg(default_value = "small")]
+    pub(super) scenario: String,
+    #[command(flatten)]
+    pub(super) proxy: ProxyArgs,
     /// Way of the scenario to run: its policies, and what they are expected to do
     #[arg(long)]
     pub(super) variant: Option<String>,
@@ -61,42 +109,6 @@ pub(super) struct LoadArgs {
     /// Labels of each series, at least 6 (plain scenarios)
     #[arg(long)]
     labels: Option<u32>,
-    /// The gate to start; the one beside this program if absent
-    #[arg(long, value_name = "PROGRAM")]
-    gate: Option<PathBuf>,
-    /// A receiver that runs already, with the sink as its upstream
-    #[arg(long, value_name = "URL", conflicts_with_all = ["gate", "command"])]
-    target: Option<String>,
-    /// Its process, to measure CPU and memory
-    #[arg(long, requires = "target")]
-    pid: Option<u32>,
-    /// Send to the sink itself, to see what sender and sink can do
-    #[arg(long, conflicts_with_all = ["gate", "command", "target"])]
-    no_proxy: bool,
-    /// Path that a proxy behind `--` takes writes at
-    #[arg(long, default_value = "/api/v1/write", value_name = "PATH")]
-    write_path: String,
-    /// A sink that runs somewhere else (seriesgate-loadtest sink --count verify)
-    #[arg(long, value_name = "URL")]
-    sink: Option<String>,
-    /// Write to other machines too
-    #[arg(long)]
-    pub(super) allow_remote: bool,
-    /// How closely the sink looks: verify compares every sample, bytes costs next to nothing
-    #[arg(long, value_enum, default_value_t = Level::Verify, value_name = "LEVEL")]
-    count: Level,
-    /// Threads that send
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    sender_threads: usize,
-    /// How long what is left is tried after the schedule's end
-    #[arg(long, default_value = "60s")]
-    drain: Span,
-    /// Header of every request; may be given more than once
-    #[arg(long = "header", value_name = "NAME: VALUE")]
-    headers: Vec<String>,
-    /// Say nothing on stderr while it runs
-    #[arg(long)]
-    pub(super) quiet: bool,
 }
 
 impl LoadArgs {
@@ -137,12 +149,30 @@ impl LoadArgs {
         Ok(scenario)
     }
 
+    /// A run through a proxy.
+    pub(super) fn options(&self, proxy: ProxySpec) -> Result<RunOptions> {
+        let scenario = self.scenario()?;
+        let variant = scenario.variant(self.variant.as_deref())?;
+        ensure!(self.rate.is_none_or(|rate| rate > 0.0), "--rate is above 0");
+        let mut options = RunOptions::new(scenario, variant, proxy);
+        options.pace = self.rate.map(Pace::Rate);
+        self.proxy.set(&mut options)?;
+        Ok(options)
+    }
+}
+
+impl ProxyArgs {
     /// The proxy that the arguments name.
     pub(super) fn proxy(&self) -> Result<ProxySpec> {
         if self.no_proxy {
             return Ok(ProxySpec::Nothing);
         }
         if let Some(url) = &self.target {
+            ensure!(
+                self.sink.is_some() || self.sink_listen.is_some(),
+                "what runs at --target has to write to the sink: say where that is, with --sink-listen 127.0.0.1:9090 \
+                 for one here, or with --sink http://HOST:PORT for one that runs already"
+            );
             return Ok(ProxySpec::Running { url: url.clone(), pid: self.pid });
         }
         match &self.command[..] {
@@ -156,25 +186,25 @@ impl LoadArgs {
         ProxySpec::gate(self.gate.clone())
     }
 
-    /// A run through a proxy.
-    pub(super) fn options(&self, proxy: ProxySpec) -> Result<RunOptions> {
-        let scenario = self.scenario()?;
-        let variant = scenario.variant(self.variant.as_deref())?;
+    /// Puts into a run what these arguments say of it.
+    pub(super) fn set(&self, options: &mut RunOptions) -> Result<()> {
         let header = |text: &String| {
             let (name, value) = text.split_once(':').with_context(|| format!("{text:?} has no colon"))?;
             anyhow::Ok((name.to_owned(), value.to_owned()))
         };
-        ensure!(self.rate.is_none_or(|rate| rate > 0.0), "--rate is above 0");
-        Ok(RunOptions {
-            sink: self.sink.clone(),
-            reach: if self.allow_remote { Reach::Anywhere } else { Reach::Loopback },
-            level: self.count,
-            pace: self.rate.map(Pace::Rate),
-            threads: self.sender_threads,
-            drain: self.drain.0,
-            headers: self.headers.iter().map(header).collect::<Result<_>>()?,
-            ..RunOptions::new(scenario, variant, proxy)
-        })
+        options.sink.clone_from(&self.sink);
+        options.sink_listen = self.sink_listen;
+        options.reach = self.reach();
+        options.level = self.count;
+        options.threads = self.sender_threads;
+        options.drain = self.drain.0;
+        options.headers = self.headers.iter().map(header).collect::<Result<_>>()?;
+        Ok(())
+    }
+
+    /// Which machines may be written to.
+    pub(super) fn reach(&self) -> Reach {
+        if self.allow_remote { Reach::Anywhere } else { Reach::Loopback }
     }
 }
 

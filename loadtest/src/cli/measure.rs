@@ -29,12 +29,12 @@ pub(super) struct CompareArgs {
 
 pub(super) fn compare(args: &CompareArgs) -> Result<ExitCode> {
     ensure!(
-        !args.load.command.is_empty(),
+        !args.load.proxy.command.is_empty(),
         "say which other proxy, as in: compare small -- vmagent -remoteWrite.url={{upstream}} -httpListenAddr={{listen}}"
     );
-    let ours = args.load.options(args.load.gate()?)?;
-    let theirs = args.load.options(args.load.proxy()?)?;
-    let shown = Shown::new(args.load.quiet);
+    let ours = args.load.options(args.load.proxy.gate()?)?;
+    let theirs = args.load.options(args.load.proxy.proxy()?)?;
+    let shown = Shown::new(args.load.proxy.quiet);
     let found = compare::compare(&[ours, theirs], args.rounds, |progress| shown.show(progress));
     shown.done();
     let found = found?;
@@ -85,7 +85,7 @@ pub(super) struct CapacityArgs {
 }
 
 pub(super) fn capacity(args: &CapacityArgs) -> Result<ExitCode> {
-    let options = args.load.options(args.load.proxy()?)?;
+    let options = args.load.options(args.load.proxy.proxy()?)?;
     let search = Search {
         from: args.from,
         most: args.most,
@@ -101,7 +101,7 @@ pub(super) fn capacity(args: &CapacityArgs) -> Result<ExitCode> {
     if settings.is_empty() {
         settings.push((String::new(), options));
     }
-    let shown = Shown::new(args.load.quiet);
+    let shown = Shown::new(args.load.proxy.quiet);
     let mut found = Vec::new();
     for (name, options) in &settings {
         shown.say(&format!("searching {}{name}", if name.is_empty() { "the highest rate" } else { "" }));
@@ -163,10 +163,10 @@ fn act(text: &str) -> Result<Act, String> {
 }
 
 pub(super) fn outage(args: &OutageArgs) -> Result<ExitCode> {
-    let options = args.load.options(args.load.proxy()?)?;
+    let options = args.load.options(args.load.proxy.proxy()?)?;
     let plan =
         outage::Plan { before: args.before.0, down: args.down.0, after: args.after.0, act: args.act.clone() };
-    let shown = Shown::new(args.load.quiet);
+    let shown = Shown::new(args.load.proxy.quiet);
     let found = outage::rehearse(&options, &plan, |progress| shown.show(progress));
     shown.done();
     let found = found?;
@@ -191,7 +191,7 @@ pub(super) struct PoliciesArgs {
 }
 
 pub(super) fn policies(args: &PoliciesArgs) -> Result<ExitCode> {
-    let mut options = args.load.options(args.load.gate()?)?;
+    let mut options = args.load.options(args.load.proxy.gate()?)?;
     let variants = match &args.config {
         Some(file) => {
             let text =
@@ -209,7 +209,7 @@ pub(super) fn policies(args: &PoliciesArgs) -> Result<ExitCode> {
             variants
         }
     };
-    let shown = Shown::new(args.load.quiet);
+    let shown = Shown::new(args.load.proxy.quiet);
     let found = policies::measure(&options, &variants, args.rounds, |progress| shown.show(progress));
     shown.done();
     let found = found?;

@@ -9,7 +9,6 @@ use clap::Args;
 use super::load::{LoadArgs, Shown};
 use super::run::OutputArgs;
 use super::{print, wait_for};
-use crate::blast::Reach;
 use crate::page;
 use crate::plan::{Calibration, Demand, Need, Plan, Sizing, calibrate as measure, observe};
 use crate::proxy::ProxySpec;
@@ -87,17 +86,17 @@ pub(super) fn plan(args: &PlanArgs) -> Result<ExitCode> {
         utilisation: args.utilisation,
         least_replicas: args.least_replicas,
     };
-    let shown = Shown::new(args.load.quiet);
+    let shown = Shown::new(args.load.proxy.quiet);
     if let Some(admin) = &args.report {
         ensure!(!args.check, "a gate that runs is not run again: no --check with --report");
-        let reach = if args.load.allow_remote { Reach::Anywhere } else { Reach::Loopback };
+        let reach = args.load.proxy.reach();
         shown.say(&format!("watching {admin} for {}", args.watch));
         let demand = wait_for(observe(admin, reach, args.watch.0))?;
         let plan = Plan::new(admin, &[demand], &calibration, &sizing);
         args.output.write(&plan, &plan.to_string(), || plan_page(&plan))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let options = args.load.options(args.load.gate()?)?;
+    let options = args.load.options(args.load.proxy.gate()?)?;
     let mut variants = vec![options.scenario.variant(None)?];
     match &args.load.variant {
         Some(_) => variants = vec![options.variant.clone()],

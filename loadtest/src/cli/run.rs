@@ -37,9 +37,9 @@ pub(super) struct OutputArgs {
 }
 
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
-    let mut options = args.load.options(args.load.proxy()?)?;
+    let mut options = args.load.options(args.load.proxy.proxy()?)?;
     options.episodes.clone_from(&args.behave);
-    let shown = Shown::new(args.load.quiet);
+    let shown = Shown::new(args.load.proxy.quiet);
     let outcome = run::run(&options, |progress| shown.show(progress));
     shown.done();
     let outcome = outcome?;

@@ -7,6 +7,7 @@ use super::planner::{Born, LaneStep};
 use super::segment::Segment;
 use crate::identity;
 use crate::law::Law;
+use crate::names::Seed;
 use crate::rich::{Rich, RichSeries};
 use crate::snappy;
 
@@ -159,7 +160,6 @@ impl Lane {
                 self.objects[at].segments = gone;
             }
         }
-        self.by_id.insert(born.id, self.objects.len());
         self.objects.push(Object {
             id: born.id,
             offset_ms: born.offset_ms,
@@ -167,6 +167,19 @@ impl Lane {
             rich: born.rich,
             ended: false,
         });
+        // somewhere among the others, as targets are: not all that is new in one body at the end
+        let last = self.objects.len() - 1;
+        let place = Seed::new(born.id).child(13).below(self.objects.len() as u64) as usize;
+        self.objects.swap(place, last);
+        self.remember(last);
+        self.remember(place);
+    }
+
+    /// Notes where an object is now; one that has ended is not looked for any more.
+    fn remember(&mut self, at: usize) {
+        if let Some(object) = self.objects.get(at).filter(|object| !object.ended) {
+            self.by_id.insert(object.id, at);
+        }
     }
 
     /// Forgets the objects that have sent their end.
@@ -179,11 +192,7 @@ impl Lane {
             }
             let mut dead = self.objects.swap_remove(at);
             self.retire(&mut dead.segments);
-            if let Some(moved) = self.objects.get(at)
-                && !moved.ended
-            {
-                self.by_id.insert(moved.id, at);
-            }
+            self.remember(at);
         }
     }
 
@@ -259,6 +268,23 @@ impl Lane {
         self.each_of_last(|segment, _, _, uncertain| {
             uncertain.extend(segment.slots.iter().map(|slot| slot.identity));
         });
+    }
+
+    /// Notes samples that were sent in bodies made elsewhere.
+    pub(crate) fn note(&mut self, samples: &[(u64, i64, u64, Fate)], uncertain: bool) {
+        for &(identity, timestamp_ms, bits, fate) in samples {
+            self.retired.push(Sent {
+                identity,
+                count: 1,
+                sum: identity::of_sample(timestamp_ms, bits),
+                fate,
+                law: Law::Constant(f64::from_bits(bits)),
+                times_ms: (timestamp_ms, timestamp_ms),
+            });
+        }
+        if uncertain {
+            self.uncertain.extend(samples.iter().map(|sample| sample.0));
+        }
     }
 
     fn each_of_last(&mut self, mut each: impl FnMut(&mut Segment, i64, bool, &mut Vec<u64>)) {

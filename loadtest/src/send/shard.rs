@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until};
 
 use super::tally::Meter;
-use super::{SendOptions, Work};
+use super::{Ready, SendOptions, Work};
 use crate::blast::{Answer, Client};
 use crate::clock;
-use crate::fleet::{Lane, Loaded};
+use crate::fleet::{Lane, LaneStep, Loaded};
 
 /// Prometheus' defaults: `min_backoff` and `max_backoff`.
 const MIN_BACKOFF: Duration = Duration::from_millis(30);
@@ -47,32 +47,65 @@ impl Shard {
     pub(super) async fn run(mut self, options: SendOptions, meter: Arc<Meter>) -> Lane {
         let mut post = Post { client: Client::new(options.target.clone()), options, meter };
         let mut buffer = Vec::new();
-        while let Some(Work { step, due, lasts }) = self.work.recv().await {
-            let deadline = due + lasts + post.options.drain;
-            let metadata = step.metadata.clone();
-            self.lane.begin(step);
-            if let Some(metadata) = metadata {
-                post.deliver(metadata, &Loaded::default(), deadline).await;
-            }
-            // the lanes begin one after the other, as targets are scraped one after the other
-            let bodies = self.lane.series().div_ceil(self.lane.batch()).max(1);
-            let shift = lasts.mul_f64(self.number as f64 / self.count as f64 / bodies as f64);
-            while let Some(loaded) = self.lane.next_body(&mut buffer) {
-                let due = due + shift + lasts.mul_f64(loaded.position * (1.0 - 1.0 / (bodies + 1) as f64));
-                let late = wait_for(due).await;
-                let body = Bytes::from(std::mem::take(&mut buffer));
-                let fate = post.deliver(body.clone(), &loaded, deadline).await;
-                post.meter.answered(due, late, &loaded, &fate);
-                match fate {
-                    Fate::Accepted => {}
-                    Fate::Refused => self.lane.refused(),
-                    Fate::Unknown => self.lane.unknown(),
+        while let Some(work) = self.work.recv().await {
+            match work {
+                Work::Scrape(step, due, lasts) => {
+                    self.scrape(step, (due, lasts), &mut post, &mut buffer).await
                 }
-                // the next body is written where this one was
-                buffer = if body.is_unique() { body.into() } else { Vec::with_capacity(body.len()) };
+                Work::Ready(bodies, start) => self.ready(bodies, start, &mut post).await,
             }
         }
         self.lane
+    }
+
+    /// Sends a scrape that is due from a time on, for so long.
+    async fn scrape(
+        &mut self,
+        step: LaneStep,
+        (due, lasts): (Instant, Duration),
+        post: &mut Post,
+        buffer: &mut Vec<u8>,
+    ) {
+        let deadline = due + lasts + post.options.drain;
+        let metadata = step.metadata.clone();
+        self.lane.begin(step);
+        if let Some(metadata) = metadata {
+            post.deliver(metadata, &Loaded::default(), deadline).await;
+        }
+        // the lanes begin one after the other, as targets are scraped one after the other
+        let bodies = self.lane.series().div_ceil(self.lane.batch()).max(1);
+        let shift = lasts.mul_f64(self.number as f64 / self.count as f64 / bodies as f64);
+        while let Some(loaded) = self.lane.next_body(buffer) {
+            let due = due + shift + lasts.mul_f64(loaded.position * (1.0 - 1.0 / (bodies + 1) as f64));
+            let late = wait_for(due).await;
+            let body = Bytes::from(std::mem::take(buffer));
+            let fate = post.deliver(body.clone(), &loaded, deadline).await;
+            post.meter.answered(due, late, &loaded, &fate);
+            match fate {
+                Fate::Accepted => {}
+                Fate::Refused => self.lane.refused(),
+                Fate::Unknown => self.lane.unknown(),
+            }
+            // the next body is written where this one was
+            *buffer = if body.is_unique() { body.into() } else { Vec::with_capacity(body.len()) };
+        }
+    }
+
+    /// Sends bodies that were made elsewhere.
+    async fn ready(&mut self, bodies: Vec<Ready>, start: Instant, post: &mut Post) {
+        let last = bodies.last().map_or(start, |body| start + body.after);
+        let deadline = last + post.options.drain;
+        for Ready { body, loaded, after, samples } in bodies {
+            let due = start + after;
+            let late = wait_for(due).await;
+            let fate = post.deliver(body, &loaded, deadline).await;
+            post.meter.answered(due, late, &loaded, &fate);
+            match fate {
+                Fate::Refused => {}
+                Fate::Accepted => self.lane.note(&samples, false),
+                Fate::Unknown => self.lane.note(&samples, true),
+            }
+        }
     }
 }
 

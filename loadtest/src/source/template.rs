@@ -91,7 +91,7 @@ fn law(series: &TemplateSeries, since_s: i64, share: f64, seed: Seed) -> Law {
 }
 
 /// A pod's name as the same workload would give it to another pod: the last part is drawn anew, or added where there is none.
-fn renamed_value(value: &str, own: Seed) -> String {
+pub(crate) fn renamed_value(value: &str, own: Seed) -> String {
     let own = own.named(value);
     match value.rsplit_once('-') {
         Some((stem, last)) if last.len() == 5 && !stem.is_empty() => names::generated(stem, own),

@@ -1,0 +1,102 @@
+//! The gate under the load harness, which keeps its own books: scenarios with every kind of policy, and a backend that goes
+//! away. Every sample that the gate accepted has to arrive as the scenario says.
+
+#![allow(clippy::unwrap_used)] // the helpers are tests too
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use seriesgate_loadtest::outage::{self, Plan};
+use seriesgate_loadtest::proxy::ProxySpec;
+use seriesgate_loadtest::run::{self, Outcome, RunOptions};
+use seriesgate_loadtest::scenario::{Scenario, Span};
+use seriesgate_loadtest::sink::{Act, parse_episode};
+
+fn options(scenario: &str, variant: Option<&str>) -> RunOptions {
+    let mut scenario = Scenario::load(scenario).unwrap();
+    scenario.every = Some(Span(Duration::from_millis(100)));
+    let variant = scenario.variant(variant).unwrap();
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_seriesgate"));
+    RunOptions::new(scenario, variant, ProxySpec::Gate { binary })
+}
+
+/// Runs, and expects that everything arrived as it had to.
+fn clean(options: &RunOptions) -> Outcome {
+    let outcome = run::run(options, |_| {}).unwrap();
+    assert!(outcome.is_clean(), "{outcome}");
+    assert!(outcome.stopped_by_itself, "the gate had to be killed");
+    outcome
+}
+
+#[test]
+fn everything_is_forwarded_bit_for_bit() {
+    let outcome = clean(&options("small", None));
+    let verdict = outcome.verdict.unwrap();
+    assert_eq!(verdict.exact_series, verdict.sent_series);
+    assert!(outcome.born > 1000 && verdict.sent_samples > 100_000, "{verdict:?}");
+    assert_eq!(outcome.flow.out_samples, outcome.accepted);
+}
+
+#[test]
+fn what_a_policy_drops_and_nothing_else_is_gone() {
+    let outcome = clean(&options("small", Some("drop-runs")));
+    assert!(outcome.flow.out_samples < outcome.accepted * 95 / 100);
+}
+
+#[test]
+fn relabeled_series_have_all_their_samples() {
+    let verdict = clean(&options("small", Some("relabel"))).verdict.unwrap();
+    assert!(verdict.relabeled.0 > 10_000 && verdict.exact_series > 1000, "{verdict:?}");
+}
+
+#[test]
+fn aggregated_counters_gain_what_their_members_gain() {
+    let mut options = options("small", Some("aggregate"));
+    // pods come and go meanwhile
+    let seriesgate_loadtest::scenario::SourceFile::Cluster(cluster) = &mut options.scenario.source else {
+        panic!()
+    };
+    cluster.deployments[0].rollout_every = Some("4m".parse().unwrap());
+    options.scenario.scrapes = 60;
+    let verdict = clean(&options).verdict.unwrap();
+    assert_eq!(
+        (verdict.groups, verdict.unjudged_groups, verdict.doubtful_groups),
+        (120, 0, 0),
+        "{verdict:?}"
+    );
+}
+
+/// Two thirds of the time something is wrong with the backend. Senders send again; nothing is lost, nothing is there twice
+/// that was not sent twice.
+#[test]
+fn a_bad_day_of_the_backend_costs_no_sample() {
+    let mut options = options("small", None);
+    options.scenario.scrapes = 30;
+    options.scenario.retry_on_429 = true;
+    let day = [
+        "503@0.3+0.4",
+        "taken:500@0.9+0.3*0.5",
+        "reset@1.4+0.3*0.3",
+        "429@1.8+0.3*0.5",
+        "stall@2.2+0.3",
+        "latency:60@2.6+0.3",
+    ];
+    options.episodes = day.iter().map(|text| parse_episode(text).unwrap()).collect();
+    let outcome = clean(&options);
+    assert!(outcome.retries > 0, "{outcome}");
+}
+
+#[test]
+fn a_backend_that_goes_away_and_comes_back() {
+    let options = options("small", None);
+    let plan = Plan {
+        before: Duration::from_secs(1),
+        down: Duration::from_secs(3),
+        after: Duration::from_secs(8),
+        act: Act::Gone,
+    };
+    let found = outage::rehearse(&options, &plan, |_| {}).unwrap();
+    assert!(found.run.is_clean(), "{found}");
+    assert!(found.backlog_samples > 20_000 && found.failed_per_second > 0.0, "{found}");
+    assert!(found.drained_after_s.is_some_and(|seconds| seconds <= 7.0), "{found}");
+}
