@@ -7,6 +7,7 @@ mod plan;
 mod replay;
 mod run;
 mod show;
+mod shown;
 mod sink;
 
 use std::io::Write;
@@ -63,7 +64,12 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    // these two end by themselves what they have begun
+    if !matches!(command, Command::Sink(_) | Command::Blast(_)) {
+        end_with_children();
+    }
+    let done = match command {
         Command::Run(args) => run::run(&args),
         Command::Compare(args) => measure::compare(&args),
         Command::Capacity(args) => measure::capacity(&args),
@@ -82,7 +88,26 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Runs a command that waits for many things.
+/// Has a signal that ends this process end the proxies first that it started.
+fn end_with_children() {
+    std::thread::spawn(|| {
+        let waited = wait_for(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let mut terminated = signal(SignalKind::terminate())?;
+            tokio::select! {
+                interrupted = tokio::signal::ctrl_c() => interrupted?,
+                _ = terminated.recv() => {}
+            }
+            Ok(())
+        });
+        if waited.is_ok() {
+            crate::proxy::end_all();
+            std::process::exit(130);
+        }
+    });
+}
+
+/// Runs something that waits for many things.
 fn wait_for<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;

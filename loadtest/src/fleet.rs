@@ -9,12 +9,14 @@
 //! written anew for each scrape. A body is segments put one behind the other, so series that come and go cost the others
 //! nothing. A series stays in its lane for as long as it lives, which keeps its samples in order.
 
+mod account;
 mod lane;
 mod metadata;
 mod planner;
 mod segment;
 
-pub use lane::{Lane, Loaded, RichTotals, Sent};
+pub use account::{RichTotals, Sent};
+pub use lane::{Lane, Loaded};
 pub use planner::{LaneStep, Planner, Spread};
 
 use crate::cluster::Visit;

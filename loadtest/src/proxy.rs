@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
@@ -18,6 +19,20 @@ use crate::scenario::Variant;
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// How long it may take to end.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// What was started and has not ended, with its directory: whoever ends this process early ends these first.
+static STARTED: Mutex<Vec<(u32, PathBuf)>> = Mutex::new(Vec::new());
+
+/// Ends all proxies that were started and removes their directories.
+pub fn end_all() {
+    for (pid, directory) in STARTED.lock().drain(..) {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+            // it may have ended by itself, and what is left of a directory is in the temporary one
+            kill_process(pid, Signal::TERM).ok();
+        }
+        std::fs::remove_dir_all(directory).ok();
+    }
+}
 
 /// Which proxy.
 #[derive(Clone, Debug)]
@@ -164,6 +179,7 @@ fn launch(mut command: Command, listen: SocketAddr, path: &str, directory: TempD
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     let program = command.get_program().to_string_lossy().into_owned();
     let child = command.spawn().with_context(|| format!("cannot start {program}"))?;
+    STARTED.lock().push((child.id(), directory.path().to_owned()));
     let mut proxy = Proxy {
         url: format!("http://{listen}{path}"),
         pid: Some(child.id()),
@@ -218,6 +234,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
+        STARTED.lock().retain(|(pid, _)| Some(*pid) != self.pid);
         if let Some(child) = &mut self.child {
             // ended by now, or never to be used again
             child.kill().ok();

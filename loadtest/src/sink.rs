@@ -36,13 +36,21 @@ pub struct SinkOptions {
     pub group_by: Option<String>,
     /// Time to let pass before each answer.
     pub delay: Duration,
+    /// Distinct series that are told apart at most; samples of others are counted as untracked.
+    pub max_series: usize,
     /// What it does to its senders, and when, counted from its start.
     pub episodes: Vec<Episode>,
 }
 
 impl Default for SinkOptions {
     fn default() -> Self {
-        Self { level: Level::Series, group_by: None, delay: Duration::ZERO, episodes: Vec::new() }
+        Self {
+            level: Level::Series,
+            group_by: None,
+            delay: Duration::ZERO,
+            max_series: 20_000_000,
+            episodes: Vec::new(),
+        }
     }
 }
 

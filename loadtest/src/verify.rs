@@ -44,6 +44,8 @@ pub struct Verdict {
     pub out_of_order: u64,
     /// Series that arrived although they are expected not to.
     pub unwanted_series: u64,
+    /// Samples of series for which the sink had no room.
+    pub untracked: u64,
     /// Series that nobody sent and no expectation explains.
     pub unknown_series: u64,
     /// Samples expected under other labels, and samples that arrived under such.
@@ -88,6 +90,7 @@ pub fn compare(lanes: &[Lane], resent: u64, step_ms: i64, ledger: &Ledger) -> Ve
             Fate::Aggregated(group) => groups.entry(group).or_default().push(*sent),
         }
     }
+    verdict.untracked = ledger.untracked();
     let expects_relabeled = verdict.relabeled.0 > 0;
     for (identity, arrived) in ledger.all() {
         verdict.arrived_series += 1;
@@ -202,6 +205,10 @@ impl Verdict {
         );
         fault(self.out_of_order > 0, format!("{} samples arrived after a newer one", self.out_of_order));
         fault(self.unwanted_series > 0, format!("{} series arrived that must not", self.unwanted_series));
+        fault(
+            self.untracked > 0,
+            format!("the sink had no room for {} samples: --max-series", self.untracked),
+        );
         fault(self.unknown_series > 0, format!("{} series arrived that nobody sent", self.unknown_series));
         let (wanted, found) = self.relabeled;
         fault(wanted != found, format!("{wanted} samples were to arrive under other labels, {found} did"));

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // the helpers are tests too
 
+#[path = "faults/expected.rs"]
+mod expected;
+#[path = "faults/support.rs"]
 mod support;
 
 use std::net::SocketAddr;

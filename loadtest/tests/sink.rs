@@ -89,3 +89,15 @@ async fn at_the_level_of_bytes_nothing_is_decoded() {
     assert_eq!(request(sink.addr(), "POST", "/", b"not snappy".to_vec()).await.0, 204);
     assert_eq!(sink.shutdown().await, Stats { requests: 1, wire_bytes: 10, ..Stats::default() });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn series_beyond_the_limit_are_counted_and_not_kept() {
+    for level in [Level::Series, Level::Verify] {
+        let sink = sink(SinkOptions { level, max_series: 10, ..SinkOptions::default() }).await;
+        let series = (0..25).map(|i| TimeSeries::named(&format!("m{i}"), &[]).with_sample(1, 1.0));
+        let body = encode_snappy(&WriteRequest::of(series.collect()));
+        assert_eq!(request(sink.addr(), "POST", "/", body).await.0, 204);
+        let stats = sink.stats();
+        assert_eq!((stats.samples, stats.distinct_series, stats.untracked), (25, 10, 15), "{level:?}");
+    }
+}

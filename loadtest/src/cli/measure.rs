@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use super::load::{LoadArgs, Shown};
+use super::load::LoadArgs;
 use super::run::{OutputArgs, exit};
+use super::shown::Shown;
 use crate::capacity::{self, Axis, Capacity, Search};
 use crate::page;
 use crate::plot::Plot;

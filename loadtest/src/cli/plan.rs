@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use super::load::{LoadArgs, Shown};
+use super::load::LoadArgs;
 use super::run::OutputArgs;
+use super::shown::Shown;
 use super::{print, wait_for};
 use crate::page;
 use crate::plan::{Calibration, Demand, Need, Plan, Sizing, calibrate as measure, observe};

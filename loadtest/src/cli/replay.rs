@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use clap::Args;
 
-use super::load::{ProxyArgs, Shown};
+use super::load::ProxyArgs;
 use super::run::{OutputArgs, exit};
+use super::shown::Shown;
 use crate::page;
 use crate::replay::Replay;
 use crate::run::{self, RunOptions};

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::load::{LoadArgs, Shown};
+use super::load::LoadArgs;
 use super::print;
+use super::shown::Shown;
 use crate::run::{self, Outcome};
 use crate::sink::Episode;
 

@@ -24,6 +24,9 @@ pub(super) struct SinkArgs {
     /// Milliseconds to wait before each answer
     #[arg(long, default_value_t = 0, value_name = "MS")]
     delay_ms: u64,
+    /// Distinct series that are told apart at most: about 100 bytes of memory each
+    #[arg(long, default_value_t = 20_000_000, value_name = "N")]
+    max_series: usize,
     /// What it does to its senders, ACT@AFTER+FOR[*SHARE] with times in seconds from its start; may be given more than
     /// once. Acts: a status (503, or 429:5 with Retry-After), latency:MS, stall, reset, gone, taken:STATUS
     #[arg(long, value_name = "EPISODE", value_parser = crate::sink::parse_episode)]
@@ -39,6 +42,7 @@ pub(super) async fn run(args: SinkArgs) -> Result<ExitCode> {
         level: args.count,
         group_by: args.group_by,
         delay: Duration::from_millis(args.delay_ms),
+        max_series: args.max_series,
         episodes: args.behave,
     };
     let sink = Sink::start(args.listen, options)

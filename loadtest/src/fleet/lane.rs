@@ -1,73 +1,19 @@
 //! One shard of an agent's queue: its segments, and the bodies made of them one by one.
 
+mod bodies;
+
 use ahash::HashMap;
 
 use super::Fate;
+pub use bodies::Loaded;
+
+use super::account::{RichTotals, Sent, accounts};
 use super::planner::{Born, LaneStep};
 use super::segment::Segment;
 use crate::identity;
 use crate::law::Law;
 use crate::names::Seed;
-use crate::rich::{Rich, RichSeries};
-use crate::snappy;
-
-/// What was sent of one series, up to its end or up to now.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sent {
-    /// See [`identity`].
-    pub identity: u64,
-    /// Samples that were not refused.
-    pub count: u32,
-    /// Sum of [`identity::of_sample`] over them.
-    pub sum: u64,
-    /// What is expected of it.
-    pub fate: Fate,
-    /// How its values moved.
-    pub law: Law,
-    /// Times of its first and last sample that was no end (Unix milliseconds); 0 if there was none.
-    pub times_ms: (i64, i64),
-}
-
-/// What was sent of exemplars or of native histograms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct RichTotals {
-    /// How many.
-    pub count: u64,
-    /// Sum of a hash of their messages.
-    pub sum: u64,
-}
-
-impl RichTotals {
-    /// Counts the message of an exemplar or a histogram.
-    pub fn add(&mut self, message: &[u8]) {
-        self.count += 1;
-        self.sum = self.sum.wrapping_add(identity::of_message(message));
-    }
-
-    /// Adds what was counted elsewhere.
-    pub fn merge(&mut self, other: Self) {
-        self.count += other.count;
-        self.sum = self.sum.wrapping_add(other.sum);
-    }
-
-    fn take(&mut self, other: Self) {
-        self.count -= other.count;
-        self.sum = self.sum.wrapping_sub(other.sum);
-    }
-}
-
-/// A body that was just made.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Loaded {
-    /// Samples in it.
-    pub samples: u64,
-    /// Exemplars and native histograms in it.
-    pub rich: u64,
-    /// Bytes before compression.
-    pub raw_bytes: u64,
-    /// How much of the scrape came before it, 0 to 1.
-    pub position: f64,
-}
+use crate::rich::RichSeries;
 
 struct Object {
     id: u64,
@@ -202,74 +148,6 @@ impl Lane {
         }
     }
 
-    /// Makes the next body of the scrape in `out`, with its values and times; `None` when the scrape is sent.
-    pub fn next_body(&mut self, out: &mut Vec<u8>) -> Option<Loaded> {
-        self.began = self.next;
-        self.last_rich = Default::default();
-        let (mut loaded, mut pieces, mut rich_raw) = (Loaded::default(), Vec::new(), Vec::new());
-        loaded.position = self.sent_series as f64 / self.total_series.max(1) as f64;
-        while let Some(object) = self.objects.get_mut(self.next.0) {
-            let at_ms = self.at_ms + object.offset_ms;
-            if let Some(segment) = object.segments.get_mut(self.next.1) {
-                if loaded.samples > 0 && loaded.samples as usize + segment.slots.len() > self.batch {
-                    break;
-                }
-                segment.write(at_ms, object.ended);
-                loaded.samples += segment.slots.len() as u64;
-                loaded.raw_bytes += segment.raw_len as u64;
-                pieces.push(self.next);
-                self.next.1 += 1;
-                continue;
-            }
-            for series in &object.rich {
-                let Some(message) = series.put(&mut rich_raw, at_ms, object.ended) else { continue };
-                match series.what() {
-                    Rich::Exemplar { .. } => self.last_rich.0.add(&message),
-                    Rich::Histogram { .. } => self.last_rich.1.add(&message),
-                }
-            }
-            self.next = (self.next.0 + 1, 0);
-        }
-        if pieces.is_empty() && rich_raw.is_empty() {
-            return None;
-        }
-        self.exemplars.merge(self.last_rich.0);
-        self.histograms.merge(self.last_rich.1);
-        loaded.rich = self.last_rich.0.count + self.last_rich.1.count;
-        loaded.raw_bytes += rich_raw.len() as u64;
-        self.sent_series += loaded.samples as usize;
-        out.clear();
-        snappy::put_len(out, loaded.raw_bytes as usize);
-        for (object, segment) in pieces {
-            out.extend_from_slice(self.objects[object].segments[segment].bytes());
-        }
-        self.append_compressed(&rich_raw, out);
-        Some(loaded)
-    }
-
-    /// Appends the elements that make these bytes, without the length in front.
-    fn append_compressed(&mut self, raw: &[u8], out: &mut Vec<u8>) {
-        if !raw.is_empty() {
-            let packed = self.snappy.compress_vec(raw).expect("far below 4 GiB");
-            let digits = packed.iter().take_while(|byte| **byte >= 0x80).count() + 1;
-            out.extend_from_slice(&packed[digits..]);
-        }
-    }
-
-    /// The last body was refused for good: what it held was not sent.
-    pub fn refused(&mut self) {
-        self.each_of_last(|segment, at_ms, ended, _| segment.unsend(at_ms, ended));
-        self.exemplars.take(self.last_rich.0);
-        self.histograms.take(self.last_rich.1);
-    }
-
-    /// Nobody knows what became of the last body.
-    pub fn unknown(&mut self) {
-        self.each_of_last(|segment, _, _, uncertain| {
-            uncertain.extend(segment.slots.iter().map(|slot| slot.identity));
-        });
-    }
-
     /// Notes samples that were sent in bodies made elsewhere.
     pub(crate) fn note(&mut self, samples: &[(u64, i64, u64, Fate)], uncertain: bool) {
         for &(identity, timestamp_ms, bits, fate) in samples {
@@ -284,20 +162,6 @@ impl Lane {
         }
         if uncertain {
             self.uncertain.extend(samples.iter().map(|sample| sample.0));
-        }
-    }
-
-    fn each_of_last(&mut self, mut each: impl FnMut(&mut Segment, i64, bool, &mut Vec<u64>)) {
-        let mut at = self.began;
-        while at != self.next {
-            let Some(object) = self.objects.get_mut(at.0) else { break };
-            match object.segments.get_mut(at.1) {
-                Some(segment) => {
-                    each(segment, self.at_ms + object.offset_ms, object.ended, &mut self.uncertain);
-                    at.1 += 1;
-                }
-                None => at = (at.0 + 1, 0),
-            }
         }
     }
 
@@ -335,17 +199,4 @@ impl Lane {
         let live = self.objects.iter().flat_map(|object| &object.segments).flat_map(accounts);
         self.retired.iter().copied().chain(live)
     }
-}
-
-fn accounts(segment: &Segment) -> impl Iterator<Item = Sent> {
-    let times_ms = (segment.first_ms, segment.last_ms);
-    let sent = segment.slots.iter().filter(|slot| slot.sent > 0);
-    sent.map(move |slot| Sent {
-        identity: slot.identity,
-        count: slot.sent,
-        sum: slot.sum,
-        fate: slot.fate,
-        law: slot.law,
-        times_ms,
-    })
 }

@@ -9,8 +9,9 @@ use hyper::header::RETRY_AFTER;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until};
 
-use super::tally::Meter;
-use super::{Ready, SendOptions, Work};
+use super::SendOptions;
+use super::load::{Ready, Work};
+use super::meter::Meter;
 use crate::blast::{Answer, Client};
 use crate::clock;
 use crate::fleet::{Lane, LaneStep, Loaded};

@@ -68,15 +68,22 @@ pub struct Ledger {
     series: HashMap<u64, Arrived, BuildHasherDefault<AsItIs>>,
     pub(super) out_of_order: u64,
     pub(super) duplicates: u64,
+    /// Samples of series for which there was no room.
+    pub(super) untracked: u64,
     /// Exemplars and native histograms.
     pub rich: (RichTotals, RichTotals),
 }
 
 impl Ledger {
-    pub(super) fn take(&mut self, entries: &[Entry], rich: (RichTotals, RichTotals)) {
+    /// Takes in samples, of up to `max_series` series.
+    pub(super) fn take(&mut self, entries: &[Entry], rich: (RichTotals, RichTotals), max_series: usize) {
         self.rich.0.merge(rich.0);
         self.rich.1.merge(rich.1);
         for entry in entries {
+            if self.series.len() >= max_series && !self.series.contains_key(&entry.identity) {
+                self.untracked += 1;
+                continue;
+            }
             let arrived = self.series.entry(entry.identity).or_default();
             let (duplicates, out_of_order) = (arrived.duplicates, arrived.out_of_order);
             arrived.take(entry);
@@ -88,6 +95,11 @@ impl Ledger {
     /// Number of series.
     pub fn series(&self) -> usize {
         self.series.len()
+    }
+
+    /// Samples of series for which there was no room.
+    pub fn untracked(&self) -> u64 {
+        self.untracked
     }
 
     /// What arrived of each series.

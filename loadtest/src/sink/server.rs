@@ -108,7 +108,7 @@ impl Shared {
     pub(super) fn new(options: SinkOptions) -> Self {
         let (status, _) = watch::channel(StatusCode::NO_CONTENT);
         Self {
-            totals: Totals::new(options.level, options.group_by),
+            totals: Totals::new(options.level, options.group_by, options.max_series),
             delay: options.delay,
             status,
             behaviour: Mutex::new((clock::monotonic(), Behaviour::new(options.episodes))),

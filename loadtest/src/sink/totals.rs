@@ -57,6 +57,9 @@ pub struct Stats {
     /// Samples that had arrived already, time and value; 0 below [`Level::Verify`].
     #[serde(default)]
     pub duplicates: u64,
+    /// Samples of series for which there was no room (see [`super::SinkOptions::max_series`]).
+    #[serde(default)]
+    pub untracked: u64,
     /// Distinct series by the value of the grouping label, if there is one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, u64>,
@@ -65,6 +68,7 @@ pub struct Stats {
 pub(super) struct Totals {
     level: Level,
     group_by: Option<String>,
+    max_series: usize,
     hasher: RandomState,
     state: Mutex<State>,
 }
@@ -87,8 +91,8 @@ struct Found {
 }
 
 impl Totals {
-    pub(super) fn new(level: Level, group_by: Option<String>) -> Self {
-        Self { level, group_by, hasher: RandomState::new(), state: Mutex::default() }
+    pub(super) fn new(level: Level, group_by: Option<String>, max_series: usize) -> Self {
+        Self { level, group_by, max_series, hasher: RandomState::new(), state: Mutex::default() }
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -115,7 +119,7 @@ impl Totals {
     /// Counts a body, or nothing of it if any part cannot be read.
     pub(super) fn add(&self, body: &[u8]) -> Result<(), BadBody> {
         let found = self.find(body).inspect_err(|_| self.undecodable())?;
-        self.state.lock().add(found, body.len() as u64);
+        self.state.lock().add(found, body.len() as u64, self.max_series);
         Ok(())
     }
 
@@ -161,7 +165,7 @@ impl Totals {
 }
 
 impl State {
-    fn add(&mut self, found: Found, wire_bytes: u64) {
+    fn add(&mut self, found: Found, wire_bytes: u64, max_series: usize) {
         let stats = &mut self.stats;
         stats.requests += 1;
         stats.wire_bytes += wire_bytes;
@@ -170,11 +174,16 @@ impl State {
         stats.exemplars += found.stats.exemplars;
         stats.histograms += found.stats.histograms;
         if !found.entries.is_empty() || found.rich.0.count + found.rich.1.count > 0 {
-            self.ledger.take(&found.entries, found.rich);
+            self.ledger.take(&found.entries, found.rich, max_series);
+            stats.untracked = self.ledger.untracked;
             stats.distinct_series = self.ledger.series() as u64;
             (stats.out_of_order, stats.duplicates) = (self.ledger.out_of_order, self.ledger.duplicates);
         }
         for (identity, group) in found.series {
+            if self.seen.len() >= max_series && !self.seen.contains(&identity) {
+                stats.untracked += 1;
+                continue;
+            }
             if !self.seen.insert(identity) {
                 continue;
             }

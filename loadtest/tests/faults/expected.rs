@@ -1,9 +1,5 @@
 //! The comparison of what was sent with what arrived, where policies are expected to do something.
 
-#![allow(clippy::unwrap_used)] // the helpers are tests too
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,7 +15,8 @@ use seriesgate_loadtest::scenario::{Scenario, Variant};
 use seriesgate_loadtest::sink::{Level, OnThread, SinkOptions};
 use seriesgate_loadtest::verify::{Verdict, compare};
 use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
-use support::{Fault, proxy};
+
+use super::support::{Fault, proxy};
 
 const START_MS: i64 = 1_700_000_040_000;
 const STEP_MS: i64 = 15_000;

@@ -1,0 +1,238 @@
+//! What there is to send, planned a little ahead and handed to the lanes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::sync::mpsc;
+
+use super::headroom::{Headroom, ThreadTime};
+use super::meter::Meter;
+use super::shard::Shard;
+use super::tally::{Second, Tally};
+use super::{Pace, SendOptions};
+use crate::clock;
+use crate::fleet::{Fate, Lane, LaneStep, Loaded, Planner};
+
+/// Scrapes that are planned before they are due.
+const AHEAD: usize = 2;
+
+/// Times of the scrapes of a run in the data, Unix milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// The first.
+    pub start_ms: i64,
+    /// From one to the next.
+    pub step_ms: i64,
+}
+
+/// Something on its way to a lane.
+pub(super) enum Work {
+    /// A scrape, due from a time on, for so long.
+    Scrape(LaneStep, Instant, Duration),
+    /// Bodies that were made elsewhere, due from a time on.
+    Ready(Vec<Ready>, Instant),
+}
+
+/// A body that is ready to be sent.
+pub struct Ready {
+    /// Compressed.
+    pub body: bytes::Bytes,
+    /// What is in it.
+    pub loaded: Loaded,
+    /// When it is due, from the beginning of the phase.
+    pub after: Duration,
+    /// Its samples: identity of the series, time in Unix milliseconds, bits of the value, what is expected.
+    pub samples: Vec<(u64, i64, u64, Fate)>,
+}
+
+/// What there is to send, between two phases.
+pub struct Load {
+    /// Who is born and who is gone.
+    pub planner: Planner,
+    /// What is sent.
+    pub lanes: Vec<Lane>,
+    /// The scrape that was planned but not sent yet.
+    planned: Option<Vec<LaneStep>>,
+    /// Scrapes planned.
+    scrapes: u64,
+    times: Times,
+    /// Bodies by lane that are sent instead of scrapes.
+    ready: Option<Vec<Vec<Ready>>>,
+    /// Samples that were sent more than once so far.
+    pub resent: u64,
+}
+
+/// What a phase of sending brought.
+pub struct Phase {
+    /// What became of the bodies.
+    pub tally: Tally,
+    /// Second by second.
+    pub seconds: Vec<Second>,
+    /// Whether the sender could have sent more.
+    pub headroom: Headroom,
+    /// When the first body was due, and when the last answer came.
+    pub window: (Instant, Instant),
+    /// From the first body due to the end of the schedule.
+    pub scheduled: Duration,
+    /// Series born in it, and series of its last scrape.
+    pub born: u64,
+    /// Series of the last scrape.
+    pub series: usize,
+}
+
+impl Load {
+    /// A load of which nothing was sent; plans the first scrape.
+    pub fn new(mut planner: Planner, lanes: Vec<Lane>, times: Times) -> Self {
+        let (planned, _) = planner.scrape(times.start_ms);
+        Self { planner, lanes, planned: Some(planned), scrapes: 1, times, ready: None, resent: 0 }
+    }
+
+    /// The same with bodies that are sent instead of scrapes, by lane and in order.
+    #[must_use]
+    pub fn with_ready(mut self, bodies: Vec<Vec<Ready>>) -> Self {
+        self.ready = Some(bodies);
+        self
+    }
+
+    /// How long the bodies that are ready take, if there are such.
+    pub fn ready_span(&self) -> Option<Duration> {
+        self.ready.as_ref()?.iter().flatten().map(|body| body.after).max()
+    }
+
+    /// Sends so many scrapes. `each_second` is called while it goes on, with what was answered so far.
+    pub fn send(
+        &mut self,
+        options: &SendOptions,
+        scrapes: u64,
+        pace: Pace,
+        mut each_second: impl FnMut(&Second) + Send,
+    ) -> Result<Phase> {
+        let count = self.lanes.len();
+        let mut senders = Vec::new();
+        let mut shards: Vec<Vec<Shard>> = (0..options.threads.max(1)).map(|_| Vec::new()).collect();
+        for (number, lane) in self.lanes.drain(..).enumerate() {
+            let (sender, receiver) = mpsc::channel(AHEAD);
+            senders.push(sender);
+            shards[number % options.threads.max(1)].push(Shard::new(number, count, lane, receiver));
+        }
+        let meter = Arc::new(Meter::default());
+        let start = clock::monotonic() + Duration::from_millis(20);
+        let (mut schedule, mut headroom) = (None, Headroom::default());
+        let lanes = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                shards.into_iter().map(|shards| scope.spawn(|| send_all(shards, options, &meter))).collect();
+            let watch = scope.spawn(|| meter.watch(start, &mut each_second));
+            schedule = Some(self.plan(scrapes, pace, start, senders, &meter));
+            let sent: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+            meter.finish();
+            watch.join().ok();
+            sent
+        });
+        let schedule = schedule.context("nothing was planned")?;
+        for sent in lanes {
+            let (lanes, time) = sent.map_err(|_| anyhow::anyhow!("a sending thread panicked"))??;
+            headroom.threads.push(time.share());
+            self.lanes.extend(lanes);
+        }
+        // as they were before
+        self.lanes.sort_by_key(Lane::number);
+        let (tally, seconds) = meter.take(start);
+        headroom.judge(&tally);
+        self.resent += tally.resent;
+        Ok(Phase {
+            window: (start, tally.last_answer.unwrap_or(start)),
+            tally,
+            seconds,
+            headroom,
+            scheduled: schedule.end - start,
+            born: schedule.born,
+            series: schedule.series,
+        })
+    }
+
+    /// Plans scrape by scrape, a little ahead of the lanes, and tells each lane when its part is due.
+    fn plan(
+        &mut self,
+        scrapes: u64,
+        pace: Pace,
+        start: Instant,
+        senders: Vec<mpsc::Sender<Work>>,
+        meter: &Meter,
+    ) -> Schedule {
+        let mut schedule = Schedule { end: start, born: 0, series: 0 };
+        if let Some(ready) = self.ready.take() {
+            return hand_out(ready, schedule, &senders, meter);
+        }
+        for _ in 0..scrapes {
+            let steps = self.planned.take().unwrap_or_else(|| {
+                let at_ms = self.times.start_ms + self.scrapes.cast_signed() * self.times.step_ms;
+                self.scrapes += 1;
+                let (steps, born) = self.planner.scrape(at_ms);
+                schedule.born += born;
+                steps
+            });
+            schedule.series = self.planner.series();
+            let lasts = pace.lasts(schedule.series);
+            meter.offer(schedule.series as u64, schedule.end, lasts);
+            for (sender, step) in senders.iter().zip(steps) {
+                // a lane that is gone has said why
+                sender.blocking_send(Work::Scrape(step, schedule.end, lasts)).ok();
+            }
+            schedule.end += lasts;
+        }
+        schedule
+    }
+}
+
+/// Gives each lane the bodies that are ready.
+fn hand_out(
+    ready: Vec<Vec<Ready>>,
+    mut schedule: Schedule,
+    senders: &[mpsc::Sender<Work>],
+    meter: &Meter,
+) -> Schedule {
+    let start = schedule.end;
+    let mut series: Vec<u64> = Vec::new();
+    for (sender, bodies) in senders.iter().zip(ready) {
+        for body in &bodies {
+            meter.offer(body.loaded.samples, start + body.after, Duration::from_millis(1));
+            schedule.end = schedule.end.max(start + body.after);
+            series.extend(body.samples.iter().map(|sample| sample.0));
+        }
+        sender.blocking_send(Work::Ready(bodies, start)).ok();
+    }
+    series.sort_unstable();
+    series.dedup();
+    schedule.series = series.len();
+    schedule
+}
+
+struct Schedule {
+    end: Instant,
+    born: u64,
+    series: usize,
+}
+
+/// Sends the scrapes of some lanes on this thread, and returns them with the CPU time it took.
+fn send_all(
+    shards: Vec<Shard>,
+    options: &SendOptions,
+    meter: &Arc<Meter>,
+) -> Result<(Vec<Lane>, ThreadTime)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut time = ThreadTime::start();
+    let lanes = runtime.block_on(async {
+        let tasks: Vec<_> = shards
+            .into_iter()
+            .map(|shard| tokio::spawn(shard.run(options.clone(), Arc::clone(meter))))
+            .collect();
+        let mut lanes = Vec::new();
+        for task in tasks {
+            lanes.push(task.await.context("a lane ended early")?);
+        }
+        anyhow::Ok(lanes)
+    })?;
+    time.stop();
+    Ok((lanes, time))
+}
