@@ -163,7 +163,7 @@ fn hold(
         limit.map(|limit| limit.to_string())
     } else if p99_ms > search.p99.as_secs_f64() * 1000.0 {
         Some(format!("p99 {p99_ms:.0} ms"))
-    } else if accepted < 0.97 * rate && phase.scheduled.as_secs_f64() > 1.0 {
+    } else if accepted < 0.97 * rate && phase.scheduled.as_secs_f64() >= 0.5 {
         Some(format!("only {} samples/s were accepted", count(accepted as u64)))
     } else {
         None

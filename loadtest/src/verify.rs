@@ -15,6 +15,7 @@ const WATCHED_MS: i64 = 120_000;
 
 /// What the comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Verdict {
     /// Series sent, and samples of them that were not refused.
     pub sent_series: u64,

@@ -45,7 +45,7 @@ source: { plain: { series: 400, shape: short6 } }
     let found = search(&options, "", &plan, |_| {}).unwrap();
     let rate = found.middle();
     // never more than the receiver can do; on a busy machine it does less
-    assert!((4000.0..=10_600.0).contains(&rate), "{found}\n{:?}", found.steps);
+    assert!((1000.0..=10_600.0).contains(&rate), "{found}\n{:?}", found.steps);
     assert!(found.steps.iter().any(|step| step.failed.is_some()), "{:?}", found.steps);
     assert!(found.steps.iter().all(|step| step.failed.is_some() || step.p99_ms <= 150.0));
 }

@@ -39,6 +39,8 @@ pub struct Lane {
     began: (usize, usize),
     sent_series: usize,
     total_series: usize,
+    /// Series there ever were, those that came back in another state counted once.
+    born: u64,
     retired: Vec<Sent>,
     /// Identities of which it is not known whether their last sample arrived.
     uncertain: Vec<u64>,
@@ -62,6 +64,7 @@ impl Lane {
             began: (0, 0),
             sent_series: 0,
             total_series: 0,
+            born: 0,
             retired: Vec::new(),
             uncertain: Vec::new(),
             exemplars: RichTotals::default(),
@@ -93,12 +96,17 @@ impl Lane {
 
     /// An object in a new state takes the place of the one before; what that had more is ended.
     fn take_in(&mut self, born: Born, stale_markers: bool) {
+        let series: usize = born.segments.iter().map(|segment| segment.slots.len()).sum();
+        self.born += series as u64;
         if let Some(at) = self.by_id.remove(&born.id) {
             let mut before = std::mem::take(&mut self.objects[at].segments);
             self.retire(&mut before);
             let mut now: Vec<u64> = born.segments.iter().flat_map(|s| &s.slots).map(|s| s.identity).collect();
             now.sort_unstable();
             let gone = |identity| now.binary_search(&identity).is_err();
+            // what was there in the state before is not new
+            let stays = before.iter().flat_map(|segment| &segment.slots).filter(|slot| !gone(slot.identity));
+            self.born -= stays.count() as u64;
             let gone: Vec<Segment> = before.iter().filter_map(|segment| segment.only(gone)).collect();
             self.objects[at].ended = true;
             self.objects[at].rich.clear();
@@ -128,18 +136,18 @@ impl Lane {
         }
     }
 
-    /// Forgets the objects that have sent their end.
+    /// Forgets the objects that have sent their end. The others keep their order, so that no series is sent soon after its
+    /// last time.
     fn bury(&mut self) {
-        let mut at = 0;
-        while at < self.objects.len() {
-            if !self.objects[at].ended {
-                at += 1;
-                continue;
-            }
-            let mut dead = self.objects.swap_remove(at);
-            self.retire(&mut dead.segments);
-            self.remember(at);
+        if self.objects.iter().all(|object| !object.ended) {
+            return;
         }
+        let (dead, alive) = std::mem::take(&mut self.objects).into_iter().partition(|object| object.ended);
+        self.objects = alive;
+        for mut object in Vec::<Object>::into_iter(dead) {
+            self.retire(&mut object.segments);
+        }
+        self.by_id = self.objects.iter().enumerate().map(|(at, object)| (object.id, at)).collect();
     }
 
     fn retire(&mut self, segments: &mut [Segment]) {
@@ -172,6 +180,11 @@ impl Lane {
 
     pub(crate) fn set_number(&mut self, number: usize) {
         self.number = number;
+    }
+
+    /// Series there ever were.
+    pub fn born(&self) -> u64 {
+        self.born
     }
 
     /// Samples in a body.

@@ -85,8 +85,8 @@ impl Planner {
         }
     }
 
-    /// What every lane has to do for the scrape at a time (Unix milliseconds), and how many series were born in it.
-    pub fn scrape(&mut self, at_ms: i64) -> (Vec<LaneStep>, u64) {
+    /// What every lane has to do for the scrape at a time (Unix milliseconds).
+    pub fn scrape(&mut self, at_ms: i64) -> Vec<LaneStep> {
         self.scrape += 1;
         let stale_markers = self.spread.stale_markers;
         let step = |_| LaneStep { at_ms, stale_markers, metadata: None, born: Vec::new(), ended: Vec::new() };
@@ -98,13 +98,12 @@ impl Planner {
             steps: (0..self.spread.lanes.max(1)).map(step).collect(),
             building: None,
             builder: Builder::default(),
-            born: 0,
             families: &mut self.families,
             id: 0,
         };
         self.source.objects(at_ms, &mut sight);
         sight.finish();
-        let (mut steps, born, scrape) = (sight.steps, sight.born, self.scrape);
+        let (mut steps, scrape) = (sight.steps, self.scrape);
         let lanes = steps.len();
         self.known.retain(|&id, known| {
             if known.seen != scrape {
@@ -117,7 +116,7 @@ impl Planner {
             step.ended.sort_unstable();
         }
         self.tell_metadata(at_ms, &mut steps);
-        (steps, born)
+        steps
     }
 
     /// Series of the last scrape.
@@ -148,7 +147,6 @@ struct Sight<'a> {
     steps: Vec<LaneStep>,
     building: Option<Born>,
     builder: Builder,
-    born: u64,
     families: &'a mut Families,
     /// The object under way.
     id: u64,
@@ -170,7 +168,6 @@ impl Visit for Sight<'_> {
     }
 
     fn series(&mut self, labels: &[(&str, &str)], law: &Law) {
-        self.born += 1;
         if let Some(known) = self.known.get_mut(&self.id) {
             known.series += 1;
         }

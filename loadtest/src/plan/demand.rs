@@ -80,22 +80,14 @@ impl Demand {
             ..Self::default()
         };
         let mut body = Vec::new();
-        let mut first = 0;
-        let mut warm = Disposed::default();
+        let (mut warm, mut born_before) = (Disposed::default(), 0.0);
         for scrape in 0..scenario.warm + scenario.scrapes {
             if scrape == scenario.warm {
                 warm = disposed(&lanes);
+                born_before = born(&lanes);
             }
-            let (steps, born) = planner.scrape(times.start_ms + scrape.cast_signed() * times.step_ms);
+            let steps = planner.scrape(times.start_ms + scrape.cast_signed() * times.step_ms);
             let measured = scrape >= scenario.warm;
-            if scrape == 0 {
-                first = born;
-            } else {
-                demand.gone += born as f64;
-            }
-            if measured && scrape > 0 {
-                demand.born += born as f64;
-            }
             demand.series = planner.series() as f64;
             if measured {
                 demand.seconds += super::seconds(options.pace().lasts(planner.series()));
@@ -115,7 +107,8 @@ impl Demand {
         let all = scenario.warm + scenario.scrapes;
         // all that were born less those that are there, as far back as the gate remembers
         let remembered = (IDLE_AFTER_S / (all as f64 * demand.step_s).max(1e-9)).min(1.0);
-        demand.gone = (demand.gone + first as f64 - demand.series).max(0.0) * remembered;
+        demand.born = born(&lanes) - born_before;
+        demand.gone = (born(&lanes) - demand.series).max(0.0) * remembered;
         demand.disposed = disposed(&lanes);
         demand.disposed.removed -= warm.removed;
         demand.disposed.relabeled -= warm.relabeled;
@@ -158,6 +151,11 @@ impl Demand {
     pub fn out_wire_bytes(&self) -> f64 {
         self.wire_bytes * self.out_samples() / self.samples.max(1.0)
     }
+}
+
+/// Series there ever were in some lanes.
+fn born(lanes: &[Lane]) -> f64 {
+    lanes.iter().map(|lane| lane.born() as f64).sum()
 }
 
 /// What is to become of all that some lanes have sent.

@@ -84,7 +84,7 @@ pub struct Phase {
 impl Load {
     /// A load of which nothing was sent; plans the first scrape.
     pub fn new(mut planner: Planner, lanes: Vec<Lane>, times: Times) -> Self {
-        let (planned, _) = planner.scrape(times.start_ms);
+        let planned = planner.scrape(times.start_ms);
         Self { planner, lanes, planned: Some(planned), scrapes: 1, times, ready: None, resent: 0 }
     }
 
@@ -109,6 +109,7 @@ impl Load {
         mut each_second: impl FnMut(&Second) + Send,
     ) -> Result<Phase> {
         let count = self.lanes.len();
+        let before = born(&self.lanes);
         let mut senders = Vec::new();
         let mut shards: Vec<Vec<Shard>> = (0..options.threads.max(1)).map(|_| Vec::new()).collect();
         for (number, lane) in self.lanes.drain(..).enumerate() {
@@ -146,7 +147,7 @@ impl Load {
             seconds,
             headroom,
             scheduled: schedule.end - start,
-            born: schedule.born,
+            born: born(&self.lanes) - before,
             series: schedule.series,
         })
     }
@@ -160,7 +161,7 @@ impl Load {
         senders: Vec<mpsc::Sender<Work>>,
         meter: &Meter,
     ) -> Schedule {
-        let mut schedule = Schedule { end: start, born: 0, series: 0 };
+        let mut schedule = Schedule { end: start, series: 0 };
         if let Some(ready) = self.ready.take() {
             return hand_out(ready, schedule, &senders, meter);
         }
@@ -168,9 +169,7 @@ impl Load {
             let steps = self.planned.take().unwrap_or_else(|| {
                 let at_ms = self.times.start_ms + self.scrapes.cast_signed() * self.times.step_ms;
                 self.scrapes += 1;
-                let (steps, born) = self.planner.scrape(at_ms);
-                schedule.born += born;
-                steps
+                self.planner.scrape(at_ms)
             });
             schedule.series = self.planner.series();
             let lasts = pace.lasts(schedule.series);
@@ -183,6 +182,11 @@ impl Load {
         }
         schedule
     }
+}
+
+/// Series there ever were in some lanes.
+fn born(lanes: &[Lane]) -> u64 {
+    lanes.iter().map(Lane::born).sum()
 }
 
 /// Gives each lane the bodies that are ready.
@@ -210,7 +214,6 @@ fn hand_out(
 
 struct Schedule {
     end: Instant,
-    born: u64,
     series: usize,
 }
 

@@ -96,7 +96,7 @@ fn aggregated(off: f64) -> Verdict {
     let runtime = runtime();
     for scrape in 0..40 {
         let at_ms = START_MS + scrape * STEP_MS;
-        lanes[0].begin(planner.scrape(at_ms).0.remove(0));
+        lanes[0].begin(planner.scrape(at_ms).remove(0));
         let mut body = Vec::new();
         while lanes[0].next_body(&mut body).is_some() {
             let mut raw = vec![0; snap::raw::decompress_len(&body).unwrap()];
