@@ -36,7 +36,8 @@ fn a_run_prints_saves_and_draws() {
         &html,
     ]);
     let (out, err) = (text(&run.stdout), text(&run.stderr));
-    assert_eq!(run.status.code(), Some(0), "{out}{err}");
+    // 3: the machine had no time for the sender, which this small load can do nothing about
+    assert!(matches!(run.status.code(), Some(0 | 3)), "{out}{err}");
     assert!(out.contains("bit for bit") && out.contains("accepted, 0 refused, 0 unknown"), "{out}");
     assert!(err.contains("warming up") && err.contains("comparing"), "{err}");
     let page = std::fs::read_to_string(&html).unwrap();
@@ -126,4 +127,30 @@ fn child_of(parent: &Child) -> u32 {
         std::thread::sleep(Duration::from_millis(20));
     }
     panic!("it started nothing");
+}
+
+/// Every series is new in every scrape, twenty times a second: more than can be prepared.
+#[test]
+fn a_result_that_the_sender_limited_is_refused() {
+    let run = loadtest(&[
+        "run",
+        "gateway-1m",
+        "--no-proxy",
+        "--count",
+        "bytes",
+        "--series",
+        "200000",
+        "--churn",
+        "1",
+        "--every",
+        "20ms",
+        "--scrapes",
+        "5",
+        "--warm",
+        "1",
+        "--quiet",
+    ]);
+    let out = text(&run.stdout);
+    assert_eq!(run.status.code(), Some(3), "{out}{}", text(&run.stderr));
+    assert!(out.contains("NOT VALID"), "{out}");
 }

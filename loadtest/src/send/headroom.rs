@@ -11,6 +11,8 @@ use crate::clock;
 const BUSY: f64 = 0.9;
 /// Being late by less than this is the timer's grain and the scheduler's.
 const GRAIN_MS: f64 = 10.0;
+/// A scrape that is planned later than this delays its first bodies.
+const PLANNED_LATE: Duration = Duration::from_millis(50);
 
 /// What the sender could still have done.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +31,8 @@ pub struct Headroom {
 pub enum Lateness {
     /// A sending thread had no time left: fewer samples were offered than asked for.
     Busy,
+    /// What was new in a scrape could not be prepared before it was due.
+    Unprepared,
     /// Bodies went out so late, with free lanes, that latencies are mostly the sender's own.
     Late,
 }
@@ -37,6 +41,7 @@ impl std::fmt::Display for Lateness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Busy => "a sending thread had no time left; use more --sender-threads, or another machine",
+            Self::Unprepared => "new series could not be prepared in time; use less churn or a longer --every",
             Self::Late => {
                 "bodies went out late although their lanes were free: the machine has no time for the sender; \
                  use a lower rate, or another machine"
@@ -51,6 +56,8 @@ impl Headroom {
         let latency = tally.latency.percentiles();
         if self.threads.iter().any(|share| *share > BUSY) {
             self.limit = Some(Lateness::Busy);
+        } else if tally.planned_late > PLANNED_LATE {
+            self.limit = Some(Lateness::Unprepared);
         } else if self.late.p99_ms > GRAIN_MS && self.late.p99_ms > latency.p99_ms / 2.0 {
             self.limit = Some(Lateness::Late);
         }

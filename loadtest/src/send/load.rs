@@ -14,8 +14,8 @@ use super::{Pace, SendOptions};
 use crate::clock;
 use crate::fleet::{Fate, Lane, LaneStep, Loaded, Planner};
 
-/// Scrapes that are planned before they are due.
-const AHEAD: usize = 2;
+/// Scrapes that are planned before they are due. A lane that is stuck holds up no other: what it is to send waits for it.
+const AHEAD: u32 = 2;
 
 /// Times of the scrapes of a run in the data, Unix milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -113,7 +113,7 @@ impl Load {
         let mut senders = Vec::new();
         let mut shards: Vec<Vec<Shard>> = (0..options.threads.max(1)).map(|_| Vec::new()).collect();
         for (number, lane) in self.lanes.drain(..).enumerate() {
-            let (sender, receiver) = mpsc::channel(AHEAD);
+            let (sender, receiver) = mpsc::unbounded_channel();
             senders.push(sender);
             shards[number % options.threads.max(1)].push(Shard::new(number, count, lane, receiver));
         }
@@ -158,25 +158,28 @@ impl Load {
         scrapes: u64,
         pace: Pace,
         start: Instant,
-        senders: Vec<mpsc::Sender<Work>>,
+        senders: Vec<mpsc::UnboundedSender<Work>>,
         meter: &Meter,
     ) -> Schedule {
         let mut schedule = Schedule { end: start, series: 0 };
         if let Some(ready) = self.ready.take() {
             return hand_out(ready, schedule, &senders, meter);
         }
+        let mut lasts = Duration::ZERO;
         for _ in 0..scrapes {
+            let ahead = schedule.end.saturating_duration_since(clock::monotonic());
+            std::thread::sleep(ahead.saturating_sub(lasts * AHEAD));
             let steps = self.planned.take().unwrap_or_else(|| {
                 let at_ms = self.times.start_ms + self.scrapes.cast_signed() * self.times.step_ms;
                 self.scrapes += 1;
                 self.planner.scrape(at_ms)
             });
             schedule.series = self.planner.series();
-            let lasts = pace.lasts(schedule.series);
+            lasts = pace.lasts(schedule.series);
             meter.offer(schedule.series as u64, schedule.end, lasts);
             for (sender, step) in senders.iter().zip(steps) {
                 // a lane that is gone has said why
-                sender.blocking_send(Work::Scrape(step, schedule.end, lasts)).ok();
+                sender.send(Work::Scrape(step, schedule.end, lasts)).ok();
             }
             schedule.end += lasts;
         }
@@ -193,7 +196,7 @@ fn born(lanes: &[Lane]) -> u64 {
 fn hand_out(
     ready: Vec<Vec<Ready>>,
     mut schedule: Schedule,
-    senders: &[mpsc::Sender<Work>],
+    senders: &[mpsc::UnboundedSender<Work>],
     meter: &Meter,
 ) -> Schedule {
     let start = schedule.end;
@@ -204,7 +207,7 @@ fn hand_out(
             schedule.end = schedule.end.max(start + body.after);
             series.extend(body.samples.iter().map(|sample| sample.0));
         }
-        sender.blocking_send(Work::Ready(bodies, start)).ok();
+        sender.send(Work::Ready(bodies, start)).ok();
     }
     series.sort_unstable();
     series.dedup();

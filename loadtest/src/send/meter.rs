@@ -34,6 +34,12 @@ impl Meter {
         self.inner.lock().offers.push((samples, due, lasts));
     }
 
+    /// A lane had nothing to do and got a scrape so much after it was due.
+    pub(super) fn planned_late(&self, late: Duration) {
+        let tally = &mut self.inner.lock().tally;
+        tally.planned_late = tally.planned_late.max(late);
+    }
+
     pub(super) fn sent(&self, body: &Bytes, loaded: &Loaded, attempt: u32) {
         let tally = &mut self.inner.lock().tally;
         tally.wire_bytes += body.len() as u64;

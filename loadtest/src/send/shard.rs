@@ -26,7 +26,7 @@ pub(super) struct Shard {
     /// Of how many.
     count: usize,
     lane: Lane,
-    work: mpsc::Receiver<Work>,
+    work: mpsc::UnboundedReceiver<Work>,
 }
 
 /// What became of a body.
@@ -39,7 +39,12 @@ pub(super) enum Fate {
 }
 
 impl Shard {
-    pub(super) fn new(number: usize, count: usize, mut lane: Lane, work: mpsc::Receiver<Work>) -> Self {
+    pub(super) fn new(
+        number: usize,
+        count: usize,
+        mut lane: Lane,
+        work: mpsc::UnboundedReceiver<Work>,
+    ) -> Self {
         lane.set_number(number);
         Self { number, count, lane, work }
     }
@@ -48,15 +53,19 @@ impl Shard {
     pub(super) async fn run(mut self, options: SendOptions, meter: Arc<Meter>) -> Lane {
         let mut post = Post { client: Client::new(options.target.clone()), options, meter };
         let mut buffer = Vec::new();
-        while let Some(work) = self.work.recv().await {
+        loop {
+            let idle = self.work.is_empty();
+            let Some(work) = self.work.recv().await else { return self.lane };
             match work {
                 Work::Scrape(step, due, lasts) => {
+                    if idle {
+                        post.meter.planned_late(clock::monotonic().saturating_duration_since(due));
+                    }
                     self.scrape(step, (due, lasts), &mut post, &mut buffer).await
                 }
                 Work::Ready(bodies, start) => self.ready(bodies, start, &mut post).await,
             }
         }
-        self.lane
     }
 
     /// Sends a scrape that is due from a time on, for so long.

@@ -81,6 +81,8 @@ pub struct Tally {
     pub latency: Delays,
     /// By how much bodies were late although their lane was free.
     pub late: Delays,
+    /// The most that a scrape was planned after it was due.
+    pub planned_late: Duration,
     /// When the last answer came.
     pub last_answer: Option<Instant>,
     /// One failure in words.
