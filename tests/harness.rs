@@ -6,11 +6,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use seriesgate_loadtest::blast::Reach;
 use seriesgate_loadtest::outage::{self, Plan};
+use seriesgate_loadtest::plan;
 use seriesgate_loadtest::proxy::ProxySpec;
 use seriesgate_loadtest::run::{self, Outcome, RunOptions};
-use seriesgate_loadtest::scenario::{Scenario, Span};
-use seriesgate_loadtest::sink::{Act, parse_episode};
+use seriesgate_loadtest::scenario::{Scenario, Span, Variant};
+use seriesgate_loadtest::sink::{Act, Level, OnThread, SinkOptions, parse_episode};
 
 fn options(scenario: &str, variant: Option<&str>) -> RunOptions {
     let mut scenario = Scenario::load(scenario).unwrap();
@@ -99,4 +101,44 @@ fn a_backend_that_goes_away_and_comes_back() {
     assert!(found.run.is_clean(), "{found}");
     assert!(found.backlog_samples > 20_000 && found.failed_per_second > 0.0, "{found}");
     assert!(found.drained_after_s.is_some_and(|seconds| seconds <= 7.0), "{found}");
+}
+
+/// A plan for a gate that runs: what it is asked is seen through its admin port.
+#[test]
+fn a_plan_sees_the_traffic_of_a_gate_that_runs() {
+    let mut options = options("small", Some("drop-runs"));
+    let level = Level::Series;
+    let sink =
+        OnThread::start(([127, 0, 0, 1], 0).into(), SinkOptions { level, ..SinkOptions::default() }).unwrap();
+    let gate = options.proxy.start(&options.variant, &sink.handle().write_url()).unwrap();
+    options.proxy = ProxySpec::Running { url: gate.url.clone(), pid: None };
+    options.variant = Variant::default();
+    options.sink = Some(format!("http://{}", sink.handle().addr()));
+    options.level = level;
+    options.scenario.scrapes = 60;
+    let sending = std::thread::spawn(move || run::run(&options, |_| {}).unwrap());
+    let admin = gate.admin.clone().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let demands = runtime.block_on(async {
+        // until something has come
+        loop {
+            let seen = plan::observe(&admin, Reach::Loopback, Duration::from_millis(1500)).await;
+            match seen {
+                Ok(demands) if demands[0].samples > 20_000.0 => break demands,
+                Ok(_) => {}
+                Err(error) => assert!(error.to_string().contains("no sample"), "{error:#}"),
+            }
+        }
+    });
+    let outcome = sending.join().unwrap();
+    let names: Vec<&str> = demands.iter().map(|demand| demand.variant.as_str()).collect();
+    assert_eq!(names, ["without policies", "all that are enforced", "cronjob-runs (enforce, alone)"]);
+    let rate = demands[0].samples / demands[0].seconds;
+    assert!(
+        (0.3..2.0).contains(&(rate / outcome.offered_per_second)),
+        "{rate} of {}",
+        outcome.offered_per_second
+    );
+    assert!(demands[1].out_samples() < demands[0].out_samples() * 0.97, "{demands:?}");
+    assert!(demands[1].out_series() < demands[0].out_series(), "{demands:?}");
 }

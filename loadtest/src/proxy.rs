@@ -67,6 +67,8 @@ pub struct Proxy {
     pub url: String,
     /// Its process.
     pub pid: Option<u32>,
+    /// The URL of a gate's admin port.
+    pub admin: Option<String>,
     child: Option<Child>,
     directory: Option<TempDir>,
 }
@@ -112,7 +114,9 @@ impl ProxySpec {
                 std::fs::write(&file, serde_json::to_vec_pretty(&config)?)?;
                 let mut command = Command::new(binary);
                 command.arg("run").arg("--config").arg(&file);
-                launch(command, listen, "/api/v1/write", directory)
+                let mut proxy = launch(command, listen, "/api/v1/write", directory)?;
+                proxy.admin = Some(format!("http://{admin}"));
+                Ok(proxy)
             }
             Self::Command { argv, path } => {
                 let directory = TempDir::new()?;
@@ -138,9 +142,11 @@ impl ProxySpec {
                     variant.gate.is_empty(),
                     "a proxy that runs already has its own policies: no variant"
                 );
-                Ok(Proxy { url: url.clone(), pid: *pid, child: None, directory: None })
+                Ok(Proxy { url: url.clone(), pid: *pid, admin: None, child: None, directory: None })
             }
-            Self::Nothing => Ok(Proxy { url: upstream.into(), pid: None, child: None, directory: None }),
+            Self::Nothing => {
+                Ok(Proxy { url: upstream.into(), pid: None, admin: None, child: None, directory: None })
+            }
         }
     }
 }
@@ -183,6 +189,7 @@ fn launch(mut command: Command, listen: SocketAddr, path: &str, directory: TempD
     let mut proxy = Proxy {
         url: format!("http://{listen}{path}"),
         pid: Some(child.id()),
+        admin: None,
         child: Some(child),
         directory: Some(directory),
     };

@@ -57,7 +57,7 @@ pub(super) struct PlanArgs {
     /// Coefficients that calibrate wrote
     #[arg(long, default_value = FILE, value_name = "FILE")]
     coefficients: PathBuf,
-    /// Plan for the traffic of a gate that runs, seen through its admin port, instead: the scenario is then `live`
+    /// Plan for the traffic of a gate that runs instead, seen through its admin port
     #[arg(long, value_name = "URL")]
     report: Option<String>,
     /// How long that gate is watched
@@ -92,8 +92,8 @@ pub(super) fn plan(args: &PlanArgs) -> Result<ExitCode> {
         ensure!(!args.check, "a gate that runs is not run again: no --check with --report");
         let reach = args.load.proxy.reach();
         shown.say(&format!("watching {admin} for {}", args.watch));
-        let demand = wait_for(observe(admin, reach, args.watch.0))?;
-        let plan = Plan::new(admin, &[demand], &calibration, &sizing);
+        let demands = wait_for(observe(admin, reach, args.watch.0))?;
+        let plan = Plan::new(admin, &demands, &calibration, &sizing);
         args.output.write(&plan, &plan.to_string(), || plan_page(&plan))?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -63,6 +63,20 @@ pub struct Disposed {
     pub points: f64,
 }
 
+impl Disposed {
+    /// Adds what another policy does.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.removed += other.removed;
+        self.relabeled += other.relabeled;
+        self.aggregated += other.aggregated;
+        self.removed_series += other.removed_series;
+        self.relabeled_series += other.relabeled_series;
+        self.aggregated_series += other.aggregated_series;
+        self.groups += other.groups;
+        self.points += other.points;
+    }
+}
+
 /// A gate forgets a series that was not heard of for so long (`series.idle_after`), in seconds of the data.
 const IDLE_AFTER_S: f64 = 1200.0;
 
