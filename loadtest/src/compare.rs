@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::page;
 use crate::run::{self, Outcome, Progress, RunOptions};
 
 /// What a comparison found.
@@ -157,12 +158,7 @@ impl fmt::Display for Comparison {
             self.runs.len()
         )?;
         writeln!(f)?;
-        writeln!(f, "| | {first} | {second} | ratio |")?;
-        writeln!(f, "|---|---|---|---|")?;
-        for row in self.table() {
-            writeln!(f, "| {} |", row.join(" | "))?;
-        }
-        writeln!(f)?;
+        writeln!(f, "{}", page::markdown(&["", first, second, "ratio"], &self.table()))?;
         let verified = self.runs.iter().flatten().all(|run| run.verdict.is_some());
         match &self.complaints()[..] {
             [] if verified => writeln!(f, "Every sample of every run arrived as it had to."),

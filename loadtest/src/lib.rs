@@ -22,12 +22,13 @@ pub mod identity;
 pub mod rich;
 pub mod snappy;
 
+pub mod selector;
+
 pub mod fleet;
 pub mod source;
 
 pub mod expect;
 pub mod scenario;
-pub mod selector;
 
 pub mod process;
 

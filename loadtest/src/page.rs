@@ -45,6 +45,13 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     format!("<table>{}{}</table>", row("th", head.to_vec()), rows.concat())
 }
 
+/// The same table as Markdown has it.
+pub fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
+    let rule = vec!["---"; head.len()].join("|");
+    let rows: Vec<String> = rows.iter().map(|row| format!("| {} |\n", row.join(" | "))).collect();
+    format!("| {} |\n|{rule}|\n{}", head.join(" | "), rows.concat())
+}
+
 /// The page of one run, or of several of the same scenario, side by side in the same scale.
 pub fn of_runs(outcomes: &[Outcome]) -> String {
     of_runs_with(&[], outcomes)

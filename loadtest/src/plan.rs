@@ -16,6 +16,7 @@ pub use demand::{Demand, Disposed};
 pub use experiment::{Experiment, calibrate};
 pub use live::observe;
 
+use crate::page;
 use crate::run::{bytes, count};
 
 /// How a plan is made of figures.
@@ -155,11 +156,7 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n", self.of)?;
-        writeln!(f, "| {} |", Self::HEAD.join(" | "))?;
-        writeln!(f, "|{}", "---|".repeat(Self::HEAD.len()))?;
-        for row in self.table() {
-            writeln!(f, "| {} |", row.join(" | "))?;
-        }
+        f.write_str(&page::markdown(&Self::HEAD, &self.table()))?;
         let percent = |share: f64| (share * 100.0).round();
         let [cpu, memory] = self.errors;
         writeln!(

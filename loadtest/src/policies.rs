@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::compare::Spread;
+use crate::page;
 use crate::run::{self, Outcome, Progress, RunOptions, bytes, count};
 use crate::scenario::Variant;
 
@@ -150,11 +151,7 @@ impl Policies {
 impl fmt::Display for Policies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}, each in turn\n", self.scenario)?;
-        writeln!(f, "| {} |", Self::HEAD.join(" | "))?;
-        writeln!(f, "|{}", "---|".repeat(Self::HEAD.len()))?;
-        for row in self.table() {
-            writeln!(f, "| {} |", row.join(" | "))?;
-        }
+        f.write_str(&page::markdown(&Self::HEAD, &self.table()))?;
         for policy in &self.measured {
             for fault in &policy.faults {
                 writeln!(f, "{}: {fault}", policy.name)?;

@@ -1,38 +1,19 @@
 //! The proxy that is measured: started for it, or running already.
 
-use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+mod process;
 
-use anyhow::{Context, Result, bail, ensure};
-use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::clock;
+pub use process::{Proxy, end_all};
+
 use crate::scenario::Variant;
-
-/// How long a proxy may take to listen.
-const START_LIMIT: Duration = Duration::from_secs(20);
-/// How long it may take to end.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
-
-/// What was started and has not ended, with its directory: whoever ends this process early ends these first.
-static STARTED: Mutex<Vec<(u32, PathBuf)>> = Mutex::new(Vec::new());
-
-/// Ends all proxies that were started and removes their directories.
-pub fn end_all() {
-    for (pid, directory) in STARTED.lock().drain(..) {
-        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-            // it may have ended by itself, and what is left of a directory is in the temporary one
-            kill_process(pid, Signal::TERM).ok();
-        }
-        std::fs::remove_dir_all(directory).ok();
-    }
-}
+use process::launch;
 
 /// Which proxy.
 #[derive(Clone, Debug)]
@@ -50,7 +31,7 @@ pub enum ProxySpec {
         /// Where it takes writes.
         path: String,
     },
-    /// One that runs already, with the sink as its upstream.
+    /// One that runs already, with the sink as its upstream and policies of its own; a variant only says what to expect.
     Running {
         /// Where to write.
         url: String,
@@ -59,18 +40,6 @@ pub enum ProxySpec {
     },
     /// None: the sink itself.
     Nothing,
-}
-
-/// A proxy that takes writes.
-pub struct Proxy {
-    /// Where to write.
-    pub url: String,
-    /// Its process.
-    pub pid: Option<u32>,
-    /// The URL of a gate's admin port.
-    pub admin: Option<String>,
-    child: Option<Child>,
-    directory: Option<TempDir>,
 }
 
 impl ProxySpec {
@@ -104,51 +73,54 @@ impl ProxySpec {
 
     /// Starts it with the policies of a variant, towards a backend, and waits until it listens.
     pub fn start(&self, variant: &Variant, upstream: &str) -> Result<Proxy> {
-        match self {
-            Self::Gate { binary } => {
-                let directory = TempDir::new()?;
-                let (listen, admin) = (free_address()?, free_address()?);
-                let file = directory.path().join("gate.yaml");
-                // JSON is YAML too
-                let config = gate_config(variant, listen, admin, upstream);
-                std::fs::write(&file, serde_json::to_vec_pretty(&config)?)?;
-                let mut command = Command::new(binary);
-                command.arg("run").arg("--config").arg(&file);
-                let mut proxy = launch(command, listen, "/api/v1/write", directory)?;
-                proxy.admin = Some(format!("http://{admin}"));
-                Ok(proxy)
-            }
-            Self::Command { argv, path } => {
-                let directory = TempDir::new()?;
-                let (listen, admin) = (free_address()?, free_address()?);
-                let fill = |text: &String| {
-                    text.replace("{listen}", &listen.to_string())
-                        .replace("{admin}", &admin.to_string())
-                        .replace("{upstream}", upstream)
-                        .replace("{dir}", &directory.path().to_string_lossy())
-                };
-                ensure!(
-                    argv.iter().any(|text| text.contains("{listen}"))
-                        && argv.iter().any(|text| text.contains("{upstream}")),
-                    "the command needs {{listen}} and {{upstream}} in its arguments, to be told where to listen and where to write"
-                );
-                let mut words = argv.iter().map(fill);
-                let mut command = Command::new(words.next().context("no command")?);
-                command.args(words);
-                launch(command, listen, path, directory)
-            }
-            Self::Running { url, pid } => {
-                ensure!(
-                    variant.gate.is_empty(),
-                    "a proxy that runs already has its own policies: no variant"
-                );
-                Ok(Proxy { url: url.clone(), pid: *pid, admin: None, child: None, directory: None })
-            }
-            Self::Nothing => {
-                Ok(Proxy { url: upstream.into(), pid: None, admin: None, child: None, directory: None })
-            }
+        match self.try_start(variant, upstream) {
+            // somebody else was quicker to take the address that was free
+            Err(error) if error.to_string().contains("in use") => self.try_start(variant, upstream),
+            started => started,
         }
     }
+
+    fn try_start(&self, variant: &Variant, upstream: &str) -> Result<Proxy> {
+        match self {
+            Self::Gate { binary } => start_gate(binary, variant, upstream),
+            Self::Command { argv, path } => start_command(argv, path, upstream),
+            Self::Running { url, pid } => Ok(Proxy::running(url, *pid)),
+            Self::Nothing => Ok(Proxy::running(upstream, None)),
+        }
+    }
+}
+
+fn start_gate(binary: &Path, variant: &Variant, upstream: &str) -> Result<Proxy> {
+    let directory = TempDir::new()?;
+    let (listen, admin) = (free_address()?, free_address()?);
+    let file = directory.path().join("gate.yaml");
+    // JSON is YAML too
+    std::fs::write(&file, serde_json::to_vec_pretty(&gate_config(variant, listen, admin, upstream))?)?;
+    let mut command = Command::new(binary);
+    command.arg("run").arg("--config").arg(&file);
+    let mut proxy = launch(command, listen, "/api/v1/write", directory)?;
+    proxy.admin = Some(format!("http://{admin}"));
+    Ok(proxy)
+}
+
+fn start_command(argv: &[String], path: &str, upstream: &str) -> Result<Proxy> {
+    for needed in ["{listen}", "{upstream}"] {
+        ensure!(
+            argv.iter().any(|text| text.contains(needed)),
+            "the command needs {{listen}} and {{upstream}} in its arguments, to be told where to listen and where to write"
+        );
+    }
+    let directory = TempDir::new()?;
+    let (listen, admin) = (free_address()?, free_address()?);
+    let mut words = argv.iter().map(|text| {
+        text.replace("{listen}", &listen.to_string())
+            .replace("{admin}", &admin.to_string())
+            .replace("{upstream}", upstream)
+            .replace("{dir}", &directory.path().to_string_lossy())
+    });
+    let mut command = Command::new(words.next().context("no command")?);
+    command.args(words);
+    launch(command, listen, path, directory)
 }
 
 fn gate_config(
@@ -178,74 +150,4 @@ fn gate_config(
 /// An address on which nobody listened a moment ago.
 fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
-fn launch(mut command: Command, listen: SocketAddr, path: &str, directory: TempDir) -> Result<Proxy> {
-    let log = File::create(directory.path().join("log"))?;
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-    let program = command.get_program().to_string_lossy().into_owned();
-    let child = command.spawn().with_context(|| format!("cannot start {program}"))?;
-    STARTED.lock().push((child.id(), directory.path().to_owned()));
-    let mut proxy = Proxy {
-        url: format!("http://{listen}{path}"),
-        pid: Some(child.id()),
-        admin: None,
-        child: Some(child),
-        directory: Some(directory),
-    };
-    let deadline = clock::monotonic() + START_LIMIT;
-    while TcpStream::connect_timeout(&listen, Duration::from_millis(200)).is_err() {
-        let ended = proxy.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-        if let Some(status) = ended {
-            bail!("{program} ended at once ({status}):\n{}", proxy.log_tail());
-        }
-        ensure!(
-            clock::monotonic() < deadline,
-            "{program} does not listen on {listen}:\n{}",
-            proxy.log_tail()
-        );
-        std::thread::sleep(Duration::from_millis(30));
-    }
-    Ok(proxy)
-}
-
-impl Proxy {
-    /// The last lines it printed.
-    pub fn log_tail(&self) -> String {
-        let log = self.directory.as_ref().map(|directory| directory.path().join("log"));
-        let text = log.and_then(|log| std::fs::read(log).ok()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(12)..].join("\n")
-    }
-
-    /// Ends it as Kubernetes would: SIGTERM, and what it still holds is sent on; killed if that takes too long. Returns
-    /// whether it ended by itself.
-    pub fn stop(&mut self) -> Result<bool> {
-        let Some(mut child) = self.child.take() else { return Ok(true) };
-        let pid =
-            i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("a process without a number")?;
-        kill_process(pid, Signal::TERM)?;
-        let deadline = clock::monotonic() + STOP_LIMIT;
-        while clock::monotonic() < deadline {
-            if child.try_wait()?.is_some() {
-                return Ok(true);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        child.kill()?;
-        child.wait()?;
-        Ok(false)
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        STARTED.lock().retain(|(pid, _)| Some(*pid) != self.pid);
-        if let Some(child) = &mut self.child {
-            // ended by now, or never to be used again
-            child.kill().ok();
-            child.wait().ok();
-        }
-    }
 }

@@ -75,8 +75,8 @@ fn read(text: &str) -> Result<Selector> {
     Ok(Selector(matchers))
 }
 
-/// A value in double quotes or in single ones, and what is behind it.
-fn quoted(text: &str) -> Result<(String, &str)> {
+/// A value in double quotes or in single ones, and what is behind it; a backslash stands before what is special.
+pub(crate) fn quoted(text: &str) -> Result<(String, &str)> {
     let mut letters = text.char_indices();
     let (_, quote) =
         letters.next().filter(|(_, c)| ['"', '\''].contains(c)).context("a value without quotes")?;

@@ -1,10 +1,11 @@
 //! Reads what a `/metrics` page says: the text format of Prometheus, as far as a template needs it.
 
 use ahash::HashMap;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::template::TemplateSeries;
 use crate::law::Kind;
+use crate::selector::quoted;
 
 /// The series of a page. Values that are no numbers and lines that are no series are refused with their line's number;
 /// timestamps are left out.
@@ -61,28 +62,10 @@ fn read_labels<'a>(mut rest: &'a str, labels: &mut Vec<(String, String)>) -> Res
             return Ok(behind);
         }
         let (name, behind) = rest.split_once('=').context("a label without a value")?;
-        let text = behind.trim_start().strip_prefix('"').context("a label's value without quotes")?;
-        let (value, behind) = read_quoted(text)?;
+        let (value, behind) = quoted(behind.trim_start())?;
         labels.push((name.trim().to_owned(), value));
         rest = behind;
     }
-}
-
-fn read_quoted(text: &str) -> Result<(String, &str)> {
-    let mut value = String::new();
-    let mut letters = text.char_indices();
-    while let Some((at, letter)) = letters.next() {
-        match letter {
-            '"' => return Ok((value, &text[at + 1..])),
-            '\\' => match letters.next() {
-                Some((_, 'n')) => value.push('\n'),
-                Some((_, escaped)) => value.push(escaped),
-                None => break,
-            },
-            _ => value.push(letter),
-        }
-    }
-    bail!("a label's value without an end")
 }
 
 #[cfg(test)]
