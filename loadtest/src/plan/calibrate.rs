@@ -117,7 +117,7 @@ impl Calibration {
     }
 
     /// The coefficients that explain some runs.
-    pub fn of(machine: String, gate: String, experiments: Vec<Experiment>) -> Result<Self> {
+    pub fn of(machine: String, gate: String, mut experiments: Vec<Experiment>) -> Result<Self> {
         ensure!(experiments.len() >= 8, "{} runs are too few for eight coefficients", experiments.len());
         let table =
             |which: usize| experiments.iter().map(|e| columns(&e.demand)[which].clone()).collect::<Vec<_>>();
@@ -125,13 +125,18 @@ impl Calibration {
         let names: Vec<&str> = experiments.iter().map(|experiment| experiment.name.as_str()).collect();
         let cpu: Vec<f64> = experiments.iter().map(|experiment| experiment.cpu_seconds).collect();
         let memory: Vec<f64> = experiments.iter().map(|experiment| experiment.memory_bytes).collect();
+        let cpu_errors = fit::left_out(&cpu_rows, &cpu, &names);
+        let memory_errors = fit::left_out(&memory_rows, &memory, &names);
+        for ((experiment, cpu), memory) in experiments.iter_mut().zip(&cpu_errors).zip(&memory_errors) {
+            experiment.left_out = (*cpu, *memory);
+        }
         Ok(Self {
             machine,
             gate,
             cpu: Coefficients::from(&fit::fit(&cpu_rows, &cpu)),
             memory: Coefficients::from(&fit::fit(&memory_rows, &memory)),
-            cpu_error: median_and_most(fit::left_out(&cpu_rows, &cpu, &names)),
-            memory_error: median_and_most(fit::left_out(&memory_rows, &memory, &names)),
+            cpu_error: median_and_most(cpu_errors),
+            memory_error: median_and_most(memory_errors),
             experiments,
         })
     }
@@ -176,17 +181,23 @@ impl fmt::Display for Calibration {
             "         {:.0} more a relabeled series, {:.0} an aggregated one\n",
             memory.relabeled, memory.aggregated
         )?;
-        writeln!(f, "| run | CPU s | fitted | memory MiB | fitted |\n|---|---|---|---|---|")?;
+        let percent = |share: f64| (share * 100.0).round();
+        writeln!(
+            f,
+            "| run | CPU s | fitted | left out | memory MiB | fitted | left out |\n|---|---|---|---|---|---|---|"
+        )?;
         for run in &self.experiments {
             let (cpu, memory) = (self.cpu_seconds(&run.demand), self.memory_bytes(&run.demand) / 1048576.0);
-            let measured = run.memory_bytes / 1048576.0;
+            let (measured, (cpu_error, memory_error)) = (run.memory_bytes / 1048576.0, run.left_out);
             writeln!(
                 f,
-                "| {} | {:.2} | {cpu:.2} | {measured:.0} | {memory:.0} |",
-                run.name, run.cpu_seconds
+                "| {} | {:.2} | {cpu:.2} | {}% | {measured:.0} | {memory:.0} | {}% |",
+                run.name,
+                run.cpu_seconds,
+                percent(cpu_error),
+                percent(memory_error)
             )?;
         }
-        let percent = |share: f64| (share * 100.0).round();
         let ((cpu, most_cpu), (memory, most_memory)) = (self.cpu_error, self.memory_error);
         let (cpu, most_cpu, memory, most_memory) =
             (percent(cpu), percent(most_cpu), percent(memory), percent(most_memory));

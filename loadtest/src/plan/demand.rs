@@ -38,6 +38,9 @@ pub struct Demand {
     pub raw_bytes: f64,
     /// Compressed bytes.
     pub wire_bytes: f64,
+    /// Compressed bytes if each body were compressed anew, in one piece.
+    #[serde(default)]
+    pub packed_bytes: f64,
     /// What policies take out or change.
     pub disposed: Disposed,
 }
@@ -61,6 +64,23 @@ pub struct Disposed {
     pub groups: f64,
     /// Points of groups that are generated.
     pub points: f64,
+}
+
+/// Bodies compressed in one piece, as a gate compresses what it changes.
+#[derive(Default)]
+struct Anew {
+    raw: usize,
+    packed: usize,
+    buffer: Vec<u8>,
+}
+
+impl Anew {
+    fn add(&mut self, body: &[u8]) -> Result<()> {
+        self.buffer.resize(snap::raw::decompress_len(body)?, 0);
+        self.raw += snap::raw::Decoder::new().decompress(body, &mut self.buffer)?;
+        self.packed += snap::raw::Encoder::new().compress_vec(&self.buffer)?.len();
+        Ok(())
+    }
 }
 
 impl Disposed {
@@ -94,6 +114,7 @@ impl Demand {
             ..Self::default()
         };
         let mut body = Vec::new();
+        let mut anew = Anew::default();
         let (mut warm, mut born_before) = (Disposed::default(), 0.0);
         for scrape in 0..scenario.warm + scenario.scrapes {
             if scrape == scenario.warm {
@@ -109,6 +130,9 @@ impl Demand {
             for (lane, step) in lanes.iter_mut().zip(steps) {
                 lane.begin(step);
                 while let Some(loaded) = lane.next_body(&mut body) {
+                    if scrape == scenario.warm {
+                        anew.add(&body)?;
+                    }
                     if measured {
                         demand.requests += 1.0;
                         demand.samples += loaded.samples as f64;
@@ -123,6 +147,7 @@ impl Demand {
         let remembered = (IDLE_AFTER_S / (all as f64 * demand.step_s).max(1e-9)).min(1.0);
         demand.born = born(&lanes) - born_before;
         demand.gone = (born(&lanes) - demand.series).max(0.0) * remembered;
+        demand.packed_bytes = demand.raw_bytes * anew.packed as f64 / anew.raw.max(1) as f64;
         demand.disposed = disposed(&lanes);
         demand.disposed.removed -= warm.removed;
         demand.disposed.relabeled -= warm.relabeled;
@@ -161,9 +186,10 @@ impl Demand {
         self.raw_bytes * self.out_samples() / self.samples.max(1.0)
     }
 
-    /// Compressed bytes that go on to the backend, at the ratio that came in.
+    /// Compressed bytes that go on to the backend.
     pub fn out_wire_bytes(&self) -> f64 {
-        self.wire_bytes * self.out_samples() / self.samples.max(1.0)
+        let all = if self.rewritten_bytes() > 0.0 { self.packed_bytes } else { self.wire_bytes };
+        all * self.out_samples() / self.samples.max(1.0)
     }
 }
 

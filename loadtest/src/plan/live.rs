@@ -59,6 +59,7 @@ fn demand(before: &Look, after: &Look, seconds: f64) -> Result<Demand> {
         samples,
         raw_bytes: wire_bytes * DECODED,
         wire_bytes,
+        packed_bytes: wire_bytes,
         ..Demand::default()
     })
 }
