@@ -62,3 +62,13 @@ fn a_template_is_read_from_beside_the_scenario() {
     let error = format!("{:#}", scenario.series_at_start().unwrap_err());
     assert!(error.contains("page.txt") && error.contains("line 1"), "{error}");
 }
+
+#[test]
+fn the_scenario_of_the_readme_can_be_run() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let yaml = readme.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let scenario = Scenario::parse(yaml, Path::new(".")).unwrap();
+    assert_eq!(scenario.name, "mine");
+    assert!(scenario.series_at_start().unwrap() > 50_000);
+    assert_eq!(scenario.variant(Some("policy")).unwrap().expect.len(), 1);
+}

@@ -6,10 +6,12 @@ use ahash::{HashMap, HashSet};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::body::BodyBuilder;
 use crate::expect::Expectations;
-use crate::fleet::{Fate, Lane};
+use crate::fleet::{Expect, Fate, Lane};
 use crate::run::{RunOptions, fleet_of};
 use crate::scenario::Variant;
+use crate::sink::read_body;
 
 /// What comes in during a window, and what is to become of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,9 +40,9 @@ pub struct Demand {
     pub raw_bytes: f64,
     /// Compressed bytes.
     pub wire_bytes: f64,
-    /// Compressed bytes if each body were compressed anew, in one piece.
+    /// Compressed bytes of what is sent on of it.
     #[serde(default)]
-    pub packed_bytes: f64,
+    pub sent_on_bytes: f64,
     /// What policies take out or change.
     pub disposed: Disposed,
 }
@@ -66,20 +68,39 @@ pub struct Disposed {
     pub points: f64,
 }
 
-/// Bodies compressed in one piece, as a gate compresses what it changes.
+/// One scrape as a gate would send it on: bodies of which nothing is taken out as they came, others compressed anew.
 #[derive(Default)]
-struct Anew {
-    raw: usize,
-    packed: usize,
-    buffer: Vec<u8>,
+struct SentOn {
+    samples: u64,
+    bytes: usize,
 }
 
-impl Anew {
-    fn add(&mut self, body: &[u8]) -> Result<()> {
-        self.buffer.resize(snap::raw::decompress_len(body)?, 0);
-        self.raw += snap::raw::Decoder::new().decompress(body, &mut self.buffer)?;
-        self.packed += snap::raw::Encoder::new().compress_vec(&self.buffer)?.len();
-        Ok(())
+impl SentOn {
+    fn add(&mut self, body: &[u8], expect: &Expectations) {
+        let mut kept = BodyBuilder::new(usize::MAX);
+        let (mut all, mut changed) = (0, 0);
+        read_body(body, |labels, samples| {
+            let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+            let labels: Vec<(&str, &str)> =
+                labels.iter().map(|&(name, value)| (text(name), text(value))).collect();
+            for &(at_ms, value) in samples {
+                all += 1;
+                let fate = expect.fate(&labels);
+                changed += u64::from(fate != Fate::Exact);
+                if matches!(fate, Fate::Exact | Fate::Relabeled) {
+                    kept.push(&labels, value, at_ms);
+                }
+            }
+        })
+        .expect("our own bodies can be read");
+        self.samples += all;
+        let anew = kept.finish().map_or(0, |body| body.bytes.len());
+        self.bytes += if changed == 0 { body.len() } else { anew };
+    }
+
+    /// Bytes sent on for each sample that came in.
+    fn bytes_a_sample(&self) -> f64 {
+        self.bytes as f64 / self.samples.max(1) as f64
     }
 }
 
@@ -105,7 +126,7 @@ impl Demand {
     pub fn of(options: &RunOptions, variant: &Variant) -> Result<Self> {
         let scenario = &options.scenario;
         let expect = Arc::new(Expectations::new(&variant.expect)?);
-        let (mut planner, mut lanes, times) = fleet_of(scenario, expect)?;
+        let (mut planner, mut lanes, times) = fleet_of(scenario, Arc::<Expectations>::clone(&expect))?;
         let mut demand = Self {
             variant: variant.name.clone(),
             scrapes: scenario.scrapes as f64,
@@ -114,7 +135,7 @@ impl Demand {
             ..Self::default()
         };
         let mut body = Vec::new();
-        let mut anew = Anew::default();
+        let mut sent_on = SentOn::default();
         let (mut warm, mut born_before) = (Disposed::default(), 0.0);
         for scrape in 0..scenario.warm + scenario.scrapes {
             if scrape == scenario.warm {
@@ -131,7 +152,7 @@ impl Demand {
                 lane.begin(step);
                 while let Some(loaded) = lane.next_body(&mut body) {
                     if scrape == scenario.warm {
-                        anew.add(&body)?;
+                        sent_on.add(&body, &expect);
                     }
                     if measured {
                         demand.requests += 1.0;
@@ -147,7 +168,7 @@ impl Demand {
         let remembered = (IDLE_AFTER_S / (all as f64 * demand.step_s).max(1e-9)).min(1.0);
         demand.born = born(&lanes) - born_before;
         demand.gone = (born(&lanes) - demand.series).max(0.0) * remembered;
-        demand.packed_bytes = demand.raw_bytes * anew.packed as f64 / anew.raw.max(1) as f64;
+        demand.sent_on_bytes = demand.samples * sent_on.bytes_a_sample();
         demand.disposed = disposed(&lanes);
         demand.disposed.removed -= warm.removed;
         demand.disposed.relabeled -= warm.relabeled;
@@ -155,6 +176,12 @@ impl Demand {
         let span_s = demand.scrapes * demand.step_s;
         demand.disposed.points = demand.disposed.groups * (span_s / 60.0).max(1.0);
         Ok(demand)
+    }
+
+    /// The same with something taken out or changed, of series of ordinary size.
+    pub(super) fn with(&self, variant: String, disposed: Disposed) -> Self {
+        let kept = 1.0 - (disposed.removed + disposed.aggregated) / self.samples.max(1.0);
+        Self { variant, disposed, sent_on_bytes: self.wire_bytes * kept.max(0.0), ..self.clone() }
     }
 
     /// Samples that go on to the backend.
@@ -186,10 +213,9 @@ impl Demand {
         self.raw_bytes * self.out_samples() / self.samples.max(1.0)
     }
 
-    /// Compressed bytes that go on to the backend.
+    /// Compressed bytes that go on to the backend; a generated point takes as much as a sample that came in.
     pub fn out_wire_bytes(&self) -> f64 {
-        let all = if self.rewritten_bytes() > 0.0 { self.packed_bytes } else { self.wire_bytes };
-        all * self.out_samples() / self.samples.max(1.0)
+        self.sent_on_bytes + self.disposed.points * self.wire_bytes / self.samples.max(1.0)
     }
 }
 

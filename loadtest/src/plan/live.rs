@@ -23,18 +23,18 @@ pub async fn observe(admin: &str, reach: Reach, watch: Duration) -> Result<Vec<D
     let after = Look::at(admin, reach).await?;
     let plain = demand(&before, &after, start.elapsed().as_secs_f64())?;
     let mut demands = vec![plain.clone()];
-    let mut enforced = Demand { variant: "all that are enforced".into(), ..plain.clone() };
+    let mut enforced = Disposed::default();
     for policy in &after.policies {
         let earlier = before.policies.iter().find(|earlier| earlier.name == policy.name);
         let disposed = policy.disposed(earlier, &plain);
         if policy.mode == "enforce" {
-            enforced.disposed.add(&disposed);
+            enforced.add(&disposed);
         }
         let variant = format!("{} ({}, alone)", policy.name, policy.mode);
-        demands.push(Demand { variant, disposed, ..plain.clone() });
+        demands.push(plain.with(variant, disposed));
     }
-    if enforced.disposed != Disposed::default() {
-        demands.insert(1, enforced);
+    if enforced != Disposed::default() {
+        demands.insert(1, plain.with("all that are enforced".into(), enforced));
     }
     Ok(demands)
 }
@@ -59,7 +59,7 @@ fn demand(before: &Look, after: &Look, seconds: f64) -> Result<Demand> {
         samples,
         raw_bytes: wire_bytes * DECODED,
         wire_bytes,
-        packed_bytes: wire_bytes,
+        sent_on_bytes: wire_bytes,
         ..Demand::default()
     })
 }
