@@ -133,6 +133,16 @@ impl Comparison {
         out
     }
 
+    /// Whether all is well, in words, or what is not.
+    pub fn conclusion(&self) -> String {
+        let verified = self.runs.iter().flatten().all(|run| run.verdict.is_some());
+        match &self.complaints()[..] {
+            [] if verified => "Every sample of every run arrived as it had to.\n".into(),
+            [] => "Every sample was accepted; what arrived was not compared.\n".into(),
+            complaints => complaints.join("\n") + "\n",
+        }
+    }
+
     /// The figures as rows of a table.
     pub fn table(&self) -> Vec<Vec<String>> {
         let spread = |spread: &Spread| {
@@ -159,11 +169,6 @@ impl fmt::Display for Comparison {
         )?;
         writeln!(f)?;
         writeln!(f, "{}", page::markdown(&["", first, second, "ratio"], &self.table()))?;
-        let verified = self.runs.iter().flatten().all(|run| run.verdict.is_some());
-        match &self.complaints()[..] {
-            [] if verified => writeln!(f, "Every sample of every run arrived as it had to."),
-            [] => writeln!(f, "Every sample was accepted; what arrived was not compared."),
-            complaints => complaints.iter().try_for_each(|complaint| writeln!(f, "{complaint}")),
-        }
+        f.write_str(&self.conclusion())
     }
 }

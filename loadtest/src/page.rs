@@ -77,7 +77,11 @@ pub fn of_runs_with(above: &[String], outcomes: &[Outcome]) -> String {
 
 /// The plots of each run; those of the same thing go to the same height.
 pub fn plots_in_one_scale(outcomes: &[Outcome]) -> Vec<Vec<Plot>> {
-    let mut columns: Vec<Vec<Plot>> = outcomes.iter().map(plots_of).collect();
+    // what tells the runs apart
+    let same = outcomes.windows(2).all(|pair| pair[0].variant == pair[1].variant);
+    let told = |outcome: &Outcome| if same { outcome.proxy.clone() } else { outcome.variant.clone() };
+    let mut columns: Vec<Vec<Plot>> =
+        outcomes.iter().map(|outcome| plots_of(outcome, &told(outcome))).collect();
     for row in 0..columns.first().map_or(0, Vec::len) {
         let top = columns.iter().map(|plots| plots[row].highest()).fold(0.0, f64::max);
         columns.iter_mut().for_each(|plots| plots[row].top = Some(top));
@@ -90,16 +94,14 @@ fn summary(outcome: &Outcome) -> String {
     format!("<div class=\"{}\">{}</div>", if good { "good" } else { "bad" }, text(&outcome.to_string()))
 }
 
-/// What a run looked like over time.
-pub fn plots_of(outcome: &Outcome) -> Vec<Plot> {
+/// What a run looked like over time, under a name.
+fn plots_of(outcome: &Outcome, name: &str) -> Vec<Plot> {
     let over = |value: fn(&Point) -> f64| {
         // the last second may be a short one
         let whole = &outcome.points[..outcome.points.len().saturating_sub(1)];
         whole.iter().map(|point| (point.second.at_s, value(point))).collect::<Vec<_>>()
     };
-    let plot = |what: &str| {
-        Plot::new(&format!("{what} ({})", outcome.variant), "seconds since the first request was due")
-    };
+    let plot = |what: &str| Plot::new(&format!("{what} ({name})"), "seconds since the first request was due");
     vec![
         plot("Samples/s")
             .line("arrived", over(|p| p.arrived as f64))

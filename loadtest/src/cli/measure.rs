@@ -43,7 +43,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<ExitCode> {
         let [first, second] = &found.names;
         let table = page::table(&["", first, second, "ratio"], &found.table());
         let last: Vec<Outcome> = found.runs.last().map(|pair| pair.to_vec()).unwrap_or_default();
-        page::of_runs_with(&[table, page::text(&found.to_string())], &last)
+        page::of_runs_with(&[table, page::text(&found.conclusion())], &last)
     })?;
     let limited = found.runs.iter().flatten().any(|run| run.headroom.limit.is_some());
     Ok(ExitCode::from(if !found.is_clean() {

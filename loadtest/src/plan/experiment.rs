@@ -44,9 +44,9 @@ const SETTINGS: [Setting; 16] = [
     ("400,000 series, slow, 2% churn", 400_000, Shape::K8s14, 0.02, 2000, 8, 3.0, None),
     ("few series", 10_000, Shape::K8s14, 0.0, 2000, 2, 1.0, None),
     ("half a million series", 500_000, Shape::Short6, 0.01, 2000, 4, 2.0, None),
-    ("a third dropped", 100_000, Shape::K8s14, 0.0, 2000, 4, 1.0, Some("drop")),
+    ("40% dropped", 100_000, Shape::K8s14, 0.0, 2000, 4, 1.0, Some("drop")),
     ("all relabeled", 100_000, Shape::K8s14, 0.0, 2000, 4, 1.0, Some("relabel")),
-    ("6 labels, a third dropped", 150_000, Shape::Short6, 0.0, 2000, 4, 1.0, Some("drop")),
+    ("6 labels, 40% dropped", 150_000, Shape::Short6, 0.0, 2000, 4, 1.0, Some("drop")),
     ("6 labels, all relabeled", 150_000, Shape::Short6, 0.0, 2000, 4, 1.0, Some("relabel")),
     ("counters aggregated", 100_000, Shape::K8s14, 0.0, 2000, 4, 1.0, Some("aggregate")),
     ("counters aggregated, 5% churn", 200_000, Shape::K8s14, 0.05, 2000, 4, 1.0, Some("aggregate")),
@@ -56,8 +56,8 @@ const SETTINGS: [Setting; 16] = [
 fn variant(name: Option<&str>) -> Variant {
     let (policy, expect) = match name {
         Some("drop") => {
-            let third = r#"{__name__=~"container_(cpu|memory|fs_reads).+"}"#;
-            (json!({ "match": third, "action": "drop" }), Expectation::Removed(third.into()))
+            let some = r#"{__name__=~"container_(cpu|memory|fs_reads).+"}"#;
+            (json!({ "match": some, "action": "drop" }), Expectation::Removed(some.into()))
         }
         Some("relabel") => (
             json!({ "action": "relabel", "relabel_configs": [{ "action": "labeldrop", "regex": "metrics_path|endpoint|job" }] }),

@@ -110,6 +110,10 @@ impl Load {
     ) -> Result<Phase> {
         let count = self.lanes.len();
         let before = born(&self.lanes);
+        // the first is ready before the clock starts
+        if self.planned.is_none() && self.ready.is_none() {
+            self.planned = Some(self.next_scrape());
+        }
         let mut senders = Vec::new();
         let mut shards: Vec<Vec<Shard>> = (0..options.threads.max(1)).map(|_| Vec::new()).collect();
         for (number, lane) in self.lanes.drain(..).enumerate() {
@@ -152,6 +156,13 @@ impl Load {
         })
     }
 
+    /// What every lane has to do for the next scrape.
+    fn next_scrape(&mut self) -> Vec<LaneStep> {
+        let at_ms = self.times.start_ms + self.scrapes.cast_signed() * self.times.step_ms;
+        self.scrapes += 1;
+        self.planner.scrape(at_ms)
+    }
+
     /// Plans scrape by scrape, a little ahead of the lanes, and tells each lane when its part is due.
     fn plan(
         &mut self,
@@ -169,11 +180,7 @@ impl Load {
         for _ in 0..scrapes {
             let ahead = schedule.end.saturating_duration_since(clock::monotonic());
             std::thread::sleep(ahead.saturating_sub(lasts * AHEAD));
-            let steps = self.planned.take().unwrap_or_else(|| {
-                let at_ms = self.times.start_ms + self.scrapes.cast_signed() * self.times.step_ms;
-                self.scrapes += 1;
-                self.planner.scrape(at_ms)
-            });
+            let steps = self.planned.take().unwrap_or_else(|| self.next_scrape());
             schedule.series = self.planner.series();
             lasts = pace.lasts(schedule.series);
             meter.offer(schedule.series as u64, schedule.end, lasts);
