@@ -7,7 +7,6 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::run::{self, Outcome, Point, Progress, RunOptions, bytes, count};
-use crate::send::Pace;
 use crate::sink::{Act, Episode};
 
 /// An outage to rehearse.
@@ -59,9 +58,6 @@ pub fn rehearse(options: &RunOptions, plan: &Plan, progress: impl FnMut(Progress
     let scrape_s = pace.lasts(series).as_secs_f64();
     options.scenario.scrapes = ((*before + *down + *after).as_secs_f64() / scrape_s).ceil().max(1.0) as u64;
     options.drain = options.drain.max(*down + *after);
-    if let Pace::Every(_) = pace {
-        options.pace = Some(pace);
-    }
     let run = run::run(&options, progress)?;
     Ok(Outage::of(run, before.as_secs_f64(), down.as_secs_f64()))
 }

@@ -117,3 +117,23 @@ fn a_bad_day_of_the_backend_is_survived() {
         outcome.latency
     );
 }
+
+/// What is refused before the measurement is lost all the same, and no run is clean that lost something.
+#[test]
+fn what_is_refused_while_warming_up_is_told() {
+    let episodes = vec![parse_episode("400@0+60*0.3").unwrap()];
+    let options = SinkOptions { level: Level::Verify, episodes, ..SinkOptions::default() };
+    let sink = OnThread::start(SocketAddr::from(([127, 0, 0, 1], 0)), options).unwrap();
+    let scenario = Scenario::parse(SCENARIO, Path::new(".")).unwrap();
+    let variant = scenario.variant(None).unwrap();
+    let spec = ProxySpec::Running { url: sink.handle().write_url(), pid: None };
+    let options = RunOptions {
+        sink: Some(format!("http://{}", sink.handle().addr())),
+        ..RunOptions::new(scenario, variant, spec)
+    };
+    // the measurement brings a schedule of its own, which is empty
+    let outcome = run::run(&options, |_| {}).unwrap();
+    assert_eq!((outcome.refused, outcome.unknown), (0, 0), "{outcome}");
+    assert!(outcome.warm_lost > 0 && !outcome.is_clean(), "{outcome}");
+    assert_eq!(outcome.verdict.unwrap().faults, Vec::<String>::new());
+}

@@ -223,3 +223,28 @@ fn exemplars_and_native_histograms_are_valid() {
         rig.lanes.iter().map(Lane::rich).fold((0, 0), |sum, (e, h)| (sum.0 + e.count, sum.1 + h.count));
     assert_eq!(sent, (90, 90));
 }
+
+#[test]
+fn metadata_is_told_once_a_minute_by_one_lane_of_each_agent() {
+    let spec = ClusterSpec { histograms: true, ..ClusterSpec::incident(7) };
+    let source = Box::new(Clusters::new(&spec, 1, START_MS));
+    let spread =
+        Spread { lanes: 4, batch: 500, within_ms: 0, stale_markers: true, metadata: true, shards: 2 };
+    let mut planner = Planner::new(source, Arc::new(ExpectAll), spread);
+    let mut told = |seconds: i64| -> Vec<Option<WriteRequest>> {
+        let steps = planner.scrape(START_MS + seconds * 1000);
+        steps.iter().map(|step| step.metadata.as_deref().map(decode)).collect()
+    };
+    let first = told(0);
+    assert_eq!(first.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true, false]);
+    let request = first[0].as_ref().unwrap();
+    assert!(request.timeseries.is_empty());
+    let kind = |name: &str| request.metadata.iter().find(|m| m.metric_family_name == name).map(|m| m.r#type);
+    // COUNTER 1, GAUGE 2, HISTOGRAM 3
+    assert_eq!(kind("http_requests_total"), Some(1));
+    assert_eq!(kind("kube_pod_info"), Some(2));
+    assert_eq!(kind("http_request_duration_seconds"), Some(3));
+    assert_eq!(kind("http_request_duration_seconds_bucket"), None);
+    assert!(told(15).iter().all(Option::is_none));
+    assert!(told(60)[2].is_some());
+}

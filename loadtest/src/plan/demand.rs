@@ -126,6 +126,8 @@ impl Disposed {
 
 /// A gate forgets a series that was not heard of for so long (`series.idle_after`), in seconds of the data.
 const IDLE_AFTER_S: f64 = 1200.0;
+/// An aggregation makes a point for each group so often unless told otherwise, in seconds of the data.
+pub(super) const WINDOW_S: f64 = 60.0;
 
 impl Demand {
     /// Goes through a run without sending anything.
@@ -180,7 +182,7 @@ impl Demand {
         demand.disposed.relabeled -= warm.relabeled;
         demand.disposed.aggregated -= warm.aggregated;
         let span_s = demand.scrapes * demand.step_s;
-        demand.disposed.points = demand.disposed.groups * (span_s / 60.0).max(1.0);
+        demand.disposed.points = demand.disposed.groups * (span_s / WINDOW_S).max(1.0);
         Ok(demand)
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper::Method;
 use serde::Deserialize;
 
-use super::demand::{Demand, Disposed};
+use super::demand::{Demand, Disposed, WINDOW_S};
 use crate::blast::{Client, Reach, Target};
 use crate::clock;
 use crate::source::parse_exposition;
@@ -142,7 +142,7 @@ impl Policy {
             "relabel" => Disposed { relabeled: came, relabeled_series: series, ..Disposed::default() },
             "aggregate" => {
                 let groups = (series - saved).max(0.0);
-                let points = groups * plain.seconds / 60.0;
+                let points = groups * plain.seconds / WINDOW_S;
                 Disposed {
                     aggregated: came,
                     aggregated_series: series,

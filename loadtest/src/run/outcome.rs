@@ -33,6 +33,9 @@ pub struct Outcome {
     pub refused: u64,
     /// Samples of which nobody knows.
     pub unknown: u64,
+    /// Samples refused for good, or unknown, while warming up.
+    #[serde(default)]
+    pub warm_lost: u64,
     /// From when a body was due to its last answer.
     pub latency: Percentiles,
     /// Attempts by status.
@@ -161,6 +164,7 @@ impl Outcome {
             accepted: tally.accepted,
             refused: tally.refused,
             unknown: tally.unknown,
+            warm_lost: 0,
             latency: tally.latency.percentiles(),
             codes: tally.codes.clone(),
             broken: tally.broken,
@@ -185,6 +189,7 @@ impl Outcome {
 
     /// Whether every sample was accepted and arrived as it had to.
     pub fn is_clean(&self) -> bool {
-        self.refused + self.unknown == 0 && self.verdict.as_ref().is_none_or(Verdict::is_clean)
+        self.refused + self.unknown + self.warm_lost == 0
+            && self.verdict.as_ref().is_none_or(Verdict::is_clean)
     }
 }

@@ -33,6 +33,8 @@ pub struct Session<'a> {
     send: SendOptions,
     /// Of the proxy, before it saw anything.
     empty: Option<Usage>,
+    /// Samples that were refused or unknown while warming up.
+    warm_lost: u64,
 }
 
 impl<'a> Session<'a> {
@@ -62,7 +64,7 @@ impl<'a> Session<'a> {
         };
         progress(Progress::Doing("preparing the first scrape".into()));
         let load = load(options)?;
-        let mut session = Self { options, asking, backend, proxy, load, send, empty };
+        let mut session = Self { options, asking, backend, proxy, load, send, empty, warm_lost: 0 };
         if options.scenario.warm > 0 {
             progress(Progress::Doing(format!("warming up: {} scrapes", options.scenario.warm)));
             let warm = session.load.send(&session.send, options.scenario.warm, options.pace(), |_| {})?;
@@ -72,6 +74,7 @@ impl<'a> Session<'a> {
                 warm.tally.last_error.as_deref().unwrap_or("no answer"),
                 session.proxy.log_tail()
             );
+            session.warm_lost = warm.tally.refused + warm.tally.unknown;
         }
         Ok(session)
     }
@@ -90,6 +93,7 @@ impl<'a> Session<'a> {
         let mut outcome = Outcome::new(self.options, &phase, points, cost, flow, verdict);
         outcome.empty_rss_kib = self.empty.map(|usage| usage.rss_kib);
         outcome.end_rss_kib = rss_kib;
+        outcome.warm_lost = self.warm_lost;
         outcome.stopped_by_itself = stopped;
         Ok(outcome)
     }
@@ -111,7 +115,8 @@ impl<'a> Session<'a> {
         let mut watch = Watch { pid: self.proxy.pid, last: before, came: came.clone(), points: Vec::new() };
         let (backend, asking) = (&self.backend, &self.asking);
         let phase = self.load.send(&self.send, scrapes, pace, |second| {
-            let stats = asking.block_on(backend.stats()).unwrap_or_default();
+            // a sink elsewhere that does not answer now is asked again in a second
+            let stats = asking.block_on(backend.stats()).unwrap_or_else(|_| watch.came.clone());
             let point = watch.point(second, &stats);
             progress(Progress::Second(second.at_s, expected_s, point));
         })?;

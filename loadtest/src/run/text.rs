@@ -43,6 +43,9 @@ impl fmt::Display for Outcome {
             count(self.refused),
             count(self.unknown)
         )?;
+        if self.warm_lost > 0 {
+            writeln!(f, "warming up  {} samples were not accepted", count(self.warm_lost))?;
+        }
         let ms = &self.latency;
         writeln!(
             f,
