@@ -102,7 +102,7 @@ fn main() {
     println!("known series        {:7.0} ns each, decoding included", per_sample(known));
 
     // as the gate's loop does twice a second
-    pipeline.engine().collect(clock.unix_ms());
+    pipeline.engine().collect(clock.now());
 
     // windows close while requests are committed
     let mut longest = Duration::ZERO;

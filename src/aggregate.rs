@@ -13,34 +13,43 @@
 //! decide ─▶ Batch (joins, samples) ─▶ upstream has the rest ─▶ Engine::commit ─▶ windows ─▶ Engine::collect ─▶ points
 //! ```
 
+mod admit;
 mod aggregator;
+mod apply;
+mod birth;
+mod buckets;
 mod close;
-mod created;
+mod commit;
 mod engine;
 mod expiry;
+mod gauges;
+mod given_up;
 mod group;
 mod member;
 mod outbox;
 mod outgoing;
+mod pace;
 mod pages;
 mod partition;
 mod point;
 mod runs;
 mod shard;
 mod snapshot;
-mod stream;
+mod starts;
 mod tenant;
+mod time;
 mod types;
+mod watch;
 
 pub use aggregator::{Aggregator, Told};
-pub use created::Created;
+pub use birth::Company;
 pub use engine::{Adopted, Collected, Engine, Room, Settings};
 pub use outbox::{Outbox, Waiting};
 pub use outgoing::Outgoing;
 pub use point::{Batch, Join, Point, PointKind, Sample, Tally};
 pub use shard::Counts;
 pub use snapshot::{Restored, Snapshot, SnapshotError};
-pub use stream::Stream;
+pub use starts::Starts;
 pub use types::{Class, Declared, Passed, Types};
 
 /// Who has a claim on the identity of a group: nobody that could come as a series.

@@ -204,6 +204,7 @@ impl Gate {
     }
 
     fn give_back(&self, outcome: &Outcome, cause: Returned) {
+        self.pipeline.refuse(outcome);
         self.data.returned(outcome, cause);
     }
 }

@@ -9,6 +9,7 @@
 //! ```
 
 mod attend;
+mod company;
 mod counts;
 mod edits;
 mod examples;
@@ -184,7 +185,6 @@ impl Pipeline {
                     limits: &settings.limits,
                     now,
                     engine: &self.engine,
-                    stream: policies.aggregates().then(|| self.engine.stream(group, origin.sender)).flatten(),
                 };
                 let batch = &mut outcome.effects.aggregated;
                 (batch.tenant, batch.sender) = (group, origin.sender);
@@ -206,6 +206,7 @@ impl Pipeline {
         let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
         rewrite::rewrite(body, request, &policies, room, rewrite)?;
         splice::splice(body, request, &rewrite.plain, gatherer, outcome)?;
+        outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
         examples::tell(body, request, &judge.told, &policies, &settings.limits, now, outcome);
         Ok(())
     }
@@ -255,18 +256,23 @@ impl Pipeline {
     pub fn commit_aggregated(&self, outcome: &Outcome) -> Vec<Told> {
         let Some(policies) = &outcome.policies else { return Vec::new() };
         let batch = &outcome.effects.aggregated;
-        let now_ms = self.clock.unix_ms();
-        let told =
-            self.engine.commit(batch, &policies.aggregators, now_ms, |series| self.index.reopen(series));
+        let forgotten = |series| self.index.reopen(series);
+        let told = self.engine.commit(batch, &policies.aggregators, self.clock.now(), forgotten);
         for (series, decided) in &outcome.effects.redecided {
             self.index.refresh(*series, *decided, self.clock.unix_seconds());
         }
         told
     }
 
+    /// Notes that a request was refused, so that its sender will come again with it.
+    pub fn refuse(&self, outcome: &Outcome) {
+        self.engine.refuse(&outcome.effects.aggregated, self.clock.now());
+    }
+
     /// Puts other policies in force. What is remembered under the old ones is decided anew at next touch.
     pub fn replace_policies(&self, set: PolicySet) {
         let _turn = self.changing.lock();
+        self.engine.be_unsure(self.clock.now());
         self.put_in_force(Arc::new(set));
     }
 

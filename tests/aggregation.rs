@@ -4,6 +4,8 @@
 
 #[path = "aggregation/model.rs"]
 mod model;
+#[path = "aggregation/outages.rs"]
+mod outages;
 #[path = "support/pipeline.rs"]
 #[allow(dead_code)] // other tests use the rest
 mod pipeline;
@@ -20,24 +22,35 @@ mod world;
 
 use model::Model;
 use rig::Rig;
-use world::{SCRAPE_MS, World};
+use world::{Delivery, SCRAPE_MS, World};
 
 const START_MS: i64 = 1_700_000_040_000;
 const DAY: i64 = 24 * 3600 * 1000 / SCRAPE_MS;
 const IDLE_MS: i64 = 600_000;
 
 /// A history of so many scrapes through both; `disturb` may do what it likes to the gate after each scrape.
-fn same_as_the_model(seed: u64, ticks: i64, delay_ms: i64, mut disturb: impl FnMut(&mut World, &mut Rig)) {
+fn same_as_the_model(
+    seed: u64,
+    ticks: i64,
+    delay_ms: i64,
+    mut disturb: impl FnMut(&mut World, &mut Rig, &mut Model, &Delivery),
+) {
     let mut world = World::new(seed, START_MS);
     let mut model = Model::new(delay_ms, IDLE_MS);
     let mut rig = Rig::new(delay_ms, IDLE_MS);
+    let mut last = Delivery::default();
     for tick in 0..ticks {
         for delivery in world.scrape(tick) {
             rig.deliver(&delivery.request());
-            model.take(&delivery);
+            model.take(&delivery, rig.now());
+            last = delivery;
         }
-        rig.pass_time(START_MS + tick * SCRAPE_MS);
-        disturb(&mut world, &mut rig);
+        let forgets = rig.pass_time(START_MS + tick * SCRAPE_MS);
+        model.pass(rig.now());
+        if forgets {
+            model.forget(rig.now());
+        }
+        disturb(&mut world, &mut rig, &mut model, &last);
     }
     let output = rig.finish();
     let expected = model.output();
@@ -63,18 +76,20 @@ fn same_as_the_model(seed: u64, ticks: i64, delay_ms: i64, mut disturb: impl FnM
 
 #[test]
 fn two_days_are_as_the_model_has_them() {
-    same_as_the_model(1, 2 * DAY, 10_000, |_, _| {});
+    same_as_the_model(1, 2 * DAY, 10_000, |_, _, _, _| {});
 }
 
 #[test]
 fn so_they_are_with_restarts_retries_and_a_long_delay() {
     for (seed, delay_ms) in [(2, 0), (3, 10_000), (4, 150_000)] {
-        same_as_the_model(seed, DAY / 2, delay_ms, |world, rig| {
+        same_as_the_model(seed, DAY / 2, delay_ms, |world, rig, model, last| {
             if world.dice.one_in(10) {
                 rig.restart();
+                model.restart(rig.now());
             }
             if world.dice.one_in(5) {
                 rig.send_again();
+                model.take(last, rig.now());
             }
         });
     }

@@ -23,8 +23,6 @@ pub struct Aggregator {
     active: AtomicBool,
     /// Up to then others sent for its groups, Unix milliseconds.
     not_before: i64,
-    /// By tenant: up to when samples came that it was not asked about, Unix milliseconds.
-    unasked: RwLock<Vec<i64>>,
 }
 
 impl Aggregator {
@@ -41,19 +39,12 @@ impl Aggregator {
             partitions: RwLock::default(),
             active: AtomicBool::new(true),
             not_before,
-            unasked: RwLock::default(),
         }
     }
 
     /// What the policy does.
     pub fn aggregation(&self) -> &Arc<Aggregation> {
         &self.aggregation
-    }
-
-    /// Says up to when samples of each tenant came that the policy was not asked about: a series that is new to it need
-    /// not be young.
-    pub(super) fn begin_after(&self, watermarks: Vec<i64>) {
-        *self.unasked.write() = watermarks;
     }
 
     pub(super) fn set_active(&self, active: bool) {
@@ -73,10 +64,8 @@ impl Aggregator {
         if partitions.len() <= tenant as usize {
             partitions.resize_with(tenant as usize + 1, || None);
         }
-        let made = partitions[tenant as usize].get_or_insert_with(|| {
-            let began = self.unasked.read().get(tenant as usize).copied().unwrap_or(i64::MIN);
-            Arc::new(Partition::new(self.not_before, began))
-        });
+        let made =
+            partitions[tenant as usize].get_or_insert_with(|| Arc::new(Partition::new(self.not_before)));
         Arc::clone(made)
     }
 

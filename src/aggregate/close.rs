@@ -1,10 +1,15 @@
 //! The end of a window: what came in becomes points, one for each group.
 
+use super::buckets;
+use super::gauges::ABSENT;
 use super::group::{Group, Groups};
 use super::point::{Point, PointKind};
-use super::shard::{ABSENT, Shard, Window};
+use super::shard::{Shard, Window};
 use crate::policy::{Aggregation, MetricKind, Output};
 use crate::wire::v1::STALE_MARKER;
+
+/// Windows opened again one by one at most; what is in windows after more than that is given up.
+const MOST_REOPENED: i64 = 10_000;
 
 /// The values of a gauge's members in one window.
 #[derive(Clone, Copy)]
@@ -47,19 +52,41 @@ impl Gathered {
 /// Windows of `aggregation` that end at this time or before are over, given the newest sample time `watermark`: a
 /// sample that is later than their end by more than the delay was seen. One at the very end belongs to the window.
 pub(super) fn over_at(watermark: i64, aggregation: &Aggregation) -> i64 {
-    (watermark - aggregation.delay_ms - 1).div_euclid(aggregation.interval_ms) * aggregation.interval_ms
+    whole(watermark.saturating_sub(aggregation.delay_ms).saturating_sub(1), aggregation)
+}
+
+/// The end of the last window that ends at `ms` or before.
+pub(super) fn whole(ms: i64, aggregation: &Aggregation) -> i64 {
+    ms.div_euclid(aggregation.interval_ms).saturating_mul(aggregation.interval_ms)
+}
+
+/// Up to when windows are closed, and how. Unix milliseconds.
+#[derive(Clone, Copy)]
+pub(super) struct Closing<'a> {
+    /// The end of the last one.
+    pub(super) until: i64,
+    pub(super) aggregation: &'a Aggregation,
+    /// A group that was not heard of for so long ends.
+    pub(super) idle_ms: i64,
+    /// Times in which the tenant sent nothing at all: windows there make no points.
+    pub(super) gaps: &'a [(i64, i64)],
+}
+
+impl Closing<'_> {
+    fn is_in_gap(&self, end: i64) -> bool {
+        let start = end - self.aggregation.interval_ms;
+        self.gaps.iter().any(|(from, to)| *from <= start && end < *to)
+    }
 }
 
 impl Shard {
-    /// Closes all windows that end at `until` (Unix milliseconds) or before; returns how many points that made. A group that was not heard of for
-    /// `idle_ms` ends.
-    pub(super) fn close_until(&mut self, until: i64, aggregation: &Aggregation, idle_ms: i64) -> usize {
+    /// Closes windows; returns how many points that made.
+    pub(super) fn close_until(&mut self, closing: &Closing<'_>) -> usize {
+        let Closing { until, aggregation, .. } = *closing;
         let before = self.out.len();
         if self.closed == i64::MIN {
             // up to there others sent
-            let theirs =
-                self.not_before.div_euclid(aggregation.interval_ms).saturating_mul(aggregation.interval_ms);
-            self.closed = until.max(theirs);
+            self.closed = until.max(whole(self.not_before, aggregation));
         }
         while self.closed < until {
             if self.groups.is_empty() && self.open.is_empty() {
@@ -67,28 +94,50 @@ impl Shard {
                 break;
             }
             let made = self.out.len();
-            self.close(self.closed + aggregation.interval_ms, aggregation, idle_ms);
+            self.close(self.closed + aggregation.interval_ms, closing);
             // a long silence: nothing is left that time alone could make points of
             let silent = self.out.len() == made && self.open.is_empty();
             if silent && self.groups.iter().all(|(_, group)| group.from_ms == i64::MAX) {
-                self.last = Window::default();
                 self.closed = self.closed.max(until);
             }
         }
         self.out.len() - before
     }
 
-    /// Ends every group at `at`.
-    pub(super) fn end_all(&mut self, at: i64) {
-        let mut emission = Emission { end: at, interval: 0, idle: 0, out: &mut self.out };
-        for number in 0..self.groups.span() {
-            if let Some(group) = self.groups.get_mut(number) {
-                emission.stale(group);
-            }
+    /// Opens again what was closed later than `to`, if something was closed later than `beyond`: the clock that said so
+    /// was wrong.
+    pub(super) fn pull_back(&mut self, beyond: i64, to: i64, aggregation: &Aggregation) {
+        let to = whole(to, aggregation);
+        if self.closed <= beyond.max(to) {
+            return;
+        }
+        let windows = (self.closed - to) / aggregation.interval_ms;
+        self.reopened += windows as u64;
+        for _ in 0..windows.min(MOST_REOPENED) {
+            self.open.push_front(Window::default());
+        }
+        self.closed = to;
+        if windows > MOST_REOPENED {
+            self.open.clear();
+        }
+        for group in self.groups.iter_mut() {
+            group.newest_ms = group.newest_ms.min(to);
+            group.ended_ms = group.ended_ms.min(to);
+            group.from_ms = if group.from_ms == i64::MAX { i64::MAX } else { group.from_ms.min(to) };
+        }
+        for (_, gauge) in self.gauges.iter_mut() {
+            gauge.end = gauge.end.min(to);
         }
     }
 
-    fn close(&mut self, end: i64, aggregation: &Aggregation, idle_ms: i64) {
+    /// Ends every group at `at`.
+    pub(super) fn end_all(&mut self, at: i64) {
+        let mut emission = Emission { end: at, interval: 0, idle: 0, silent: false, out: &mut self.out };
+        self.groups.iter_mut().for_each(|group| emission.stale(group));
+    }
+
+    fn close(&mut self, end: i64, closing: &Closing<'_>) {
+        let Closing { aggregation, idle_ms, .. } = *closing;
         let window = self.open.pop_front().unwrap_or_default();
         for (number, cell) in window.cells.iter().filter(|(_, cell)| cell.newest_ms != i64::MIN) {
             let Some(group) = self.groups.get_mut(number) else { continue };
@@ -96,58 +145,44 @@ impl Shard {
             group.newest_ms = group.newest_ms.max(cell.newest_ms);
             group.from_ms = group.from_ms.min(end);
         }
-        let gathered = self.gather(&window);
-        let raised = self.raised(end);
-        let emission = Emission { end, interval: aggregation.interval_ms, idle: idle_ms, out: &mut self.out };
-        emission.all(&mut self.groups, &gathered, &raised, aggregation);
-        self.last = Window { values: window.values, times: window.times, ..Window::default() };
+        let gathered = self.gather(&window, end, aggregation);
+        self.groups
+            .iter_mut()
+            .filter(|group| !group.is_bucket())
+            .for_each(|group| group.shown_total = group.total);
+        self.mixed_buckets = buckets::show(&mut self.groups, end);
+        let emission = Emission {
+            end,
+            interval: aggregation.interval_ms,
+            idle: idle_ms,
+            silent: closing.is_in_gap(end),
+            out: &mut self.out,
+        };
+        emission.all(&mut self.groups, &gathered, &aggregation.outputs);
         self.closed = end;
         self.windows += 1;
     }
 
-    /// What the gauges of each group were. One that is silent is carried on from the window before, once.
-    fn gather(&self, window: &Window) -> Vec<Gathered> {
+    /// What the gauges of each group were. One that is silent is carried on for as long as its last value holds.
+    fn gather(&mut self, window: &Window, end: i64, aggregation: &Aggregation) -> Vec<Gathered> {
         let mut gathered = Vec::new();
-        if self.gauges.len() > self.free_gauges.len() {
+        if !self.gauges.is_empty() {
             gathered.resize(self.groups.span() as usize, NOTHING);
         }
-        for (number, group) in (0u32..).zip(&self.gauges) {
-            let Some(all) = gathered.get_mut(*group as usize) else { continue };
-            let (bits, ms) = match window.values.get(number) {
-                ABSENT => (self.last.values.get(number), self.last.times.get(number)),
-                bits => (bits, window.times.get(number)),
-            };
-            if bits != ABSENT && bits != STALE_MARKER {
+        for (number, gauge) in self.gauges.iter_mut() {
+            let Some(all) = gathered.get_mut(gauge.group as usize) else { continue };
+            let bits = window.values.get(number);
+            if bits != ABSENT {
+                (gauge.bits, gauge.ms, gauge.end) = (bits, window.times.get(number), end);
+                gauge.period = window.periods.get(number);
+            }
+            if let Some((bits, ms)) = gauge.carried(end, aggregation.interval_ms)
+                && bits != STALE_MARKER
+            {
                 all.add(f64::from_bits(bits), ms);
             }
         }
         gathered
-    }
-
-    /// What the buckets of histograms are shown as where that is more than they have gathered: buckets are cumulative,
-    /// so none may be below a smaller one. That can be because samples of one scrape came on both sides of the end of a
-    /// window, or because members do not have the same buckets, which is counted.
-    fn raised(&mut self, end: i64) -> Vec<(u32, f64)> {
-        let mut raised = Vec::new();
-        self.mixed_buckets = 0;
-        for family in self.groups.families() {
-            let mut highest = 0.0f64;
-            let mut members = None;
-            let mut mixed = false;
-            for (_, number) in &family.buckets {
-                let Some(group) = self.groups.get(*number).filter(|group| group.has_begun(end)) else {
-                    continue;
-                };
-                mixed |= *members.get_or_insert(group.members) != group.members;
-                if group.total < highest {
-                    raised.push((*number, highest));
-                }
-                highest = highest.max(group.total);
-            }
-            self.mixed_buckets += usize::from(mixed);
-        }
-        raised.sort_unstable_by_key(|(number, _)| *number);
-        raised
     }
 }
 
@@ -156,33 +191,27 @@ struct Emission<'o> {
     end: i64,
     interval: i64,
     idle: i64,
+    /// Nothing at all came in this window: only ends are told.
+    silent: bool,
     out: &'o mut Vec<Point>,
 }
 
 impl Emission<'_> {
-    fn all(
-        mut self,
-        groups: &mut Groups,
-        gathered: &[Gathered],
-        raised: &[(u32, f64)],
-        aggregation: &Aggregation,
-    ) {
-        let mut raised = raised.iter().peekable();
+    fn all(mut self, groups: &mut Groups, gathered: &[Gathered], outputs: &[Output]) {
         for number in 0..groups.span() {
-            let Some(group) = groups.get_mut(number) else { continue };
-            let shown_as = raised.next_if(|(raised, _)| *raised == number).map(|(_, value)| *value);
-            if !group.has_begun(self.end) {
+            let Some(group) = groups.get_mut(number).filter(|group| group.has_begun(self.end)) else {
                 continue;
-            }
+            };
             if self.end - group.newest_ms >= self.idle {
                 self.stale(group);
                 continue;
             }
             match group.kind {
-                MetricKind::Counter => self.counter(group, shown_as.unwrap_or(group.total)),
+                _ if self.silent => {}
+                MetricKind::Counter => self.counter(group),
                 MetricKind::Gauge => {
                     let values = gathered.get(number as usize).unwrap_or(&NOTHING);
-                    self.gauge(group, values, &aggregation.outputs);
+                    self.gauge(group, values, outputs);
                 }
             }
         }
@@ -190,7 +219,7 @@ impl Emission<'_> {
 
     /// A new counter begins at zero, an interval earlier, so that its first value is an increase; but not before it
     /// ended the last time.
-    fn counter(&mut self, group: &mut Group, value: f64) {
+    fn counter(&mut self, group: &mut Group) {
         if !group.shown {
             let zero = (self.end - self.interval).max(group.ended_ms.saturating_add(1));
             if zero < self.end {
@@ -198,7 +227,7 @@ impl Emission<'_> {
             }
             group.shown = true;
         }
-        self.point(group, 0, self.end, value.to_bits(), PointKind::Cumulative);
+        self.point(group, 0, self.end, group.shown_total.to_bits(), PointKind::Cumulative);
     }
 
     fn gauge(&mut self, group: &mut Group, values: &Gathered, outputs: &[Output]) {

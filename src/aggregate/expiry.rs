@@ -1,14 +1,16 @@
-//! Forgetting: members that are silent, groups that ended, tombstones that are too many.
+//! Forgetting: members that are silent, groups that ended, tombstones that are old or too many.
 
-use super::group::{Group, NONE};
+use super::gauges::ABSENT;
+use super::group::Group;
 use super::member::{Member, Tombstone};
-use super::shard::{ABSENT, IDLE_ROUNDS, Shard};
+use super::shard::{IDLE_ROUNDS, Shard};
 use crate::series::Fingerprint;
+use crate::series::table::Slot;
 
 impl Shard {
-    /// Forgets members that had no sample for long, and groups that ended before that. A counter leaves a tombstone,
-    /// `max_tombstones` of them at most, the latest. Returns how many groups and members are gone.
-    pub(super) fn expire(&mut self, max_tombstones: usize) -> (usize, usize) {
+    /// Forgets members that had no sample for long, and groups that ended before that. A counter leaves a tombstone for
+    /// `rounds`; the series of older ones are added to `given_up`. Returns how many groups and members are gone.
+    pub(super) fn expire(&mut self, rounds: u32, given_up: &mut Vec<Fingerprint>) -> (usize, usize) {
         self.round = self.round.wrapping_add(1);
         let round = self.round;
         let before = (self.groups.len(), self.members.len());
@@ -27,24 +29,24 @@ impl Shard {
                 self.tombstones.insert(tombstone, ());
             }
         }
-        self.bound_tombstones(max_tombstones);
+        self.give_up_tombstones(|tombstone| round.wrapping_sub(tombstone.round) > rounds, given_up);
         self.remove_ended_groups();
         (before.0 - self.groups.len(), before.1 - self.members.len())
     }
 
-    fn bound_tombstones(&mut self, max: usize) {
-        if self.tombstones.len() <= max {
-            return;
-        }
-        let mut rounds = Vec::with_capacity(self.tombstones.len());
+    /// Gives tombstones up, which adds their series to `given_up`.
+    pub(super) fn give_up_tombstones(
+        &mut self,
+        mut which: impl FnMut(&Tombstone) -> bool,
+        given_up: &mut Vec<Fingerprint>,
+    ) {
         self.tombstones.retain(|tombstone, ()| {
-            rounds.push(tombstone.round);
-            true
+            let goes = which(tombstone);
+            if goes {
+                given_up.push(tombstone.fingerprint());
+            }
+            !goes
         });
-        rounds.sort_unstable();
-        let oldest = rounds[rounds.len() - max.max(1)];
-        // all of one round stay or go together, so there may be fewer than allowed
-        self.tombstones.retain(|tombstone, ()| max > 0 && tombstone.round > oldest);
     }
 
     fn remove_ended_groups(&mut self) {
@@ -66,17 +68,13 @@ impl Shard {
         for number in gone {
             self.groups.remove(number);
         }
-        if self.free_gauges.len() == self.gauges.len() {
-            (self.gauges, self.free_gauges) = (Vec::new(), Vec::new());
-        }
     }
 
     pub(super) fn forget(&mut self, gauge: Option<u32>) {
         let Some(number) = gauge else { return };
-        self.gauges[number as usize] = NONE;
-        self.free_gauges.push(number);
+        self.gauges.remove(number);
         // another may have this number soon
-        for window in self.open.iter_mut().chain([&mut self.last]) {
+        for window in &mut self.open {
             if window.values.get(number) != ABSENT {
                 *window.values.entry(number) = ABSENT;
             }

@@ -28,6 +28,8 @@ pub(super) struct Group {
     pub(super) members: u32,
     /// Of a counter: all increases so far.
     pub(super) total: f64,
+    /// What is sent of them: that of a bucket may wait for larger ones.
+    pub(super) shown_total: f64,
     /// When it was last heard of, Unix milliseconds of sample time.
     pub(super) newest_ms: i64,
     /// End of the window in which it begins; `i64::MAX` before that and after its end.
@@ -43,9 +45,15 @@ impl Group {
         self.from_ms <= end
     }
 
+    /// Whether it is a bucket of a histogram.
+    pub(super) fn is_bucket(&self) -> bool {
+        self.family != NONE
+    }
+
     /// Forgets everything but who it is: if it comes back, it starts at zero.
     pub(super) fn end(&mut self, at: i64) {
         self.total = 0.0;
+        self.shown_total = 0.0;
         self.from_ms = i64::MAX;
         if self.shown {
             self.ended_ms = at;
@@ -59,6 +67,8 @@ pub(super) struct Family {
     pub(super) id: Fingerprint,
     /// Upper bound and group, in order of the bounds.
     pub(super) buckets: Vec<(f64, u32)>,
+    /// For how many windows in a row the buckets had different members.
+    pub(super) different: u8,
 }
 
 /// All groups of a shard.
@@ -126,7 +136,7 @@ impl Groups {
         if let Some(number) = self.by_family.get(&id) {
             return *number;
         }
-        let family = Family { id, buckets: Vec::new() };
+        let family = Family { id, buckets: Vec::new(), different: 0 };
         let number = self.free_families.pop().unwrap_or(self.families.len() as u32);
         if number as usize == self.families.len() {
             self.families.push(family);
@@ -162,8 +172,18 @@ impl Groups {
         Some((family.id, *bound))
     }
 
-    /// The histograms that there are.
-    pub(super) fn families(&self) -> impl Iterator<Item = &Family> {
-        self.families.iter().filter(|family| !family.buckets.is_empty())
+    /// Shows each histogram, with all groups.
+    pub(super) fn each_family(&mut self, mut visit: impl FnMut(&mut Family, &mut Self)) {
+        let mut families = std::mem::take(&mut self.families);
+        families
+            .iter_mut()
+            .filter(|family| !family.buckets.is_empty())
+            .for_each(|family| visit(family, self));
+        self.families = families;
+    }
+
+    /// All groups, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Group> {
+        self.slots.iter_mut().flatten()
     }
 }

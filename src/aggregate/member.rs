@@ -11,7 +11,7 @@ pub(super) struct Member {
     low: u32,
     /// Number of its group in the shard.
     pub(super) group: u32,
-    /// From above: time of the newest sample in Unix milliseconds, the round in which that came, flags.
+    /// From above: time of the newest sample in Unix milliseconds, the round in which that came, the period, flags.
     stamp: u64,
     /// Bits of the last value of a counter, number of a gauge.
     pub(super) payload: u64,
@@ -25,16 +25,33 @@ const SAMPLED: u64 = 2;
 const BORN: u64 = 4;
 /// It is a gauge.
 const GAUGE: u64 = 8;
-/// The last sample came more than an interval after the one before, and so did that one.
-const LATE_ONCE: u64 = 16;
-const SLOW: u64 = 32;
-const FLAGS: u64 = 0xff;
-const ROUND_AT: u32 = 8;
+/// It is known to be sampled slower than the interval.
+const SLOW: u64 = 16;
+const FLAGS: u64 = 0x1f;
+/// How many samples in a row came much later than its period says.
+const LATE_AT: u32 = 5;
+const LATE: u64 = 7 << LATE_AT;
+const PERIOD_AT: u32 = 8;
+const PERIOD: u64 = 0x3f << PERIOD_AT;
+const ROUND_AT: u32 = 14;
 const ROUND: u64 = 0xff << ROUND_AT;
-const TIME_AT: u32 = 16;
+const TIME_AT: u32 = 22;
 
-/// Latest time that a stamp can hold, Unix milliseconds; far beyond the year 9999.
-pub(super) const LATEST_MS: i64 = (1 << 47) - 1;
+/// Latest time that a stamp can hold, Unix milliseconds: in the year 2109.
+pub(super) const LATEST_MS: i64 = (1 << 42) - 1;
+
+/// After a silence longer than this nothing is known of the period, milliseconds.
+pub(super) const LONGEST_MS: i64 = 600_000;
+
+/// How many samples must be late in a row until the period is believed to be longer; a lost scrape makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub(super) enum Patience {
+    /// Where a period that is too long does no harm.
+    Usual = 2,
+    /// Where what is missing may have gone to another gate.
+    Long = 7,
+}
 
 impl Member {
     pub(super) fn counter(series: Fingerprint, group: u32, round: u8, born: bool) -> Self {
@@ -63,10 +80,46 @@ impl Member {
         (self.stamp & SAMPLED != 0).then_some((self.stamp >> TIME_AT) as i64)
     }
 
+    /// How far its samples are apart, milliseconds, rounded up by a quarter at most; `None` before the second.
+    #[inline]
+    pub(super) fn period_ms(&self) -> Option<i64> {
+        period_of(self.period())
+    }
+
+    /// The same as a code, see [`period_of`].
+    #[inline]
+    pub(super) fn period(&self) -> u8 {
+        ((self.stamp & PERIOD) >> PERIOD_AT) as u8
+    }
+
+    /// Whether a sample of this time comes much later than the next one should.
+    #[inline]
+    pub(super) fn is_late(&self, ms: i64) -> bool {
+        let (Some(newest), Some(period)) = (self.newest_ms(), self.period_ms()) else { return false };
+        ms - newest > period * 3 / 2
+    }
+
     /// Notes the time of a sample.
     #[inline]
-    pub(super) fn advance(&mut self, ms: i64, round: u8) {
-        let kept = self.stamp & FLAGS & !BORN | SAMPLED;
+    pub(super) fn advance(&mut self, ms: i64, round: u8, patience: Patience) {
+        let mut kept = self.stamp & (FLAGS | PERIOD | LATE) & !BORN | SAMPLED;
+        if let Some(newest) = self.newest_ms() {
+            let late = ((kept & LATE) >> LATE_AT) + 1;
+            kept &= !LATE;
+            if ms - newest > LONGEST_MS {
+                kept &= !PERIOD;
+            } else if self.is_late(ms) && late < patience as u64 {
+                kept |= late << LATE_AT;
+            } else {
+                kept = kept & !PERIOD | code_of(ms - newest) << PERIOD_AT;
+            }
+        }
+        self.stamp = kept | u64::from(round) << ROUND_AT | (ms as u64) << TIME_AT;
+    }
+
+    /// Its last sample had a time that is not to be believed: it goes on from this one.
+    pub(super) fn pull_back(&mut self, ms: i64, round: u8) {
+        let kept = self.stamp & FLAGS;
         self.stamp = kept | u64::from(round) << ROUND_AT | (ms as u64) << TIME_AT;
     }
 
@@ -89,15 +142,11 @@ impl Member {
         self.stamp & GAUGE != 0
     }
 
-    /// Notes whether it is sampled slower than it should be; returns whether that is news: two long steps in a row.
+    /// Notes that it is sampled slower than the interval; returns whether that is news.
     #[inline]
-    pub(super) fn step(&mut self, long: bool) -> bool {
-        if !long {
-            self.stamp &= !LATE_ONCE;
-            return false;
-        }
-        let news = self.stamp & (LATE_ONCE | SLOW) == LATE_ONCE;
-        self.stamp |= if news { SLOW } else { LATE_ONCE };
+    pub(super) fn is_slow(&mut self) -> bool {
+        let news = self.stamp & SLOW == 0;
+        self.stamp |= SLOW;
         news
     }
 
@@ -108,6 +157,19 @@ impl Member {
     pub(super) fn from_parts(series: Fingerprint, group: u32, stamp: u64, payload: u64) -> Self {
         Self { high: series.high, low: series.low, group, stamp: stamp | LIVE, payload }
     }
+}
+
+/// Periods are kept to a quarter of an octave, from 64 ms on.
+fn code_of(ms: i64) -> u64 {
+    let ms = ms.max(64) as u64;
+    let octave = u64::from(ms.ilog2());
+    (4 * (octave - 6) + (ms >> (octave - 2) & 3) + 1).min(PERIOD >> PERIOD_AT)
+}
+
+/// The longest period that a code stands for, milliseconds; 0 stands for none.
+pub(super) fn period_of(code: u8) -> Option<i64> {
+    let step = code.checked_sub(1)?;
+    Some(i64::from(5 + (step & 3)) << (step / 4 + 4))
 }
 
 impl Slot for Member {
@@ -164,5 +226,44 @@ impl Slot for Tombstone {
     #[inline]
     fn is_empty(&self) -> bool {
         self.newest_ms < 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_is_rounded_up_by_a_quarter_at_most() {
+        for ms in [64, 65, 100, 999, 1000, 15_000, 30_000, 60_000, 65_536, 300_000, 3_000_000] {
+            let period = period_of(code_of(ms) as u8).unwrap();
+            assert!(ms < period && period <= ms + ms / 4, "{ms}: {period}");
+        }
+        assert_eq!(period_of(0), None);
+        assert_eq!(code_of(i64::MAX), 63);
+    }
+
+    #[test]
+    fn a_lost_sample_does_not_make_a_member_slow_and_two_do() {
+        let mut member = Member::counter(Fingerprint::default(), 0, 0, true);
+        let mut after = |seconds: &[i64]| {
+            seconds.iter().for_each(|second| member.advance(second * 1000, 7, Patience::Usual));
+            (member.period_ms().map(|ms| ms / 1000), member.newest_ms().unwrap(), member.round())
+        };
+        assert_eq!(after(&[100]), (None, 100_000, 7));
+        assert_eq!(after(&[115, 130]), (Some(16), 130_000, 7));
+        assert_eq!(after(&[160]), (Some(16), 160_000, 7));
+        assert_eq!(after(&[175, 205]), (Some(16), 205_000, 7));
+        assert_eq!(after(&[235]), (Some(32), 235_000, 7));
+        assert_eq!(after(&[250]), (Some(16), 250_000, 7));
+        // where it may have been elsewhere, more is needed
+        for step in 1..=7 {
+            member.advance(250_000 + step * 30_000, 7, Patience::Long);
+            assert_eq!(
+                member.period_ms().map(|ms| ms / 1000),
+                Some(if step < 7 { 16 } else { 32 }),
+                "{step}"
+            );
+        }
     }
 }

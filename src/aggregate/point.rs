@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::birth::Company;
 use crate::policy::{MetricKind, PolicyIndex};
 use crate::series::Fingerprint;
 
@@ -47,8 +48,8 @@ pub struct Join {
     pub unknown: bool,
     /// Its first sample, Unix milliseconds; `i64::MAX` where there is none.
     pub first_ms: i64,
-    /// When it was due or created, Unix milliseconds, where its labels say so.
-    pub created_ms: Option<i64>,
+    /// When it began, Unix milliseconds, where something says so.
+    pub started_ms: Option<i64>,
 }
 
 /// What one request brings to the aggregations; applied when the request is done.
@@ -62,6 +63,10 @@ pub struct Batch {
     pub samples: Vec<Sample>,
     /// Times of all samples of the request, aggregated or not: oldest and newest, Unix milliseconds.
     pub span_ms: Option<(i64, i64)>,
+    /// What the other series of the request say of who sent it.
+    pub company: Company,
+    /// Whether a part of the request goes to the upstream.
+    pub forwarded: bool,
     /// Whose it is.
     pub tenant: u32,
     /// Who sent it.
@@ -75,6 +80,8 @@ impl Batch {
         self.labels.clear();
         self.samples.clear();
         self.span_ms = None;
+        self.company = Company::default();
+        self.forwarded = false;
     }
 
     /// Bytes held.

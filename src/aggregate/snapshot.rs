@@ -8,7 +8,6 @@ mod bytes;
 mod shard;
 
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -18,7 +17,7 @@ use self::bytes::{Put, Source};
 use super::engine::Engine;
 use super::outbox::Outbox;
 use super::point::{Point, PointKind};
-use super::stream::Stream;
+use crate::clock::Now;
 use crate::series::Fingerprinter;
 
 const MAGIC: &[u8] = b"seriesgate aggregation";
@@ -89,7 +88,6 @@ impl Engine {
             out.write_all(&buffer)?;
             for (tenant, partition) in partitions {
                 out.write_all(&tenant.to_le_bytes())?;
-                out.write_all(&partition.began_ms().to_le_bytes())?;
                 let mut points = Vec::new();
                 for shard in &partition.shards {
                     buffer.clear();
@@ -110,6 +108,7 @@ impl Engine {
         let mut waiting = outbox.all();
         waiting.extend(self.leftover.lock().iter().map(|(tenant, _, points)| (*tenant, points.clone())));
         save_points(&waiting, &mut buffer);
+        self.save_given_up(&mut buffer);
         buffer.extend_from_slice(END);
         out.write_all(&buffer)?;
         out.into_inner().map_err(|error| io::Error::other(error.to_string()))?.flush()
@@ -120,14 +119,26 @@ impl Engine {
         for (number, name) in (0u32..).zip(names) {
             let tenant = self.tenant(number);
             out.put_bytes(name.as_bytes());
-            out.put_i64(tenant.watermark.load(Ordering::Relaxed));
-            let streams = tenant.streams.lock();
-            out.put_u32(streams.len() as u32);
-            for (sender, stream) in streams.iter() {
-                out.put_bytes(sender.map_or(String::new(), |sender| sender.to_string()).as_bytes());
-                let Stream { since_ms, second_ms, newest_ms, step_ms } = *stream;
-                [since_ms, second_ms, newest_ms, step_ms].into_iter().for_each(|time| out.put_i64(time));
-            }
+            let (newest, gaps) = tenant.pace(|pace| (pace.newest_ms(), pace.gaps()));
+            out.put_i64(newest.unwrap_or(i64::MIN));
+            out.put_u32(gaps.len() as u32);
+            gaps.into_iter().for_each(|(from, to)| [from, to].into_iter().for_each(|time| out.put_i64(time)));
+        }
+    }
+
+    fn save_given_up(&self, out: &mut Vec<u8>) {
+        let words = self.given_up.words();
+        out.put_u64(self.given_up.series());
+        out.put_u32(words.len() as u32);
+        words.into_iter().for_each(|word| out.put_u64(word));
+    }
+
+    fn restore_given_up(&self, source: &mut Source<'_>) -> Result<(), SnapshotError> {
+        let series = source.u64()?;
+        let words: Vec<u64> = (0..source.u32()?).map(|_| source.u64()).collect::<Result<_, _>>()?;
+        match self.given_up.restore(series, &words) {
+            true => Ok(()),
+            false => Err(SnapshotError::Damaged("a filter of another size")),
         }
     }
 
@@ -149,7 +160,7 @@ impl Engine {
     pub fn restore(
         &self,
         snapshot: &Snapshot,
-        now_ms: i64,
+        now: Now,
         outbox: &Outbox,
         mut register: impl FnMut(&str) -> Option<u32>,
     ) -> Result<Restored, SnapshotError> {
@@ -158,14 +169,13 @@ impl Engine {
         for number in 0..source.u32()? {
             let name = source.text()?;
             known.push(register(name) == Some(number));
-            let tenant = self.tenant(number);
-            tenant.watermark.store(source.i64()?, Ordering::Relaxed);
-            tenant.heard_ms.store(now_ms, Ordering::Relaxed);
+            let newest = source.i64()?.min(self.time(now).ms);
+            let mut gaps = Vec::new();
             for _ in 0..source.u32()? {
-                let sender: Option<IpAddr> = source.text()?.parse().ok();
-                let (since_ms, second_ms) = (source.i64()?, source.i64()?);
-                let (newest_ms, step_ms) = (source.i64()?, source.i64()?);
-                tenant.streams.lock().insert(sender, Stream { since_ms, second_ms, newest_ms, step_ms });
+                gaps.push((source.i64()?, source.i64()?));
+            }
+            if newest != i64::MIN {
+                self.tenant(number).pace(|pace| pace.restore(newest, gaps, now.mono_ms));
             }
         }
         for _ in 0..source.u32()? {
@@ -176,19 +186,18 @@ impl Engine {
         }
         let mut restored = Restored::default();
         let aggregators = self.aggregators();
-        // the index is empty: to a policy that is not in the snapshot everybody is new, and nobody need be young
-        let watermarks = self.watermarks();
-        aggregators.iter().for_each(|aggregator| aggregator.begin_after(watermarks.clone()));
+        // the index is empty: to it everybody is new, and nobody need be young
+        self.be_unsure(now);
         for _ in 0..source.u32()? {
             let definition = source.text()?;
             let aggregator = aggregators.iter().find(|aggregator| *aggregator.definition == *definition);
             *(if aggregator.is_some() { &mut restored.policies } else { &mut restored.unknown }) += 1;
             for _ in 0..source.u32()? {
-                let (tenant, began_ms) = (source.u32()?, source.i64()?);
+                let tenant = source.u32()?;
                 let known = known.get(tenant as usize).copied().unwrap_or(false);
                 let partition = aggregator.filter(|_| known).map(|aggregator| aggregator.partition(tenant));
                 if let Some(partition) = &partition {
-                    partition.was_restored(began_ms);
+                    partition.was_restored();
                 }
                 for shard in 0..super::partition::SHARDS {
                     let bytes = source.bytes64()?;
@@ -203,6 +212,7 @@ impl Engine {
         self.groups.fetch_add(restored.groups, Ordering::Relaxed);
         self.members.fetch_add(restored.members, Ordering::Relaxed);
         restore_points(&mut source, &known, outbox)?;
+        self.restore_given_up(&mut source)?;
         Ok(restored)
     }
 }

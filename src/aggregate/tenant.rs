@@ -1,67 +1,148 @@
-//! The time of one tenant, by the samples that came from it, and the streams of its senders.
+//! One tenant: how far its samples have come, and who sends them.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use ahash::AHashMap;
+use ahash::RandomState;
+use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::stream::Stream;
+use super::pace::{Arrived, Pace};
+use super::watch::Watch;
 
-/// A tenant that sent nothing for so long, or for its policy's interval if that is longer, has its windows closed by
-/// our clock.
-const SILENT_MS: i64 = 60_000;
-/// Senders of one tenant whose streams are told apart; one that is too many is never known to be watched.
-const MAX_STREAMS: usize = 10_000;
+/// Senders of one tenant that are told apart; beyond that the one not heard of for longest is forgotten, and is a stranger
+/// when it comes again.
+const MAX_SENDERS: usize = 10_000;
+/// Senders waited for at most: those with the oldest data.
+const MAX_WAITING: usize = 256;
 
-/// The time of one tenant.
+/// What is known of one sender.
+struct Sender {
+    watch: Watch,
+    heard_mono: i64,
+}
+
+/// A sender that was refused and has not come again.
+struct Waiting {
+    sender: Option<IpAddr>,
+    newest_ms: i64,
+    mono_ms: i64,
+}
+
+/// One tenant.
 pub(super) struct Tenant {
-    /// Newest sample that was taken, Unix milliseconds, never ahead of our clock; `i64::MIN` before the first.
-    pub(super) watermark: AtomicI64,
-    /// When that was, by our clock, Unix milliseconds.
-    pub(super) heard_ms: AtomicI64,
-    pub(super) streams: Mutex<AHashMap<Option<IpAddr>, Stream>>,
-    /// Requests whose sender found no room.
-    pub(super) refused: AtomicU64,
+    known: Mutex<Known>,
+    /// Senders forgotten for room.
+    forgotten: AtomicU64,
+}
+
+struct Known {
+    pace: Pace,
+    senders: LruCache<Option<IpAddr>, Sender, RandomState>,
+    waiting: Vec<Waiting>,
 }
 
 impl Default for Tenant {
     fn default() -> Self {
-        Self {
-            watermark: AtomicI64::new(i64::MIN),
-            heard_ms: AtomicI64::new(0),
-            streams: Mutex::default(),
-            refused: AtomicU64::new(0),
-        }
+        let senders = LruCache::unbounded_with_hasher(RandomState::new());
+        let known = Known { pace: Pace::default(), senders, waiting: Vec::new() };
+        Self { known: Mutex::new(known), forgotten: AtomicU64::new(0) }
     }
 }
 
 impl Tenant {
     /// What is known of a sender.
-    pub(super) fn stream(&self, sender: Option<IpAddr>) -> Option<Stream> {
-        self.streams.lock().get(&sender).copied()
+    pub(super) fn watch(&self, sender: Option<IpAddr>) -> Option<Watch> {
+        self.known.lock().senders.peek(&sender).map(|sender| sender.watch)
     }
 
-    /// Notes a request of these times (Unix milliseconds) that was taken at `now_ms`.
-    pub(super) fn see(&self, sender: Option<IpAddr>, oldest: i64, newest: i64, now_ms: i64) {
-        let mut streams = self.streams.lock();
-        if let Some(stream) = streams.get_mut(&sender) {
-            stream.see(oldest, newest);
-        } else if streams.len() < MAX_STREAMS {
-            streams.insert(sender, Stream::new(oldest, newest));
-        } else {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+    /// Up to when all is over once a request has come, as far as its samples up to `newest_ms` go.
+    pub(super) fn mark(&self, sender: Option<IpAddr>, arrived: &Arrived, newest_ms: i64) -> i64 {
+        let known = self.known.lock();
+        known.pace.with(arrived, newest_ms, known.waiting_but(sender))
+    }
+
+    /// Notes a request that was taken.
+    pub(super) fn take(&self, sender: Option<IpAddr>, arrived: &Arrived) {
+        let mut known = self.known.lock();
+        known.waiting.retain(|waiting| waiting.sender != sender);
+        let waiting = known.waiting_but(sender);
+        known.pace.take(arrived, waiting);
+        match known.senders.get_mut(&sender) {
+            Some(known) => {
+                known.watch.see(arrived.newest_ms);
+                known.heard_mono = arrived.mono_ms;
+            }
+            None => {
+                let watch = Watch::new(arrived.newest_ms);
+                known.senders.put(sender, Sender { watch, heard_mono: arrived.mono_ms });
+                if known.senders.len() > MAX_SENDERS {
+                    known.senders.pop_lru();
+                    self.forgotten.fetch_add(1, Ordering::Relaxed);
+                }
+            }
         }
-        self.watermark.fetch_max(newest.min(now_ms), Ordering::Relaxed);
     }
 
-    /// Up to when windows of this length are to be judged as over: by the samples, or by our clock where they fail to
-    /// come. `None` before the first.
-    pub(super) fn time(&self, now_ms: i64, interval_ms: i64) -> Option<i64> {
-        let watermark =
-            Some(self.watermark.load(Ordering::Relaxed)).filter(|watermark| *watermark != i64::MIN)?;
-        let silent =
-            now_ms.saturating_sub(self.heard_ms.load(Ordering::Relaxed)) >= SILENT_MS.max(interval_ms);
-        Some(if silent { watermark.max(now_ms) } else { watermark })
+    /// Notes a request that was refused: `newest_ms` is the newest of its samples.
+    pub(super) fn refuse(&self, sender: Option<IpAddr>, newest_ms: i64, mono_ms: i64) {
+        let mut known = self.known.lock();
+        known.pace.refuse(mono_ms);
+        if let Some(waiting) = known.waiting.iter_mut().find(|waiting| waiting.sender == sender) {
+            waiting.newest_ms = waiting.newest_ms.min(newest_ms);
+            waiting.mono_ms = mono_ms;
+        } else if known.waiting.len() < MAX_WAITING {
+            known.waiting.push(Waiting { sender, newest_ms, mono_ms });
+        } else if let Some(least) = known.waiting.iter_mut().max_by_key(|waiting| waiting.newest_ms)
+            && least.newest_ms > newest_ms
+        {
+            *least = Waiting { sender, newest_ms, mono_ms };
+        }
+    }
+
+    /// As time passes: who stays away is waited for no more.
+    pub(super) fn pass(&self, mono_ms: i64) {
+        let mut known = self.known.lock();
+        known.waiting.retain(|waiting| !Pace::stays_away(mono_ms - waiting.mono_ms));
+        let waiting = known.waiting.iter().map(|waiting| waiting.newest_ms).min();
+        known.pace.pass(mono_ms, waiting);
+    }
+
+    /// Forgets senders that were not heard of for this long.
+    pub(super) fn expire(&self, mono_ms: i64, idle_ms: i64) {
+        let mut known = self.known.lock();
+        while known.senders.peek_lru().is_some_and(|(_, sender)| mono_ms - sender.heard_mono >= idle_ms) {
+            known.senders.pop_lru();
+        }
+    }
+
+    /// Looks at how far it has come.
+    pub(super) fn pace<T>(&self, look: impl FnOnce(&mut Pace) -> T) -> T {
+        look(&mut self.known.lock().pace)
+    }
+
+    /// If something is newer than `beyond_ms`, our clock was ahead: then nothing is newer than `to_ms`. Returns whether it
+    /// was.
+    pub(super) fn pull_back(&self, beyond_ms: i64, to_ms: i64) -> bool {
+        let mut known = self.known.lock();
+        let ahead = known.pace.newest_ms().is_some_and(|newest| newest > beyond_ms);
+        if ahead {
+            known.senders.iter_mut().for_each(|(_, sender)| sender.watch.pull_back(to_ms));
+            known.pace.pull_back(to_ms);
+        }
+        ahead
+    }
+
+    /// Senders forgotten for room.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
+    }
+}
+
+impl Known {
+    /// The oldest of what other senders have that were refused.
+    fn waiting_but(&self, sender: Option<IpAddr>) -> Option<i64> {
+        let others = self.waiting.iter().filter(|waiting| waiting.sender != sender);
+        others.map(|waiting| waiting.newest_ms).min()
     }
 }

@@ -1,57 +1,75 @@
 //! What one sender has sent so far, as far as it tells whether a series was born while we watched.
 
-/// A sender must have been watched for this long before what it sends for the first time counts as new.
-pub(super) const WATCHED_MS: i64 = 60_000;
 /// A silence (in sample time) shorter than this is no gap, whatever the sender's rhythm.
 const SHORTEST_GAP_MS: i64 = 60_000;
 /// Samples further apart than this are of two scrapes.
 const SCRAPE_APART_MS: i64 = 1000;
 
-/// One sender's stream, in the time of its samples, Unix milliseconds.
+/// The requests of one sender, by the newest sample of each: a straggler says nothing about when somebody was heard of.
+/// Unix milliseconds, never ahead of our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stream {
+pub(super) struct Watch {
     /// Since when there was no gap.
-    pub(super) since_ms: i64,
+    since_ms: i64,
     /// The first scrape after that one; `i64::MAX` before there was one.
-    pub(super) second_ms: i64,
-    /// The newest sample.
-    pub(super) newest_ms: i64,
-    /// How far its samples are apart, the longer steps weighing more.
-    pub(super) step_ms: i64,
+    second_ms: i64,
+    newest_ms: i64,
+    /// How far its scrapes are apart, the longer steps weighing more.
+    step_ms: i64,
 }
 
-impl Stream {
-    /// A stream that begins with a request whose samples are from `oldest_ms` to `newest_ms`.
-    pub(super) fn new(oldest_ms: i64, newest_ms: i64) -> Self {
-        let mut stream = Self { since_ms: oldest_ms, second_ms: i64::MAX, newest_ms: oldest_ms, step_ms: 0 };
-        stream.see(oldest_ms, newest_ms);
-        stream
+impl Watch {
+    /// Begins with a request whose newest sample is of this time.
+    pub(super) fn new(newest_ms: i64) -> Self {
+        Self { since_ms: newest_ms, second_ms: i64::MAX, newest_ms, step_ms: 0 }
     }
 
     /// Notes a request that was taken.
-    pub(super) fn see(&mut self, oldest_ms: i64, newest_ms: i64) {
-        let jump = oldest_ms - self.newest_ms;
+    pub(super) fn see(&mut self, newest_ms: i64) {
+        let jump = newest_ms.saturating_sub(self.newest_ms);
         if jump > self.longest_pause_ms() {
-            *self = Self { since_ms: oldest_ms, second_ms: i64::MAX, newest_ms: oldest_ms, step_ms: jump };
+            *self = Self { step_ms: jump, ..Self::new(newest_ms) };
         } else if jump >= SCRAPE_APART_MS {
             self.step_ms = if jump > self.step_ms { jump } else { (3 * self.step_ms + jump) / 4 };
         }
-        if self.second_ms == i64::MAX && newest_ms >= self.since_ms + SCRAPE_APART_MS {
-            self.second_ms = oldest_ms.max(self.since_ms + SCRAPE_APART_MS);
+        if newest_ms >= self.since_ms + SCRAPE_APART_MS {
+            self.second_ms = self.second_ms.min(newest_ms);
         }
         self.newest_ms = self.newest_ms.max(newest_ms);
+    }
+
+    /// Our clock was ahead: what was noted of later times is taken back.
+    pub(super) fn pull_back(&mut self, to_ms: i64) {
+        if self.newest_ms > to_ms {
+            *self = Self::new(to_ms);
+        }
     }
 
     fn longest_pause_ms(&self) -> i64 {
         (self.step_ms * 5 / 2).max(SHORTEST_GAP_MS)
     }
 
-    /// Whether a series whose first sample is of this time would have been seen before, had it been there: watched
-    /// for a minute and two scrapes, without a gap.
-    pub fn watched(&self, first_ms: i64) -> bool {
-        first_ms.saturating_sub(self.since_ms) >= WATCHED_MS
-            && self.second_ms < first_ms
-            && first_ms.saturating_sub(self.newest_ms) <= self.longest_pause_ms()
+    pub(super) fn since_ms(&self) -> i64 {
+        self.since_ms
+    }
+
+    pub(super) fn newest_ms(&self) -> i64 {
+        self.newest_ms
+    }
+
+    /// Whether there is no gap up to a sample of this time.
+    pub(super) fn is_unbroken(&self, ms: i64) -> bool {
+        ms.saturating_sub(self.newest_ms) <= self.longest_pause_ms()
+    }
+
+    /// Whether a sample of this time is of the scrape that comes next: no other can have gone elsewhere.
+    pub(super) fn is_next(&self, ms: i64) -> bool {
+        self.step_ms > 0 && ms.saturating_sub(self.newest_ms) <= self.step_ms * 3 / 2
+    }
+
+    /// Whether there were two scrapes before a sample of this time.
+    pub(super) fn has_two_scrapes(&self, ms: i64) -> bool {
+        self.second_ms < ms
     }
 }
 
@@ -59,48 +77,41 @@ impl Stream {
 mod tests {
     use super::*;
 
-    /// Scrapes at these seconds, one request each; whether what first comes with the last is new.
-    fn new_at_the_last(seconds: &[i64]) -> bool {
-        let (last, before) = seconds.split_last().unwrap();
-        let mut stream = Stream::new(before[0] * 1000, before[0] * 1000);
-        for second in &before[1..] {
-            stream.see(second * 1000, second * 1000);
-        }
-        stream.watched(last * 1000)
+    fn after(seconds: &[i64]) -> Watch {
+        let mut watch = Watch::new(seconds[0] * 1000);
+        seconds[1..].iter().for_each(|second| watch.see(second * 1000));
+        watch
     }
 
     #[test]
-    fn a_minute_and_two_scrapes_without_a_gap() {
-        for (seconds, new) in [
-            (&[0, 30][..], false),
-            (&[0, 30, 59], false),
-            (&[0, 30, 60], true),
-            (&[0, 60], false),
-            (&[0, 60, 120], true),
-            (&[0, 15, 30, 45, 60, 75], true),
-            // a scrape is missing
-            (&[0, 30, 60, 120], true),
-            // an outage, and then a minute again
-            (&[0, 30, 60, 600], false),
-            (&[0, 30, 60, 600, 630], false),
-            (&[0, 30, 60, 600, 630, 660], true),
-            // a slow rhythm is no gap once it is known
-            (&[0, 300, 600, 900], true),
-            (&[0, 300], false),
+    fn a_gap_begins_anew_and_a_slow_rhythm_is_none_once_it_is_known() {
+        for (seconds, since, unbroken_at_600) in [
+            (&[0, 30, 60][..], 0, false),
+            (&[0, 30, 60, 570], 570, true),
+            (&[0, 30, 60, 120, 180], 0, false),
+            (&[0, 300, 600, 900], 300, true),
+            (&[0, 15, 30, 15, 45], 0, false),
         ] {
-            assert_eq!(new_at_the_last(seconds), new, "{seconds:?}");
+            let watch = after(seconds);
+            assert_eq!(watch.since_ms(), since * 1000, "{seconds:?}");
+            assert_eq!(watch.is_unbroken(600_000), unbroken_at_600, "{seconds:?}");
         }
     }
 
     #[test]
-    fn what_comes_twice_or_late_changes_nothing() {
-        let mut stream = Stream::new(0, 0);
-        for second in [30, 60, 90] {
-            stream.see(second * 1000, second * 1000);
-        }
-        let before = stream;
-        stream.see(60_000, 60_000);
-        stream.see(30_000, 90_000);
-        assert_eq!(stream, before);
+    fn what_comes_twice_or_late_changes_nothing_but_the_rhythm() {
+        let watch = after(&[0, 30, 60, 90]);
+        let mut again = watch;
+        again.see(60_000);
+        again.see(90_000);
+        assert_eq!(again, watch);
+    }
+
+    #[test]
+    fn the_next_scrape_is_known_by_the_rhythm() {
+        let watch = after(&[0, 15, 30]);
+        assert!(watch.is_next(45_000) && watch.is_next(52_000) && !watch.is_next(60_000));
+        assert!(!after(&[0]).is_next(1), "one scrape has no rhythm");
+        assert!(watch.has_two_scrapes(16_000) && !watch.has_two_scrapes(15_000));
     }
 }

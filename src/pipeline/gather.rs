@@ -2,10 +2,10 @@
 
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
-use crate::aggregate::{self, Class, Declared, Join, Passed, Room, Sample};
+use crate::aggregate::{self, Class, Declared, Join, Passed, Room, Sample, Starts};
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
-use crate::series::{Claimed, Fingerprint, Found, Labels, Probe, grammar};
+use crate::series::{Claimed, Fingerprint, Found, Labels, Probe};
 use crate::wire::labels::{LabelRun, put_canonical};
 use crate::wire::v1::{self, FieldKind, Fields};
 
@@ -20,15 +20,34 @@ impl Judgement<'_> {
             }
         }
         for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == Found::Missing) {
-            // sorted labels begin with the name
-            let mut run = LabelRun::new(body, slot.labels().start, slot.labels().end);
-            let Some(Ok(first)) = run.next() else { continue };
-            if first.name == b"__name__"
-                && let Ok(name) = std::str::from_utf8(first.value)
-            {
+            if let Some(name) = self.metric(body, slot) {
                 self.engine.types.see_name(self.party.tenant, name);
             }
         }
+    }
+
+    /// Learns from new series of a request when things began, before anything in it is decided.
+    pub(super) fn learn_starts<'b>(
+        &self,
+        body: &'b [u8],
+        slots: &[Slot],
+        probes: &[Probe],
+        pairs: &mut Vec<(&'b str, &'b str)>,
+    ) {
+        for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == Found::Missing) {
+            if self.metric(body, slot).is_some_and(Starts::tells)
+                && let Ok(Ok(_)) = identity::read(body, slot.labels(), self.limits, pairs)
+            {
+                let labels = Labels::from_sorted(pairs);
+                self.engine.starts.learn(self.party.tenant, labels, slot.last_value(body));
+            }
+        }
+    }
+
+    /// The name of a series whose labels are sorted, and so begin with it.
+    fn metric<'b>(&self, body: &'b [u8], slot: &Slot) -> Option<&'b str> {
+        let first = LabelRun::new(body, slot.labels().start, slot.labels().end).next()?.ok()?;
+        (first.name == b"__name__").then(|| std::str::from_utf8(first.value).ok()).flatten()
     }
 
     /// Makes a series part of a group when the request is done. Returns what finds the group again.
@@ -97,13 +116,6 @@ impl Judgement<'_> {
         let mut first_ms = i64::MAX;
         let content = slot.labels_start as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
-        // where the sender is watched, nobody needs to ask when the series was made
-        let watched = self.stream.is_some_and(|stream| stream.watched(first_ms));
-        let due = || {
-            let due =
-                grammar::of_series(labels).and_then(|workload| workload.scheduled).map(|due| due * 1000);
-            due.or_else(|| self.engine.created.of(self.party.tenant, labels))
-        };
         batch.joins.push(Join {
             series,
             policy,
@@ -117,7 +129,7 @@ impl Judgement<'_> {
             // what finds no room in the index is unknown each time
             unknown: unknown && !self.index.is_full(),
             first_ms,
-            created_ms: if watched || !unknown { None } else { due() },
+            started_ms: unknown.then(|| self.engine.starts.of(self.party.tenant, labels)).flatten(),
         });
         Ok(home)
     }

@@ -1,10 +1,11 @@
 //! Third stage: what the index did not know. Only here are labels parsed and policies asked.
 
 use super::Policies;
+use super::company::company;
 use super::edits::{LOOSE, NO_EDIT};
 use super::outcome::Outcome;
 use super::scratch::{Fate, JudgeScratch, Request, Slot, Told};
-use crate::aggregate::{Engine, Passed, Stream};
+use crate::aggregate::{Engine, Passed};
 use crate::cardinality::{Party, Tracker};
 use crate::policy::{Decision, Disposition, OwnedLabels, PolicyIndex, VerdictId, borrowed};
 use crate::series::identity::{self, Form};
@@ -29,8 +30,6 @@ pub(super) struct Judgement<'a> {
     pub(super) limits: &'a Limits,
     pub(super) now: u32,
     pub(super) engine: &'a Engine,
-    /// What is known of the sender, where series are aggregated.
-    pub(super) stream: Option<Stream>,
 }
 
 /// What deciding leaves behind.
@@ -65,6 +64,8 @@ impl Judgement<'_> {
         let mut work = Work { loose, scratch, outcome };
         if self.policies.aggregates() {
             self.learn_types(body, slots, probes, request.metadata);
+            self.learn_starts(body, slots, probes, &mut pairs);
+            work.outcome.effects.aggregated.company = company(self.index, probes);
         }
         let mut last = (VerdictId::UNTOUCHED, PolicyIndex(0));
         for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter()) {
@@ -145,9 +146,6 @@ impl Judgement<'_> {
             self.policies.set.decide(Labels::from_sorted(pairs), self.limits);
         let unknown = probe.found == Found::Missing;
         let mut valid_until = valid_until.0;
-        if unknown && self.policies.aggregates() {
-            self.engine.created.learn(self.party.tenant, Labels::from_sorted(pairs), slot.last_value(body));
-        }
         let enlisted = aggregated_by.map(|policy| {
             let seen = output.as_ref().map(borrowed);
             let pairs = seen.as_deref().unwrap_or(pairs);

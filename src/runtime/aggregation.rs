@@ -34,7 +34,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
         if now - expired_at >= round {
             expired_at = now;
             aside(&runtime, |runtime| {
-                runtime.pipeline.engine().expire();
+                runtime.pipeline.engine().expire(runtime.pipeline.clock().now());
                 runtime.pipeline.claim_groups();
                 publish(runtime);
             })
@@ -68,7 +68,7 @@ async fn aside<T: Default + Send + 'static>(
 /// Takes what windows made; returns whether that was anything.
 fn collect(runtime: &Runtime) -> bool {
     let engine = runtime.pipeline.engine();
-    let collected = engine.collect(runtime.pipeline.clock().unix_ms());
+    let collected = engine.collect(runtime.pipeline.clock().now());
     let made = !collected.is_empty();
     for (tenant, aggregator, points) in collected {
         let metrics = runtime.gate.aggregation();
@@ -145,6 +145,6 @@ pub(super) fn publish(runtime: &Runtime) {
     metrics.publish_untyped(&engine.types.most_untyped(UNTYPED_NAMED));
     metrics.pending.set(runtime.gate.outbox().len() as f64);
     metrics.overflowed(runtime.gate.outbox().lost());
-    metrics.refused(engine.types.refused(), engine.refused_senders());
+    metrics.refused(engine.types.refused(), engine.forgotten_senders());
     metrics.restarted.absolute(runtime.pipeline.restarted());
 }

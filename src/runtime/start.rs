@@ -254,7 +254,7 @@ fn restore(snapshot: &Snapshot, dir: &Path, pipeline: &Pipeline, prints: &Finger
         Tenant::Known { group, .. } => Some(group),
         Tenant::Overflow => None,
     };
-    match pipeline.engine().restore(snapshot, pipeline.clock().unix_ms(), gate.outbox(), register) {
+    match pipeline.engine().restore(snapshot, pipeline.clock().now(), gate.outbox(), register) {
         Ok(restored) => {
             let Restored { policies, unknown, members, groups } = restored;
             pipeline.claim_groups();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::world::{Delivery, Output, STALE, shown};
+use super::world::{Delivery, Observed, Output, STALE, shown};
 
 const INTERVAL: i64 = 60_000;
 
@@ -11,26 +11,103 @@ const INTERVAL: i64 = 60_000;
 type Group = String;
 type Member = (String, String);
 
-#[derive(Default)]
-struct Counter {
-    /// Time and value of the last sample, and whether it was a stale marker (then the value is of the one before).
-    last: Option<(i64, f64)>,
-    newest: i64,
-}
-
 pub(crate) struct Model {
     delay: i64,
     idle: i64,
     watermark: i64,
-    /// Requests that were taken: their times.
-    spans: Vec<(i64, i64)>,
-    counters: BTreeMap<Member, Counter>,
-    gauges: BTreeMap<Member, BTreeMap<i64, u64>>,
+    /// Pauses of all senders together, and how fast what was kept is taken in.
+    tenant: Option<Rhythm>,
+    recent: Vec<(i64, i64)>,
+    hold_until: i64,
+    heard: Option<i64>,
+    gaps: Vec<(i64, i64)>,
+    /// The one sender, and since when and until when the gate knows each series, in seconds.
+    sender: Option<Rhythm>,
+    index: BTreeMap<Member, (i64, i64)>,
+    unsure_until: i64,
+    /// Whether a counter starts from zero, as it was when it was first heard of.
+    starts: BTreeMap<Member, bool>,
+    counters: BTreeMap<Member, f64>,
+    gauges: BTreeMap<Member, Gauge>,
     newest: BTreeMap<Member, i64>,
     /// By group and end of window: what it grew by, and when it was heard of.
     grown: BTreeMap<Group, BTreeMap<i64, (f64, i64)>>,
     kinds: BTreeMap<Group, bool>,
     members: BTreeMap<Group, Vec<Member>>,
+}
+
+/// A gauge: its last value in each window, and for how many windows after that it holds.
+#[derive(Default)]
+struct Gauge {
+    values: BTreeMap<i64, (u64, i64)>,
+    period: Period,
+}
+
+/// How far samples are apart: one that is much later says nothing, two do.
+#[derive(Default)]
+struct Period {
+    last: Option<i64>,
+    length: Option<i64>,
+    late: bool,
+}
+
+impl Period {
+    /// Rounded up to quarters of an octave, as the gate keeps it.
+    fn rounded(&self) -> Option<i64> {
+        let quarters = |ms: i64| (0..4).map(move |quarter| (5 + quarter) * ms / 4);
+        let length = self.length?;
+        (4..40).flat_map(|octave| quarters(1 << octave)).find(|longest| length < *longest)
+    }
+
+    fn see(&mut self, ms: i64) {
+        if let Some(last) = self.last {
+            let late = self.rounded().is_some_and(|period| ms - last > period * 3 / 2);
+            if ms - last > 600_000 {
+                (self.length, self.late) = (None, false);
+            } else if late && !self.late {
+                self.late = true;
+            } else {
+                (self.length, self.late) = (Some(ms - last), false);
+            }
+        }
+        self.last = Some(ms);
+    }
+
+    fn carry(&self) -> i64 {
+        self.rounded().map_or(300_000, |period| (period * 3 / 2).min(600_000))
+    }
+}
+
+/// When somebody was heard of.
+#[derive(Clone)]
+struct Rhythm {
+    since: i64,
+    second: Option<i64>,
+    newest: i64,
+    step: i64,
+}
+
+impl Rhythm {
+    fn new(newest: i64) -> Self {
+        Self { since: newest, second: None, newest, step: 0 }
+    }
+
+    fn pause(&self) -> i64 {
+        (self.step * 5 / 2).max(60_000)
+    }
+
+    fn see(&mut self, newest: i64) {
+        let jump = newest - self.newest;
+        if jump > self.pause() {
+            *self = Self { step: jump, ..Self::new(newest) };
+        } else if jump >= 1000 {
+            self.step = if jump > self.step { jump } else { (3 * self.step + jump) / 4 };
+        }
+        if newest >= self.since + 1000 && self.second.is_none_or(|second| newest < second) {
+            self.second = Some(newest);
+        }
+        self.newest = self.newest.max(newest);
+    }
 }
 
 impl Model {
@@ -39,7 +116,15 @@ impl Model {
             delay,
             idle,
             watermark: i64::MIN,
-            spans: Vec::new(),
+            tenant: None,
+            recent: Vec::new(),
+            hold_until: 0,
+            heard: None,
+            gaps: Vec::new(),
+            sender: None,
+            index: BTreeMap::new(),
+            unsure_until: i64::MIN,
+            starts: BTreeMap::new(),
             counters: BTreeMap::new(),
             gauges: BTreeMap::new(),
             newest: BTreeMap::new(),
@@ -49,176 +134,308 @@ impl Model {
         }
     }
 
+    /// The gate ends, and another goes on: of nobody it is known since when it is there.
+    pub(crate) fn restart(&mut self, now: i64) {
+        self.index.clear();
+        self.sender = None;
+        self.unsure_until = now;
+        self.tenant = self.tenant.as_ref().map(|tenant| Rhythm::new(tenant.newest));
+        self.watermark = self.tenant.as_ref().map_or(i64::MIN, |tenant| tenant.newest);
+        (self.recent, self.gaps, self.hold_until) = (Vec::new(), self.gaps.clone(), 0);
+        self.heard = Some(now);
+    }
+
+    /// What the gate's index forgets.
+    pub(crate) fn forget(&mut self, now: i64) {
+        let horizon = now / 1000 - self.idle / 1000;
+        self.index.retain(|_, (_, seen)| *seen >= horizon);
+    }
+
     fn closed(&self, watermark: i64) -> i64 {
         (watermark - self.delay - 1).div_euclid(INTERVAL) * INTERVAL
     }
 
-    /// Since when the agent was watched without a gap, and how many different scrapes before `ms` there were since.
-    fn watched(&self, ms: i64) -> bool {
-        let mut times: Vec<i64> = self.spans.iter().map(|(oldest, _)| *oldest).filter(|t| *t < ms).collect();
-        times.sort_unstable();
-        times.dedup();
-        let Some(newest) = times.last() else { return false };
-        let long = 75_000;
-        if ms - newest > long {
-            return false;
+    /// Up to when all is over once a request of `newest` has come at `now`.
+    fn mark(&mut self, newest: i64, now: i64) -> i64 {
+        let behind = now - newest > 30_000;
+        let holds = now < self.hold_until;
+        let kept = behind && (holds || self.heard.is_some_and(|heard| now - heard >= 15_000));
+        let all = self.tenant.as_ref().map_or(newest, |tenant| tenant.newest.max(newest));
+        let slowest = self.slowest(now).unwrap_or(i64::MAX).min(newest);
+        let mark = if holds || kept { all.min(slowest) } else { all };
+        if kept {
+            self.hold_until = now + 90_000;
         }
-        let mut since = *newest;
-        let mut scrapes = 1;
-        for pair in times.windows(2).rev() {
-            if pair[1] - pair[0] > long {
-                break;
-            }
-            since = pair[0];
-            scrapes += 1;
-        }
-        scrapes >= 2 && ms - since >= 60_000
+        mark.max(self.watermark)
     }
 
-    /// A request that was taken.
-    pub(crate) fn take(&mut self, delivery: &Delivery) {
+    fn slowest(&self, now: i64) -> Option<i64> {
+        let recent = self.recent.iter().filter(|(at, _)| now / 5000 - at / 5000 < 3);
+        recent.map(|(_, newest)| *newest).min()
+    }
+
+    /// Time passes: who was waited for comes no more.
+    pub(crate) fn pass(&mut self, now: i64) {
+        let Some(tenant) = &self.tenant else { return };
+        let mark = if now < self.hold_until { self.slowest(now).unwrap_or(i64::MAX) } else { i64::MAX };
+        self.watermark = self.watermark.max(mark.min(tenant.newest));
+    }
+
+    /// Whether what a request brings for the first time was born while its sender was watched.
+    fn is_born(&self, first: i64, pod: &str, members: &[Member]) -> bool {
+        let Some(sender) = &self.sender else { return false };
+        let known: Vec<i64> = members.iter().filter_map(|member| Some(self.index.get(member)?.0)).collect();
+        let mut asked: Vec<i64> = known.iter().copied().step_by(known.len().div_ceil(64).max(1)).collect();
+        asked.sort_unstable();
+        let Some(company) = asked.get(asked.len() / 2).map(|seconds| seconds * 1000) else { return false };
+        let since = sender.since.max(company).max(self.unsure_until);
+        if first - sender.newest > sender.pause() {
+            return false;
+        }
+        let due = pod.split('-').nth(1).and_then(|minute| minute.parse::<i64>().ok());
+        match due.map(|minute| minute * 60_000) {
+            Some(started) => started >= since && started <= first,
+            None => {
+                let scrapes = sender.second.is_some_and(|second| second < first);
+                first - since >= 60_000 && scrapes && 2 * known.len() >= members.len()
+            }
+        }
+    }
+
+    fn names(observed: &Observed) -> (Group, Member) {
+        let le = if observed.le.is_empty() { String::new() } else { format!("{{le=\"{}\",", observed.le) };
+        let braces = if le.is_empty() { "{".to_owned() } else { le };
+        let group = format!("{}{braces}pod=\"{}\"}}", observed.metric, observed.workload);
+        let member = (group.clone(), observed.pod.clone());
+        (group, member)
+    }
+
+    /// A request that was taken at `now`.
+    pub(crate) fn take(&mut self, delivery: &Delivery, now: i64) {
         let times = || delivery.samples.iter().map(|observed| observed.ms);
         let (Some(oldest), Some(newest)) = (times().min(), times().max()) else { return };
-        // a request holds one scrape here, so all of it is in one window
-        let watermark = self.watermark.max(newest);
-        let first_open = self.closed(watermark) + INTERVAL;
-        for observed in &delivery.samples {
-            let le =
-                if observed.le.is_empty() { String::new() } else { format!("{{le=\"{}\",", observed.le) };
-            let braces = if le.is_empty() { "{".to_owned() } else { le };
-            let group = format!("{}{braces}pod=\"{}\"}}", observed.metric, observed.workload);
-            let member = (group.clone(), observed.pod.clone());
-            let window = (observed.ms - 1).div_euclid(INTERVAL) * INTERVAL + INTERVAL;
-            let is_gauge = observed.metric == "memory_bytes";
-            self.kinds.insert(group.clone(), is_gauge);
-            let members = self.members.entry(group.clone()).or_default();
-            if !members.contains(&member) {
-                members.push(member.clone());
-            }
-            let newest = self.newest.get(&member).copied();
-            if newest.is_some_and(|newest| observed.ms <= newest) {
-                continue;
-            }
-            if is_gauge {
-                if window < first_open {
-                    continue;
-                }
-                self.newest.insert(member.clone(), observed.ms);
-                self.gauges.entry(member).or_default().insert(window, observed.bits);
-                if observed.bits != STALE {
-                    let cell = self.grown.entry(group).or_default().entry(window).or_insert((0.0, i64::MIN));
-                    cell.1 = cell.1.max(observed.ms);
-                }
-                continue;
-            }
-            if observed.bits == STALE {
-                if newest.is_some() {
-                    self.newest.insert(member, observed.ms);
-                }
-                continue;
+        let requested: Vec<Member> =
+            delivery.samples.iter().map(|observed| Self::names(observed).1).collect();
+        let born: Vec<bool> = delivery
+            .samples
+            .iter()
+            .map(|observed| self.is_born(observed.ms, &observed.pod, &requested))
+            .collect();
+        let holding = self.hold_until;
+        // older windows first: what a request holds does not make itself late
+        let mut order: Vec<usize> = (0..delivery.samples.len()).collect();
+        order.sort_by_key(|at| window(delivery.samples[*at].ms));
+        let marks: BTreeMap<i64, i64> = order
+            .iter()
+            .map(|at| window(delivery.samples[*at].ms))
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .map(|end| {
+                let newest_there = times().filter(|ms| window(*ms) == end).max().unwrap();
+                self.hold_until = holding;
+                let whole = self.mark(newest, now);
+                let all = self.tenant.as_ref().map_or(i64::MIN, |tenant| tenant.newest).max(newest_there);
+                (end, whole.min(all).max(self.watermark))
+            })
+            .collect();
+        for at in order {
+            let observed = &delivery.samples[at];
+            let first_open = self.closed(marks[&window(observed.ms)]) + INTERVAL;
+            self.take_one(observed, born[at], first_open);
+        }
+        self.hold_until = holding;
+        self.watermark = self.mark(newest, now);
+        self.note(oldest, newest, now, &requested);
+    }
+
+    fn note(&mut self, oldest: i64, newest: i64, now: i64, requested: &[Member]) {
+        self.heard = Some(now);
+        self.recent.push((now, newest));
+        self.recent.retain(|(at, _)| now / 5000 - at / 5000 < 3);
+        let tenant = self.tenant.get_or_insert(Rhythm::new(newest));
+        if oldest - tenant.newest > tenant.pause() {
+            self.gaps.push((tenant.newest, oldest));
+        }
+        tenant.see(newest);
+        match &mut self.sender {
+            Some(sender) => sender.see(newest),
+            None => self.sender = Some(Rhythm::new(newest)),
+        }
+        for member in requested {
+            self.index.entry(member.clone()).or_insert((now / 1000, now / 1000)).1 = now / 1000;
+        }
+    }
+
+    fn take_one(&mut self, observed: &Observed, born: bool, first_open: i64) {
+        let (group, member) = Self::names(observed);
+        let window = window(observed.ms);
+        let is_gauge = observed.metric == "memory_bytes";
+        self.kinds.insert(group.clone(), is_gauge);
+        let members = self.members.entry(group.clone()).or_default();
+        if !members.contains(&member) {
+            members.push(member.clone());
+        }
+        let newest = self.newest.get(&member).copied();
+        if newest.is_some_and(|newest| observed.ms <= newest) {
+            return;
+        }
+        if is_gauge {
+            if window < first_open {
+                return;
             }
             self.newest.insert(member.clone(), observed.ms);
-            let value = f64::from_bits(observed.bits);
-            let born = self.watched(observed.ms);
-            let counter = self.counters.entry(member).or_default();
-            let grown = match counter.last {
-                Some((_, last)) if value >= last => value - last,
-                Some(_) => value,
-                None if born => value,
-                None => 0.0,
-            };
-            counter.last = Some((observed.ms, value));
-            counter.newest = observed.ms;
-            let heard = if window < first_open { first_open - INTERVAL + 1 } else { observed.ms };
-            let cell =
-                self.grown.entry(group).or_default().entry(window.max(first_open)).or_insert((0.0, i64::MIN));
-            cell.0 += grown;
-            cell.1 = cell.1.max(heard);
+            let gauge = self.gauges.entry(member).or_default();
+            gauge.period.see(observed.ms);
+            gauge.values.insert(window, (observed.bits, gauge.period.carry()));
+            if observed.bits != STALE {
+                let cell = self.grown.entry(group).or_default().entry(window).or_insert((0.0, i64::MIN));
+                cell.1 = cell.1.max(observed.ms);
+            }
+            return;
         }
-        self.watermark = watermark;
-        self.spans.push((oldest, newest));
-        // only the last while matters to what is watched
-        if self.spans.len() > 4000 {
-            self.spans.drain(..2000);
+        let born = *self.starts.entry(member.clone()).or_insert(born);
+        if observed.bits == STALE {
+            if newest.is_some() {
+                self.newest.insert(member, observed.ms);
+            }
+            return;
         }
+        self.newest.insert(member.clone(), observed.ms);
+        let value = f64::from_bits(observed.bits);
+        let grown = match self.counters.insert(member, value) {
+            Some(last) if value >= last => value - last,
+            Some(_) => value,
+            None if born => value,
+            None => 0.0,
+        };
+        let heard = if window < first_open { first_open - INTERVAL + 1 } else { observed.ms };
+        let cell =
+            self.grown.entry(group).or_default().entry(window.max(first_open)).or_insert((0.0, i64::MIN));
+        cell.0 += grown;
+        cell.1 = cell.1.max(heard);
     }
 
     /// All points of all windows up to the newest sample.
     pub(crate) fn output(&self) -> Output {
-        let last = (self.watermark - 1).div_euclid(INTERVAL) * INTERVAL + INTERVAL;
-        let mut output = Output::new();
+        let newest = self.tenant.as_ref().map_or(i64::MIN, |tenant| tenant.newest);
+        let last = window(newest);
+        let mut histories: BTreeMap<Group, History> = BTreeMap::new();
         for (group, grown) in &self.grown {
-            let points = output.entry(group.clone()).or_default();
-            let Some(first) = grown.keys().next() else { continue };
-            let (mut total, mut newest, mut begun, mut shown_yet, mut ended) =
-                (0.0, i64::MIN, false, false, i64::MIN);
-            let mut end = *first;
-            while end <= last {
-                if let Some((increase, heard)) = grown.get(&end) {
-                    total += increase;
-                    newest = newest.max(*heard);
-                    begun = true;
-                }
-                if begun && end - newest >= self.idle {
-                    if shown_yet {
-                        points.push((end, "stale".into()));
-                        ended = end;
-                    }
-                    (total, begun, shown_yet) = (0.0, false, false);
-                } else if begun && self.kinds[group] {
-                    if let Some(sum) = self.gauge(group, end) {
-                        points.push((end, sum.to_string()));
-                        shown_yet = true;
-                    }
-                } else if begun {
-                    if !shown_yet {
-                        points.push(((end - INTERVAL).max(ended.saturating_add(1)), "0".into()));
-                    }
-                    points.push((end, shown(f64::to_bits(total))));
-                    shown_yet = true;
-                }
-                end += INTERVAL;
+            histories.insert(group.clone(), self.history(group, grown, last));
+        }
+        hold_back(&mut histories);
+        let mut output = Output::new();
+        for (group, history) in histories {
+            let points = self.points(&group, &history);
+            if !points.is_empty() {
+                output.insert(group, points);
             }
         }
-        output.retain(|_, points| !points.is_empty());
-        raise(&mut output);
         output
+    }
+
+    /// Each window of a group from its first to the last: what it grew by, if it is there, and whether it ends.
+    fn history(&self, _group: &str, grown: &BTreeMap<i64, (f64, i64)>, last: i64) -> History {
+        let mut history = History::new();
+        let (mut newest, mut begun) = (i64::MIN, false);
+        let Some(first) = grown.keys().next() else { return history };
+        let mut end = *first;
+        while end <= last {
+            let mut increase = 0.0;
+            if let Some((more, heard)) = grown.get(&end) {
+                increase = *more;
+                newest = newest.max(*heard);
+                begun = true;
+            }
+            if begun {
+                let ends = end - newest >= self.idle;
+                begun = !ends;
+                history.insert(end, Moment { increase, ends });
+            }
+            end += INTERVAL;
+        }
+        history
+    }
+
+    fn points(&self, group: &str, history: &History) -> Vec<(i64, String)> {
+        let mut points = Vec::new();
+        let (mut total, mut shown_yet, mut ended) = (0.0, false, i64::MIN);
+        for (&end, moment) in history {
+            total += moment.increase;
+            let silent = self.gaps.iter().any(|(from, to)| *from <= end - INTERVAL && end < *to);
+            if moment.ends {
+                if shown_yet {
+                    points.push((end, "stale".into()));
+                    ended = end;
+                }
+                (total, shown_yet) = (0.0, false);
+            } else if silent {
+            } else if self.kinds[group] {
+                if let Some(sum) = self.gauge(group, end) {
+                    points.push((end, sum.to_string()));
+                    shown_yet = true;
+                }
+            } else {
+                if !shown_yet {
+                    points.push(((end - INTERVAL).max(ended.saturating_add(1)), "0".into()));
+                }
+                points.push((end, shown(f64::to_bits(total))));
+                shown_yet = true;
+            }
+        }
+        points
     }
 
     fn gauge(&self, group: &str, end: i64) -> Option<f64> {
         let values = self.members[group].iter().filter_map(|member| {
-            let windows = self.gauges.get(member)?;
-            let bits = windows.get(&end).or_else(|| windows.get(&(end - INTERVAL)))?;
-            (*bits != STALE).then(|| f64::from_bits(*bits))
+            let (window, (bits, carry)) = self.gauges.get(member)?.values.range(..=end).next_back()?;
+            (end - window <= INTERVAL.max(*carry) && *bits != STALE).then(|| f64::from_bits(*bits))
         });
         let values: Vec<f64> = values.collect();
         (!values.is_empty()).then(|| values.iter().sum())
     }
 }
 
-/// Buckets are cumulative: none is shown below a smaller one of the same moment.
-fn raise(output: &mut Output) {
-    let keys: Vec<String> = output.keys().filter(|key| key.starts_with("lat_bucket")).cloned().collect();
-    let mut workloads: BTreeMap<String, [Option<String>; 3]> = BTreeMap::new();
-    for key in keys {
-        let at = ["0.1", "1", "+Inf"].iter().position(|le| key.contains(&format!("le=\"{le}\""))).unwrap();
-        let workload = key.split("pod=").nth(1).unwrap().to_owned();
-        workloads.entry(workload).or_default()[at] = Some(key);
-    }
-    for keys in workloads.values() {
-        let keys: Vec<&String> = keys.iter().flatten().collect();
-        for pair in keys.windows(2) {
-            let smaller: BTreeMap<i64, String> = output[pair[0]].iter().cloned().collect();
-            for (ms, value) in output.get_mut(pair[1]).unwrap() {
-                let (Some(Ok(least)), Ok(now)) =
-                    (smaller.get(ms).map(|v| v.parse::<f64>()), value.parse::<f64>())
-                else {
+/// By end of window.
+type History = BTreeMap<i64, Moment>;
+
+struct Moment {
+    increase: f64,
+    ends: bool,
+}
+
+fn window(ms: i64) -> i64 {
+    (ms - 1).div_euclid(INTERVAL) * INTERVAL + INTERVAL
+}
+
+/// Buckets are cumulative: none grows by more than a larger one in any window; what it grew more waits.
+fn hold_back(histories: &mut BTreeMap<Group, History>) {
+    let workloads: std::collections::BTreeSet<String> = histories
+        .keys()
+        .filter(|group| group.starts_with("lat_bucket"))
+        .map(|group| group.split("pod=").nth(1).unwrap().to_owned())
+        .collect();
+    for workload in workloads {
+        let mut larger: Option<History> = None;
+        for le in ["+Inf", "1", "0.1"] {
+            let group = format!("lat_bucket{{le=\"{le}\",pod={workload}");
+            let Some(history) = histories.get_mut(&group) else { continue };
+            let mut waits = 0.0;
+            for (end, moment) in history.iter_mut() {
+                if moment.ends {
+                    waits = 0.0;
                     continue;
-                };
-                if now < least {
-                    *value = least.to_string();
                 }
+                let has = waits + moment.increase;
+                let most = match &larger {
+                    None => f64::INFINITY,
+                    Some(larger) => larger.get(end).map_or(0.0, |moment| moment.increase),
+                };
+                moment.increase = has.min(most);
+                waits = has - moment.increase;
             }
+            let copy = |moment: &Moment| Moment { increase: moment.increase, ends: moment.ends };
+            larger = Some(history.iter().map(|(end, moment)| (*end, copy(moment))).collect());
         }
     }
 }

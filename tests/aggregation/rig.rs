@@ -61,6 +61,11 @@ impl Rig {
     pub(crate) fn deliver(&mut self, request: &WriteRequest) {
         let newest = request.timeseries.iter().flat_map(|s| &s.samples).map(|sample| sample.timestamp).max();
         self.move_clock(newest.unwrap_or(0));
+        self.send(request);
+    }
+
+    /// The same, at the time that it is.
+    pub(crate) fn send(&mut self, request: &WriteRequest) {
         self.gate.pass("", request);
         self.last = Some(request.clone());
         self.collect();
@@ -69,6 +74,7 @@ impl Rig {
     /// A request that is decided and not taken.
     pub(crate) fn refuse(&mut self, request: &WriteRequest) {
         self.gate.decide("", &encode_snappy(request)).unwrap();
+        self.gate.pipeline.refuse(&self.gate.outcome);
     }
 
     /// The last request again: its sender did not get the answer.
@@ -79,21 +85,33 @@ impl Rig {
         }
     }
 
+    pub(crate) fn change_settings(&mut self, change: impl Fn(&mut Settings)) {
+        let mut settings = self.gate.pipeline.engine().settings();
+        change(&mut settings);
+        self.gate.pipeline.engine().replace_settings(settings);
+    }
+
     fn move_clock(&mut self, ms: i64) {
         let clock = self.gate.pipeline.clock();
         clock.advance_ms((ms - clock.unix_ms()).max(0));
     }
 
-    /// What loops do as time passes.
-    pub(crate) fn pass_time(&mut self, ms: i64) {
+    pub(crate) fn now(&self) -> i64 {
+        self.gate.pipeline.clock().unix_ms()
+    }
+
+    /// What loops do as time passes; returns whether what is idle was forgotten.
+    pub(crate) fn pass_time(&mut self, ms: i64) -> bool {
         self.move_clock(ms);
-        if ms >= self.next_round_ms {
+        let forgets = ms >= self.next_round_ms;
+        if forgets {
             self.next_round_ms = ms + self.idle_ms / 16;
             expire(&self.gate, (self.idle_ms / 1000) as u32);
-            self.gate.pipeline.engine().expire();
+            self.gate.pipeline.engine().expire(self.gate.pipeline.clock().now());
             self.gate.pipeline.claim_groups();
         }
         self.collect();
+        forgets
     }
 
     pub(crate) fn snapshot(&self) -> Vec<u8> {
@@ -116,7 +134,10 @@ impl Rig {
             seriesgate::series::Tenant::Known { group, .. } => Some(group),
             seriesgate::series::Tenant::Overflow => None,
         };
-        pipeline.engine().restore(&snapshot, now, &Outbox::new(1_000_000), register).unwrap();
+        pipeline
+            .engine()
+            .restore(&snapshot, pipeline.clock().now(), &Outbox::new(1_000_000), register)
+            .unwrap();
         pipeline.claim_groups();
     }
 
@@ -126,7 +147,7 @@ impl Rig {
     }
 
     pub(crate) fn collect(&mut self) {
-        let made = self.gate.pipeline.engine().collect(self.gate.pipeline.clock().unix_ms());
+        let made = self.gate.pipeline.engine().collect(self.gate.pipeline.clock().now());
         self.keep(made.into_iter().flat_map(|(_, _, points)| Outgoing::of(points)));
     }
 

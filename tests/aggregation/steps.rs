@@ -44,6 +44,13 @@ impl Rig {
         }
     }
 
+    /// One request that holds a sample of each of these: metric, pod, value; time in seconds after `T`.
+    pub(crate) fn put_all(&mut self, at: i64, all: &[(&str, &str, f64)]) {
+        let of = |(name, pod, value): &(&str, &str, f64)| series(name, pod, &[(at, *value)]);
+        self.deliver(&WriteRequest::of(all.iter().map(of).collect()));
+        assert_conserved(&self.gate.outcome);
+    }
+
     /// What came out for a series: time in seconds after `T`, value.
     pub(crate) fn points(&mut self, series: &str) -> String {
         let mut text = String::new();

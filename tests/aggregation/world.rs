@@ -82,12 +82,12 @@ impl World {
             down_until: 0,
         };
         for _ in 0..6 {
-            world.spawn("web", i64::MAX);
+            world.spawn("web", i64::MAX, 0);
         }
         world
     }
 
-    fn spawn(&mut self, workload: &'static str, dies: i64) {
+    fn spawn(&mut self, workload: &'static str, dies: i64, due: i64) {
         self.made += 1;
         // names as Kubernetes makes them; the vowels are missing
         let letters = b"bcdfghjklmnpqrstvwxz2456789";
@@ -96,7 +96,8 @@ impl World {
         };
         let name = match workload {
             "web" => format!("web-7d764666f9-{}", tail(5)),
-            _ => format!("{workload}-{}-{}", 28_333_333 + self.made, tail(5)),
+            // a run of a cronjob is named by the minute in which it was due
+            _ => format!("{workload}-{due}-{}", tail(5)),
         };
         self.pods.push(Pod {
             name,
@@ -153,13 +154,13 @@ impl World {
                 pod.dies = tick + 1 + self.dice.below(6) as i64;
             }
             for _ in 0..6 {
-                self.spawn("web", i64::MAX);
+                self.spawn("web", i64::MAX, 0);
             }
         }
         // runs of a cronjob, one to ten minutes long
         if tick % 120 == 10 {
             let length = 2 + self.dice.below(19) as i64;
-            self.spawn("sync", tick + length);
+            self.spawn("sync", tick + length, (self.start_ms + tick * SCRAPE_MS) / 60_000);
         }
         // a process restarts: its counters begin at zero
         if self.dice.one_in(30) && !self.pods.is_empty() {
@@ -178,7 +179,7 @@ impl World {
         // the agent is gone for five to ten minutes; pods that come meanwhile are not small when it sees them
         if tick % 500 == 499 {
             self.down_until = tick + 10 + self.dice.below(10) as i64;
-            self.spawn("web", i64::MAX);
+            self.spawn("web", i64::MAX, 0);
         }
     }
 }

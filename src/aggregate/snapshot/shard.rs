@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::SnapshotError;
 use super::bytes::{Put, Source};
+use crate::aggregate::gauges::{ABSENT, Gauge};
 use crate::aggregate::group::{Group, NONE};
 use crate::aggregate::member::{Member, Tombstone};
-use crate::aggregate::shard::{ABSENT, Cell, Shard, Window};
+use crate::aggregate::shard::{Cell, Shard, Window};
 use crate::policy::MetricKind;
 use crate::series::table::Slot;
 
@@ -16,7 +17,7 @@ impl Shard {
             out.put_i64(time);
         }
         out.put_u32(self.round);
-        for count in [self.births, self.baselines, self.slow, self.windows] {
+        for count in [self.births, self.baselines, self.moved, self.reopened, self.slow, self.windows] {
             out.put_u64(count);
         }
         out.put_u32(self.groups.len() as u32);
@@ -39,7 +40,7 @@ impl Shard {
             out.put_u64(tombstone.value);
             out.put_i64(tombstone.newest_ms);
         });
-        save_window(&self.last, out);
+        self.save_gauges(out);
         out.put_u32(self.open.len() as u32);
         self.open.iter().for_each(|window| save_window(window, out));
     }
@@ -52,6 +53,7 @@ impl Shard {
         out.put_u32(group.kin);
         out.put_u32(group.replica);
         out.put_u64(group.total.to_bits());
+        out.put_u64(group.shown_total.to_bits());
         for time in [group.newest_ms, group.from_ms, group.ended_ms] {
             out.put_i64(time);
         }
@@ -70,6 +72,7 @@ impl Shard {
         (shard.closed, shard.not_before) = (source.i64()?, source.i64()?);
         shard.round = source.u32()?;
         (shard.births, shard.baselines) = (source.u64()?, source.u64()?);
+        (shard.moved, shard.reopened) = (source.u64()?, source.u64()?);
         (shard.slow, shard.windows) = (source.u64()?, source.u64()?);
         // what had a number gets another: there are no holes now
         let mut numbers: Vec<u32> = Vec::new();
@@ -88,18 +91,45 @@ impl Shard {
             let member = Member::from_parts(series, group, source.u64()?, source.u64()?);
             shard.restore_member(member)?;
         }
-        let in_use = |number: &u32| shard.gauges[*number as usize] == NONE;
-        shard.free_gauges = (0..shard.gauges.len() as u32).filter(in_use).collect();
         for _ in 0..source.u32()? {
             let series = source.series()?;
             let (round, value, newest_ms) = (source.u32()?, source.u64()?, source.i64()?);
             shard.tombstones.insert(Tombstone::from_parts(series, round, value, newest_ms), ());
         }
-        shard.last = restore_window(source, now)?;
+        shard.restore_gauges(source, now)?;
         for _ in 0..source.u32()? {
             shard.open.push_back(restore_window(source, now)?);
         }
         *self = shard;
+        Ok(())
+    }
+
+    fn save_gauges(&self, out: &mut Vec<u8>) {
+        out.put_u32(self.gauges.iter().count() as u32);
+        for (number, gauge) in self.gauges.iter() {
+            let Gauge { group, period, bits, ms, end } = *gauge;
+            out.put_u32(number);
+            out.put_u32(group);
+            out.push(period);
+            out.put_u64(bits);
+            [ms, end].into_iter().for_each(|time| out.put_i64(time));
+        }
+    }
+
+    fn restore_gauges(
+        &mut self,
+        source: &mut Source<'_>,
+        now: impl Fn(u32) -> u32,
+    ) -> Result<(), SnapshotError> {
+        for _ in 0..source.u32()? {
+            let (number, group) = (source.u32()?, now(source.u32()?));
+            let (period, bits) = (source.u8()?, source.u64()?);
+            let gauge = Gauge { group, period, bits, ms: source.i64()?, end: source.i64()? };
+            if !self.gauges.restore(number, gauge) {
+                return Err(SnapshotError::Damaged("a gauge out of range"));
+            }
+        }
+        self.gauges.restored();
         Ok(())
     }
 
@@ -118,6 +148,7 @@ impl Shard {
             kin: source.u32()?,
             replica: source.u32()?,
             total: f64::from_bits(source.u64()?),
+            shown_total: f64::from_bits(source.u64()?),
             newest_ms: source.i64()?,
             from_ms: source.i64()?,
             ended_ms: source.i64()?,
@@ -136,14 +167,6 @@ impl Shard {
             return Err(SnapshotError::Damaged("a series of a group that is not there"));
         };
         group.members += 1;
-        if member.is_gauge() {
-            let number = usize::try_from(member.payload).ok().filter(|number| *number < 1 << 30);
-            let number = number.ok_or(SnapshotError::Damaged("a gauge out of range"))?;
-            if self.gauges.len() <= number {
-                self.gauges.resize(number + 1, NONE);
-            }
-            self.gauges[number] = member.group;
-        }
         self.members.insert(member, ());
         Ok(())
     }
@@ -163,6 +186,7 @@ fn save_window(window: &Window, out: &mut Vec<u8>) {
     for (gauge, bits) in values {
         out.put_u32(gauge);
         out.put_u64(bits);
+        out.push(window.periods.get(gauge));
         out.put_i64(window.times.get(gauge));
     }
 }
@@ -178,11 +202,12 @@ fn restore_window(source: &mut Source<'_>, now: impl Fn(u32) -> u32) -> Result<W
     }
     for _ in 0..source.u32()? {
         let gauge = source.u32()?;
-        let (bits, ms) = (source.u64()?, source.i64()?);
+        let (bits, period, ms) = (source.u64()?, source.u8()?, source.i64()?);
         if gauge > 1 << 30 {
             return Err(SnapshotError::Damaged("a gauge out of range"));
         }
         *window.values.entry(gauge) = bits;
+        *window.periods.entry(gauge) = period;
         if ms != i64::MIN {
             *window.times.entry(gauge) = ms;
         }

@@ -117,7 +117,7 @@ impl Drive {
         note(&self.prints, &request.timeseries, &mut self.seen);
         self.tally();
         self.forward(request, &compressed)?;
-        let made = self.pipeline.engine().collect(self.pipeline.clock().unix_ms());
+        let made = self.pipeline.engine().collect(self.pipeline.clock().now());
         self.generated(made)
     }
 
@@ -209,7 +209,7 @@ impl Drive {
                 index.expire(shard, horizon, reopen, &mut freeing, &mut departed, |_, _| {}).rewritten;
         }
         self.pipeline.renew_edits(rewritten);
-        self.pipeline.engine().expire();
+        self.pipeline.engine().expire(self.pipeline.clock().now());
         self.pipeline.claim_groups();
         self.freed = freeing;
     }

@@ -83,6 +83,11 @@ impl Index {
         self.shift.fetch_add(WINDOW_SECONDS, Ordering::Relaxed);
     }
 
+    /// Since when a series is known, Unix seconds.
+    pub fn born(&self, series: Fingerprint) -> Option<u32> {
+        self.shards[self.shard_of(series)].lock().series.get_both(series).map(|(_, past)| past.born)
+    }
+
     /// Has a series be decided anew at its next sample.
     pub fn reopen(&self, series: Fingerprint) {
         if let Some(entry) = self.shards[self.shard_of(series)].lock().series.get_mut(series) {

@@ -1,0 +1,102 @@
+//! Series become part of their groups.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::birth::Start;
+use super::group::{Group, NONE};
+use super::member::Member;
+use super::point::Join;
+use super::shard::Shard;
+use crate::policy::MetricKind;
+use crate::series::Fingerprint;
+
+impl Shard {
+    /// Makes a series part of a group; idempotent. Returns how many groups and members are new.
+    pub(super) fn join(&mut self, join: &Join, labels: &[u8], start: Start) -> (usize, usize) {
+        let before = (self.groups.len(), self.members.len());
+        let group = match self.groups.number_of(join.group) {
+            Some(group) => group,
+            None => self.groups.add(self.founded(join, labels), join.bucket),
+        };
+        let round = self.round as u8;
+        if let Some(member) = self.members.get_mut(join.series) {
+            member.touch(round);
+            if member.group == group {
+                return (self.groups.len() - before.0, 0);
+            }
+            self.move_member(join.series, group);
+        } else {
+            self.admit(join, group, start);
+        }
+        (self.groups.len() - before.0, self.members.len() - before.1)
+    }
+
+    fn founded(&self, join: &Join, labels: &[u8]) -> Group {
+        let block =
+            |at: &Range<u32>| Arc::from(labels.get(at.start as usize..at.end as usize).unwrap_or_default());
+        Group {
+            series: join.group,
+            kind: join.kind,
+            labels: std::iter::once(&join.labels).chain(&join.others).map(block).collect(),
+            kin: join.home,
+            replica: join.replica,
+            family: NONE,
+            members: 0,
+            total: 0.0,
+            shown_total: 0.0,
+            newest_ms: i64::MIN,
+            from_ms: i64::MAX,
+            shown: false,
+            ended_ms: self.not_before,
+        }
+    }
+
+    fn admit(&mut self, join: &Join, group: u32, start: Start) {
+        let Some(kind) = self.groups.get(group).map(|group| group.kind) else { return };
+        let round = self.round as u8;
+        let member = match kind {
+            MetricKind::Gauge => Member::gauge(join.series, group, round, self.gauges.add(group)),
+            MetricKind::Counter => {
+                let mut member = Member::counter(join.series, group, round, start == Start::Zero);
+                if let Some(tombstone) = self.tombstones.get_mut(join.series) {
+                    member.resume(tombstone);
+                    self.tombstones.remove(join.series);
+                }
+                member
+            }
+        };
+        self.members.insert(member, ());
+        self.count_member(group, 1);
+    }
+
+    /// Other policies before this one have given the series other labels.
+    fn move_member(&mut self, series: Fingerprint, to: u32) {
+        let Some(kind) = self.groups.get(to).map(|group| group.kind) else { return };
+        let Some(member) = self.members.get_mut(series) else { return };
+        let from = member.group;
+        let gauge = member.is_gauge().then_some(member.payload as u32);
+        member.group = to;
+        match (gauge, kind) {
+            (Some(number), MetricKind::Gauge) => {
+                self.gauges.get_mut(number).iter_mut().for_each(|g| g.group = to)
+            }
+            (None, MetricKind::Counter) => {}
+            // the type of a group is frozen, so that of the member is not known any more
+            _ => {
+                self.forget(gauge);
+                self.members.remove(series);
+                self.count_member(from, -1);
+                return;
+            }
+        }
+        self.count_member(from, -1);
+        self.count_member(to, 1);
+    }
+
+    pub(super) fn count_member(&mut self, group: u32, by: i32) {
+        if let Some(group) = self.groups.get_mut(group) {
+            group.members = group.members.saturating_add_signed(by);
+        }
+    }
+}

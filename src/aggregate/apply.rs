@@ -1,0 +1,201 @@
+//! Samples come in.
+
+use super::member::{LATEST_MS, Patience};
+use super::point::{Sample, Tally};
+use super::shard::{Shard, Window};
+use crate::policy::{Aggregation, Output};
+use crate::series::Fingerprint;
+use crate::wire::v1::STALE_MARKER;
+
+/// A time ahead of our clock by more than this is a mistake of whoever wrote it, milliseconds.
+const AHEAD_MS: i64 = 5_000;
+
+/// When samples come in, and by which rules they are taken. Unix milliseconds.
+#[derive(Clone, Copy)]
+pub(super) struct Moment<'a> {
+    /// End of the window that they belong to.
+    pub(super) end: i64,
+    /// End of the last window that is over.
+    pub(super) over: i64,
+    /// Our clock.
+    pub(super) now_ms: i64,
+    pub(super) aggregation: &'a Aggregation,
+}
+
+/// What a sample is to its member.
+#[derive(Clone, Copy)]
+enum Order {
+    /// The next one.
+    Next,
+    /// The one before had a time that is not to be believed.
+    AfterMistake,
+}
+
+impl Shard {
+    /// Takes in samples of one window. `forgotten` is shown series that are no members.
+    pub(super) fn apply<'s>(
+        &mut self,
+        samples: impl Iterator<Item = &'s Sample> + Clone,
+        moment: Moment<'_>,
+        tally: &mut Tally,
+        mut forgotten: impl FnMut(Fingerprint),
+    ) {
+        let Moment { aggregation, .. } = moment;
+        let over = moment.over.max(self.closed);
+        let late = moment.end <= over;
+        // what is late counts in the first window that is not over
+        let end = moment.end.max(over + aggregation.interval_ms);
+        let at = ((end - self.closed) / aggregation.interval_ms - 1) as usize;
+        while self.open.len() <= at {
+            self.open.push_back(Window::default());
+        }
+        for sample in samples.clone() {
+            self.members.prefetch(sample.series);
+        }
+        let taking = Taking { at, late_from: late.then_some(over + 1), moment };
+        for sample in samples {
+            match self.members.get_mut(sample.series) {
+                None => {
+                    tally.forgotten += 1;
+                    forgotten(sample.series);
+                }
+                Some(_) if !(0..=LATEST_MS).contains(&sample.ms) => tally.unfit += 1,
+                Some(member) if member.is_gauge() => self.take_gauge(sample, &taking, tally),
+                Some(_) => self.take_counter(sample, &taking, tally),
+            }
+        }
+    }
+
+    fn take_gauge(&mut self, sample: &Sample, taking: &Taking<'_>, tally: &mut Tally) {
+        let round = self.round as u8;
+        let Some(member) = self.members.get_mut(sample.series) else { return };
+        let Some(order) = taking.in_order(member.newest_ms(), sample, tally) else {
+            return member.touch(round);
+        };
+        if taking.late_from.is_some() {
+            tally.late += 1;
+            return member.touch(round);
+        }
+        let aggregation = taking.moment.aggregation;
+        self.slow += u64::from(taking.is_slow(member.newest_ms(), sample) && member.is_slow());
+        match order {
+            Order::AfterMistake => member.pull_back(sample.ms, round),
+            _ => member.advance(sample.ms, round, Patience::Usual),
+        }
+        let (number, group, period) = (member.payload as u32, member.group, member.period());
+        let window = &mut self.open[taking.at];
+        *window.values.entry(number) = sample.bits;
+        *window.periods.entry(number) = period;
+        if aggregation.outputs.contains(&Output::Last) {
+            *window.times.entry(number) = sample.ms;
+        }
+        if sample.bits != STALE_MARKER {
+            let cell = window.cells.entry(group);
+            cell.newest_ms = cell.newest_ms.max(sample.ms);
+        }
+    }
+
+    fn take_counter(&mut self, sample: &Sample, taking: &Taking<'_>, tally: &mut Tally) {
+        let round = self.round as u8;
+        let Some(member) = self.members.get_mut(sample.series) else { return };
+        let newest = member.newest_ms();
+        let Some(order) = taking.in_order(newest, sample, tally) else { return member.touch(round) };
+        if sample.bits == STALE_MARKER {
+            // a failed scrape marks everything stale; a counter that is gone just stops
+            if newest.is_some() {
+                member.advance(sample.ms, round, taking.patience());
+            }
+            return;
+        }
+        let value = f64::from_bits(sample.bits);
+        if !value.is_finite() {
+            tally.unfit += 1;
+            return;
+        }
+        let slow = taking.is_slow(newest, sample);
+        let before = f64::from_bits(member.payload);
+        // another gate may have counted it in the meantime; without a period nobody knows
+        let moved = taking.patience() == Patience::Long
+            && newest.is_some()
+            && (member.period_ms().is_none() || member.is_late(sample.ms));
+        let increase = match (newest, order) {
+            (None, _) if member.is_born() => {
+                self.births += 1;
+                value.max(0.0)
+            }
+            (None, _) => {
+                self.baselines += 1;
+                0.0
+            }
+            _ if moved => {
+                self.moved += 1;
+                0.0
+            }
+            // it may be a repetition of one from before the mistake
+            (Some(_), Order::AfterMistake) => (value - before).max(0.0),
+            (Some(_), _) => increase(before, value),
+        };
+        match order {
+            Order::AfterMistake => {
+                member.payload = value.max(before).to_bits();
+                member.pull_back(sample.ms, round);
+            }
+            _ => {
+                member.payload = sample.bits;
+                member.advance(sample.ms, round, taking.patience());
+            }
+        }
+        self.slow += u64::from(slow && member.is_slow());
+        let group = member.group;
+        let cell = self.open[taking.at].cells.entry(group);
+        cell.increase += increase;
+        cell.newest_ms = cell.newest_ms.max(taking.heard(sample.ms));
+    }
+}
+
+/// How the samples of one call are taken.
+struct Taking<'a> {
+    /// Which of the open windows they go into.
+    at: usize,
+    /// The earliest time that is not over, if they come late.
+    late_from: Option<i64>,
+    moment: Moment<'a>,
+}
+
+impl Taking<'_> {
+    /// What a sample is to a member whose newest one is of the time `newest`; `None`, and counted, where it is no news.
+    #[inline]
+    fn in_order(&self, newest: Option<i64>, sample: &Sample, tally: &mut Tally) -> Option<Order> {
+        let believed = self.moment.now_ms.saturating_add(AHEAD_MS);
+        match newest {
+            Some(newest) if sample.ms < newest && newest > believed && sample.ms <= believed => {
+                Some(Order::AfterMistake)
+            }
+            Some(newest) if sample.ms <= newest => {
+                tally.duplicates += 1;
+                None
+            }
+            _ => Some(Order::Next),
+        }
+    }
+
+    /// Whether a sample comes more than an interval after the one before, and a quarter for a scrape that was slow.
+    fn is_slow(&self, newest: Option<i64>, sample: &Sample) -> bool {
+        newest.is_some_and(|newest| (sample.ms - newest) * 4 > self.moment.aggregation.interval_ms * 5)
+    }
+
+    /// With other gates beside this one, what is missing here may be there.
+    fn patience(&self) -> Patience {
+        if self.moment.aggregation.instance.is_some() { Patience::Long } else { Patience::Usual }
+    }
+
+    fn heard(&self, ms: i64) -> i64 {
+        self.late_from.map_or(ms, |from| ms.max(from))
+    }
+}
+
+/// From one value of a counter to the next: a fall is a reset to zero (as `increase()` of PromQL has it).
+#[inline]
+fn increase(before: f64, now: f64) -> f64 {
+    if now >= before { now - before } else { now.max(0.0) }
+}

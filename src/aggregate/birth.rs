@@ -1,0 +1,157 @@
+//! Where a counter starts from that a gate sees for the first time: from zero, or from where it is.
+//!
+//! A wrong start from where it is loses what the counter grew by before; a wrong start from zero adds all it ever counted
+//! to its group at once. So whatever is not known speaks for the first.
+
+use super::watch::Watch;
+
+/// A sender must have been watched for this long before what it sends for the first time counts as new.
+pub(super) const WATCHED_MS: i64 = 60_000;
+/// A start that is said to be later than the first sample by more than this is no start of that series: clocks of
+/// nodes differ by less.
+const SKEW_MS: i64 = 5_000;
+
+/// Where a counter starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// It was born while we watched: its first value is what it grew by.
+    Zero,
+    /// Its first value only says where it is.
+    Here,
+}
+
+/// What the other series of a request say of who sent it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Company {
+    /// Since when half of those that are known have been known, Unix milliseconds by our clock; `None`: none is known.
+    pub since_ms: Option<i64>,
+    /// Whether at least as many are known as are not.
+    pub most_known: bool,
+}
+
+/// All that is known of a counter that comes for the first time, and of who sends it. Times are Unix milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Evidence {
+    /// Its first sample.
+    pub(super) first_ms: i64,
+    /// Whether it may have been here before: it is known to the index, or was given up for want of room.
+    pub(super) was_here: bool,
+    /// When it was made, by what is nearest to it: its `_created`, its process, its container, its pod or job, the time its
+    /// run was due.
+    pub(super) started_ms: Option<i64>,
+    /// The requests of its sender before this one; `None`: there was none.
+    pub(super) watch: Option<Watch>,
+    /// The other series of the request.
+    pub(super) company: Company,
+    /// The last moment at which policies changed or state came from disk: what was before that is not known.
+    pub(super) unsure_until_ms: i64,
+    /// Whether other gates aggregate for the same backend.
+    pub(super) several_gates: bool,
+}
+
+/// The rule. Whoever speaks against a birth wins.
+pub(super) fn start(evidence: &Evidence) -> Start {
+    let Evidence { first_ms, started_ms, company, .. } = *evidence;
+    let (Some(watch), Some(company_ms)) = (evidence.watch, company.since_ms) else { return Start::Here };
+    if evidence.was_here || !watch.is_unbroken(first_ms) {
+        return Start::Here;
+    }
+    // the watched span: nothing that was in front of this sender since then can have escaped us
+    let since_ms = watch.since_ms().max(company_ms).max(evidence.unsure_until_ms);
+    let born = match started_ms {
+        Some(started) if started > first_ms.saturating_add(SKEW_MS) => false,
+        // another gate may have had it since its start, unless this sender sent nothing to anybody in between
+        Some(started) if evidence.several_gates => started > watch.newest_ms() && watch.is_next(first_ms),
+        Some(started) => started >= since_ms,
+        None if evidence.several_gates => false,
+        None => {
+            let watched = first_ms.saturating_sub(since_ms) >= WATCHED_MS && watch.has_two_scrapes(first_ms);
+            watched && company.most_known
+        }
+    };
+    if born { Start::Zero } else { Start::Here }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sender that is known since 0 and sends every 15 s, up to 285 s; the series comes with the next scrape.
+    fn usual() -> Evidence {
+        let mut watch = Watch::new(0);
+        (1..20).for_each(|scrape| watch.see(scrape * 15_000));
+        Evidence {
+            first_ms: 300_000,
+            was_here: false,
+            started_ms: None,
+            watch: Some(watch),
+            company: Company { since_ms: Some(0), most_known: true },
+            unsure_until_ms: 0,
+            several_gates: false,
+        }
+    }
+
+    fn watch(scrapes: &[i64]) -> Option<Watch> {
+        let (first, rest) = scrapes.split_first().unwrap();
+        let mut watch = Watch::new(first * 1000);
+        rest.iter().for_each(|scrape| watch.see(scrape * 1000));
+        Some(watch)
+    }
+
+    fn started(evidence: Evidence, seconds: i64) -> Evidence {
+        Evidence { started_ms: Some(seconds * 1000), ..evidence }
+    }
+
+    #[test]
+    fn a_row_for_each_situation() {
+        use Start::{Here, Zero};
+        let usual = usual();
+        let several = Evidence { several_gates: true, ..usual };
+        let company = |seconds: i64, most_known| {
+            let company = Company { since_ms: Some(seconds * 1000), most_known };
+            Evidence { company, ..usual }
+        };
+        let since = |scrapes: &[i64]| Evidence { watch: watch(scrapes), ..usual };
+        let rows: &[(&str, Evidence, Start)] = &[
+            ("a new pod of a sender that is watched", usual, Zero),
+            ("a new pod, and its creation is known", started(usual, 290), Zero),
+            ("a pod that was made before the sender came", started(usual, -1), Here),
+            ("a process that runs for days", started(usual, -3 * 86_400), Here),
+            ("a start that lies ahead", started(usual, 306), Here),
+            ("a node's clock that is two seconds ahead", started(usual, 302), Zero),
+            ("it is known to the index, or was given up", Evidence { was_here: true, ..usual }, Here),
+            ("so it is, whatever its creation is", Evidence { was_here: true, ..started(usual, 290) }, Here),
+            ("the first request of a sender", Evidence { watch: None, ..usual }, Here),
+            ("and a run that was due just now", Evidence { watch: None, ..started(usual, 299) }, Here),
+            ("a second agent behind the address: nothing of it is known", company(0, false), Here),
+            ("nothing at all is known", Evidence { company: Company::default(), ..usual }, Here),
+            ("its second scrape: the rest is known for seconds", company(285, true), Here),
+            ("a pod that was made after the second agent came", started(company(285, true), 290), Zero),
+            ("and one that was made before", started(company(285, true), 200), Here),
+            ("known for less than a minute", company(241, true), Here),
+            ("known for a minute", company(240, true), Zero),
+            ("watched for less than a minute", since(&[241, 256, 271, 286]), Here),
+            ("one scrape only", since(&[240]), Here),
+            ("after an outage of the agent", since(&[0, 15, 200, 285]), Zero),
+            ("right after an outage of the agent", since(&[0, 15, 30, 290]), Here),
+            ("made during the outage", started(since(&[0, 15, 30, 290]), 200), Here),
+            ("made after it", started(since(&[0, 15, 30, 290]), 295), Zero),
+            ("the sender was silent until now", since(&[0, 15, 30]), Here),
+            ("made in that silence", started(since(&[0, 15, 30]), 295), Here),
+            ("policies changed", Evidence { unsure_until_ms: 290_000, ..usual }, Here),
+            ("made before they changed", Evidence { unsure_until_ms: 290_000, ..started(usual, 280) }, Here),
+            ("made after that", Evidence { unsure_until_ms: 290_000, ..started(usual, 291) }, Zero),
+            ("several gates, and nothing but watching", several, Here),
+            ("several gates, made since the last scrape", started(several, 290), Zero),
+            ("several gates, made before it", started(several, 284), Here),
+            (
+                "several gates, made while the sender was elsewhere",
+                started(Evidence { watch: watch(&[0, 15, 30, 45, 60]), ..several }, 290),
+                Here,
+            ),
+        ];
+        for (situation, evidence, right) in rows {
+            assert_eq!(start(evidence), *right, "{situation}: {evidence:?}");
+        }
+    }
+}

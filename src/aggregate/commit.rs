@@ -1,0 +1,153 @@
+//! What a request brought becomes part of its groups.
+
+use super::aggregator::Told;
+use super::apply::Moment;
+use super::birth::{self, Evidence};
+use super::close::Closing;
+use super::engine::{Adopted, Engine};
+use super::member::LATEST_MS;
+use super::pace::Arrived;
+use super::point::{Batch, Join, Sample, Tally};
+use super::runs::{Run, runs};
+use super::tenant::Tenant;
+use super::time::Time;
+use crate::clock::Now;
+use crate::policy::PolicyIndex;
+use crate::series::Fingerprint;
+
+impl Engine {
+    /// Takes in what a request brought. Idempotent for each series and time. `forgotten` is shown series that have to
+    /// be decided anew.
+    pub fn commit(
+        &self,
+        batch: &Batch,
+        aggregators: &Adopted,
+        now: Now,
+        mut forgotten: impl FnMut(Fingerprint),
+    ) -> Vec<Told> {
+        let Some(arrived) = self.arrived(batch, self.time(now)) else { return self.unfit(batch, now) };
+        let tenant = self.tenant(batch.tenant);
+        if !batch.joins.is_empty() {
+            self.join(batch, aggregators, &tenant);
+        }
+        let mut told: Vec<Told> = Vec::new();
+        for run in runs(batch, aggregators) {
+            let (policy, tally) =
+                (run.policy, self.take_run(&run, batch, &tenant, &arrived, now, &mut forgotten));
+            add(&mut told, policy, tally);
+        }
+        // last: what closes windows meanwhile must not be ahead of these samples
+        tenant.take(batch.sender, &arrived);
+        told
+    }
+
+    /// Notes that a request was refused: its sender keeps what is in it, and comes again.
+    pub fn refuse(&self, batch: &Batch, now: Now) {
+        if let Some(arrived) = self.arrived(batch, self.time(now)) {
+            self.tenant(batch.tenant).refuse(batch.sender, arrived.newest_ms, now.mono_ms);
+        }
+    }
+
+    /// A request as far as time goes; `None` where no time in it can be meant.
+    fn arrived(&self, batch: &Batch, time: Time) -> Option<Arrived> {
+        let (oldest, newest) = batch.span_ms?;
+        let meant = oldest <= self.latest_ms(time) && newest >= 0;
+        meant.then(|| Arrived {
+            oldest_ms: oldest.clamp(0, time.ms),
+            newest_ms: newest.clamp(0, time.ms),
+            now_ms: time.ms,
+            mono_ms: time.mono_ms,
+            forwarded: batch.forwarded,
+        })
+    }
+
+    /// The latest time that a sample may have.
+    fn latest_ms(&self, time: Time) -> i64 {
+        time.latest_ms.saturating_add(self.settings().max_future_ms).min(LATEST_MS)
+    }
+
+    /// What becomes of samples none of which has a time that can be meant.
+    fn unfit(&self, batch: &Batch, now: Now) -> Vec<Told> {
+        let mut told = Vec::new();
+        let latest = self.latest_ms(self.time(now));
+        for sample in &batch.samples {
+            let mut tally = Tally::default();
+            self.is_meant(sample, latest, &mut tally);
+            add(&mut told, sample.policy, tally);
+        }
+        told
+    }
+
+    fn is_meant(&self, sample: &Sample, latest: i64, tally: &mut Tally) -> bool {
+        tally.unfit += u64::from(sample.ms < 0);
+        tally.future += u64::from(sample.ms > latest);
+        (0..=latest).contains(&sample.ms)
+    }
+
+    fn take_run(
+        &self,
+        run: &Run<'_>,
+        batch: &Batch,
+        tenant: &Tenant,
+        arrived: &Arrived,
+        now: Now,
+        forgotten: &mut impl FnMut(Fingerprint),
+    ) -> Tally {
+        let mut tally = Tally::default();
+        // times that nobody means neither count nor get into the arithmetic of windows
+        let latest = self.latest_ms(self.time(now));
+        let all_meant = run.samples.iter().all(|sample| (0..=latest).contains(&sample.ms));
+        let kept: Vec<Sample>;
+        let samples: &[Sample] = if all_meant {
+            &run.samples
+        } else {
+            let meant = run.samples.iter().filter(|sample| self.is_meant(sample, latest, &mut tally));
+            kept = meant.copied().collect();
+            &kept
+        };
+        let Some(newest) = samples.iter().map(|sample| sample.ms).max() else { return tally };
+        let aggregation = &run.aggregator.aggregation;
+        let newest = newest.min(arrived.now_ms);
+        let mark = tenant.mark(batch.sender, arrived, newest);
+        let gaps = tenant.pace(|pace| pace.gaps_with(arrived));
+        let until = super::time::over(mark, newest, aggregation);
+        let closing = Closing { until, aggregation, idle_ms: self.settings().idle_ms, gaps: &gaps };
+        let moment = Moment { end: run.end, over: until, now_ms: arrived.now_ms, aggregation };
+        let partition = run.aggregator.partition(batch.tenant);
+        let made = partition.apply(samples, moment, &closing, &mut tally, forgotten);
+        self.made(made);
+        tally
+    }
+
+    fn join(&self, batch: &Batch, aggregators: &Adopted, tenant: &Tenant) {
+        let watch = tenant.watch(batch.sender);
+        let mut policies: Vec<PolicyIndex> = batch.joins.iter().map(|join| join.policy).collect();
+        policies.sort_unstable();
+        policies.dedup();
+        for policy in policies {
+            let Some(Some(aggregator)) = aggregators.get(usize::from(policy.0)) else { continue };
+            let joins: Vec<&Join> = batch.joins.iter().filter(|join| join.policy == policy).collect();
+            let partition = aggregator.partition(batch.tenant);
+            let start = |join: &Join| {
+                birth::start(&Evidence {
+                    first_ms: join.first_ms,
+                    was_here: !join.unknown || self.given_up.has(join.series),
+                    started_ms: join.started_ms,
+                    watch,
+                    company: batch.company,
+                    unsure_until_ms: self.unsure_until_ms(),
+                    several_gates: aggregator.aggregation.instance.is_some(),
+                })
+            };
+            let (groups, members) = partition.join(batch, &joins, start);
+            self.joined(groups, members);
+        }
+    }
+}
+
+fn add(told: &mut Vec<Told>, policy: PolicyIndex, tally: Tally) {
+    match told.iter_mut().find(|(known, _)| *known == policy) {
+        Some((_, known)) => *known += tally,
+        None => told.push((policy, tally)),
+    }
+}

@@ -1,0 +1,94 @@
+//! Which counters' last values were given up: none of them counts as born when it comes again.
+//!
+//! A Bloom filter, so that it is small whatever there was: of two million series one in seventy others is taken for one of
+//! them, which costs that one its first interval. It only ever says yes to more.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::series::Fingerprint;
+
+/// 2 MiB, made when the first series is given up.
+const WORDS: usize = 1 << 18;
+/// Bits set for each series.
+const PROBES: u64 = 6;
+
+/// The filter.
+#[derive(Default)]
+pub(super) struct GivenUp {
+    words: OnceLock<Box<[AtomicU64]>>,
+    series: AtomicU64,
+}
+
+fn places(series: Fingerprint) -> impl Iterator<Item = (usize, u64)> {
+    // both parts are good hashes already
+    let step = u64::from(series.low) << 1 | 1;
+    (0..PROBES).map(move |probe| {
+        let bit = series.high.wrapping_add(probe.wrapping_mul(step.wrapping_mul(0x9e37_79b9_7f4a_7c15))) >> 8;
+        ((bit / 64) as usize % WORDS, 1 << (bit % 64))
+    })
+}
+
+impl GivenUp {
+    pub(super) fn add(&self, series: Fingerprint) {
+        let words = self.words.get_or_init(|| (0..WORDS).map(|_| AtomicU64::new(0)).collect());
+        places(series).for_each(|(word, bit)| {
+            words[word].fetch_or(bit, Ordering::Relaxed);
+        });
+        self.series.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn has(&self, series: Fingerprint) -> bool {
+        let Some(words) = self.words.get() else { return false };
+        places(series).all(|(word, bit)| words[word].load(Ordering::Relaxed) & bit != 0)
+    }
+
+    /// How many were given up so far.
+    pub(super) fn series(&self) -> u64 {
+        self.series.load(Ordering::Relaxed)
+    }
+
+    /// Its words, for a snapshot; none where nothing was given up.
+    pub(super) fn words(&self) -> Vec<u64> {
+        let words = self.words.get().into_iter().flatten();
+        words.map(|word| word.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Goes on from a snapshot; returns whether it can be one.
+    pub(super) fn restore(&self, series: u64, saved: &[u64]) -> bool {
+        if saved.is_empty() {
+            return true;
+        }
+        if saved.len() != WORDS {
+            return false;
+        }
+        let words = self.words.get_or_init(|| (0..WORDS).map(|_| AtomicU64::new(0)).collect());
+        words.iter().zip(saved).for_each(|(word, saved)| {
+            word.fetch_or(*saved, Ordering::Relaxed);
+        });
+        self.series.fetch_add(series, Ordering::Relaxed);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(number: u64) -> Fingerprint {
+        crate::series::Fingerprinter::from_seed(3).fingerprint(&number.to_le_bytes(), Default::default())
+    }
+
+    #[test]
+    fn all_that_were_given_up_are_known_and_few_others() {
+        let filter = GivenUp::default();
+        assert!(!filter.has(series(0)));
+        (0..300_000).for_each(|number| filter.add(series(number)));
+        assert!((0..300_000).all(|number| filter.has(series(number))));
+        let others = (1_000_000..1_100_000).filter(|number| filter.has(series(*number))).count();
+        assert!(others < 20, "{others}");
+        let copy = GivenUp::default();
+        assert!(copy.restore(filter.series(), &filter.words()) && copy.has(series(7)));
+        assert!(!copy.restore(1, &[0; 3]));
+    }
+}

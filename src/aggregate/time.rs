@@ -1,0 +1,139 @@
+//! Windows close: by the time of the samples; by our clock only what has ended, and nothing ahead of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::aggregator::Aggregator;
+use super::close::{Closing, over_at, whole};
+use super::engine::{Collected, Engine};
+use super::pace::SILENT_MS;
+use super::partition::Partition;
+use super::tenant::Tenant;
+use crate::clock::Now;
+use crate::policy::Aggregation;
+
+/// Windows held open at most, so that an outage does not take memory without bound; then the oldest closes.
+const MOST_OPEN: i64 = 60;
+/// Windows that end later than this after our clock's time were closed by a clock that was wrong, milliseconds.
+const WRONG_MS: i64 = 60_000;
+/// How long the last value of a counter that is gone is remembered, milliseconds.
+const TOMBSTONE_MS: i64 = 24 * 3_600_000;
+
+/// A moment, as aggregations go by it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Time {
+    /// Unix milliseconds, by a clock that nobody has just set.
+    pub(super) ms: i64,
+    /// The later of that and what the wall clock shows.
+    pub(super) latest_ms: i64,
+    pub(super) mono_ms: i64,
+}
+
+/// Windows of `aggregation` up to this end are over, given up to when all is over and the newest sample.
+pub(super) fn over(mark: i64, newest_ms: i64, aggregation: &Aggregation) -> i64 {
+    let most = aggregation.interval_ms.saturating_mul(MOST_OPEN);
+    over_at(mark, aggregation).max(whole(newest_ms.saturating_sub(most), aggregation))
+}
+
+impl Engine {
+    pub(super) fn time(&self, now: Now) -> Time {
+        let ms = self.steady.lock().at(now);
+        Time { ms, latest_ms: ms.max(now.unix_ms), mono_ms: now.mono_ms }
+    }
+
+    /// Closes what is over by now, and hands out the points made: tenant, policy, points.
+    pub fn collect(&self, now: Now) -> Vec<Collected> {
+        let time = self.time(now);
+        let tenants = self.tenants.read().clone();
+        for tenant in &tenants {
+            tenant.pass(time.mono_ms);
+        }
+        if tenants.iter().filter(|tenant| tenant.pull_back(time.ms + WRONG_MS, time.ms)).count() > 0 {
+            tracing::warn!("the clock was ahead and was set back: aggregations go back with it");
+        }
+        self.collect_by(|aggregation, tenant, partition| {
+            partition.pull_back(time.ms + WRONG_MS, time.ms, aggregation);
+            tenant.over(time.mono_ms, aggregation)
+        })
+    }
+
+    /// Closes all windows that had samples, over or not: the input has ended.
+    pub fn finish(&self) -> Vec<Collected> {
+        self.collect_by(|aggregation, tenant, _| {
+            let newest = tenant.pace(|pace| pace.newest_ms())?;
+            Some(whole(newest.saturating_add(aggregation.interval_ms - 1), aggregation))
+        })
+    }
+
+    fn collect_by(&self, until: impl Fn(&Aggregation, &Tenant, &Partition) -> Option<i64>) -> Vec<Collected> {
+        let mut collected = self.take_leftover();
+        let idle_ms = self.settings().idle_ms;
+        for aggregator in self.aggregators().iter().filter(|aggregator| aggregator.is_active()) {
+            for (number, partition) in aggregator.partitions() {
+                let (tenant, aggregation) = (self.tenant(number), &*aggregator.aggregation);
+                if let Some(until) = until(aggregation, &tenant, &partition) {
+                    let gaps = tenant.pace(|pace| pace.gaps());
+                    self.made(partition.close_until(&Closing { until, aggregation, idle_ms, gaps: &gaps }));
+                }
+                let mut points = Vec::new();
+                partition.drain(&mut points);
+                self.collected(points.len());
+                if !points.is_empty() {
+                    collected.push((number, Arc::clone(aggregator), points));
+                }
+            }
+        }
+        collected
+    }
+
+    /// Forgets what had no sample for long; to be called sixteen times in `series.idle_after`. Of a tenant that is kept
+    /// from us nothing is forgotten; one that stays silent for `series.idle_after` ends.
+    pub fn expire(&self, now: Now) {
+        let settings = self.settings();
+        let mono = self.time(now).mono_ms;
+        let rounds = TOMBSTONE_MS / (settings.idle_ms / 16).max(1);
+        let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+        let mut given_up = Vec::new();
+        for aggregator in self.aggregators() {
+            for (number, partition) in aggregator.partitions() {
+                let tenant = self.tenant(number);
+                if tenant.pace(|pace| pace.is_silent(mono, settings.idle_ms)) {
+                    self.end(&aggregator, &partition);
+                } else if tenant.pace(|pace| pace.is_held_up(mono)) {
+                    continue;
+                }
+                let (groups, members) = partition.expire(rounds, settings.max_tombstones, &mut given_up);
+                self.joined(-(groups as isize), -(members as isize));
+            }
+        }
+        given_up.into_iter().for_each(|series| self.given_up.add(series));
+        self.tenants.read().iter().for_each(|tenant| tenant.expire(mono, settings.idle_ms));
+    }
+
+    fn end(&self, aggregator: &Aggregator, partition: &Partition) {
+        let (made, _) = partition.end(&aggregator.aggregation, self.settings().idle_ms);
+        self.made(made);
+    }
+
+    /// From now on nothing is known of what was before: a series that comes for the first time need not be young.
+    pub fn be_unsure(&self, now: Now) {
+        self.unsure_until.fetch_max(self.time(now).ms, Ordering::Relaxed);
+    }
+
+    pub(super) fn unsure_until_ms(&self) -> i64 {
+        self.unsure_until.load(Ordering::Relaxed)
+    }
+}
+
+impl Tenant {
+    /// Windows up to this end are over; `None` before the first sample.
+    fn over(&self, mono_ms: i64, aggregation: &Aggregation) -> Option<i64> {
+        self.pace(|pace| {
+            let (mark, newest) = (pace.watermark()?, pace.newest_ms()?);
+            let over = over(mark, newest, aggregation);
+            // nothing more is on its way: what has ended waits for no delay
+            let silent = pace.is_silent(mono_ms, SILENT_MS.max(aggregation.interval_ms));
+            Some(if silent { over.max(whole(newest, aggregation)) } else { over })
+        })
+    }
+}
