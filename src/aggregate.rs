@@ -29,6 +29,7 @@ mod runs;
 mod shard;
 mod snapshot;
 mod stream;
+mod tenancy;
 mod tenant;
 mod types;
 

@@ -87,6 +87,21 @@ impl Aggregator {
         numbered.filter_map(|(tenant, found)| Some((tenant, Arc::clone(found.as_ref()?)))).collect()
     }
 
+    /// The part of a tenant, if it has one.
+    pub(super) fn part(&self, tenant: u32) -> Option<Arc<Partition>> {
+        self.partitions.read().get(tenant as usize).cloned().flatten()
+    }
+
+    /// Forgets the part of a tenant; the next one with its number begins with the policy in force.
+    pub(super) fn forget(&self, tenant: u32) {
+        if let Some(part) = self.partitions.write().get_mut(tenant as usize) {
+            *part = None;
+        }
+        if let Some(up_to) = self.unasked.write().get_mut(tenant as usize) {
+            *up_to = i64::MIN;
+        }
+    }
+
     pub(super) fn forget_all(&self) {
         self.partitions.write().clear();
     }

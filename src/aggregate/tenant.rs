@@ -37,6 +37,11 @@ impl Default for Tenant {
 }
 
 impl Tenant {
+    /// The next one with its number. What was counted stays, so that sums never fall.
+    pub(super) fn successor(&self) -> Self {
+        Self { refused: AtomicU64::new(self.refused.load(Ordering::Relaxed)), ..Self::default() }
+    }
+
     /// What is known of a sender.
     pub(super) fn stream(&self, sender: Option<IpAddr>) -> Option<Stream> {
         self.streams.lock().get(&sender).copied()
