@@ -18,7 +18,7 @@ const TENANT_MAX_BYTES: usize = 256;
 const V1_MESSAGE: &str = "prometheus.WriteRequest";
 const V2_MESSAGE: &str = "io.prometheus.write.v2.Request";
 
-/// What may go upstream of a sender's headers; the tenant header beside them.
+/// What may go upstream of a sender's headers; the tenant header beside them. Those that make a scope come first.
 static FORWARDED: [HeaderName; 8] = [
     HeaderName::from_static(SCOPE[0]),
     HeaderName::from_static(SCOPE[1]),
