@@ -59,3 +59,19 @@ impl Scopes {
         Some((headers, scope.query().map(str::to_owned)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_goes_out_as_it_came_in_under_the_header_of_the_config() {
+        let scopes = Scopes::new("X-Team");
+        let (headers, query) = scopes.outgoing("größe\nx-scope-orgid=b\naccountid=m%E4x\n?db=1&x").unwrap();
+        let value = |name: &str| headers[name].as_bytes().to_vec();
+        assert_eq!(value("x-team"), "größe".as_bytes());
+        assert_eq!((value("x-scope-orgid"), value("accountid")), (b"b".to_vec(), b"m\xe4x".to_vec()));
+        assert_eq!((headers.len(), query.as_deref()), (3, Some("db=1&x")));
+        assert_eq!(scopes.outgoing("").unwrap(), (HeaderMap::new(), None));
+    }
+}

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use hyper::header::{HeaderName, HeaderValue};
+use rustix::process::Signal;
 use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
 
-use super::support::backend::{Backend, stored};
+use tempfile::TempDir;
+
+use super::support::backend::{Backend, answer, stored};
 use super::support::gate::{Gate, SOON, Setup};
 use super::support::http;
 use super::support::wait::until;
@@ -130,5 +133,39 @@ async fn what_the_upstreams_own_headers_replace_tells_nothing_apart() {
     assert!(landed.keys().all(|place| place.contains("accountid: 9; ") && place.contains("orgid: ours")));
     assert_eq!(gate.metrics().await.sum("seriesgate_tenants", &[]), 1.0);
     assert_eq!(gate.metrics().await.sum("seriesgate_aggregation_groups", &[]), 1.0);
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_a_backend_lands_in_its_scope_after_a_restart() {
+    let takes_raw_only = |seen: &super::support::backend::Seen| {
+        let aggregated = seen.decoded().timeseries.iter().any(|s| s.labels[0].value == "hits_total");
+        if aggregated { answer("503 Service Unavailable", "", "no") } else { stored() }
+    };
+    let backend = Backend::start(takes_raw_only).await;
+    let dir = TempDir::new().unwrap();
+    let setup = Setup::to(backend.url()).data_dir(dir.path()).policy(AGGREGATE);
+    let gate = setup.start().await;
+    let start = start_ms();
+    let scopes: [Under<'_>; 2] =
+        [(&[("accountid", b"1")], "?db=a"), (&[("x-scope-orgid", b"shop")], "?db=a")];
+    scrape(&gate, scopes[0], start, 10.0).await;
+    scrape(&gate, scopes[1], start, 20.0).await;
+    until("both wait", SOON, async || {
+        let pending = gate.metrics().await.sum("seriesgate_aggregation_pending_samples", &[]);
+        (pending >= 8.0).then_some(())
+    })
+    .await;
+    gate.signal(Signal::TERM);
+    gate.exit().await;
+
+    let taken = Backend::start(|_| stored()).await;
+    let gate = Setup::to(taken.url()).data_dir(dir.path()).policy(AGGREGATE).start().await;
+    let landed = until_landed(&taken, &[20.0, 40.0]).await;
+    let places: Vec<&str> = landed.keys().map(String::as_str).collect();
+    let line = "post /api/v1/write?db=a http/1.1";
+    assert_eq!(places, [format!("accountid: 1; {line}"), format!("{line}; x-scope-orgid: shop")]);
+    assert_eq!(landed[places[1]].1, 40.0);
+    assert_eq!(gate.metrics().await.sum("seriesgate_tenants", &[]), 2.0);
     gate.finish().await;
 }
