@@ -182,8 +182,11 @@ fn a_number_that_is_used_again_begins_with_nothing() {
     gate.pass("junk", &WriteRequest { timeseries: vec![hits("a", NOW_MS, 5.0), load], metadata });
     let (_, forwarded) = first_steps(&mut gate, "junk");
     assert_eq!(forwarded, 0, "the test sees that types are known");
-    pass_hours(&mut gate, 6, "live");
-    assert_eq!(gate.pipeline.tenants().len(), 1);
+    let tombstones = |gate: &Gate| gate.pipeline.engine().aggregators()[0].counts().tombstones;
+    pass_hours(&mut gate, 1, "live");
+    assert_eq!(tombstones(&gate), 1);
+    pass_hours(&mut gate, 5, "live");
+    assert_eq!((gate.pipeline.tenants().len(), tombstones(&gate)), (1, 0));
 
     let mut fresh = self::gate(&[collapsed()], 2);
     fresh.pipeline.clock().advance_ms(gate.pipeline.clock().unix_ms() - NOW_MS);
