@@ -36,6 +36,7 @@ mod runs;
 mod shard;
 mod snapshot;
 mod starts;
+mod tenancy;
 mod tenant;
 mod time;
 mod types;

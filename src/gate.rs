@@ -5,6 +5,7 @@
 mod exchange;
 pub(crate) mod flush;
 mod pool;
+mod scope;
 mod split;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::telemetry::{AggregationMetrics, DataMetrics, EgressMetrics, IntakeMet
 use crate::wire::{WireError, WireErrorKind};
 use exchange::Exchange;
 use pool::Pool;
+use scope::Scopes;
 
 /// The upstream in use; replaced as a whole on reload.
 pub struct Upstream {
@@ -49,8 +51,7 @@ pub struct Gate {
     /// What aggregations made and the upstream does not have yet.
     outbox: Outbox,
     aggregation: AggregationMetrics,
-    /// Name of the header that names the tenant.
-    tenant_header: String,
+    scopes: Scopes,
 }
 
 /// What a gate needs to send what aggregations make.
@@ -92,7 +93,7 @@ impl Gate {
             splits: Semaphore::new(SPLITS_AT_ONCE),
             outbox: Outbox::new(aggregation.max_pending_samples),
             aggregation: aggregation.metrics,
-            tenant_header: aggregation.tenant_header,
+            scopes: Scopes::new(&aggregation.tenant_header),
         }
     }
 
@@ -110,9 +111,12 @@ impl Gate {
     fn decide(&self, inbound: &Inbound) -> Result<Exchange<'_>, crate::pipeline::Undecodable> {
         let mut outcome = self.outcomes.take();
         let mut scratch = self.scratches.take();
-        let origin = Origin { tenant: &inbound.tenant, sender: inbound.peer };
-        let mut decide = || self.pipeline.decide(origin, &inbound.body, &mut scratch, &mut outcome);
-        let decided = if inbound.body.len() > LONG_BODY_BYTES { aside(decide) } else { decide() };
+        let upstream = self.upstream.load();
+        let decided = self.scopes.with(inbound, &upstream.client, |scope| {
+            let origin = Origin { scope, sender: inbound.peer };
+            let mut decide = || self.pipeline.decide(origin, &inbound.body, &mut scratch, &mut outcome);
+            if inbound.body.len() > LONG_BODY_BYTES { aside(decide) } else { decide() }
+        });
         self.scratches.give(scratch, Scratch::capacity);
         decided.map(|()| Exchange::new(self, outcome))
     }

@@ -20,6 +20,7 @@ mod rewrite;
 mod scan;
 mod scratch;
 mod splice;
+mod tenancy;
 mod weigh;
 
 use std::net::IpAddr;
@@ -87,7 +88,7 @@ impl Policies {
 pub struct Settings {
     /// Series remembered at most.
     pub max_tracked: usize,
-    /// Tenants told apart at most.
+    /// Scopes told apart at most.
     pub max_tenants: usize,
     /// Decoded body at most, bytes.
     pub max_decoded_bytes: usize,
@@ -102,15 +103,15 @@ pub struct Settings {
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Origin<'a> {
-    /// The tenant's name; empty where there is none.
-    pub tenant: &'a str,
+    /// Where its data lands: the text of its [`crate::series::Scope`], a tenant's name where there is nothing else.
+    pub scope: &'a str,
     /// Who sent it, where that is known.
     pub sender: Option<IpAddr>,
 }
 
 impl<'a> From<&'a str> for Origin<'a> {
-    fn from(tenant: &'a str) -> Self {
-        Self { tenant, sender: None }
+    fn from(scope: &'a str) -> Self {
+        Self { scope, sender: None }
     }
 }
 
@@ -171,7 +172,7 @@ impl Pipeline {
         let Scratch { decoded, request, judge, rewrite, gatherer } = scratch;
         judge.told.clear();
         let body = snappy::decode(compressed, settings.max_decoded_bytes, decoded)?;
-        match self.tenants.resolve(origin.tenant, &self.prints) {
+        match self.tenants.resolve(origin.scope, &self.prints) {
             Tenant::Known { key, group } => {
                 request.scan(body, |labels| self.prints.fingerprint(labels, key))?;
                 self.index.touch(&mut request.probes, &mut request.order, now, policies.generation);
@@ -345,7 +346,7 @@ impl Pipeline {
         self.restarted.load(Ordering::Relaxed)
     }
 
-    /// The tenants told apart.
+    /// The scopes told apart.
     pub fn tenants(&self) -> &Tenants {
         &self.tenants
     }

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod index;
 pub mod labels;
 mod prefetch;
+pub mod scope;
 pub(crate) mod table;
 pub mod tenants;
 
@@ -19,4 +20,5 @@ pub use index::{
     Remembered, Reopen,
 };
 pub use labels::Labels;
+pub use scope::Scope;
 pub use tenants::{Tenant, Tenants};

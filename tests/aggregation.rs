@@ -15,6 +15,8 @@ mod promises;
 mod rig;
 #[path = "aggregation/safety.rs"]
 mod safety;
+#[path = "aggregation/scopes.rs"]
+mod scopes;
 #[path = "aggregation/steps.rs"]
 mod steps;
 #[path = "aggregation/world.rs"]

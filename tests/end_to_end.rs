@@ -18,6 +18,8 @@ mod lifecycle;
 mod relabeling;
 #[path = "end_to_end/report.rs"]
 mod report;
+#[path = "end_to_end/scopes.rs"]
+mod scopes;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "end_to_end/upstream.rs"]

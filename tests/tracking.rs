@@ -82,7 +82,7 @@ fn first_sights_are_learned_after_the_start_and_of_new_senders() {
 
     let from = |gate: &mut Gate, last: u8, pod: &str| {
         let request = WriteRequest::of(vec![series(&[("__name__", "up"), ("pod", pod)])]);
-        let origin = Origin { tenant: "", sender: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))) };
+        let origin = Origin { scope: "", sender: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))) };
         let (mut scratch, mut outcome) = Default::default();
         gate.pipeline.decide(origin, &encode_snappy(&request), &mut scratch, &mut outcome).unwrap();
         gate.pipeline.commit(&outcome)

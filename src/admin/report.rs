@@ -13,17 +13,20 @@ mod workloads;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use hyper::StatusCode;
 use serde::Serialize;
 
 use self::query::Query;
 use crate::cardinality::Tracker;
+use crate::series::Scope;
 
 /// What a report is made from.
 pub struct View<'a> {
     /// The counts.
     pub tracker: &'a Tracker,
-    /// Names of the tenants, by number.
+    /// The texts of their scopes, by number.
     pub tenants: Vec<String>,
     /// Unix seconds.
     pub now: u32,
@@ -95,21 +98,30 @@ impl<'r> Failure<'r> {
 }
 
 /// Whose series a report is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Tenant {
     /// All of them, added up by name.
     All,
-    /// The one of this number; `None`: one that has never sent anything.
-    One(Option<u32>),
+    /// One: the numbers of its scopes, none where it has never sent anything.
+    One(BTreeSet<u32>),
 }
 
 impl Tenant {
     fn find(view: &View<'_>, query: &Query) -> Self {
         query.tenant().map_or(Self::All, |name| {
-            let number = view.tenants.iter().position(|tenant| tenant == name);
-            Self::One(number.and_then(|number| u32::try_from(number).ok()))
+            let own = (0..).zip(&view.tenants).filter(|(_, text)| Scope::of(text).tenant == name);
+            Self::One(own.map(|(number, _)| number).collect())
         })
     }
+}
+
+/// Whose a line is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Whose {
+    tenant: String,
+    /// What else decides where its data lands.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
 }
 
 struct Report<'a> {
@@ -120,14 +132,15 @@ struct Report<'a> {
 impl Report<'_> {
     /// Whether a line belongs to whom the report is about.
     fn covers(&self, tenant: u32) -> bool {
-        match self.tenant {
+        match &self.tenant {
             Tenant::All => true,
-            Tenant::One(one) => one == Some(tenant),
+            Tenant::One(numbers) => numbers.contains(&tenant),
         }
     }
 
-    fn tenant_name(&self, tenant: u32) -> String {
-        self.view.tenants.get(tenant as usize).cloned().unwrap_or_default()
+    fn whose(&self, tenant: u32) -> Whose {
+        let scope = Scope::of(self.view.tenants.get(tenant as usize).map_or("", String::as_str));
+        Whose { tenant: scope.tenant.to_owned(), scope: scope.shown() }
     }
 }
 

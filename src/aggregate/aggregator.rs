@@ -76,6 +76,16 @@ impl Aggregator {
         numbered.filter_map(|(tenant, found)| Some((tenant, Arc::clone(found.as_ref()?)))).collect()
     }
 
+    /// The part of a tenant, if it has one.
+    pub(super) fn part(&self, tenant: u32) -> Option<Arc<Partition>> {
+        self.partitions.read().get(tenant as usize).cloned().flatten()
+    }
+
+    /// Takes the part of a tenant away, which another may have the number of from now on.
+    pub(super) fn forget(&self, tenant: u32) -> Option<Arc<Partition>> {
+        self.partitions.write().get_mut(tenant as usize)?.take()
+    }
+
     pub(super) fn forget_all(&self) {
         self.partitions.write().clear();
     }

@@ -93,6 +93,11 @@ impl Outbox {
         }
     }
 
+    /// Whether anything of a tenant waits.
+    pub fn holds(&self, tenant: u32) -> bool {
+        self.queues.lock().waiting.contains_key(&tenant)
+    }
+
     /// Whether requests that would feed it are to wait, given how many points are on their way to it.
     pub fn is_full(&self, coming: usize) -> bool {
         self.queues.lock().points + coming >= self.max_points

@@ -127,6 +127,8 @@ impl Partition {
             let before = shard.out.len();
             shard.close_until(&Closing { until, aggregation, idle_ms, gaps: &[] });
             shard.end_all(until.saturating_add(1));
+            // who comes back begins after that
+            shard.not_before = shard.not_before.max(until.saturating_add(1));
             made = (made.0 + shard.out.len() - before, made.1.max(until.saturating_add(1)));
         }
         made
@@ -165,6 +167,11 @@ impl Partition {
         }
         self.bound_tombstones(most, given_up);
         gone
+    }
+
+    /// Gives all tombstones up; their series are added to `given_up`.
+    pub(super) fn give_up(&self, given_up: &mut Vec<Fingerprint>) {
+        self.shards.iter().for_each(|shard| shard.lock().give_up_tombstones(|_| true, given_up));
     }
 
     /// A group and its members are in one shard, so that it is all shards together that have a bound.

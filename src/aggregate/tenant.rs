@@ -51,6 +51,11 @@ impl Default for Tenant {
 }
 
 impl Tenant {
+    /// The next one with its number. What was counted stays, so that sums never fall.
+    pub(super) fn successor(&self) -> Self {
+        Self { forgotten: AtomicU64::new(self.forgotten.load(Ordering::Relaxed)), ..Self::default() }
+    }
+
     /// What is known of a sender.
     pub(super) fn watch(&self, sender: Option<IpAddr>) -> Option<Watch> {
         self.known.lock().senders.peek(&sender).map(|sender| sender.watch)

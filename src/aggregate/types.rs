@@ -242,6 +242,11 @@ impl Types {
         all
     }
 
+    /// Forgets the metrics of a tenant.
+    pub(super) fn forget(&self, tenant: u32) {
+        self.known.write().remove(&tenant);
+    }
+
     pub(super) fn all(&self) -> Vec<(u32, Box<str>, u8, u8)> {
         let known = self.known.read();
         let families = known.iter().flat_map(|(tenant, families)| families.iter().map(|f| (*tenant, f)));

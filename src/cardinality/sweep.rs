@@ -1,7 +1,9 @@
 //! What passes with time: windows begin, growth is noted, what is over is forgotten.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use super::book::OTHERS;
 use super::records::Label;
 use super::tracker::Tracker;
 use super::trend::STEP_SECONDS;
@@ -36,6 +38,22 @@ impl Tracker {
                 self.begin_window();
             }
         }
+    }
+
+    /// The numbers of the tenants that anything is remembered of.
+    pub fn tenants(&self) -> BTreeSet<u32> {
+        let mut all = BTreeSet::new();
+        let mut note = |number, tenant| {
+            if number != OTHERS {
+                all.insert(tenant);
+            }
+        };
+        self.metrics.each(|number, metric| note(number, metric.tenant));
+        self.workloads.each(|number, workload| note(number, workload.tenant));
+        self.senders.each(|number, sender| note(number, sender.tenant));
+        self.labels.each(|number, label| note(number, label.tenant));
+        self.nodes.each(|number, node| note(number, node.tenant));
+        all
     }
 
     fn begin_step(&self, now: u32) {

@@ -76,7 +76,7 @@ pub struct Admin {
 pub struct Tenant {
     /// Request header that holds it; absent header = the empty tenant. Lower case.
     pub header: String,
-    /// Tenants told apart at most; the others share one overflow tenant.
+    /// Scopes told apart at most; the others share one overflow tenant.
     pub max: usize,
 }
 

@@ -78,7 +78,8 @@ impl Default for RawAdmin {
 pub(crate) struct RawTenant {
     /// Request header that holds the tenant. A request without it belongs to the empty tenant.
     pub(crate) header: At<String>,
-    /// Tenants told apart at most; further ones share one overflow tenant, which is only passed through.
+    /// Scopes told apart at most: tenants, accounts, databases, query strings. Further ones share one overflow tenant,
+    /// which is only passed through.
     pub(crate) max: At<u64>,
 }
 

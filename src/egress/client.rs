@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Body as _;
-use hyper::header::{LOCATION, RETRY_AFTER};
+use hyper::header::{HeaderName, LOCATION, RETRY_AFTER};
 use hyper::{HeaderMap, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 
@@ -59,6 +59,11 @@ impl Client {
     /// Dropping the future gives the request up and closes its connection; the upstream may have taken it.
     pub async fn send(&self, outbound: Outbound) -> Reply {
         self.send_by(outbound, self.deadline()).await
+    }
+
+    /// Whether a header of this name is ours, whatever a sender sends.
+    pub fn sets(&self, name: &HeaderName) -> bool {
+        self.template.sets(name)
     }
 
     /// When a request that begins now has to be over.

@@ -64,6 +64,11 @@ impl Template {
         &self.uri
     }
 
+    /// Whether a header of this name is ours, whatever a sender sends.
+    pub(super) fn sets(&self, name: &HeaderName) -> bool {
+        self.fixed.contains_key(name)
+    }
+
     /// The URL with a sender's query string behind our own. `None`: that query cannot be part of a URL.
     pub(super) fn uri_with(&self, query: Option<&str>) -> Option<Uri> {
         let Some(query) = query.filter(|query| !query.is_empty()) else { return Some(self.uri.clone()) };

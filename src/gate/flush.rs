@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
-use hyper::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -90,19 +89,19 @@ async fn showing_life<T>(beat: &impl Fn(), work: impl Future<Output = T>) -> T {
 impl Gate {
     /// Sends all that waits for one tenant, until something fails.
     async fn send_of(&self, tenant: u32, beat: &impl Fn()) -> Sent {
-        let headers = self.tenant_headers(tenant);
+        let under = self.pipeline.tenants().text(tenant).and_then(|scope| self.scopes.outgoing(&scope));
         while let Some(Waiting { number, outgoing }) = self.outbox.first_of(tenant) {
             beat();
-            let Some(headers) = headers.clone() else {
+            let Some((headers, query)) = under.clone() else {
                 tracing::error!(
                     tenant,
-                    "the name of a tenant cannot be sent; its aggregated samples are lost"
+                    "the headers of a tenant cannot be sent; its aggregated samples are lost"
                 );
                 self.aggregation.lost("unencodable", outgoing.points.len() as u64);
                 self.outbox.done(tenant, number);
                 continue;
             };
-            match self.send_points(&outgoing, headers).await {
+            match self.send_points(&outgoing, headers, query).await {
                 Sent::Done => self.outbox.done(tenant, number),
                 later @ Sent::Later(_) => return later,
             }
@@ -110,7 +109,7 @@ impl Gate {
         Sent::Done
     }
 
-    async fn send_points(&self, outgoing: &Outgoing, headers: HeaderMap) -> Sent {
+    async fn send_points(&self, outgoing: &Outgoing, headers: HeaderMap, query: Option<String>) -> Sent {
         let points = outgoing.points.len() as u64;
         let body = match outgoing.encode() {
             Ok(body) => Bytes::from(body),
@@ -121,7 +120,7 @@ impl Gate {
             }
         };
         let upstream = self.upstream.load_full();
-        let outbound = Outbound { body, query: None, headers };
+        let outbound = Outbound { body, query, headers };
         let deadline = upstream.client.deadline();
         let sent = match upstream.client.send_by(outbound.clone(), deadline).await {
             Reply::TooLarge { excerpt } => split::send_in_parts(&upstream, outbound, excerpt, deadline).await,
@@ -142,18 +141,6 @@ impl Gate {
         self.aggregation.lost("refused", sent.refused.samples);
         self.aggregation.lost("too_large", sent.too_large.samples);
         Sent::Done
-    }
-
-    /// What names the tenant; `None` where its name cannot be sent, which is so for none that came in a header.
-    fn tenant_headers(&self, tenant: u32) -> Option<HeaderMap> {
-        let mut headers = HeaderMap::new();
-        let names = self.pipeline.tenants().names();
-        let name = names.get(tenant as usize)?;
-        if !name.is_empty() {
-            let header = HeaderName::try_from(&self.tenant_header).ok()?;
-            headers.insert(header, HeaderValue::from_str(name).ok()?);
-        }
-        Some(headers)
     }
 
     /// What aggregations counted.

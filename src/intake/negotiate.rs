@@ -9,6 +9,7 @@ use hyper::header::{
 use hyper::{StatusCode, http::header::InvalidHeaderName};
 
 use super::refusal::Refusal;
+use crate::series::scope::HEADERS as SCOPE;
 use crate::telemetry::Undecodable;
 
 /// A tenant's name at most, bytes.
@@ -17,12 +18,13 @@ const TENANT_MAX_BYTES: usize = 256;
 const V1_MESSAGE: &str = "prometheus.WriteRequest";
 const V2_MESSAGE: &str = "io.prometheus.write.v2.Request";
 
-/// What may go upstream of a sender's headers; the tenant header beside them.
-static FORWARDED: [HeaderName; 7] = [
-    HeaderName::from_static("x-scope-orgid"),
-    HeaderName::from_static("thanos-tenant"),
-    HeaderName::from_static("accountid"),
-    HeaderName::from_static("projectid"),
+/// What may go upstream of a sender's headers; the tenant header beside them. Those that make a scope come first.
+static FORWARDED: [HeaderName; 8] = [
+    HeaderName::from_static(SCOPE[0]),
+    HeaderName::from_static(SCOPE[1]),
+    HeaderName::from_static(SCOPE[2]),
+    HeaderName::from_static(SCOPE[3]),
+    HeaderName::from_static(SCOPE[4]),
     HeaderName::from_static("retry-attempt"),
     USER_AGENT,
     AUTHORIZATION,

@@ -16,11 +16,14 @@ const EVERY: Duration = Duration::from_millis(500);
 const ROUNDS: u32 = 16;
 /// A crash costs at most what came since the last snapshot.
 const SNAPSHOT_EVERY_MS: i64 = 10_000;
+/// How often silent scopes are looked for.
+const TENANTS_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: CancellationToken) {
     let started = runtime.pipeline.clock().unix_ms();
     let (mut expired_at, mut saved_at) = (started, started);
     let mut warned = 0;
+    let (mut tenants_at, mut overflowed) = (clock::monotonic(), 0);
     loop {
         heartbeat();
         let made = aside(&runtime, collect).await;
@@ -40,6 +43,10 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
             })
             .await;
             warned = warn(&runtime, warned);
+        }
+        if tenants_at.elapsed() >= TENANTS_EVERY {
+            tenants_at = clock::monotonic();
+            overflowed = aside(&runtime, move |runtime| look_after_tenants(runtime, overflowed)).await;
         }
         tokio::select! {
             () = stop.cancelled() => {
@@ -109,6 +116,22 @@ pub(super) async fn save(runtime: &Arc<Runtime>) {
             tracing::error!(%error, "writing the snapshot of aggregations failed");
         }
     }
+}
+
+/// Forgets silent scopes, and says so when others found no room; `before` is how often that was at the last look.
+fn look_after_tenants(runtime: &Runtime, before: u64) -> u64 {
+    let pipeline = &runtime.pipeline;
+    pipeline.forget_silent_tenants(|number| runtime.gate.outbox().holds(number));
+    let requests = pipeline.tenants().overflowed();
+    if requests > before {
+        tracing::warn!(
+            requests = requests - before,
+            told_apart = pipeline.tenants().len(),
+            "requests of tenants beyond `tenant.max`, or of a scope too long to remember, are passed through: no policy \
+             applies to them"
+        );
+    }
+    requests
 }
 
 /// Says so when series are found to be sampled slower than their policy's interval; returns how many there are.

@@ -222,6 +222,7 @@ impl Control for Runtime {
         self.process.contested_series.set(self.pipeline.index().contested() as f64);
         self.process.label_edits.set(self.pipeline.edits() as f64);
         self.process.tenants.set(self.pipeline.tenants().len() as f64);
+        self.process.tenants_forgotten.absolute(self.pipeline.tenants().forgotten());
         self.process.preview_overflow.set(policies.set.preview_overflow() as f64);
         aggregation::publish(self);
         self.process.bypass.set(f64::from(u8::from(self.health.bypassed())));

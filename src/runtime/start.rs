@@ -22,7 +22,7 @@ use crate::gate::{Aggregating, Gate, Upstream, flush};
 use crate::intake::{self, BindError, Drained};
 use crate::pipeline::{self, Pipeline};
 use crate::policy::{CompileError, PolicySet, Run};
-use crate::series::{Fingerprinter, Tenant};
+use crate::series::Fingerprinter;
 use crate::telemetry::{
     AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, ProcessMetrics, Registry,
 };
@@ -250,14 +250,13 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
 
 /// Goes on from where the last run was.
 fn restore(snapshot: &Snapshot, dir: &Path, pipeline: &Pipeline, prints: &Fingerprinter, gate: &Gate) {
-    let register = |name: &str| match pipeline.tenants().resolve(name, prints) {
-        Tenant::Known { group, .. } => Some(group),
-        Tenant::Overflow => None,
-    };
+    let mut numbers = 0..;
+    let register = |scope: &str| pipeline.tenants().restore(numbers.next()?, scope, prints);
     match pipeline.engine().restore(snapshot, pipeline.clock().now(), gate.outbox(), register) {
         Ok(restored) => {
             let Restored { policies, unknown, members, groups } = restored;
             pipeline.claim_groups();
+            pipeline.date_restored_tenants();
             tracing::info!(policies, members, groups, "aggregations go on from the snapshot");
             if unknown > 0 {
                 tracing::warn!(

@@ -32,7 +32,7 @@ impl Fingerprint {
     }
 }
 
-/// What a tenant's name contributes to the identity of its series.
+/// What a scope contributes to the identity of its series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TenantKey([u64; 2]);
 
@@ -98,7 +98,7 @@ impl Fingerprinter {
         }
     }
 
-    /// What goes into the identity for a tenant of this name.
+    /// What goes into the identity for the scope with this text; a tenant's name is one.
     pub fn tenant(&self, name: &str) -> TenantKey {
         // The empty tenant hashes to something too: no tenant is another one's zero.
         let lanes = self.lanes(name.as_bytes(), TenantKey([u64::MAX; 2]));

@@ -1,66 +1,185 @@
-//! Tenants told apart, a bounded number of them.
+//! Scopes told apart, a bounded number of them. One that is silent for long gives its place back.
+//!
+//! A scope has a number, by which counts and aggregations know it. The number is free for another only when nothing
+//! refers to it any more: whoever forgets a scope says so.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use ahash::RandomState;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
 use super::fingerprint::{Fingerprinter, TenantKey};
+use super::scope;
 
-/// A tenant as the data path knows it.
+/// A scope may be forgotten after so many rounds in which nothing came from it. With a round a minute three hours:
+/// counts remember what has no series for two.
+pub const SILENT_ROUNDS: u32 = 180;
+
+/// A scope as the data path knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tenant {
     /// One of those told apart.
     Known {
         /// Its part of every series' identity.
         key: TenantKey,
-        /// The group its series are charged to, below `tenant.max`.
+        /// Its number, below `tenant.max`: the group its series are charged to.
         group: u32,
     },
     /// One too many: its data is passed through, not tracked, and no policy applies.
     Overflow,
 }
 
+struct Known {
+    key: TenantKey,
+    group: u32,
+    /// Whether something came since the last round.
+    heard: AtomicBool,
+    /// Rounds since.
+    silent: AtomicU32,
+}
+
+impl Known {
+    fn heard(&self) -> Tenant {
+        // all workers read it with each request
+        if !self.heard.load(Ordering::Relaxed) {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        Tenant::Known { key: self.key, group: self.group }
+    }
+}
+
+#[derive(Default)]
+struct Numbers {
+    texts: Vec<Option<Arc<str>>>,
+    /// Those of `texts` that nobody has, free for longest first.
+    free: VecDeque<u32>,
+}
+
 /// The registry.
 pub struct Tenants {
-    known: DashMap<String, (TenantKey, u32), RandomState>,
+    known: DashMap<Arc<str>, Known, RandomState>,
+    /// Locked while a scope comes or goes, so that two never share a number and the limit is exact.
+    numbers: Mutex<Numbers>,
     max: usize,
-    registration: Mutex<()>,
+    overflowed: AtomicU64,
+    forgotten: AtomicU64,
 }
 
 impl Tenants {
-    /// A registry for at most `max` tenants.
+    /// A registry for at most `max` scopes.
     pub fn new(max: usize) -> Self {
         // few shards: it is read once a request
         Self {
             known: DashMap::with_capacity_and_hasher_and_shard_amount(0, RandomState::new(), 16),
+            numbers: Mutex::default(),
             max,
-            registration: Mutex::new(()),
+            overflowed: AtomicU64::new(0),
+            forgotten: AtomicU64::new(0),
         }
     }
 
-    /// The tenant of this name; registers it if there is room.
-    pub fn resolve(&self, name: &str, prints: &Fingerprinter) -> Tenant {
-        if let Some(found) = self.known.get(name) {
-            let (key, group) = *found;
-            return Tenant::Known { key, group };
+    /// The scope with this text, from which something came; registers it if there is room.
+    pub fn resolve(&self, text: &str, prints: &Fingerprinter) -> Tenant {
+        if let Some(known) = self.known.get(text) {
+            return known.heard();
         }
-        // One registration at a time, so that two new tenants never share a group and the limit is exact.
-        let _turn = self.registration.lock();
-        let group = self.known.len();
-        if group >= self.max && !self.known.contains_key(name) {
-            return Tenant::Overflow;
+        let mut numbers = self.numbers.lock();
+        if let Some(known) = self.known.get(text) {
+            return known.heard();
         }
-        let (key, group) =
-            *self.known.entry(name.to_owned()).or_insert_with(|| (prints.tenant(name), group as u32));
+        let fresh = numbers.texts.len();
+        let group = if text.len() > scope::MAX_BYTES {
+            None
+        } else if fresh < self.max {
+            numbers.texts.push(None);
+            Some(fresh as u32)
+        } else {
+            numbers.free.pop_front()
+        };
+        match group {
+            Some(group) => self.register(&mut numbers, group, text, prints),
+            None => {
+                self.overflowed.fetch_add(1, Ordering::Relaxed);
+                Tenant::Overflow
+            }
+        }
+    }
+
+    /// Gives a scope of an earlier run its number again; `None` if that cannot be.
+    pub fn restore(&self, number: u32, text: &str, prints: &Fingerprinter) -> Option<u32> {
+        let mut numbers = self.numbers.lock();
+        let fits = (number as usize) < self.max && text.len() <= scope::MAX_BYTES && text != scope::VACANT;
+        if !fits || self.known.contains_key(text) {
+            return None;
+        }
+        while numbers.texts.len() <= number as usize {
+            let free = numbers.texts.len() as u32;
+            numbers.free.push_back(free);
+            numbers.texts.push(None);
+        }
+        let at = numbers.free.iter().position(|free| *free == number)?;
+        numbers.free.remove(at);
+        self.register(&mut numbers, number, text, prints);
+        Some(number)
+    }
+
+    fn register(&self, numbers: &mut Numbers, group: u32, text: &str, prints: &Fingerprinter) -> Tenant {
+        let text: Arc<str> = Arc::from(text);
+        let key = prints.tenant(&text);
+        numbers.texts[group as usize] = Some(Arc::clone(&text));
+        let (heard, silent) = (AtomicBool::new(true), AtomicU32::new(0));
+        self.known.insert(text, Known { key, group, heard, silent });
         Tenant::Known { key, group }
     }
 
-    /// Their names, by the number of their group.
+    /// Says that nothing came from a scope for so many rounds.
+    pub fn was_silent(&self, number: u32, rounds: u32) {
+        if let Some(known) = self.text(number).and_then(|text| self.known.get(&*text)) {
+            known.heard.store(false, Ordering::Relaxed);
+            known.silent.store(rounds, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends a round. Returns the numbers of those that were silent for long enough to be forgotten.
+    pub fn end_round(&self) -> Vec<u32> {
+        let mut silent = Vec::new();
+        for known in &self.known {
+            if known.heard.swap(false, Ordering::Relaxed) {
+                known.silent.store(0, Ordering::Relaxed);
+            } else if known.silent.fetch_add(1, Ordering::Relaxed) >= SILENT_ROUNDS - 1 {
+                silent.push(known.group);
+            }
+        }
+        silent
+    }
+
+    /// Forgets a scope, unless something came from it in this round. `clear` forgets what belongs to the number before
+    /// another can have it.
+    pub fn forget(&self, number: u32, clear: impl FnOnce()) -> bool {
+        let mut numbers = self.numbers.lock();
+        let Some(text) = numbers.texts.get(number as usize).cloned().flatten() else { return false };
+        if self.known.remove_if(&text, |_, known| !known.heard.load(Ordering::Relaxed)).is_none() {
+            return false;
+        }
+        clear();
+        numbers.texts[number as usize] = None;
+        numbers.free.push_back(number);
+        self.forgotten.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// The text of a scope.
+    pub fn text(&self, number: u32) -> Option<Arc<str>> {
+        self.numbers.lock().texts.get(number as usize).cloned().flatten()
+    }
+
+    /// The texts of all, by number; [`scope::VACANT`] where a number is free.
     pub fn names(&self) -> Vec<String> {
-        let mut named: Vec<(u32, String)> =
-            self.known.iter().map(|tenant| (tenant.value().1, tenant.key().clone())).collect();
-        named.sort_unstable();
-        named.into_iter().map(|(_, name)| name).collect()
+        let text = |text: &Option<Arc<str>>| text.as_deref().unwrap_or(scope::VACANT).to_owned();
+        self.numbers.lock().texts.iter().map(text).collect()
     }
 
     /// How many are told apart now.
@@ -71,5 +190,76 @@ impl Tenants {
     /// Whether there is none yet.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// Times that a request's scope was one too many.
+    pub fn overflowed(&self) -> u64 {
+        self.overflowed.load(Ordering::Relaxed)
+    }
+
+    /// Scopes that were forgotten.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(tenants: &Tenants, text: &str) -> Option<u32> {
+        match tenants.resolve(text, &Fingerprinter::from_seed(1)) {
+            Tenant::Known { group, .. } => Some(group),
+            Tenant::Overflow => None,
+        }
+    }
+
+    /// Ends rounds until somebody is silent for long; `talks` goes on.
+    fn silence(tenants: &Tenants, talks: &str) -> Vec<u32> {
+        for _ in 0..SILENT_ROUNDS {
+            group(tenants, talks);
+            assert_eq!(tenants.end_round(), [0; 0]);
+        }
+        group(tenants, talks);
+        tenants.end_round()
+    }
+
+    #[test]
+    fn the_silent_give_their_place_back_and_the_number_that_is_free_for_longest_goes_first() {
+        let tenants = Tenants::new(3);
+        assert_eq!(["a", "b", "c", "d"].map(|text| group(&tenants, text)), [Some(0), Some(1), Some(2), None]);
+        assert_eq!(tenants.overflowed(), 1);
+        let mut silent = silence(&tenants, "a");
+        silent.sort_unstable();
+        assert_eq!(silent, [1, 2]);
+        // it came back in time
+        group(&tenants, "c");
+        assert!(!tenants.forget(2, || panic!("it is heard of")));
+        let mut cleared = false;
+        assert!(tenants.forget(1, || cleared = true) && cleared);
+        assert_eq!((tenants.len(), tenants.forgotten(), tenants.text(1)), (2, 1, None));
+        assert_eq!(tenants.names(), ["a", scope::VACANT, "c"]);
+        assert_eq!((group(&tenants, "d"), group(&tenants, "b")), (Some(1), None));
+    }
+
+    #[test]
+    fn a_scope_comes_back_under_its_number_and_as_silent_as_it_was() {
+        let (tenants, prints) = (Tenants::new(3), Fingerprinter::from_seed(1));
+        let restored: Vec<_> = (0..)
+            .zip(["a", scope::VACANT, "b", "c"])
+            .map(|(n, text)| tenants.restore(n, text, &prints))
+            .collect();
+        assert_eq!(restored, [Some(0), None, Some(2), None]);
+        assert_eq!(tenants.restore(1, "a", &prints), None, "it has a number");
+        tenants.was_silent(2, SILENT_ROUNDS - 1);
+        assert_eq!(tenants.end_round(), [2]);
+        assert_eq!(group(&tenants, "d"), Some(1));
+    }
+
+    #[test]
+    fn what_is_too_long_is_one_too_many() {
+        let tenants = Tenants::new(3);
+        assert_eq!(group(&tenants, &"x".repeat(scope::MAX_BYTES + 1)), None);
+        assert_eq!(group(&tenants, &"x".repeat(scope::MAX_BYTES)), Some(0));
     }
 }

@@ -60,8 +60,9 @@ metrics! {
     GENERATED = Counter "seriesgate_generated_samples_total" ["kind"] "Samples the gate made itself by kind.";
     REJECTED_METADATA = Counter "seriesgate_rejected_metadata_total" [] "Metadata entries taken out because their text is not UTF-8.";
     DECODED_BYTES = Counter "seriesgate_decoded_bytes_total" [] "Bytes of request bodies after decompression.";
-    OVERFLOW_REQUESTS = Counter "seriesgate_tenant_overflow_requests_total" [] "Requests passed through untracked because tenant.max tenants were told apart already.";
-    TENANTS = Gauge "seriesgate_tenants" [] "Tenants told apart.";
+    OVERFLOW_REQUESTS = Counter "seriesgate_tenant_overflow_requests_total" [] "Requests passed through untracked because tenant.max scopes were told apart already, or their own was too long.";
+    TENANTS = Gauge "seriesgate_tenants" [] "Scopes told apart: tenants, and what else decides where their data lands.";
+    TENANTS_FORGOTTEN = Counter "seriesgate_tenants_forgotten_total" [] "Scopes forgotten because they were silent for three hours and nothing of them was left.";
     ACTIVE_SERIES = Gauge "seriesgate_active_series" [] "Series seen within series.idle_after.";
     NEW_SERIES = Counter "seriesgate_new_series_total" [] "Series seen for the first time (or again after they had expired).";
     LEARNED_SERIES = Counter "seriesgate_learned_series_total" [] "Those of the new series that came within series.warmup of the start or of their sender; they raise no alarm.";

@@ -26,6 +26,8 @@ pub struct ProcessMetrics {
     pub label_edits: Gauge,
     /// Tenants told apart.
     pub tenants: Gauge,
+    /// Tenants forgotten.
+    pub tenants_forgotten: Counter,
     /// Decisions without their previews.
     pub preview_overflow: Gauge,
     /// Reloads that took effect (or found nothing changed).
@@ -49,6 +51,7 @@ impl ProcessMetrics {
             rewritten_series: registry.gauge(&names::REWRITTEN_SERIES, &[]),
             label_edits: registry.gauge(&names::LABEL_EDITS, &[]),
             tenants: registry.gauge(&names::TENANTS, &[]),
+            tenants_forgotten: registry.counter(&names::TENANTS_FORGOTTEN, &[]),
             preview_overflow: registry.gauge(&names::PREVIEW_OVERFLOW, &[]),
             reloads_ok: registry.counter(&names::CONFIG_RELOADS, &[("result", "ok")]),
             reloads_failed: registry.counter(&names::CONFIG_RELOADS, &[("result", "failed")]),

@@ -160,7 +160,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
         more(stream, buffer).await?;
     };
     let head: Vec<u8> = buffer.drain(..end).collect();
-    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let head = String::from_utf8_lossy(&head).to_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     let length: usize = length.map_or(0, |length| length.parse().unwrap());
     while buffer.len() < length {

@@ -1,7 +1,7 @@
 //! The real program, started from a config file and ended with its test.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -52,6 +52,12 @@ impl Setup {
     /// Keys of `series`, in flow style.
     pub(crate) fn series(mut self, keys: &str) -> Self {
         self.series = format!("series: {{ {keys} }}\n");
+        self
+    }
+
+    /// Where state is kept.
+    pub(crate) fn data_dir(mut self, dir: &Path) -> Self {
+        self.series.push_str(&format!("data_dir: '{}'\n", dir.display()));
         self
     }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::finding::{Found, Whose, found};
+use super::finding::{Found, Workload, found};
 use super::query::Query;
-use super::{Refused, Report, json, rounded, time};
+use super::{Refused, Report, Whose, json, rounded, time};
 use crate::cardinality::{CauseLine, Counts, Lifetimes, WorkloadLine};
 
 /// Causes shown with each row.
@@ -38,9 +38,10 @@ struct Row {
     #[serde(skip)]
     number: u32,
     name: String,
-    tenant: String,
+    #[serde(flatten)]
+    whose: Whose,
     #[serde(skip_serializing_if = "Option::is_none")]
-    workload: Option<Whose>,
+    workload: Option<Workload>,
     active_series: u64,
     new_series_last_hour: u64,
     new_series_last_minute: u64,
@@ -110,7 +111,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
         lines
             .into_iter()
             .filter(|line| report.covers(line.tenant))
-            .map(|line| row(line.name, report.tenant_name(line.tenant), &line.counts))
+            .map(|line| row(line.name, report.whose(line.tenant), &line.counts))
             .collect()
     };
     let mut rows = match by {
@@ -123,7 +124,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
     rows.sort_unstable_by(|a, b| {
         (b.new_series_last_hour, b.active_series)
             .cmp(&(a.new_series_last_hour, a.active_series))
-            .then_with(|| (&a.name, &a.tenant).cmp(&(&b.name, &b.tenant)))
+            .then_with(|| (&a.name, &a.whose).cmp(&(&b.name, &b.whose)))
     });
     answer.rows_total = rows.len();
     answer.rows = rows.into_iter().skip(offset).take(limit).collect();
@@ -131,10 +132,10 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
     Ok(json(&answer))
 }
 
-fn row(name: String, tenant: String, counts: &Counts) -> Row {
+fn row(name: String, whose: Whose, counts: &Counts) -> Row {
     Row {
         name,
-        tenant,
+        whose,
         active_series: counts.active,
         new_series_last_hour: counts.new_last_hour,
         new_series_last_minute: counts.new_last_minute,
@@ -151,8 +152,8 @@ fn by_workload(report: &Report<'_>, workloads: &[WorkloadLine]) -> Vec<Row> {
     let own = workloads.iter().filter(|line| line.number == 0 || report.covers(line.tenant));
     own.map(|line| Row {
         number: line.number,
-        workload: (line.number != 0).then(|| whose(line)),
-        ..row(title(line), report.tenant_name(line.tenant), &line.counts)
+        workload: (line.number != 0).then(|| workload(line)),
+        ..row(title(line), report.whose(line.tenant), &line.counts)
     })
     .collect()
 }
@@ -210,8 +211,8 @@ fn add_causes(rows: &mut [Row], by: &str, causes: &[CauseLine], workloads: &[Wor
     }
 }
 
-fn whose(line: &WorkloadLine) -> Whose {
-    Whose {
+fn workload(line: &WorkloadLine) -> Workload {
+    Workload {
         cluster: line.cluster.clone(),
         namespace: line.namespace.clone(),
         kind: line.kind.as_str(),

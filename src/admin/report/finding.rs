@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::remedy::{self, Remedy};
-use super::{Report, rounded};
+use super::{Report, Whose, rounded};
 use crate::cardinality::{Culprit, Finding, WorstMetric};
 
 #[derive(Debug, Serialize)]
@@ -11,8 +11,9 @@ pub(super) struct Found {
     kind: &'static str,
     /// For people.
     sentence: String,
-    tenant: String,
-    pub(super) workload: Option<Whose>,
+    #[serde(flatten)]
+    whose: Whose,
+    pub(super) workload: Option<Workload>,
     node: Option<String>,
     metric: Option<Worst>,
     /// The counts are over so many minutes, 60 at most.
@@ -29,14 +30,14 @@ pub(super) struct Found {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Whose {
+pub(super) struct Workload {
     pub(super) cluster: String,
     pub(super) namespace: String,
     pub(super) kind: &'static str,
     pub(super) name: String,
 }
 
-impl From<&Culprit> for Whose {
+impl From<&Culprit> for Workload {
     fn from(culprit: &Culprit) -> Self {
         Self {
             cluster: culprit.cluster.clone(),
@@ -73,8 +74,8 @@ pub(super) fn found(report: &Report<'_>, finding: &Finding) -> Found {
     Found {
         kind: finding.kind.as_str(),
         sentence: finding.sentence(),
-        tenant: report.tenant_name(finding.tenant),
-        workload: finding.culprit.as_ref().map(Whose::from),
+        whose: report.whose(finding.tenant),
+        workload: finding.culprit.as_ref().map(Workload::from),
         node: finding.node.clone(),
         metric: finding.worst.as_ref().map(Worst::from),
         minutes: finding.minutes,

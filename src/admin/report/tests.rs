@@ -1,5 +1,6 @@
 //! Every answer, word for word, for ninety minutes of the incident. `UPDATE_SNAPSHOTS=1` writes the files anew.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -29,7 +30,7 @@ fn ninety_minutes() -> (Pipeline, Clock) {
     let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), clock.clone());
     let mut agent = Agent::new(Cluster::new(ClusterSpec::incident(7), START_MS));
     let (mut scratch, mut outcome) = (Scratch::default(), Outcome::default());
-    let origin = Origin { tenant: "prod", sender: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9))) };
+    let origin = Origin { scope: "prod", sender: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9))) };
     for _ in 0..90 {
         clock.advance_ms(60_000);
         for body in agent.bodies(clock.unix_ms(), 2000) {
@@ -73,4 +74,31 @@ fn answers_are_as_documented() {
         let expected = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(found == expected, "{file}.json differs; look at it, then UPDATE_SNAPSHOTS=1\n{found}");
     }
+}
+
+#[test]
+fn a_tenants_scopes_are_told_apart_and_asked_for_together() {
+    let (pipeline, clock) = ninety_minutes();
+    let mut agent = Agent::new(Cluster::new(ClusterSpec::incident(8), START_MS));
+    let (mut scratch, mut outcome) = (Scratch::default(), Outcome::default());
+    for scope in ["prod\naccountid=7\n?token=SECRET", "other\naccountid=7"] {
+        for body in agent.bodies(clock.unix_ms(), 2000) {
+            pipeline.decide(scope, &body.bytes, &mut scratch, &mut outcome).unwrap();
+            pipeline.commit(&outcome);
+        }
+    }
+    let view =
+        View { tracker: pipeline.tracker(), tenants: pipeline.tenants().names(), now: clock.unix_seconds() };
+    let whose = |query| {
+        let asked = Asked { path: "/api/v1/workloads", query, body: b"", tenant: None };
+        let json: serde_json::Value = serde_json::from_str(&answer(&view, &asked).1).unwrap();
+        let text = |row: &serde_json::Value, field| row[field].as_str().unwrap_or("none").to_owned();
+        let rows = json["rows"].as_array().unwrap();
+        rows.iter().map(|row| (text(row, "tenant"), text(row, "scope"))).collect::<BTreeSet<_>>()
+    };
+    let pair = |tenant: &str, scope: &str| (tenant.to_owned(), scope.to_owned());
+    let prod = [pair("prod", "none"), pair("prod", "accountid=7 ?token")];
+    assert_eq!(whose("limit=10000&tenant=prod"), BTreeSet::from(prod.clone()));
+    let all = [&prod[..], &[pair("other", "accountid=7")]].concat();
+    assert_eq!(whose("limit=10000"), all.into_iter().collect());
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::query::Query;
-use super::{Refused, Report, json, rounded, time};
+use super::{Refused, Report, Whose, json, rounded, time};
 use crate::cardinality::WorkloadLine;
 
 #[derive(Debug, Serialize)]
@@ -17,7 +17,8 @@ struct Answer {
 
 #[derive(Debug, Serialize)]
 struct Row {
-    tenant: String,
+    #[serde(flatten)]
+    whose: Whose,
     cluster: String,
     namespace: String,
     kind: &'static str,
@@ -74,7 +75,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
 fn row(report: &Report<'_>, line: WorkloadLine) -> Row {
     let growth = line.runs_growth_per_hour.filter(|_| line.runs_end());
     Row {
-        tenant: report.tenant_name(line.tenant),
+        whose: report.whose(line.tenant),
         kind: line.kind.as_str(),
         active_series: line.counts.active,
         new_series_last_hour: line.counts.new_last_hour,

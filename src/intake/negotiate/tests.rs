@@ -62,11 +62,16 @@ fn only_listed_headers_go_on() {
         ("user-agent", "Prometheus/3"),
         ("authorization", "Bearer x"),
         ("cookie", "no"),
+        ("accountid", "7"),
+        ("x-greptime-db-name", "shop"),
         ("x-team", "b"),
     ]));
     let mut kept: Vec<_> = kept.keys().map(HeaderName::as_str).collect();
     kept.sort_unstable();
-    assert_eq!(kept, ["authorization", "user-agent", "x-scope-orgid", "x-team"]);
+    assert_eq!(
+        kept,
+        ["accountid", "authorization", "user-agent", "x-greptime-db-name", "x-scope-orgid", "x-team"]
+    );
 }
 
 #[test]
