@@ -3,6 +3,7 @@
 //! A [`Definition`] is what the config checked; a [`PolicySet`] is what the pipeline asks. `policy` knows
 //! labels, never bytes on the wire and never HTTP.
 
+pub mod bound;
 mod definition;
 mod grouping;
 pub mod pattern;

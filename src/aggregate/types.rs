@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ahash::AHashMap;
 use parking_lot::{Mutex, RwLock};
 
-use crate::policy::{Aggregation, MetricKind};
+use crate::policy::{Aggregation, MetricKind, bound};
 use crate::series::Labels;
 
 /// Type of a metric as metadata says it (`MetricMetadata.MetricType` of remote write 1.0).
@@ -76,6 +76,8 @@ pub enum Passed {
     Full,
     /// A series that passes has the identity its group would have.
     Taken,
+    /// Rules took a label that keeps it apart from others: [`Aggregation::lost`].
+    Apart,
 }
 
 impl Passed {
@@ -87,6 +89,7 @@ impl Passed {
             Self::Native => "native_histogram",
             Self::Full => "full",
             Self::Taken => "collision",
+            Self::Apart => "label_gone",
         }
     }
 }
@@ -264,7 +267,7 @@ enum Part {
 impl Part {
     fn of<'n>(name: &'n str, labels: Labels<'_>) -> Option<(&'n str, Self)> {
         if let Some(stem) = name.strip_suffix("_bucket") {
-            let bound = labels.get("le").parse().ok().filter(|bound: &f64| !bound.is_nan())?;
+            let bound = bound::number(labels.get("le"))?;
             return Some((stem, Self::Bucket(bound)));
         }
         if let Some(stem) = name.strip_suffix("_sum") {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::OwnedLabels;
+use super::bound::{self, Spelling};
 use crate::series::{Labels, grammar};
 
 /// What an `aggregate` policy does with the series that match it, as the config states it.
@@ -29,6 +30,10 @@ pub struct Aggregation {
     /// Whether the series are forwarded as well.
     pub keep_input: bool,
 }
+
+/// Labels that are part of what a value means: a sum over buckets of different bounds, or over quantiles, is no
+/// number of anything. (`vmrange` is the bound of VictoriaMetrics' own histograms.)
+const MEANING: [&str; 4] = ["__name__", "le", "quantile", "vmrange"];
 
 /// Which labels stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,12 +86,11 @@ impl Output {
 
 impl Aggregation {
     /// The labels of the group that a series belongs to, sorted by name, but for a suffix: [`Aggregation::metric`].
-    pub fn group<'l>(&'l self, labels: Labels<'l>) -> Vec<(&'l str, &'l str)> {
+    pub fn group<'l>(&'l self, labels: Labels<'l>, spelling: &'l Spelling) -> Vec<(&'l str, &'l str)> {
         let mut group = Vec::with_capacity(labels.len() + 1);
         for (name, value) in labels.iter().filter(|(name, _)| self.keeps(name)) {
-            let collapses = !self.collapse.is_empty() && self.collapse.iter().any(|label| label == name);
-            let collapsed = collapses.then(|| grammar::workload_in(name, value, labels)).flatten();
-            group.push((name, collapsed.unwrap_or(value)));
+            let collapsed = self.collapses(name).then(|| grammar::workload_in(name, value, labels)).flatten();
+            group.push((name, collapsed.unwrap_or_else(|| spelling.of_label(name, value))));
         }
         if let Some((name, value)) = &self.instance {
             match group.binary_search_by(|(label, _)| (*label).cmp(name)) {
@@ -114,19 +118,44 @@ impl Aggregation {
             Some(metric) if name == "__name__" => (name.into(), metric.as_str().into()),
             _ => (name.into(), value.into()),
         };
-        self.group(labels).into_iter().map(sent).collect()
+        self.group(labels, &Spelling::of(labels)).into_iter().map(sent).collect()
     }
 
     /// Whether a label stays, if maybe with another value.
     pub fn keeps(&self, name: &str) -> bool {
-        let listed = |labels: &[String]| labels.iter().any(|label| label == name);
         let kept = match &self.keys {
             Keys::All => true,
-            Keys::By(labels) => listed(labels),
-            Keys::Without(labels) => !listed(labels),
+            Keys::By(labels) => listed(labels, name),
+            Keys::Without(labels) => !listed(labels, name),
         };
-        kept || name == "__name__" || listed(&self.replica_labels)
+        kept || self.always_keeps(name)
     }
+
+    /// Whether a label stays whatever `by`, `without` and `collapse` say: it is part of what a value means, or says
+    /// whose value it is.
+    pub fn always_keeps(&self, name: &str) -> bool {
+        self.tells_apart(name) || self.instance.as_ref().is_some_and(|(label, _)| label == name)
+    }
+
+    /// Whether the value of a label becomes the name of a workload.
+    pub fn collapses(&self, name: &str) -> bool {
+        listed(&self.collapse, name) && !self.always_keeps(name)
+    }
+
+    /// A label that rules took from a series, or whose value they changed, although it tells apart what must not be
+    /// added up: buckets of different bounds, quantiles, the replicas of one agent. A new name is no such loss.
+    pub fn lost<'l>(&self, before: Labels<'l>, after: Labels<'_>) -> Option<&'l str> {
+        let told = before.iter().filter(|(name, _)| *name != "__name__" && self.tells_apart(name));
+        told.filter(|(name, value)| !bound::same(name, value, after.get(name))).map(|(name, _)| name).next()
+    }
+
+    fn tells_apart(&self, name: &str) -> bool {
+        MEANING.contains(&name) || listed(&self.replica_labels, name)
+    }
+}
+
+fn listed(labels: &[String], name: &str) -> bool {
+    labels.iter().any(|label| label == name)
 }
 
 /// Parts of one histogram keep their endings, by which others know them.
@@ -175,7 +204,6 @@ mod tests {
 
     #[test]
     fn the_name_and_the_replica_always_stay() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let by = aggregation(Keys::By(names(&["code"])), &[]);
         assert_eq!(group(&by), r#"http_requests_total{__replica__="r0",code="200"}"#);
         let nothing = aggregation(Keys::By(Vec::new()), &[]);
@@ -185,6 +213,63 @@ mod tests {
         assert_eq!(group(&without), r#"http_requests_total{__replica__="r0",code="200",job_name="sync"}"#);
         let collapsed = aggregation(Keys::Without(names(&["uid", "job_name"])), &["pod", "code"]);
         assert_eq!(group(&collapsed), r#"http_requests_total{__replica__="r0",code="200",pod="web"}"#);
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn grouped(aggregation: &Aggregation, series: &[(&str, &str)]) -> String {
+        let group = aggregation.group_of(Labels::from_sorted(series));
+        Labels::from_sorted(&borrowed(&group)).to_string()
+    }
+
+    const BUCKET: [(&str, &str); 6] = [
+        ("__name__", "x_bucket"),
+        ("gate", "g-0"),
+        ("le", "1"),
+        ("pod", "a"),
+        ("quantile", "0.50"),
+        ("vmrange", "1.0e0...1.1e0"),
+    ];
+
+    #[test]
+    fn what_a_value_means_stays_whatever_the_policy_says() {
+        let list = ["le", "quantile", "vmrange", "gate", "pod"];
+        for keys in [Keys::By(Vec::new()), Keys::Without(names(&list))] {
+            let mut told = aggregation(keys, &list);
+            told.instance = Some(("gate".into(), "g-1".into()));
+            let expected = r#"x_bucket{gate="g-1",le="1.0",quantile="0.5",vmrange="1.0e0...1.1e0"}"#;
+            assert_eq!(grouped(&told, &BUCKET), expected);
+        }
+        // the name of a replica is that of a pod, but two replicas are not one workload
+        let mut told = aggregation(Keys::All, &["prometheus_replica"]);
+        told.replica_labels = ["prometheus_replica".to_owned()].into();
+        let series = [("__name__", "up"), ("prometheus_replica", "prometheus-k8s-0")];
+        assert_eq!(grouped(&told, &series), r#"up{prometheus_replica="prometheus-k8s-0"}"#);
+    }
+
+    #[test]
+    fn rules_that_take_what_tells_series_apart_are_found() {
+        let told = aggregation(Keys::All, &[]);
+        let series = |labels: &[(&str, &str)], without: &str, instead: Option<(&str, &str)>| {
+            let mut after: Vec<_> = labels.iter().copied().filter(|(name, _)| *name != without).collect();
+            after.extend(instead.map(|(_, value)| (without, value)).filter(|_| !without.is_empty()));
+            after.sort_unstable();
+            told.lost(Labels::from_sorted(labels), Labels::from_sorted(&after)).map(str::to_owned)
+        };
+        let lost = |without, instead: Option<&'static str>| {
+            series(&BUCKET, without, instead.map(|value| ("", value)))
+        };
+        assert_eq!(lost("le", None).as_deref(), Some("le"));
+        assert_eq!(lost("le", Some("2")).as_deref(), Some("le"));
+        assert_eq!(lost("le", Some("1.0")), None, "the same bound");
+        assert_eq!(lost("quantile", None).as_deref(), Some("quantile"));
+        assert_eq!(lost("vmrange", None).as_deref(), Some("vmrange"));
+        assert_eq!(lost("pod", None), None);
+        assert_eq!(lost("gate", None), None, "another gate's sums may be added up");
+        assert_eq!(series(&SERIES, "__replica__", None).as_deref(), Some("__replica__"));
+        assert_eq!(series(&SERIES, "__name__", Some(("", "requests_total"))), None);
     }
 
     #[test]

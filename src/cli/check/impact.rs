@@ -138,7 +138,9 @@ fn aggregated<'l>(aggregation: &Aggregation, labels: &BTreeSet<&'l str>) -> Vec<
             }
         } else if !aggregation.keeps(label) {
             changes.push((*label, Change::Removed));
-        } else if aggregation.collapse.iter().any(|collapsed| collapsed == label) {
+        } else if let Some((_, value)) = aggregation.instance.as_ref().filter(|(name, _)| name == label) {
+            changes.push((*label, Change::Set(Some(BTreeSet::from([value.clone()])))));
+        } else if aggregation.collapses(label) {
             changes.push((*label, Change::Set(None)));
         }
     }
