@@ -255,3 +255,20 @@ fn what_lost_its_bound_or_its_replica_to_rules_is_held_back_not_added_up() {
         assert_eq!(last(&printed), [("hits_total", "20")], "{label}, then aggregated");
     }
 }
+
+#[test]
+fn metrics_that_pass_for_want_of_a_type_are_named() {
+    let text = pods(&[("memory_bytes", "", 1), ("queue_length", "", 1), ("hits_total", "", 1)]);
+    let names = "match: '{__name__=~\".+\"}', action: aggregate, without: [pod]";
+    let case = Case::of(&format!("{{ name: c, {names} }}"), &text);
+    let told: serde_json::Value = serde_json::from_slice(&case.run(&["--json"]).stdout).unwrap();
+    assert_eq!(told["untyped"], serde_json::json!(["memory_bytes", "queue_length"]));
+    let text = String::from_utf8(case.run(&[]).stdout).unwrap();
+    assert!(text.contains("nothing says what they are: memory_bytes, queue_length\n"), "{text}");
+    assert!(text.contains("`type: gauge`"), "{text}");
+    let gauges = pods(&[("memory_bytes", "", 1)]);
+    let case = Case::of(&format!("{{ name: c, {names}, type: gauge }}"), &gauges);
+    let told: serde_json::Value = serde_json::from_slice(&case.run(&["--json"]).stdout).unwrap();
+    assert_eq!(told["untyped"], serde_json::json!([]));
+    assert_eq!(last(&case.prints(&[])), [("memory_bytes", "10")]);
+}

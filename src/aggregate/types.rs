@@ -256,6 +256,11 @@ impl Types {
     }
 }
 
+/// What a series is to an aggregation as long as nothing but its labels says so.
+pub fn class_by_labels(labels: Labels<'_>, aggregation: &Aggregation) -> Class {
+    Types::new(1).class(0, labels, aggregation)
+}
+
 /// A part of a histogram or summary.
 #[derive(Clone, Copy)]
 enum Part {

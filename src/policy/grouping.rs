@@ -35,6 +35,11 @@ pub struct Aggregation {
 /// number of anything. (`vmrange` is the bound of VictoriaMetrics' own histograms.)
 const MEANING: [&str; 4] = ["__name__", "le", "quantile", "vmrange"];
 
+/// Whether a label is part of what the value of a series means, so that it always stays.
+pub fn is_part_of_meaning(label: &str) -> bool {
+    MEANING.contains(&label)
+}
+
 /// Which labels stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keys {
@@ -149,8 +154,14 @@ impl Aggregation {
         told.filter(|(name, value)| !bound::same(name, value, after.get(name))).map(|(name, _)| name).next()
     }
 
+    /// The labels that tell apart what must not be added up.
+    pub fn telling(&self) -> impl Iterator<Item = &str> {
+        let replicas = self.replica_labels.iter().map(String::as_str);
+        MEANING.into_iter().filter(|label| *label != "__name__").chain(replicas)
+    }
+
     fn tells_apart(&self, name: &str) -> bool {
-        MEANING.contains(&name) || listed(&self.replica_labels, name)
+        is_part_of_meaning(name) || listed(&self.replica_labels, name)
     }
 }
 

@@ -201,7 +201,7 @@ fn raise(output: &mut Output) {
     let keys: Vec<String> = output.keys().filter(|key| key.starts_with("lat_bucket")).cloned().collect();
     let mut workloads: BTreeMap<String, [Option<String>; 3]> = BTreeMap::new();
     for key in keys {
-        let at = ["0.1", "1", "+Inf"].iter().position(|le| key.contains(&format!("le=\"{le}\""))).unwrap();
+        let at = ["0.1", "1.0", "+Inf"].iter().position(|le| key.contains(&format!("le=\"{le}\""))).unwrap();
         let workload = key.split("pod=").nth(1).unwrap().to_owned();
         workloads.entry(workload).or_default()[at] = Some(key);
     }

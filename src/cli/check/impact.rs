@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::reads::{How, Read, Use};
 use super::relabels::{self, Change};
-use super::values::{Known, NAME, Overlap, Test};
+use crate::policy::known::{Known, NAME, Overlap, Test};
 use crate::policy::{Action, Aggregation, Definition, Mode};
 
 /// A policy with its selectors made ready.
@@ -41,11 +41,7 @@ pub(super) struct Impact {
 
 impl<'c> Candidate<'c> {
     pub(super) fn new(definition: &'c Definition) -> Self {
-        let mut selectors: Vec<Known> = definition.selectors.iter().map(Known::of).collect();
-        if selectors.is_empty() {
-            selectors.push(Known::default());
-        }
-        Self { definition, selectors }
+        Self { definition, selectors: Known::of_policy(definition) }
     }
 }
 
