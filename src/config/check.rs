@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::at::{At, Position};
 use super::errors::ConfigError;
 use super::raw::{DurationText, RawConfig, SizeText};
-use super::remarks::Weight;
+use super::remarks::Found;
 use super::source::Source;
 use super::suggest::{did_you_mean, listed};
 use super::{Config, duration, expand, size};
@@ -38,7 +38,7 @@ pub(crate) struct Checker<'a> {
     pub(crate) env: Env<'a>,
     pub(crate) errors: Vec<ConfigError>,
     /// What is no mistake, and worth saying.
-    pub(crate) remarks: Vec<(Weight, ConfigError)>,
+    pub(crate) remarks: Found,
     /// Takes in each file that is read, see [`super::Loaded::text_hash`].
     pub(crate) hasher: DefaultHasher,
 }

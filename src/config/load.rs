@@ -8,7 +8,7 @@ use std::path::Path;
 use super::at::Position;
 use super::check::{Checker, Env};
 use super::errors::{ConfigError, ConfigErrors};
-use super::remarks::{Remarks, Weight};
+use super::remarks::{Found, Remarks};
 use super::source::Source;
 use super::{Config, yaml};
 
@@ -79,7 +79,7 @@ fn checked(
     base_dir: &Path,
     env: Env<'_>,
     hasher: &mut DefaultHasher,
-) -> Result<(Config, Vec<(Weight, ConfigError)>), Vec<ConfigError>> {
+) -> Result<(Config, Found), Vec<ConfigError>> {
     if source.is_blank() {
         let message = "the file is empty; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }";
         return Err(vec![ConfigError::new(Position::default(), message, None)]);

@@ -20,6 +20,9 @@ pub(crate) enum Weight {
     Note,
 }
 
+/// What was found, in no order.
+pub(crate) type Found = Vec<(Weight, ConfigError)>;
+
 impl Weight {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -30,7 +33,7 @@ impl Weight {
 }
 
 impl Remarks {
-    pub(crate) fn new(file: &str, told: Vec<(Weight, ConfigError)>) -> Self {
+    pub(crate) fn new(file: &str, told: Found) -> Self {
         let warnings = told.iter().filter(|(weight, _)| *weight == Weight::Warning);
         let warnings = warnings.map(|(_, remark)| remark.message().to_owned()).collect();
         let remark = |(weight, remark): (Weight, ConfigError)| remark.prefixed(weight.as_str());
@@ -41,6 +44,13 @@ impl Remarks {
     /// The warnings without their places, as they were found; notes are none.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Logs the warnings, for whoever starts without asking `check`.
+    pub fn log(&self) {
+        for warning in &self.warnings {
+            tracing::warn!("config: {warning}");
+        }
     }
 
     /// Whether there is nothing to say.

@@ -41,6 +41,12 @@ pub fn number(text: &str) -> Option<f64> {
     (number.is_finite() || said).then_some(number)
 }
 
+/// A value that somebody asks for, as groups have it; `None` where they have it as it is.
+pub fn respelled(label: &str, value: &str) -> Option<String> {
+    let number = number(value).filter(|_| matches!(label, "le" | "quantile"))?;
+    Some(spelled(number)).filter(|spelled| spelled != value)
+}
+
 /// Whether two values of a label are one.
 pub(super) fn same(name: &str, a: &str, b: &str) -> bool {
     let equal = || number(a).zip(number(b)).is_some_and(|(a, b)| a == b);
