@@ -27,7 +27,10 @@ impl Checker<'_> {
             let Some(aggregation) = later.meant.aggregation() else { continue };
             let written = policy.raw.value.relabel_configs.iter().flat_map(|at| &at.value);
             for (raw, rule) in written.zip(rules.iter()) {
-                let taken = taken(rule, policy, aggregation);
+                let mut taken = taken(rule, policy, aggregation);
+                if moves_replica(rules, aggregation) {
+                    taken.retain(|label| !aggregation.is_replica(label));
+                }
                 if !taken.is_empty() {
                     self.warn(place(raw), sentence(&taken, policy.name(), later.name()));
                 }
@@ -39,6 +42,15 @@ impl Checker<'_> {
 /// Whether some series may be asked about in both.
 fn meet(a: &Policy<'_>, b: &Policy<'_>) -> bool {
     a.known.iter().any(|a| b.known.iter().any(|b| a.meets(b) != Overlap::Disjoint))
+}
+
+/// Whether rules give the replica another label for replicas.
+fn moves_replica(rules: &[RuleText], aggregation: &Aggregation) -> bool {
+    let sets = |rule: &RuleText| {
+        aggregation.is_replica(&rule.target_label)
+            || rule.replacement.as_ref().is_some_and(|to| aggregation.is_replica(to))
+    };
+    rules.iter().any(sets)
 }
 
 /// The labels that a rule removes although they tell series apart that must not be added up.
