@@ -51,7 +51,7 @@ pub use point::{Batch, Join, Point, PointKind, Sample, Tally};
 pub use shard::Counts;
 pub use snapshot::{Restored, Snapshot, SnapshotError};
 pub use starts::Starts;
-pub use types::{Class, Declared, Passed, Types};
+pub use types::{Class, Declared, Passed, Types, class_by_labels};
 
 /// Who has a claim on the identity of a group: nobody that could come as a series.
 pub fn owner_of(group: crate::series::Fingerprint) -> crate::series::Fingerprint {

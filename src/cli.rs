@@ -35,9 +35,10 @@ enum Command {
     Run(ConfigFile),
     /// Check a config file.
     ///
-    /// Exits 0, or 1 with each mistake as file:line:column, the line and a caret. With --rules it also warns where
-    /// a policy drops, renames or relabels what an alert or a recording rule reads; warnings do not change the exit
-    /// status, a rule file that is no rule file does.
+    /// Exits 0, or 1 with each mistake as file:line:column, the line and a caret. It also warns of what is no mistake
+    /// and yet does not do what it seems to. With --rules it warns where a policy drops, renames or relabels what an
+    /// alert or a recording rule reads. Warnings change the exit status with --strict only; a rule file that is no
+    /// rule file always does.
     Check(check::Options),
     /// Say what the policies do with a series, step by step.
     ///

@@ -15,6 +15,7 @@ mod load;
 mod mask;
 mod model;
 mod raw;
+mod remarks;
 mod schema;
 mod size;
 mod source;
@@ -30,6 +31,7 @@ pub use model::{
     Admin, Aggregation, BasicAuth, Config, Listen, OnThrottle, Secret, Series, Tenant, Tls, Tracking,
     Upstream, UpstreamAuth,
 };
+pub use remarks::Remarks;
 pub use schema::schema;
 pub(crate) use source::Source;
 pub(crate) use suggest::listed;

@@ -3,8 +3,10 @@
 //! A [`Definition`] is what the config checked; a [`PolicySet`] is what the pipeline asks. `policy` knows
 //! labels, never bytes on the wire and never HTTP.
 
+pub mod bound;
 mod definition;
 mod grouping;
+pub(crate) mod known;
 pub mod pattern;
 pub mod relabel;
 mod selector;
@@ -12,7 +14,7 @@ mod set;
 mod verdict;
 
 pub use definition::{Action, ActionKind, Definition, Mode};
-pub use grouping::{Aggregation, Keys, MetricKind, Output};
+pub use grouping::{Aggregation, Keys, MetricKind, Output, is_part_of_meaning};
 pub use selector::{MatchOp, Matcher, Selector, SelectorError, parse_series};
 pub use set::{Aggregating, CompileError, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk};
 pub use verdict::{Decision, Disposition, Effect, OwnedLabels, PolicyIndex, ValidUntil, VerdictId, borrowed};

@@ -19,8 +19,18 @@ struct Case(TempDir);
 
 impl Case {
     fn new(files: &[(&str, &[u8])]) -> Self {
+        Self::with(POLICIES, files)
+    }
+
+    /// One text through one policy.
+    fn of(policy: &str, text: &str) -> Self {
+        let upstream = "upstreams: [ { name: a, url: 'http://h/w' } ]";
+        Self::with(&format!("{upstream}\npolicies: [ {policy} ]\n"), &[("a.txt", text.as_bytes())])
+    }
+
+    fn with(config: &str, files: &[(&str, &[u8])]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("gate.yaml"), POLICIES).unwrap();
+        fs::write(dir.path().join("gate.yaml"), config).unwrap();
         for (name, content) in files {
             let path = dir.path().join("in").join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -141,4 +151,124 @@ fn what_cannot_be_read_is_named() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(error.contains(told), "{error}");
     }
+}
+
+/// A scrape a minute of two pods; each line is a series without its pod, and by what it grows.
+fn pods(lines: &[(&str, &str, u64)]) -> String {
+    let line = |pod: &str, minute: u64, name: &str, labels: &str, by: u64| {
+        format!("{name}{{pod=\"{pod}\"{labels}}} {} {}\n", by * minute, 10_000 + minute * 60_000)
+    };
+    let scrape = |minute: u64| {
+        let of = |pod| lines.iter().map(move |(name, labels, by)| line(pod, minute, name, labels, *by));
+        of("a").chain(of("b")).collect::<String>()
+    };
+    (0..6).map(scrape).collect()
+}
+
+/// The last value of each series.
+fn last(printed: &str) -> Vec<(&str, &str)> {
+    let mut last: Vec<(&str, &str)> = Vec::new();
+    for line in printed.lines() {
+        let mut words = line.rsplitn(3, ' ');
+        let (_, value, series) = (words.next(), words.next().unwrap(), words.next().unwrap());
+        last.retain(|(known, _)| *known != series);
+        last.push((series, value));
+    }
+    last
+}
+
+#[test]
+fn buckets_of_different_bounds_are_never_added_up() {
+    let text = pods(&[
+        ("lat_seconds_bucket", ",le=\"0.5\"", 1),
+        ("lat_seconds_bucket", ",le=\"1\"", 2),
+        ("lat_seconds_bucket", ",le=\"+Inf\"", 3),
+        ("lat_seconds_count", "", 3),
+        ("lat_seconds_sum", "", 1),
+    ]);
+    for keys in ["by: [namespace]", "by: []", "without: [pod, le]", "without: [pod], collapse: [le]"] {
+        let policy = format!("{{ name: c, match: '{{__name__=~\"lat.+\"}}', action: aggregate, {keys} }}");
+        let printed = Case::of(&policy, &text).prints(&[]);
+        let expected = [
+            ("lat_seconds_bucket{le=\"+Inf\"}", "30"),
+            ("lat_seconds_bucket{le=\"0.5\"}", "10"),
+            ("lat_seconds_bucket{le=\"1.0\"}", "20"),
+            ("lat_seconds_count", "30"),
+            ("lat_seconds_sum", "10"),
+        ];
+        assert_eq!(last(&printed), expected, "{keys}");
+    }
+}
+
+#[test]
+fn a_bound_in_two_spellings_is_one() {
+    let bucket = |spelling: &'static str, by| ("lat_seconds_bucket", spelling, by);
+    let of = |pod: &str, text: String| {
+        text.lines().filter(|line| line.contains(pod)).map(|line| line.to_owned() + "\n").collect::<String>()
+    };
+    let a = pods(&[bucket(",le=\"1\"", 12), bucket(",le=\"+Inf\"", 15)]);
+    let b = pods(&[bucket(",le=\"1.0\"", 12), bucket(",le=\"inf\"", 15)]);
+    let case = Case::with(
+        "upstreams: [ { name: a, url: 'http://h/w' } ]\n\
+         policies: [ { name: h, match: lat_seconds_bucket, action: aggregate, without: [pod] } ]\n",
+        &[("1.txt", merged(&of("pod=\"a\"", a), &of("pod=\"b\"", b)).as_bytes())],
+    );
+    let printed = case.prints(&[]);
+    let expected = [("lat_seconds_bucket{le=\"+Inf\"}", "150"), ("lat_seconds_bucket{le=\"1.0\"}", "120")];
+    assert_eq!(last(&printed), expected);
+}
+
+/// The lines of two texts in the order of their times.
+fn merged(a: &str, b: &str) -> String {
+    let mut lines: Vec<&str> = a.lines().chain(b.lines()).collect();
+    lines.sort_by_key(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn what_lost_its_bound_or_its_replica_to_rules_is_held_back_not_added_up() {
+    let collect = |rule: &str| {
+        format!(
+            "{{ name: c, action: relabel, on_collision: aggregate, type: counter, \
+             relabel_configs: [ {{ action: labeldrop, regex: {rule} }} ] }}"
+        )
+    };
+    let buckets = pods(&[
+        ("lat_seconds_bucket", ",le=\"1\"", 2),
+        ("lat_seconds_bucket", ",le=\"+Inf\"", 3),
+        ("lat_seconds_count", "", 3),
+    ]);
+    let case = Case::of(&collect("le|pod"), &buckets);
+    // the first bucket has the identity, the other three are held back; the counts are added up as ever
+    let expected = [("lat_seconds_bucket", "10"), ("lat_seconds_count", "30")];
+    assert_eq!(last(&case.prints(&[])), expected);
+    let told: serde_json::Value = serde_json::from_slice(&case.run(&["--json"]).stdout).unwrap();
+    assert_eq!((&told["collisions"], &told["aggregated"]), (&18.into(), &12.into()));
+    // a pair of agents: one goes on, and nothing is twice the truth
+    for label in ["__replica__", "prometheus_replica", "replica"] {
+        let pair = pods(&[("hits_total", "", 4)]).replace("pod=", &format!("{label}="));
+        let printed = Case::of(&collect(label), &pair).prints(&[]);
+        assert_eq!(last(&printed), [("hits_total", "20")], "{label}");
+        let aggregated = "{ name: r, action: relabel, relabel_configs: [ { action: labeldrop, regex: LABEL } ] }, \
+                          { name: c, match: hits_total, action: aggregate, without: [pod] }";
+        let printed = Case::of(&aggregated.replace("LABEL", label), &pair).prints(&[]);
+        assert_eq!(last(&printed), [("hits_total", "20")], "{label}, then aggregated");
+    }
+}
+
+#[test]
+fn metrics_that_pass_for_want_of_a_type_are_named() {
+    let text = pods(&[("memory_bytes", "", 1), ("queue_length", "", 1), ("hits_total", "", 1)]);
+    let names = "match: '{__name__=~\".+\"}', action: aggregate, without: [pod]";
+    let case = Case::of(&format!("{{ name: c, {names} }}"), &text);
+    let told: serde_json::Value = serde_json::from_slice(&case.run(&["--json"]).stdout).unwrap();
+    assert_eq!(told["untyped"], serde_json::json!(["memory_bytes", "queue_length"]));
+    let text = String::from_utf8(case.run(&[]).stdout).unwrap();
+    assert!(text.contains("nothing says what they are: memory_bytes, queue_length\n"), "{text}");
+    assert!(text.contains("`type: gauge`"), "{text}");
+    let gauges = pods(&[("memory_bytes", "", 1)]);
+    let case = Case::of(&format!("{{ name: c, {names}, type: gauge }}"), &gauges);
+    let told: serde_json::Value = serde_json::from_slice(&case.run(&["--json"]).stdout).unwrap();
+    assert_eq!(told["untyped"], serde_json::json!([]));
+    assert_eq!(last(&case.prints(&[])), [("memory_bytes", "10")]);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ahash::AHashMap;
 use parking_lot::{Mutex, RwLock};
 
-use crate::policy::{Aggregation, MetricKind};
+use crate::policy::{Aggregation, MetricKind, bound};
 use crate::series::Labels;
 
 /// Type of a metric as metadata says it (`MetricMetadata.MetricType` of remote write 1.0).
@@ -76,6 +76,8 @@ pub enum Passed {
     Full,
     /// A series that passes has the identity its group would have.
     Taken,
+    /// Rules took a label that keeps it apart from others: [`Aggregation::lost`].
+    Apart,
 }
 
 impl Passed {
@@ -87,6 +89,7 @@ impl Passed {
             Self::Native => "native_histogram",
             Self::Full => "full",
             Self::Taken => "collision",
+            Self::Apart => "label_gone",
         }
     }
 }
@@ -158,11 +161,14 @@ impl Types {
                     None => {}
                 }
             }
-            Declared::Other | Declared::Unknown => {}
+            Declared::Other => return Class::Pass(Passed::Untyped),
+            Declared::Unknown => {}
         }
         if let Some((stem, part)) = part {
             let Known { declared, seen } = get(stem);
             let class = match Declared::from_number(declared) {
+                // buckets of a gauge histogram fall, too
+                Declared::Other => return Class::Pass(Passed::Untyped),
                 Declared::Histogram => true,
                 Declared::Summary => !part.is_bucket(),
                 _ => seen & BUCKET != 0 || seen & (SUM | COUNT) == SUM | COUNT,
@@ -258,6 +264,11 @@ impl Types {
     }
 }
 
+/// What a series is to an aggregation as long as nothing but its labels says so.
+pub fn class_by_labels(labels: Labels<'_>, aggregation: &Aggregation) -> Class {
+    Types::new(1).class(0, labels, aggregation)
+}
+
 /// A part of a histogram or summary.
 #[derive(Clone, Copy)]
 enum Part {
@@ -269,7 +280,7 @@ enum Part {
 impl Part {
     fn of<'n>(name: &'n str, labels: Labels<'_>) -> Option<(&'n str, Self)> {
         if let Some(stem) = name.strip_suffix("_bucket") {
-            let bound = labels.get("le").parse().ok().filter(|bound: &f64| !bound.is_nan())?;
+            let bound = bound::number(labels.get("le"))?;
             return Some((stem, Self::Bucket(bound)));
         }
         if let Some(stem) = name.strip_suffix("_sum") {
@@ -294,6 +305,53 @@ impl Part {
         match self {
             Self::Bucket(bound) => Class::Histogram(Some(bound)),
             Self::Sum | Self::Count => Class::Histogram(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Keys;
+
+    fn nothing_said() -> Aggregation {
+        Aggregation {
+            keys: Keys::All,
+            collapse: Vec::new(),
+            replica_labels: [].into(),
+            instance: None,
+            interval_ms: 60_000,
+            delay_ms: 0,
+            kind: None,
+            outputs: Vec::new(),
+            suffix: None,
+            keep_input: false,
+        }
+    }
+
+    fn bucket<'l>(le: &'l str, all: &'l mut [(&'l str, &'l str); 2]) -> Labels<'l> {
+        *all = [("__name__", "x_bucket"), ("le", le)];
+        Labels::from_sorted(all)
+    }
+
+    #[test]
+    fn a_bound_is_a_number_in_any_spelling() {
+        for (le, bound) in [("1", 1.0), ("1.0", 1.0), (".5", 0.5), ("+Inf", f64::INFINITY)] {
+            let class = class_by_labels(bucket(le, &mut [("", ""); 2]), &nothing_said());
+            assert_eq!(class, Class::Histogram(Some(bound)), "{le}");
+        }
+        let class = class_by_labels(bucket("low", &mut [("", ""); 2]), &nothing_said());
+        assert_eq!(class, Class::Pass(Passed::Untyped));
+    }
+
+    #[test]
+    fn buckets_of_a_gauge_histogram_are_no_counters() {
+        // of remote write 1.0 the family says it, of 2.0 each series
+        for declared in ["x", "x_bucket"] {
+            let types = Types::new(9);
+            types.declare(0, declared, Declared::Other);
+            let class = types.class(0, bucket("1", &mut [("", ""); 2]), &nothing_said());
+            assert_eq!(class, Class::Pass(Passed::Untyped), "{declared}");
         }
     }
 }

@@ -5,7 +5,6 @@ mod reads;
 mod relabels;
 mod report;
 mod rules_file;
-mod values;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,6 +28,9 @@ pub(super) struct Options {
     /// `[…]` stand for several.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     rules: Vec<PathBuf>,
+    /// Exit 1 where there is a warning, too.
+    #[arg(long)]
+    strict: bool,
 }
 
 /// Exit 0 and a summary, or 1 and every mistake.
@@ -39,7 +41,7 @@ pub(super) fn check(options: &Options) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let config = loaded.config;
+    let (config, remarks) = (loaded.config, loaded.remarks);
     println!(
         "{}: ok, {} policies, upstream `{}`{}",
         path.display(),
@@ -47,27 +49,36 @@ pub(super) fn check(options: &Options) -> ExitCode {
         config.upstream.name,
         if config.data_dir.is_none() { ", memory only (no data_dir)" } else { "" },
     );
-    if options.rules.is_empty() {
-        return ExitCode::SUCCESS;
+    if !remarks.is_empty() {
+        println!("{remarks}");
     }
-    let policies = config.policies;
-    let rules = options.rules.clone();
-    let analysis = std::thread::Builder::new()
-        .stack_size(STACK_BYTES)
-        .spawn(move || check_rules(&rules, &policies))
-        .map(std::thread::JoinHandle::join);
-    match analysis {
-        Ok(Ok(code)) => code,
-        Ok(Err(_)) => ExitCode::FAILURE,
+    let checked = if options.rules.is_empty() {
+        Some(0)
+    } else {
+        let (policies, rules) = (config.policies, options.rules.clone());
+        beside(move || check_rules(&rules, &policies))
+    };
+    match checked {
+        None => ExitCode::FAILURE,
+        Some(warnings) if options.strict && warnings + remarks.warnings().len() > 0 => ExitCode::FAILURE,
+        Some(_) => ExitCode::SUCCESS,
+    }
+}
+
+/// On a stack that is large enough.
+fn beside(analysis: impl FnOnce() -> Option<usize> + Send + 'static) -> Option<usize> {
+    match std::thread::Builder::new().stack_size(STACK_BYTES).spawn(analysis) {
+        Ok(analysis) => analysis.join().ok().flatten(),
         Err(error) => {
             eprintln!("cannot start a thread: {error}");
-            ExitCode::FAILURE
+            None
         }
     }
 }
 
+/// How many warnings there are; `None` if a file could not be read.
 #[allow(clippy::print_stdout)]
-fn check_rules(patterns: &[PathBuf], policies: &[Definition]) -> ExitCode {
+fn check_rules(patterns: &[PathBuf], policies: &[Definition]) -> Option<usize> {
     let (mut files, mut failed) = (Vec::new(), false);
     let mut paths: Vec<_> = patterns.iter().flat_map(|pattern| found(pattern)).collect();
     // Patterns may overlap.
@@ -83,7 +94,7 @@ fn check_rules(patterns: &[PathBuf], policies: &[Definition]) -> ExitCode {
         }
     }
     if failed {
-        return ExitCode::FAILURE;
+        return None;
     }
     let (mut rules, mut warnings) = (0, 0);
     for file in &files {
@@ -95,7 +106,7 @@ fn check_rules(patterns: &[PathBuf], policies: &[Definition]) -> ExitCode {
         }
     }
     println!("{}, {}, {}", count(files.len(), "rule file"), count(rules, "rule"), count(warnings, "warning"));
-    ExitCode::SUCCESS
+    Some(warnings)
 }
 
 /// The files that a pattern stands for, sorted; a file that is there stands for itself, whatever its name.

@@ -1,5 +1,7 @@
 //! `seriesgate explain`: what the policies do with a series, without any traffic.
 
+mod note;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
@@ -9,6 +11,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use self::note::unaggregated;
 use crate::clock::Clock;
 use crate::policy::{
     Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, borrowed, parse_series,
@@ -151,6 +154,7 @@ impl Explainer {
                 "run": workload.run,
             })),
             "steps": steps.collect::<Vec<_>>(),
+            "note": unaggregated(&self.set, Labels::from_sorted(pairs), walk),
         })
     }
 
@@ -183,6 +187,9 @@ impl Explainer {
         writeln!(out, "  => {}{because}", verdict(walk))?;
         if matches!(walk.disposition, Disposition::Rewrite | Disposition::Aggregate) {
             writeln!(out, "     {}", Labels::from_sorted(&borrowed(&before)))?;
+        }
+        if let Some(note) = unaggregated(&self.set, Labels::from_sorted(pairs), walk) {
+            writeln!(out, "     note: {note}")?;
         }
         Ok(())
     }

@@ -38,6 +38,7 @@ async fn serve(loaded: Loaded, source: Source) -> ExitCode {
     if loaded.config.data_dir.is_none() {
         tracing::info!("no data_dir: what the gate knows is kept in memory only");
     }
+    loaded.remarks.log();
     let running = match runtime::start(loaded, source, Clock::system()).await {
         Ok(running) => running,
         Err(error) => {

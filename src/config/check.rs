@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::at::{At, Position};
 use super::errors::ConfigError;
 use super::raw::{DurationText, RawConfig, SizeText};
+use super::remarks::Found;
 use super::source::Source;
 use super::suggest::{did_you_mean, listed};
 use super::{Config, duration, expand, size};
@@ -20,6 +21,7 @@ mod files;
 mod http;
 mod listen;
 mod policies;
+mod remarks;
 mod rules;
 mod series;
 mod tracking;
@@ -35,6 +37,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) base_dir: &'a Path,
     pub(crate) env: Env<'a>,
     pub(crate) errors: Vec<ConfigError>,
+    /// What is no mistake, and worth saying.
+    pub(crate) remarks: Found,
     /// Takes in each file that is read, see [`super::Loaded::text_hash`].
     pub(crate) hasher: DefaultHasher,
 }
@@ -51,8 +55,14 @@ impl Checker<'_> {
         let tracking = self.tracking(&raw.tracking);
         let aggregation = self.aggregation(&raw.aggregation);
         let policies = self.policies(raw.policies.as_deref().unwrap_or_default(), &aggregation);
+        self.credentials_for_aggregates(raw.upstreams.as_ref(), &policies);
         let upstream = upstream?;
-        Some(Config { listen, admin, tenant, data_dir, upstream, series, tracking, aggregation, policies })
+        let config =
+            Config { listen, admin, tenant, data_dir, upstream, series, tracking, aggregation, policies };
+        if self.errors.is_empty() {
+            self.remark(raw, &config);
+        }
+        Some(config)
     }
 
     fn refuse(&mut self, position: Position, message: impl Into<String>) {

@@ -57,6 +57,11 @@ impl ConfigError {
         self
     }
 
+    pub(crate) fn prefixed(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// Line, from 1; `None` if the mistake is not at one place.
     pub fn line(&self) -> Option<u32> {
         self.position.is_known().then_some(self.position.line)

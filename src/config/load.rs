@@ -8,6 +8,7 @@ use std::path::Path;
 use super::at::Position;
 use super::check::{Checker, Env};
 use super::errors::{ConfigError, ConfigErrors};
+use super::remarks::{Found, Remarks};
 use super::source::Source;
 use super::{Config, yaml};
 
@@ -22,6 +23,8 @@ pub struct Loaded {
     /// Changes when the file or any file it names (secrets, certificates) changes. Only for comparing within one
     /// process: secrets go into it, so it is not to be shown.
     pub text_hash: u64,
+    /// What is no mistake, and worth saying.
+    pub remarks: Remarks,
 }
 
 impl Config {
@@ -41,7 +44,10 @@ impl Config {
         let mut hasher = hash(text.as_bytes());
         let source = Source::new(text);
         let errors = match checked(text, &source, base_dir, env, &mut hasher) {
-            Ok(config) => return Ok(Loaded { config, text_hash: hasher.finish() }),
+            Ok((config, told)) => {
+                let remarks = Remarks::new(file_name, told);
+                return Ok(Loaded { config, text_hash: hasher.finish(), remarks });
+            }
             Err(errors) => errors,
         };
         Err(ConfigErrors::new(file_name, errors, Some(hasher.finish())))
@@ -73,7 +79,7 @@ fn checked(
     base_dir: &Path,
     env: Env<'_>,
     hasher: &mut DefaultHasher,
-) -> Result<Config, Vec<ConfigError>> {
+) -> Result<(Config, Found), Vec<ConfigError>> {
     if source.is_blank() {
         let message = "the file is empty; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }";
         return Err(vec![ConfigError::new(Position::default(), message, None)]);
@@ -83,11 +89,12 @@ fn checked(
         let until = refusal.unknown_key.map(|key| key.chars().count());
         vec![ConfigError::new(refusal.position, refusal.message, source.excerpt(refusal.position, until))]
     })?;
-    let mut checker = Checker { source, base_dir, env, errors: Vec::new(), hasher: hasher.clone() };
+    let mut checker =
+        Checker { source, base_dir, env, errors: Vec::new(), remarks: Vec::new(), hasher: hasher.clone() };
     let config = checker.config(&raw);
     *hasher = checker.hasher;
     match config {
-        Some(config) if checker.errors.is_empty() => Ok(config),
+        Some(config) if checker.errors.is_empty() => Ok((config, checker.remarks)),
         _ => Err(checker.errors),
     }
 }

@@ -3,6 +3,7 @@
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
 use crate::aggregate::{self, Class, Declared, Join, Passed, Room, Sample, Starts};
+use crate::policy::bound::Spelling;
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
 use crate::series::{Claimed, Fingerprint, Found, Labels, Probe};
@@ -75,7 +76,8 @@ impl Judgement<'_> {
             Class::Gauge => (MetricKind::Gauge, None),
             Class::Pass(reason) => return Err(reason),
         };
-        let pairs = aggregation.group(labels);
+        let spelling = Spelling::of(labels);
+        let pairs = aggregation.group(labels, &spelling);
         let replica = self.replica(&pairs, aggregation, &mut work.scratch.canonical);
         let batch = &mut work.outcome.effects.aggregated;
         let outputs = if kind == MetricKind::Gauge { aggregation.outputs.len().max(1) } else { 1 };

@@ -148,8 +148,12 @@ impl Judgement<'_> {
         let mut valid_until = valid_until.0;
         let enlisted = aggregated_by.map(|policy| {
             let seen = output.as_ref().map(borrowed);
-            let pairs = seen.as_deref().unwrap_or(pairs);
-            (policy, self.enlist((series, unknown), Labels::from_sorted(pairs), policy, slot, body, work))
+            let now = Labels::from_sorted(seen.as_deref().unwrap_or(pairs));
+            let aggregation = self.policies.set.aggregation(policy).filter(|_| seen.is_some());
+            if aggregation.is_some_and(|a| a.lost(Labels::from_sorted(pairs), now).is_some()) {
+                return (policy, Err(Passed::Apart));
+            }
+            (policy, self.enlist((series, unknown), now, policy, slot, body, work))
         });
         let mut verdict = verdict;
         if let Some((policy, Err(reason))) = enlisted {

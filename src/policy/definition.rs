@@ -18,6 +18,21 @@ pub struct Definition {
     pub mode: Mode,
 }
 
+impl Definition {
+    /// What it adds up, and how, if it does.
+    pub fn aggregation(&self) -> Option<&Aggregation> {
+        match &self.action {
+            Action::Aggregate(aggregation) | Action::RelabelAggregate(_, aggregation) => Some(aggregation),
+            Action::Pass | Action::Drop | Action::Relabel(_) => None,
+        }
+    }
+
+    /// The same, if the policy is in force.
+    pub fn enforced_aggregation(&self) -> Option<&Aggregation> {
+        self.aggregation().filter(|_| self.mode == Mode::Enforce)
+    }
+}
+
 /// What a policy does to a series that matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {

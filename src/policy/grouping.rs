@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::OwnedLabels;
+use super::bound::{self, Spelling};
 use crate::series::{Labels, grammar};
 
 /// What an `aggregate` policy does with the series that match it, as the config states it.
@@ -28,6 +29,15 @@ pub struct Aggregation {
     pub suffix: Option<String>,
     /// Whether the series are forwarded as well.
     pub keep_input: bool,
+}
+
+/// Labels that are part of what a value means: a sum over buckets of different bounds, or over quantiles, is no
+/// number of anything. (`vmrange` is the bound of VictoriaMetrics' own histograms.)
+const MEANING: [&str; 4] = ["__name__", "le", "quantile", "vmrange"];
+
+/// Whether a label is part of what the value of a series means, so that it always stays.
+pub fn is_part_of_meaning(label: &str) -> bool {
+    MEANING.contains(&label)
 }
 
 /// Which labels stay.
@@ -81,12 +91,11 @@ impl Output {
 
 impl Aggregation {
     /// The labels of the group that a series belongs to, sorted by name, but for a suffix: [`Aggregation::metric`].
-    pub fn group<'l>(&'l self, labels: Labels<'l>) -> Vec<(&'l str, &'l str)> {
+    pub fn group<'l>(&'l self, labels: Labels<'l>, spelling: &'l Spelling) -> Vec<(&'l str, &'l str)> {
         let mut group = Vec::with_capacity(labels.len() + 1);
         for (name, value) in labels.iter().filter(|(name, _)| self.keeps(name)) {
-            let collapses = !self.collapse.is_empty() && self.collapse.iter().any(|label| label == name);
-            let collapsed = collapses.then(|| grammar::workload_in(name, value, labels)).flatten();
-            group.push((name, collapsed.unwrap_or(value)));
+            let collapsed = self.collapses(name).then(|| grammar::workload_in(name, value, labels)).flatten();
+            group.push((name, collapsed.unwrap_or_else(|| spelling.of_label(name, value))));
         }
         if let Some((name, value)) = &self.instance {
             match group.binary_search_by(|(label, _)| (*label).cmp(name)) {
@@ -114,19 +123,61 @@ impl Aggregation {
             Some(metric) if name == "__name__" => (name.into(), metric.as_str().into()),
             _ => (name.into(), value.into()),
         };
-        self.group(labels).into_iter().map(sent).collect()
+        self.group(labels, &Spelling::of(labels)).into_iter().map(sent).collect()
     }
 
     /// Whether a label stays, if maybe with another value.
     pub fn keeps(&self, name: &str) -> bool {
-        let listed = |labels: &[String]| labels.iter().any(|label| label == name);
         let kept = match &self.keys {
             Keys::All => true,
-            Keys::By(labels) => listed(labels),
-            Keys::Without(labels) => !listed(labels),
+            Keys::By(labels) => listed(labels, name),
+            Keys::Without(labels) => !listed(labels, name),
         };
-        kept || name == "__name__" || listed(&self.replica_labels)
+        kept || self.always_keeps(name)
     }
+
+    /// Whether a label stays whatever `by`, `without` and `collapse` say: it is part of what a value means, or says
+    /// whose value it is.
+    pub fn always_keeps(&self, name: &str) -> bool {
+        self.tells_apart(name) || self.instance.as_ref().is_some_and(|(label, _)| label == name)
+    }
+
+    /// Whether the value of a label becomes the name of a workload.
+    pub fn collapses(&self, name: &str) -> bool {
+        listed(&self.collapse, name) && !self.always_keeps(name)
+    }
+
+    /// A label that rules took from a series, or whose value they changed, although it tells apart what must not be
+    /// added up: buckets of different bounds, quantiles, the replicas of one agent. A new name is no such loss, nor is a
+    /// replica under another label for replicas.
+    pub fn lost<'l>(&self, before: Labels<'l>, after: Labels<'_>) -> Option<&'l str> {
+        let kept = |name: &str, value: &str| {
+            let moved = |label: &String| after.get(label) == value;
+            bound::same(name, value, after.get(name))
+                || (self.is_replica(name) && self.replica_labels.iter().any(moved))
+        };
+        let told = before.iter().filter(|(name, _)| *name != "__name__" && self.tells_apart(name));
+        told.filter(|(name, value)| !kept(name, value)).map(|(name, _)| name).next()
+    }
+
+    /// Whether a label tells the replicas of one agent apart.
+    pub fn is_replica(&self, name: &str) -> bool {
+        listed(&self.replica_labels, name)
+    }
+
+    /// The labels that tell apart what must not be added up.
+    pub fn telling(&self) -> impl Iterator<Item = &str> {
+        let replicas = self.replica_labels.iter().map(String::as_str);
+        MEANING.into_iter().filter(|label| *label != "__name__").chain(replicas)
+    }
+
+    fn tells_apart(&self, name: &str) -> bool {
+        is_part_of_meaning(name) || self.is_replica(name)
+    }
+}
+
+fn listed(labels: &[String], name: &str) -> bool {
+    labels.iter().any(|label| label == name)
 }
 
 /// Parts of one histogram keep their endings, by which others know them.
@@ -140,62 +191,4 @@ fn suffixed(metric: &str, suffix: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::borrowed;
-
-    fn aggregation(keys: Keys, collapse: &[&str]) -> Aggregation {
-        Aggregation {
-            keys,
-            collapse: collapse.iter().map(|label| (*label).to_owned()).collect(),
-            replica_labels: ["__replica__".to_owned()].into(),
-            instance: None,
-            interval_ms: 60_000,
-            delay_ms: 0,
-            kind: None,
-            outputs: Vec::new(),
-            suffix: None,
-            keep_input: false,
-        }
-    }
-
-    const SERIES: [(&str, &str); 6] = [
-        ("__name__", "http_requests_total"),
-        ("__replica__", "r0"),
-        ("code", "200"),
-        ("job_name", "sync-27900000"),
-        ("pod", "web-7d764666f9-qdcxt"),
-        ("uid", "1"),
-    ];
-
-    fn group(aggregation: &Aggregation) -> String {
-        let group = aggregation.group_of(Labels::from_sorted(&SERIES));
-        Labels::from_sorted(&borrowed(&group)).to_string()
-    }
-
-    #[test]
-    fn the_name_and_the_replica_always_stay() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let by = aggregation(Keys::By(names(&["code"])), &[]);
-        assert_eq!(group(&by), r#"http_requests_total{__replica__="r0",code="200"}"#);
-        let nothing = aggregation(Keys::By(Vec::new()), &[]);
-        assert_eq!(group(&nothing), r#"http_requests_total{__replica__="r0"}"#);
-        let without =
-            aggregation(Keys::Without(names(&["__name__", "__replica__", "pod", "uid"])), &["job_name"]);
-        assert_eq!(group(&without), r#"http_requests_total{__replica__="r0",code="200",job_name="sync"}"#);
-        let collapsed = aggregation(Keys::Without(names(&["uid", "job_name"])), &["pod", "code"]);
-        assert_eq!(group(&collapsed), r#"http_requests_total{__replica__="r0",code="200",pod="web"}"#);
-    }
-
-    #[test]
-    fn whose_output_it_is_and_a_new_name_can_be_told() {
-        let mut named = aggregation(Keys::By(Vec::new()), &[]);
-        named.instance = Some(("gate".into(), "g-1".into()));
-        named.suffix = Some(":all".into());
-        assert_eq!(
-            group(&named),
-            r#"{"http_requests:all_total",__replica__="r0",gate="g-1"}"#
-                .replace("{\"http_requests:all_total\",", "http_requests:all_total{")
-        );
-    }
-}
+mod tests;

@@ -29,7 +29,7 @@ use regex_automata::meta::{BuildError, Config, Regex};
 use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
 
-pub(crate) use self::shape::{Shape, shape};
+pub(crate) use self::shape::{Shape, endings, shape};
 pub(in crate::policy) use self::translate::translate;
 
 /// What one compiled pattern may take. Far above what people write, far below what would hurt.

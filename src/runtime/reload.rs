@@ -117,6 +117,7 @@ impl Runtime {
         let result = match read {
             Ok(loaded) => {
                 *seen = Some(loaded.text_hash);
+                loaded.remarks.log();
                 self.replace(loaded.config)
             }
             Err(errors) => {

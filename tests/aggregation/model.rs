@@ -417,7 +417,7 @@ fn hold_back(histories: &mut BTreeMap<Group, History>) {
         .collect();
     for workload in workloads {
         let mut larger: Option<History> = None;
-        for le in ["+Inf", "1", "0.1"] {
+        for le in ["+Inf", "1.0", "0.1"] {
             let group = format!("lat_bucket{{le=\"{le}\",pod={workload}");
             let Some(history) = histories.get_mut(&group) else { continue };
             let mut waits = 0.0;

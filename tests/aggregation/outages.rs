@@ -196,7 +196,7 @@ fn no_bucket_grows_by_more_than_a_larger_one_in_any_window() {
         let points = output[&format!("h_bucket{{le=\"{le}\"}}")].iter().filter(|(ms, _)| *ms >= T);
         points.map(|(_, value)| value.parse().unwrap()).collect()
     };
-    let (small, middle, all) = (of("1"), of("10"), of("+Inf"));
+    let (small, middle, all) = (of("1.0"), of("10.0"), of("+Inf"));
     assert!(small.len() > 15 && small.len() == all.len(), "{small:?} {all:?}");
     for window in 1..small.len() {
         let grown = |values: &[f64]| values[window] - values[window - 1];

@@ -242,7 +242,7 @@ fn histograms_with_other_buckets_are_counted_and_kept_in_order() {
     }
     let output = rig.finish();
     let last = |le: &str| output[&format!("h_bucket{{le=\"{le}\"}}")].last().unwrap().1.clone();
-    assert_eq!(["0.1", "0.5", "1", "+Inf"].map(last), ["10", "10", "10", "11"]);
+    assert_eq!(["0.1", "0.5", "1.0", "+Inf"].map(last), ["10", "10", "10", "11"]);
     let counts = rig.gate.pipeline.engine().aggregators()[0].counts();
     assert_eq!(counts.mixed_buckets, 1);
 }

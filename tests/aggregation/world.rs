@@ -69,7 +69,7 @@ pub(crate) struct World {
     down_until: i64,
 }
 
-const BOUNDS: [&str; 3] = ["0.1", "1", "+Inf"];
+const BOUNDS: [&str; 3] = ["0.1", "1.0", "+Inf"];
 
 impl World {
     pub(crate) fn new(seed: u64, start_ms: i64) -> Self {
@@ -219,13 +219,24 @@ impl Delivery {
         let series = |observed: &Observed| {
             let mut labels = vec![label("__name__", observed.metric)];
             if !observed.le.is_empty() {
-                labels.push(label("le", observed.le));
+                labels.push(label("le", spelled(observed.le, &observed.pod)));
             }
             labels.push(label("pod", &observed.pod));
             let sample = Sample { value: f64::from_bits(observed.bits), timestamp: observed.ms };
             TimeSeries { labels, samples: vec![sample], ..TimeSeries::default() }
         };
         WriteRequest::of(self.samples.iter().map(series).collect())
+    }
+}
+
+/// Bounds are numbers, and not every agent writes them in the same way.
+fn spelled(le: &'static str, pod: &str) -> &'static str {
+    let odd = pod.bytes().fold(0, |sum: u8, byte| sum.wrapping_add(byte)) % 2 == 1;
+    match le {
+        "0.1" if odd => ".1",
+        "1.0" if odd => "1",
+        "+Inf" if odd => "inf",
+        le => le,
     }
 }
 

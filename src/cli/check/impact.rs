@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use super::reads::{How, Read, Use};
 use super::relabels::{self, Change};
-use super::values::{Known, NAME, Overlap, Test};
-use crate::policy::{Action, Aggregation, Definition, Mode};
+use crate::policy::known::{Known, NAME, Overlap, Test};
+use crate::policy::{Action, Aggregation, Definition, Mode, bound};
 
 /// A policy with its selectors made ready.
 pub(super) struct Candidate<'c> {
@@ -41,11 +41,7 @@ pub(super) struct Impact {
 
 impl<'c> Candidate<'c> {
     pub(super) fn new(definition: &'c Definition) -> Self {
-        let mut selectors: Vec<Known> = definition.selectors.iter().map(Known::of).collect();
-        if selectors.is_empty() {
-            selectors.push(Known::default());
-        }
-        Self { definition, selectors }
+        Self { definition, selectors: Known::of_policy(definition) }
     }
 }
 
@@ -83,7 +79,7 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
             }
             Action::Aggregate(aggregation) if aggregation.keep_input => true,
             Action::Aggregate(aggregation) => {
-                for (label, change) in aggregated(aggregation, &labels) {
+                for (label, change) in aggregated(aggregation, &labels, read) {
                     causes(read, label, &change)
                         .into_iter()
                         .for_each(|cause| add(cause, certain && !some_left));
@@ -129,7 +125,11 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
 }
 
 /// What an aggregation does to the labels that somebody reads.
-fn aggregated<'l>(aggregation: &Aggregation, labels: &BTreeSet<&'l str>) -> Vec<(&'l str, Change)> {
+fn aggregated<'l>(
+    aggregation: &Aggregation,
+    labels: &BTreeSet<&'l str>,
+    read: &Read,
+) -> Vec<(&'l str, Change)> {
     let mut changes = Vec::new();
     for label in labels {
         if *label == NAME {
@@ -138,11 +138,22 @@ fn aggregated<'l>(aggregation: &Aggregation, labels: &BTreeSet<&'l str>) -> Vec<
             }
         } else if !aggregation.keeps(label) {
             changes.push((*label, Change::Removed));
-        } else if aggregation.collapse.iter().any(|collapsed| collapsed == label) {
+        } else if let Some((_, value)) = aggregation.instance.as_ref().filter(|(name, _)| name == label) {
+            changes.push((*label, Change::Set(Some(BTreeSet::from([value.clone()])))));
+        } else if aggregation.collapses(label) {
             changes.push((*label, Change::Set(None)));
+        } else if let Some(spelled) = respelled(label, read) {
+            changes.push((*label, Change::Set(Some(spelled))));
         }
     }
     changes
+}
+
+/// The bounds that are asked for as groups have them, where they write them otherwise.
+fn respelled(label: &str, read: &Read) -> Option<BTreeSet<String>> {
+    let asked = read.known.values(label)?;
+    let spelled = asked.iter().map(|value| bound::respelled(label, value).unwrap_or_else(|| value.clone()));
+    Some(spelled.collect()).filter(|spelled| *spelled != asked)
 }
 
 /// What the change of a label means to the one who reads it: one cause for each label.

@@ -8,8 +8,8 @@ use promql_parser::parser::{
     AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector, parse,
 };
 
-use super::values::{Known, NAME, Test};
 use crate::policy::MatchOp;
+use crate::policy::known::{Known, NAME, Test};
 
 /// Beyond what people and generators write. An expression nests no deeper than it is long, and it is walked
 /// recursively.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::values::{Known, NAME, Overlap, Test};
+use crate::policy::known::{Known, NAME, Overlap, Test};
 use crate::policy::pattern::Pattern;
 use crate::policy::relabel::{Applied, LabelSet, Rule, RuleText, Rules};
 use crate::policy::{MatchOp, Selector};

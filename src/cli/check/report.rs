@@ -3,8 +3,8 @@
 use super::impact::{Candidate, Cause, Impact, impacts};
 use super::reads::{How, Read, reads};
 use super::rules_file::{Kind, RuleEntry, RulesFile};
-use super::values::{Known, NAME, Test};
 use crate::config::{ConfigError, ConfigErrors, Position, Source, listed};
+use crate::policy::known::{Known, NAME, Test};
 use crate::policy::{Definition, Mode};
 
 /// What is to be said of one file.

@@ -53,6 +53,8 @@ pub(super) struct Account {
     pub(super) duplicates: u64,
     /// Samples that an aggregation could not take, by reason.
     pub(super) unaggregated: BTreeMap<&'static str, u64>,
+    /// Metrics that passed an aggregation because nobody said what they are, those with most series first.
+    pub(super) untyped: Vec<Box<str>>,
     pub(super) rejected: BTreeMap<&'static str, u64>,
     pub(super) policies: Vec<Deeds>,
     /// First and last time of a sample, Unix milliseconds.
@@ -281,6 +283,8 @@ impl Drive {
     pub(super) fn finish(&mut self) -> &Account {
         self.account.received.series = self.seen.len() as u64;
         self.account.sent.series = self.sent.len() as u64;
+        let untyped = self.pipeline.engine().types.most_untyped(usize::MAX);
+        self.account.untyped = untyped.into_iter().map(|(metric, _)| metric).collect();
         &self.account
     }
 }

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::drive::{Account, Volume};
 use crate::policy::{Mode, Summary};
 
+/// Metrics without a type that are named to people.
+const NAMED: usize = 20;
+
 /// One JSON object.
 pub(super) fn as_json(account: &Account, policies: &[Summary]) -> Value {
     let volume = |volume: &Volume| {
@@ -40,6 +43,7 @@ pub(super) fn as_json(account: &Account, policies: &[Summary]) -> Value {
         "duplicates": account.duplicates,
         "generated": account.generated,
         "not_aggregated": account.unaggregated,
+        "untyped": account.untyped,
         "rejected": account.rejected,
         "policies": rows.collect::<Vec<_>>(),
     })
@@ -76,6 +80,13 @@ pub(super) fn as_text(account: &Account, policies: &[Summary], out: &mut impl Wr
     }
     for (reason, samples) in &account.rejected {
         writeln!(out, "{:<22} {samples:>14} samples", format!("rejected: {reason}"))?;
+    }
+    if !account.untyped.is_empty() {
+        let named: Vec<&str> = account.untyped.iter().take(NAMED).map(|metric| &**metric).collect();
+        let more = account.untyped.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        writeln!(out, "\npassed, because nothing says what they are: {}{more}", named.join(", "))?;
+        writeln!(out, "where they are gauges, aggregate them by a policy with `type: gauge`")?;
     }
     if policies.is_empty() {
         return Ok(());

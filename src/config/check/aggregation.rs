@@ -7,7 +7,7 @@ use crate::clock::milliseconds;
 use crate::config::Aggregation;
 use crate::config::at::{At, Position};
 use crate::config::raw::{DurationText, RawAggregation, RawPolicy};
-use crate::policy::{self, Keys, MetricKind, Output};
+use crate::policy::{self, Keys, MetricKind, Output, is_part_of_meaning};
 
 /// What holds where a policy does not say it.
 const INTERVAL: &str = "1m";
@@ -19,7 +19,7 @@ impl Checker<'_> {
             self.label_name(label);
         }
         let label = raw.instance_label.as_ref();
-        let named = label.is_some_and(|label| self.label_name(label));
+        let named = label.is_some_and(|label| self.label_name(label) && self.is_free(label, raw));
         let value = match &raw.instance {
             Some(value) if value.value.is_empty() => {
                 self.refuse(value.position, "expected a text; leave `instance` out for the host name");
@@ -45,6 +45,25 @@ impl Checker<'_> {
             max_pending_samples: self.number(&raw.max_pending_samples, 1000, 100_000_000),
             max_future: self.duration(&raw.max_future, "0s", "1d"),
         }
+    }
+
+    /// The label of an instance takes the place of what a series has there.
+    fn is_free(&mut self, label: &At<String>, raw: &RawAggregation) -> bool {
+        let name = label.value.as_str();
+        let replica = raw.replica_labels.iter().any(|replica| replica.value == name);
+        if replica {
+            let message = format!(
+                "`{name}` is one of `replica_labels`, which tell the replicas of one agent apart; choose another label, \
+                 or give that list without it"
+            );
+            self.refuse(label.position, message);
+        } else if is_part_of_meaning(name) {
+            self.refuse(
+                label.position,
+                format!("`{name}` is part of what series mean; choose another label"),
+            );
+        }
+        !replica && !is_part_of_meaning(name)
     }
 
     /// The part of an `aggregate` policy that no other action has; `None` if a mistake was found.

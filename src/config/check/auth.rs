@@ -4,6 +4,7 @@ use super::{Checker, http};
 use crate::config::at::{At, Position};
 use crate::config::raw::{RawBasicAuth, RawUpstream, SecretText};
 use crate::config::{BasicAuth, Secret, UpstreamAuth};
+use crate::policy::Definition;
 
 impl Checker<'_> {
     pub(super) fn auth(&mut self, raw: &RawUpstream) -> UpstreamAuth {
@@ -43,6 +44,26 @@ impl Checker<'_> {
                 first_position.line
             );
             self.refuse(*second_position, message);
+        }
+    }
+
+    /// What is aggregated goes out in requests of its own. Where the sender's credentials are the only ones, they have none.
+    pub(super) fn credentials_for_aggregates(
+        &mut self,
+        raw: Option<&At<Vec<At<RawUpstream>>>>,
+        policies: &[Definition],
+    ) {
+        let aggregating = policies.iter().find(|policy| policy.enforced_aggregation().is_some());
+        let forwarding =
+            raw.and_then(|raw| raw.value.iter().find(|one| one.value.forward_authorization.value));
+        if let (Some(policy), Some(upstream)) = (aggregating, forwarding) {
+            let message = format!(
+                "policy `{}` aggregates, and what it makes is sent in requests of our own, which have no sender whose \
+                 `Authorization` could be forwarded; give the upstream `basic_auth` or `bearer_token` instead, or the \
+                 policy `mode: preview`",
+                policy.name
+            );
+            self.refuse(upstream.value.forward_authorization.position, message);
         }
     }
 

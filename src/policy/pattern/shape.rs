@@ -1,6 +1,7 @@
 //! What a pattern says of the values it matches, so that most of them need not be tried.
 
 use regex_syntax::ParserBuilder;
+use regex_syntax::hir::literal::{ExtractKind, Extractor, Literal};
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::NEST_LIMIT;
@@ -22,23 +23,8 @@ pub(crate) enum Shape {
 
 /// Looks at a pattern that compiles.
 pub(crate) fn shape(pattern: &str) -> Shape {
-    let Ok(translated) = translate(pattern) else { return Shape::Any };
-    let parser = ParserBuilder::new().nest_limit(NEST_LIMIT).build().parse(&translated.text);
-    let Ok(hir) = parser else { return Shape::Any };
-    // Our own anchors stand outside; those that people write are taken off.
-    let parts = match hir.kind() {
-        HirKind::Concat(parts) => parts.as_slice(),
-        _ => std::slice::from_ref(&hir),
-    };
-    let is = |part: &Hir, look| matches!(part.kind(), HirKind::Look(found) if *found == look);
-    let parts = match parts {
-        [first, rest @ ..] if is(first, Look::Start) => rest,
-        all => all,
-    };
-    let inner = match parts {
-        [inner @ .., last] if is(last, Look::End) => inner,
-        all => all,
-    };
+    let Some(inner) = parts(pattern) else { return Shape::Any };
+    let inner = inner.as_slice();
     if let Some(literals) = concat(inner)
         && let Ok(mut literals) = literals.into_iter().map(String::from_utf8).collect::<Result<Vec<_>, _>>()
     {
@@ -49,6 +35,30 @@ pub(crate) fn shape(pattern: &str) -> Shape {
     let mut prefix = Vec::new();
     let _ = inner.iter().all(|part| lead(part, &mut prefix));
     if prefix.is_empty() { Shape::Any } else { Shape::Prefix(prefix) }
+}
+
+/// Texts of which every match of a pattern that compiles ends with one, where that shows.
+pub(crate) fn endings(pattern: &str) -> Option<Vec<String>> {
+    let whole = Hir::concat(parts(pattern)?);
+    let found = Extractor::new().kind(ExtractKind::Suffix).extract(&whole);
+    let text = |literal: &Literal| String::from_utf8(literal.as_bytes().to_vec()).ok();
+    found.literals()?.iter().map(text).collect()
+}
+
+/// What a pattern is made of. Our own anchors stand outside; those that people write are taken off.
+fn parts(pattern: &str) -> Option<Vec<Hir>> {
+    let translated = translate(pattern).ok()?;
+    let parsed = ParserBuilder::new().nest_limit(NEST_LIMIT).build().parse(&translated.text).ok()?;
+    let mut parts = match parsed.kind() {
+        HirKind::Concat(parts) => parts.clone(),
+        _ => vec![parsed],
+    };
+    let is = |part: &Hir, look| matches!(part.kind(), HirKind::Look(found) if *found == look);
+    parts.pop_if(|last| is(last, Look::End));
+    if parts.first().is_some_and(|first| is(first, Look::Start)) {
+        parts.remove(0);
+    }
+    Some(parts)
 }
 
 /// All that matches, where it is a short list.
@@ -132,5 +142,24 @@ mod tests {
         ] {
             assert_eq!(shape(pattern), expected, "{pattern}");
         }
+    }
+
+    #[test]
+    fn every_match_ends_with_one_of_these() {
+        for (pattern, expected) in [
+            (".+_total", Some(&["_total"][..])),
+            ("http_.+_(bucket|count)$", Some(&["_bucket", "_count"])),
+            ("a|b", Some(&["a", "b"])),
+            (".+_total|.+_sum", Some(&["_sum", "_total"])),
+            (".+", None),
+            ("a(", None),
+        ] {
+            let mut found = endings(pattern);
+            found.iter_mut().for_each(|found| found.sort());
+            assert_eq!(found, expected.map(|all| all.iter().map(|s| (*s).to_owned()).collect()), "{pattern}");
+        }
+        // what may end in any way has no ending that says something
+        let ends = endings("_total.*");
+        assert!(ends.is_none_or(|ends| ends.iter().any(|ending| !ending.ends_with("_total"))));
     }
 }

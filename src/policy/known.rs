@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::policy::pattern::{self, Pattern, Shape};
-use crate::policy::{MatchOp, Selector};
+use super::pattern::{self, Pattern, Shape};
+use super::{Definition, MatchOp, Selector};
 
 /// The label that holds the metric name.
-pub(super) const NAME: &str = "__name__";
+pub(crate) const NAME: &str = "__name__";
 
 /// One test on the value of a label; a label that is missing has the value `""`.
 #[derive(Clone, Debug)]
-pub(super) enum Test {
+pub(crate) enum Test {
     /// One of these.
     OneOf(BTreeSet<String>),
     /// None of these.
@@ -23,7 +23,7 @@ pub(super) enum Test {
 
 /// A regex that is not a list of literals.
 #[derive(Clone, Debug)]
-pub(super) struct Like {
+pub(crate) struct Like {
     text: String,
     pattern: Pattern,
     /// Every value that matches starts so.
@@ -32,7 +32,7 @@ pub(super) struct Like {
 
 impl Test {
     /// `None` where every value passes, and where the regex is one that we cannot read: then nothing is known.
-    pub(super) fn new(op: MatchOp, value: &str) -> Option<Test> {
+    pub(crate) fn new(op: MatchOp, value: &str) -> Option<Test> {
         let one = || BTreeSet::from([value.to_owned()]);
         let (positive, test) = match op {
             MatchOp::Equal => return Some(Test::OneOf(one())),
@@ -59,16 +59,25 @@ impl Test {
     }
 
     /// Only this value.
-    pub(super) fn is(value: impl Into<String>) -> Test {
+    pub(crate) fn is(value: impl Into<String>) -> Test {
         Test::OneOf(BTreeSet::from([value.into()]))
     }
 
-    pub(super) fn holds(&self, value: &str) -> bool {
+    pub(crate) fn holds(&self, value: &str) -> bool {
         match self {
             Test::OneOf(values) => values.contains(value),
             Test::NoneOf(values) => !values.contains(value),
             Test::Like(like) => like.pattern.is_match(value),
             Test::Unlike(like) => !like.pattern.is_match(value),
+        }
+    }
+
+    /// Texts of which every value that passes ends with one, where that shows.
+    fn endings(&self) -> Option<Vec<String>> {
+        match self {
+            Test::OneOf(values) => Some(values.iter().cloned().collect()),
+            Test::Like(like) => pattern::endings(&like.text),
+            Test::NoneOf(_) | Test::Unlike(_) => None,
         }
     }
 
@@ -123,11 +132,11 @@ fn implies(tests: &[Test], wanted: &Test) -> bool {
 
 /// What is known of a group of series: for each label tests that all hold. No test: any value.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Known(BTreeMap<String, Vec<Test>>);
+pub(crate) struct Known(BTreeMap<String, Vec<Test>>);
 
 /// How a selector meets a group of series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Overlap {
+pub(crate) enum Overlap {
     /// No series of the group matches.
     Disjoint,
     /// Some may match.
@@ -138,7 +147,7 @@ pub(super) enum Overlap {
 
 impl Known {
     /// What a selector says.
-    pub(super) fn of(selector: &Selector) -> Known {
+    pub(crate) fn of(selector: &Selector) -> Known {
         let mut known = Known::default();
         for matcher in &selector.matchers {
             known.matcher(&matcher.name, matcher.op, &matcher.value);
@@ -146,40 +155,71 @@ impl Known {
         known
     }
 
-    pub(super) fn matcher(&mut self, label: &str, op: MatchOp, value: &str) {
+    /// What each selector of a policy says; a policy without one asks nothing.
+    pub(crate) fn of_policy(definition: &Definition) -> Vec<Known> {
+        let mut known: Vec<Known> = definition.selectors.iter().map(Known::of).collect();
+        if known.is_empty() {
+            known.push(Known::default());
+        }
+        known
+    }
+
+    pub(crate) fn matcher(&mut self, label: &str, op: MatchOp, value: &str) {
         if let Some(test) = Test::new(op, value) {
             self.add(label, test);
         }
     }
 
     /// One more test.
-    pub(super) fn add(&mut self, label: &str, test: Test) {
+    pub(crate) fn add(&mut self, label: &str, test: Test) {
         self.0.entry(label.to_owned()).or_default().push(test);
     }
 
     /// Nothing is known of the label but this.
-    pub(super) fn set(&mut self, label: &str, test: Option<Test>) {
+    pub(crate) fn set(&mut self, label: &str, test: Option<Test>) {
         self.0.remove(label);
         if let Some(test) = test {
             self.add(label, test);
         }
     }
 
-    pub(super) fn tests(&self, label: &str) -> &[Test] {
+    pub(crate) fn tests(&self, label: &str) -> &[Test] {
         self.0.get(label).map_or(&[], Vec::as_slice)
     }
 
     /// The values that a label can have, where they can be counted.
-    pub(super) fn values(&self, label: &str) -> Option<BTreeSet<String>> {
+    pub(crate) fn values(&self, label: &str) -> Option<BTreeSet<String>> {
         finite(self.tests(label))
     }
 
-    pub(super) fn labels(&self) -> impl Iterator<Item = &str> {
+    /// Texts of which every value of a label ends with one, where that shows.
+    pub(crate) fn endings(&self, label: &str) -> Option<Vec<String>> {
+        let counted = self.values(label).map(|values| values.into_iter().collect());
+        counted.or_else(|| self.tests(label).iter().find_map(Test::endings))
+    }
+
+    /// Whether series have this label in any case.
+    pub(crate) fn requires(&self, label: &str) -> bool {
+        self.tests(label).iter().any(|test| !test.holds(""))
+    }
+
+    /// Whether the tests on a label say as much as those of `other` at least.
+    pub(crate) fn implies_in(&self, label: &str, other: &Known) -> bool {
+        other.tests(label).iter().all(|test| implies(self.tests(label), test))
+    }
+
+    /// The labels of which no value passes both.
+    pub(crate) fn apart_by(&self, other: &Known) -> Vec<String> {
+        let both = self.and(other).0.into_iter();
+        both.filter(|(_, tests)| !satisfiable(tests)).map(|(label, _)| label).collect()
+    }
+
+    pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
     /// What is known of series for which both hold.
-    pub(super) fn and(&self, other: &Known) -> Known {
+    pub(crate) fn and(&self, other: &Known) -> Known {
         let mut both = self.clone();
         for (label, tests) in &other.0 {
             both.0.entry(label.clone()).or_default().extend(tests.iter().cloned());
@@ -187,12 +227,12 @@ impl Known {
         both
     }
 
-    pub(super) fn implies(&self, other: &Known) -> bool {
-        other.0.iter().all(|(label, tests)| tests.iter().all(|test| implies(self.tests(label), test)))
+    pub(crate) fn implies(&self, other: &Known) -> bool {
+        other.labels().all(|label| self.implies_in(label, other))
     }
 
     /// How `selector` meets these series.
-    pub(super) fn meets(&self, selector: &Known) -> Overlap {
+    pub(crate) fn meets(&self, selector: &Known) -> Overlap {
         if !self.and(selector).0.values().all(|tests| satisfiable(tests)) {
             Overlap::Disjoint
         } else if self.implies(selector) {

@@ -1,0 +1,81 @@
+//! Why a series is not aggregated although a policy is there for it, as far as labels say so.
+
+use crate::aggregate::{Class, Passed, class_by_labels};
+use crate::policy::{ActionKind, Disposition, PolicySet, Walk, borrowed};
+use crate::series::Labels;
+
+/// `None` where the series is aggregated, and where nothing was to aggregate it.
+pub(super) fn unaggregated(set: &PolicySet, series: Labels<'_>, walk: &Walk) -> Option<String> {
+    let by =
+        walk.ended_by.filter(|_| !matches!(walk.disposition, Disposition::Drop | Disposition::Reject))?;
+    let aggregation = set.aggregation(by)?;
+    // the step of an `aggregate` policy shows the group's labels; the policy saw those of the step before
+    let groups = set.policies().get(usize::from(by.0))?.action == ActionKind::Aggregate;
+    let seen = walk.steps.iter().rev().nth(usize::from(groups));
+    let seen = seen.map_or_else(|| series.iter().collect(), |step| borrowed(&step.labels));
+    let seen = Labels::from_sorted(&seen);
+    if let Some(label) = aggregation.lost(series, seen) {
+        return Some(format!(
+            "rules took `{label}`, which tells the series apart from what it must not be added to: it passes"
+        ));
+    }
+    match class_by_labels(seen, aggregation) {
+        Class::Pass(Passed::Untyped) => Some(format!(
+            "nothing says what `{}` is: it passes until metadata, or a sibling's name, does; if it is a gauge, say \
+             `type: gauge` in the policy",
+            seen.metric()
+        )),
+        Class::Pass(Passed::Quantile) => {
+            Some("quantiles of a summary cannot be added up: it passes".to_owned())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::policy::Run;
+    use crate::series::Limits;
+
+    fn note(policies: &str, series: &[(&str, &str)]) -> Option<String> {
+        let text = format!("upstreams: [ {{ name: a, url: 'http://h/w' }} ]\npolicies: [ {policies} ]\n");
+        let loaded = Config::parse(&text, "gate.yaml", std::path::Path::new("."), &|_| None).unwrap();
+        let set = PolicySet::compile(&loaded.config.policies, Run::AsConfigured).unwrap();
+        let limits: Limits = loaded.config.series.limits();
+        let walk = set.walk(Labels::from_sorted(series), &limits);
+        unaggregated(&set, Labels::from_sorted(series), &walk)
+    }
+
+    #[test]
+    fn what_would_pass_is_told() {
+        let plain = "{ name: a, action: aggregate, without: [pod] }";
+        let memory = [("__name__", "memory_bytes"), ("pod", "a")];
+        assert!(note(plain, &memory).unwrap().starts_with("nothing says what `memory_bytes` is"));
+        assert_eq!(note("{ name: a, action: aggregate, without: [pod], type: gauge }", &memory), None);
+        assert_eq!(note("{ name: a, action: aggregate, without: [pod], outputs: [max] }", &memory), None);
+        assert_eq!(note("{ name: a, action: aggregate, without: [pod], mode: preview }", &memory), None);
+        assert_eq!(note("{ name: a, action: drop }", &memory), None);
+        assert_eq!(note(plain, &[("__name__", "hits_total"), ("pod", "a")]), None);
+        assert_eq!(note(plain, &[("__name__", "x_bucket"), ("le", "1"), ("pod", "a")]), None);
+        let quantile = [("__name__", "x"), ("quantile", "0.5")];
+        assert!(note(plain, &quantile).unwrap().starts_with("quantiles of a summary"));
+        let kept = "{ name: a, action: aggregate, without: [pod], suffix: ':sum', keep_input: true }";
+        assert!(note(kept, &memory).unwrap().starts_with("nothing says what `memory_bytes` is"));
+    }
+
+    #[test]
+    fn what_rules_took_is_told() {
+        let rules = "relabel_configs: [ { action: labeldrop, regex: 'le|replica' } ]";
+        let bucket = [("__name__", "x_bucket"), ("le", "1"), ("pod", "a")];
+        let collects = format!("{{ name: a, action: relabel, on_collision: aggregate, {rules} }}");
+        assert!(note(&collects, &bucket).unwrap().starts_with("rules took `le`"));
+        let before = format!(
+            "{{ name: r, action: relabel, {rules} }}, {{ name: a, action: aggregate, without: [pod] }}"
+        );
+        let pair = [("__name__", "hits_total"), ("replica", "0")];
+        assert!(note(&before, &pair).unwrap().starts_with("rules took `replica`"));
+        assert_eq!(note(&before, &[("__name__", "hits_total"), ("pod", "a")]), None);
+    }
+}

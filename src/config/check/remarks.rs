@@ -1,0 +1,79 @@
+//! A config without mistakes that may yet not do what was meant: warnings and notes.
+
+mod labels;
+mod rules;
+mod untyped;
+mod writers;
+
+use super::Checker;
+use crate::config::at::{At, Position};
+use crate::config::errors::ConfigError;
+use crate::config::raw::{RawConfig, RawPolicy};
+use crate::config::remarks::Weight;
+use crate::config::{Aggregation, Config, Listen};
+use crate::policy::Definition;
+use crate::policy::known::Known;
+
+/// A policy as it is written and as it is meant, with what its selectors say.
+struct Policy<'c> {
+    raw: &'c At<RawPolicy>,
+    meant: &'c Definition,
+    known: Vec<Known>,
+}
+
+impl Policy<'_> {
+    fn name(&self) -> &str {
+        &self.meant.name
+    }
+}
+
+impl Checker<'_> {
+    /// Only for a file without mistakes: there each policy is the one that is written at its place.
+    pub(super) fn remark(&mut self, raw: &RawConfig, config: &Config) {
+        let written = raw.policies.as_deref().unwrap_or_default().iter();
+        let policies: Vec<Policy<'_>> = written
+            .zip(&config.policies)
+            .map(|(raw, meant)| Policy { raw, meant, known: Known::of_policy(meant) })
+            .collect();
+        for policy in &policies {
+            self.labels_listed_in_vain(policy);
+            self.metrics_without_a_type(policy);
+        }
+        self.labels_that_rules_take(&policies);
+        self.two_writers(&policies);
+        let aggregating = policies.iter().find(|policy| policy.meant.enforced_aggregation().is_some());
+        if let Some(policy) = aggregating {
+            let place = raw.listen.max_connection_age.position.or(policy.raw.position);
+            let age = &raw.listen.max_connection_age.value.0;
+            self.agents_that_move(place, age, &config.listen, &config.aggregation);
+        }
+    }
+
+    /// Agents whose connections are closed come back through a Service, maybe to another gate.
+    fn agents_that_move(&mut self, place: Position, age: &str, listen: &Listen, common: &Aggregation) {
+        // what listens on loopback has its agents beside it, and they have no other gate
+        let alone = listen.address.ip().is_loopback() || listen.max_connection_age.is_zero();
+        if alone || common.instance.is_some() {
+            return;
+        }
+        let message = format!(
+            "connections are closed after {age} (`listen.max_connection_age`), so behind a Service agents move between \
+             gates, which then write to the same aggregated series; give `aggregation.instance_label`, or \
+             `max_connection_age: 0s` where this gate is the only one"
+        );
+        self.warn(place, message);
+    }
+
+    fn warn(&mut self, position: Position, message: impl Into<String>) {
+        self.tell(Weight::Warning, position, message);
+    }
+
+    fn note(&mut self, position: Position, message: impl Into<String>) {
+        self.tell(Weight::Note, position, message);
+    }
+
+    fn tell(&mut self, weight: Weight, position: Position, message: impl Into<String>) {
+        let excerpt = self.source.excerpt(position, None);
+        self.remarks.push((weight, ConfigError::new(position, message, excerpt)));
+    }
+}

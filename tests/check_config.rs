@@ -1,0 +1,90 @@
+//! `seriesgate check`: what it says of a config that is good and may yet not do what was meant.
+//!
+//! `check_config/*.txt` holds the cases: what it is about, the policies or a whole config, `=>`, what is said.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use seriesgate::config::Config;
+
+const CASES: [&str; 4] = [
+    include_str!("check_config/labels.txt"),
+    include_str!("check_config/types.txt"),
+    include_str!("check_config/writers.txt"),
+    include_str!("check_config/connections.txt"),
+];
+
+/// Agents stay with a gate that listens on loopback.
+const HEAD: &str = "listen: { address: '127.0.0.1:9201' }\nupstreams: [ { name: a, url: 'http://h/w' } ]\n";
+
+/// A list of policies is put below the usual upstream.
+fn whole(text: &str) -> String {
+    if text.starts_with('-') { format!("{HEAD}policies:\n{text}") } else { text.to_owned() }
+}
+
+#[test]
+fn what_may_not_be_meant_is_said_at_its_place() {
+    let mut failures = Vec::new();
+    for case in CASES.iter().flat_map(|file| file.split("=== ").skip(1)) {
+        let (what, rest) = case.split_once('\n').expect("a title");
+        let (text, expected) = rest.split_once("=>\n").expect("a config, `=>`, what is said");
+        let loaded = Config::parse(&whole(text), "gate.yaml", Path::new(""), &|_| None);
+        let told = loaded.map_or_else(|errors| errors.to_string(), |loaded| loaded.remarks.to_string());
+        if told.trim_end() != expected.trim_end() {
+            failures.push(format!("=== {what}\n{text}=>\n{told}\n\n(expected:\n{expected})\n"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn check(config: &str, options: &[&str]) -> Output {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("gate.yaml"), config).expect("written");
+    fs::write(dir.path().join("rules.yaml"), "groups: [ { name: g, rules: [ { alert: A, expr: up } ] } ]\n")
+        .expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+    let command = command.current_dir(dir.path()).args(["check", "--config", "gate.yaml"]);
+    command.args(options).output().expect("runs")
+}
+
+#[test]
+fn warnings_come_behind_the_verdict_and_fail_only_when_they_are_asked_to() {
+    let policy = |keys: &str| {
+        format!("{HEAD}policies:\n- {{ name: x, match: hits_total, action: aggregate, without: [{keys}] }}\n")
+    };
+    let (good, doubtful) = (policy("pod"), policy("pod, le"));
+    let drops = format!("{HEAD}policies:\n- {{ name: x, match: up, action: drop }}\n");
+    let note = format!("{HEAD}policies:\n- {{ name: x, match: up, action: aggregate, without: [pod] }}\n");
+    for (config, options, code, said) in [
+        (&good, &[][..], 0, false),
+        (&good, &["--strict"], 0, false),
+        (&doubtful, &[], 0, true),
+        (&doubtful, &["--strict"], 1, true),
+        (&note, &["--strict"], 0, false),
+        (&drops, &["--rules", "rules.yaml"], 0, true),
+        (&drops, &["--strict", "--rules", "rules.yaml"], 1, true),
+    ] {
+        let output = check(config, options);
+        let told = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(code), "{options:?}\n{told}");
+        assert!(told.starts_with("gate.yaml: ok, 1 policies"), "{told}");
+        assert_eq!(told.contains(": warning: "), said, "{told}");
+    }
+}
+
+#[test]
+fn the_configs_that_we_ship_are_beyond_doubt() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let mut seen = 0;
+    for entry in fs::read_dir(dir).expect("there") {
+        let path = entry.expect("readable").path();
+        if path.extension().is_some_and(|ext| ext == "yaml") {
+            let env = |name: &str| Some(if name.ends_with("URL") { "http://h/w" } else { "x" }.to_owned());
+            let loaded = Config::load(&path, &env).expect("good");
+            assert!(loaded.remarks.warnings().is_empty(), "{}", loaded.remarks);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen}");
+}
