@@ -19,6 +19,7 @@ mod created;
 mod engine;
 mod expiry;
 mod group;
+mod locked;
 mod member;
 mod outbox;
 mod outgoing;

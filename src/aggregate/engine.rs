@@ -1,13 +1,14 @@
 //! All aggregations of a gate: takes in what requests bring, closes windows in the time of the samples, hands out points.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use parking_lot::{Mutex, RwLock};
 
 use super::aggregator::{Aggregator, Told};
 use super::close::over_at;
 use super::created::Created;
+use super::locked::Totals;
 use super::member::LATEST_MS;
 use super::partition::{Moment, Partition, shard_of};
 use super::point::{Batch, Join, Point, Sample, Tally};
@@ -57,12 +58,9 @@ pub struct Engine {
     pub created: Created,
     pub(super) aggregators: RwLock<Vec<Arc<Aggregator>>>,
     pub(super) tenants: RwLock<Vec<Arc<Tenant>>>,
-    pub(super) groups: AtomicUsize,
-    pub(super) members: AtomicUsize,
-    /// Points made and not yet collected.
-    pub(super) uncollected: AtomicUsize,
+    totals: Arc<Totals>,
     settings: RwLock<Settings>,
-    /// Points taken out of shards by others than [`Engine::collect`], which hands them out next.
+    /// Points of aggregations that were retired; [`Engine::collect`] hands them out next.
     pub(super) leftover: Mutex<Vec<Collected>>,
 }
 
@@ -90,9 +88,7 @@ impl Engine {
             created: Created::default(),
             aggregators: RwLock::default(),
             tenants: RwLock::default(),
-            groups: AtomicUsize::new(0),
-            members: AtomicUsize::new(0),
-            uncollected: AtomicUsize::new(0),
+            totals: Arc::default(),
             settings: RwLock::new(settings),
             leftover: Mutex::default(),
         }
@@ -126,8 +122,7 @@ impl Engine {
         let mut gone_groups = Vec::new();
         if !keep {
             for gone in aggregators.iter().filter(|aggregator| !is_wanted(aggregator)) {
-                gone_groups.extend(gone.partitions().iter().flat_map(|(_, partition)| partition.groups()));
-                not_before = not_before.max(self.wind_up(gone));
+                not_before = not_before.max(self.wind_up(gone, &mut gone_groups));
                 restarted += 1;
             }
         }
@@ -143,7 +138,13 @@ impl Engine {
                 let found = aggregators.iter().find(|found| found.definition == *definition);
                 Some(found.cloned().unwrap_or_else(|| {
                     let (name, definition) = (Arc::clone(name), Arc::clone(definition));
-                    let made = Aggregator::new(name, definition, Arc::clone(aggregation), not_before);
+                    let made = Aggregator::new(
+                        name,
+                        definition,
+                        Arc::clone(aggregation),
+                        not_before,
+                        Arc::clone(&self.totals),
+                    );
                     made.begin_after(self.watermarks());
                     aggregators.push(Arc::new(made));
                     Arc::clone(&aggregators[aggregators.len() - 1])
@@ -157,38 +158,42 @@ impl Engine {
         self.tenants.read().iter().map(|tenant| tenant.watermark.load(Ordering::Relaxed)).collect()
     }
 
-    /// Closes all windows of an aggregation that had samples, and ends its groups. Returns the time of the last point.
-    fn wind_up(&self, aggregator: &Arc<Aggregator>) -> i64 {
+    /// Ends an aggregation: closes all windows that had samples, and ends its groups. What is still on its way to it
+    /// finds nothing that would take it. Returns the time of the last point.
+    fn wind_up(&self, aggregator: &Arc<Aggregator>, groups: &mut Vec<Fingerprint>) -> i64 {
         let mut latest = i64::MIN;
-        for (tenant, partition) in aggregator.partitions() {
-            let counts = partition.counts();
-            self.groups.fetch_sub(counts.groups, Ordering::Relaxed);
-            self.members.fetch_sub(counts.members, Ordering::Relaxed);
-            let idle = self.settings().idle_ms;
+        let idle = self.settings().idle_ms;
+        for (tenant, partition) in aggregator.retire() {
             let mut made = Vec::new();
-            for shard in &partition.shards {
-                let mut shard = shard.lock();
+            for mut shard in partition.shards.retire() {
                 let last =
                     shard.closed.saturating_add(shard.open.len() as i64 * aggregator.aggregation.interval_ms);
-                let before = shard.out.len();
                 shard.close_until(last, &aggregator.aggregation, idle);
                 shard.end_all(last.saturating_add(1));
-                self.uncollected.fetch_add(shard.out.len() - before, Ordering::Relaxed);
                 latest = latest.max(last.saturating_add(1));
+                groups.extend(shard.groups.iter().map(|(_, group)| group.series));
                 made.append(&mut shard.out);
             }
-            self.leftover.lock().push((tenant, Arc::clone(aggregator), made));
+            if !made.is_empty() {
+                self.leftover.lock().push((tenant, Arc::clone(aggregator), made));
+            }
         }
         latest
     }
 
-    fn collected(&self, points: usize) {
-        self.uncollected.fetch_sub(points, Ordering::Relaxed);
-    }
-
     /// Points made and not yet collected.
     pub fn uncollected(&self) -> usize {
-        self.uncollected.load(Ordering::Relaxed)
+        self.totals.points() + self.leftover.lock().iter().map(|(_, _, points)| points.len()).sum::<usize>()
+    }
+
+    /// Series that are part of groups, in all aggregations.
+    pub fn all_members(&self) -> usize {
+        self.totals.members()
+    }
+
+    /// Groups of all aggregations.
+    pub fn all_groups(&self) -> usize {
+        self.totals.groups()
     }
 
     /// What is known of a sender.
@@ -211,14 +216,16 @@ impl Engine {
     /// Whether there is room for one more series in this group.
     pub fn room(&self, aggregator: &Aggregator, tenant: u32, home: u32, group: Fingerprint) -> Room {
         let settings = self.settings();
-        if self.members.load(Ordering::Relaxed) >= settings.max_members {
+        if self.totals.members() >= settings.max_members {
             return Room::None;
         }
-        let partition = aggregator.partition(tenant);
-        if partition.shards[shard_of(home)].lock().groups.number_of(group).is_some() {
+        // decided under policies that have just been replaced: the commit will find nobody that takes it
+        let Some(partition) = aggregator.partition(tenant) else { return Room::InGroup };
+        let shard = partition.shards.lock(shard_of(home));
+        if shard.is_none_or(|shard| shard.groups.number_of(group).is_some()) {
             return Room::InGroup;
         }
-        if self.groups.load(Ordering::Relaxed) < settings.max_groups { Room::ForGroup } else { Room::None }
+        if self.totals.groups() < settings.max_groups { Room::ForGroup } else { Room::None }
     }
 
     /// Takes in what a request brought. Idempotent for each series and time. `forgotten` is shown series that have to
@@ -255,12 +262,14 @@ impl Engine {
             };
             let run_newest = samples.iter().map(|sample| sample.ms).max().unwrap_or(i64::MIN);
             let watermark = before.max(run_newest.min(now_ms));
-            if !samples.is_empty() {
-                let partition = aggregator.partition(batch.tenant);
+            if samples.is_empty() {
+            } else if let Some(partition) = aggregator.partition(batch.tenant) {
                 let (aggregation, idle_ms) = (&aggregator.aggregation, settings.idle_ms);
                 let moment = Moment { end, watermark, aggregation, idle_ms };
-                let made = partition.apply(samples, moment, &mut tally, &mut forgotten);
-                self.uncollected.fetch_add(made, Ordering::Relaxed);
+                partition.apply(samples, moment, &mut tally, &mut forgotten);
+            } else {
+                tally.forgotten += samples.len() as u64;
+                samples.iter().for_each(|sample| forgotten(sample.series));
             }
             match told.iter_mut().find(|(known, _)| *known == policy) {
                 Some((_, known)) => *known += tally,
@@ -288,12 +297,9 @@ impl Engine {
         for policy in policies {
             let Some(Some(aggregator)) = aggregators.get(usize::from(policy.0)) else { continue };
             let joins: Vec<&Join> = batch.joins.iter().filter(|join| join.policy == policy).collect();
-            let partition = aggregator.partition(batch.tenant);
+            let Some(partition) = aggregator.partition(batch.tenant) else { continue };
             let began_ms = partition.began_ms();
-            let (groups, members) = partition.join(batch, &joins, |join| born(join, began_ms));
-            // wrapping: what is fetched from elsewhere is counted down first
-            self.groups.fetch_add(groups as usize, Ordering::Relaxed);
-            self.members.fetch_add(members as usize, Ordering::Relaxed);
+            partition.join(batch, &joins, |join| born(join, began_ms));
         }
     }
 
@@ -314,19 +320,15 @@ impl Engine {
 
     fn collect_by(&self, watermark: impl Fn(&Aggregator, &Tenant) -> Option<i64>) -> Vec<Collected> {
         let mut collected = std::mem::take(&mut *self.leftover.lock());
-        collected.retain(|(_, _, points)| !points.is_empty());
-        self.collected(collected.iter().map(|(_, _, points)| points.len()).sum());
         for aggregator in self.aggregators.read().iter().filter(|aggregator| aggregator.is_active()) {
             for (number, partition) in aggregator.partitions() {
                 if let Some(watermark) = watermark(aggregator, &self.tenant(number)) {
                     let until = over_at(watermark, &aggregator.aggregation);
                     let idle = self.settings().idle_ms;
-                    let made = partition.close_until(until, &aggregator.aggregation, idle);
-                    self.uncollected.fetch_add(made, Ordering::Relaxed);
+                    partition.close_until(until, &aggregator.aggregation, idle);
                 }
                 let mut points = Vec::new();
                 partition.drain(&mut points);
-                self.collected(points.len());
                 if !points.is_empty() {
                     collected.push((number, Arc::clone(aggregator), points));
                 }
@@ -339,9 +341,7 @@ impl Engine {
     pub fn expire(&self) {
         let max_tombstones = self.settings().max_tombstones;
         for partition in self.all_partitions() {
-            let (groups, members) = partition.expire(max_tombstones);
-            self.groups.fetch_sub(groups, Ordering::Relaxed);
-            self.members.fetch_sub(members, Ordering::Relaxed);
+            partition.expire(max_tombstones);
         }
     }
 
@@ -368,8 +368,6 @@ impl Engine {
     pub fn forget_all(&self) {
         self.aggregators().iter().for_each(|aggregator| aggregator.forget_all());
         self.tenants.write().clear();
-        self.groups.store(0, Ordering::Relaxed);
-        self.members.store(0, Ordering::Relaxed);
     }
 
     /// The aggregations that there are.

@@ -7,11 +7,10 @@ use crate::series::Fingerprint;
 
 impl Shard {
     /// Forgets members that had no sample for long, and groups that ended before that. A counter leaves a tombstone,
-    /// `max_tombstones` of them at most, the latest. Returns how many groups and members are gone.
-    pub(super) fn expire(&mut self, max_tombstones: usize) -> (usize, usize) {
+    /// `max_tombstones` of them at most, the latest.
+    pub(super) fn expire(&mut self, max_tombstones: usize) {
         self.round = self.round.wrapping_add(1);
         let round = self.round;
-        let before = (self.groups.len(), self.members.len());
         let mut gone: Vec<Member> = Vec::new();
         self.members.retain(|member, ()| {
             let keep = (round as u8).wrapping_sub(member.round()) < IDLE_ROUNDS;
@@ -29,7 +28,6 @@ impl Shard {
         }
         self.bound_tombstones(max_tombstones);
         self.remove_ended_groups();
-        (before.0 - self.groups.len(), before.1 - self.members.len())
     }
 
     fn bound_tombstones(&mut self, max: usize) {

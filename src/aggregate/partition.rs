@@ -1,10 +1,10 @@
 //! The groups of one policy for one tenant: its shards, and which samples go where.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
-use parking_lot::Mutex;
-
 use super::close::over_at;
+use super::locked::{Locked, Shards, Totals};
 use super::point::{Batch, Join, Point, Sample, Tally};
 use super::shard::{Counts, IDLE_ROUNDS, Shard};
 use crate::policy::Aggregation;
@@ -27,7 +27,7 @@ pub(super) struct Moment<'a> {
 
 /// The groups of one policy for one tenant.
 pub(super) struct Partition {
-    pub(super) shards: [Mutex<Shard>; SHARDS],
+    pub(super) shards: Shards<SHARDS>,
     /// Expiries for which series that come anew may be members elsewhere: the index does not know them any more.
     search_rounds: AtomicU32,
     /// Since when its policy is asked about this tenant's samples, Unix milliseconds of sample time; `i64::MIN`: always.
@@ -41,8 +41,8 @@ pub(super) fn shard_of(home: u32) -> usize {
 
 impl Partition {
     /// `not_before`: up to then others sent for these groups, Unix milliseconds.
-    pub(super) fn new(not_before: i64, began_ms: i64) -> Self {
-        let shards = std::array::from_fn(|_| Mutex::new(Shard::new(not_before)));
+    pub(super) fn new(not_before: i64, began_ms: i64, totals: Arc<Totals>) -> Self {
+        let shards = Shards::new(totals, || Shard::new(not_before));
         Self { shards, search_rounds: AtomicU32::new(0), began_ms: AtomicI64::new(began_ms) }
     }
 
@@ -56,53 +56,44 @@ impl Partition {
         self.search_rounds.store(u32::from(IDLE_ROUNDS) + 1, Ordering::Relaxed);
     }
 
-    /// Brings what is known of a series to the shard of its group, if it was in a group elsewhere. Returns how many
-    /// members are gone elsewhere.
-    fn fetch(&self, series: Fingerprint, home: usize) -> isize {
-        if self.shards[home].lock().knows(series) {
-            return 0;
+    /// Brings what is known of a series to the shard of its group, if it was in a group elsewhere.
+    fn fetch(&self, series: Fingerprint, home: usize) {
+        if self.shards.lock(home).is_none_or(|mut shard| shard.knows(series)) {
+            return;
         }
-        for shard in self.shards.iter().enumerate().filter(|(at, _)| *at != home).map(|(_, shard)| shard) {
-            let Some((tombstone, members)) = shard.lock().give_up(series) else { continue };
-            if let Some(tombstone) = tombstone {
-                self.shards[home].lock().tombstones.insert(tombstone, ());
+        for at in (0..SHARDS).filter(|at| *at != home) {
+            let given_up = self.shards.lock(at).and_then(|mut shard| shard.give_up(series));
+            let Some((tombstone, _)) = given_up else { continue };
+            if let (Some(tombstone), Some(mut home)) = (tombstone, self.shards.lock(home)) {
+                home.tombstones.insert(tombstone, ());
             }
-            return members as isize;
+            return;
         }
-        0
     }
 
-    /// Makes series part of their groups. Returns how many groups and members are new.
-    pub(super) fn join(
-        &self,
-        batch: &Batch,
-        joins: &[&Join],
-        born: impl Fn(&Join) -> bool,
-    ) -> (isize, isize) {
-        let mut new = (0, 0);
+    /// Makes series part of their groups.
+    pub(super) fn join(&self, batch: &Batch, joins: &[&Join], born: impl Fn(&Join) -> bool) {
         let searching = self.search_rounds.load(Ordering::Relaxed) > 0;
         for join in joins {
             let home = shard_of(join.home);
             if !join.unknown || searching {
-                new.1 -= self.fetch(join.series, home);
+                self.fetch(join.series, home);
             }
-            let mut shard = self.shards[home].lock();
-            let (groups, members) = shard.join(join, &batch.labels, born(join));
-            new = (new.0 + groups as isize, new.1 + members as isize);
+            if let Some(mut shard) = self.shards.lock(home) {
+                shard.join(join, &batch.labels, born(join));
+            }
         }
-        new
     }
 
-    /// Takes in samples of one window. Returns how many points were made on the way.
+    /// Takes in samples of one window. Those of a shard that is retired find their series forgotten.
     pub(super) fn apply(
         &self,
         samples: &[Sample],
         moment: Moment<'_>,
         tally: &mut Tally,
         mut forgotten: impl FnMut(Fingerprint),
-    ) -> usize {
+    ) {
         let Moment { end, watermark, aggregation, idle_ms } = moment;
-        let mut made = 0;
         // each shard is locked once
         let mut starts = [0u32; SHARDS + 1];
         for sample in samples {
@@ -120,65 +111,70 @@ impl Partition {
         }
         let of = |shard: usize| &order[starts[shard] as usize..starts[shard + 1] as usize];
         let over = over_at(watermark, aggregation);
-        let mut take = |shard: &mut Shard, mine: &[u32]| {
+        let mut take = |shard: Option<Locked<'_>>, mine: &[u32]| {
+            let samples = mine.iter().map(|number| &samples[*number as usize]);
+            let Some(mut shard) = shard else {
+                tally.forgotten += mine.len() as u64;
+                samples.for_each(|sample| forgotten(sample.series));
+                return;
+            };
             // Closing is left to the loop that does nothing else, unless it falls behind: windows that are over by the
             // time of the samples are over for them, closed or not.
             if shard.closed == i64::MIN || over - shard.closed >= 2 * aggregation.interval_ms {
-                made += shard.close_until(over, aggregation, idle_ms);
+                shard.close_until(over, aggregation, idle_ms);
             }
-            let samples = mine.iter().map(|number| &samples[*number as usize]);
             shard.apply(samples, (end, over), aggregation, tally, &mut forgotten);
         };
         // who closes windows has one shard at a time: that one comes last
         let mut busy = [false; SHARDS];
-        for (at, shard) in self.shards.iter().enumerate().filter(|(at, _)| !of(*at).is_empty()) {
-            match shard.try_lock() {
-                Some(mut shard) => take(&mut shard, of(at)),
-                None => busy[at] = true,
+        for at in (0..SHARDS).filter(|at| !of(*at).is_empty()) {
+            match self.shards.try_lock(at) {
+                Ok(shard) => take(shard, of(at)),
+                Err(_) => busy[at] = true,
             }
         }
-        for (at, shard) in self.shards.iter().enumerate().filter(|(at, _)| busy[*at]) {
-            take(&mut shard.lock(), of(at));
+        for at in (0..SHARDS).filter(|at| busy[*at]) {
+            take(self.shards.lock(at), of(at));
         }
-        made
     }
 
-    /// Closes the windows that end at `until` or before, a shard at a time. Returns how many points that made.
-    pub(super) fn close_until(&self, until: i64, aggregation: &Aggregation, idle_ms: i64) -> usize {
-        self.shards.iter().map(|shard| shard.lock().close_until(until, aggregation, idle_ms)).sum()
+    /// Closes the windows that end at `until` or before, a shard at a time.
+    pub(super) fn close_until(&self, until: i64, aggregation: &Aggregation, idle_ms: i64) {
+        // a shard that is only looked at has not changed
+        for mut shard in self.shards.each().filter(|shard| shard.closed < until) {
+            shard.close_until(until, aggregation, idle_ms);
+        }
     }
 
     /// The identities of its groups.
     pub(super) fn groups(&self) -> Vec<Fingerprint> {
-        let of = |shard: &Mutex<Shard>| {
-            shard.lock().groups.iter().map(|(_, group)| group.series).collect::<Vec<_>>()
-        };
-        self.shards.iter().flat_map(of).collect()
+        let mut all = Vec::new();
+        for shard in self.shards.each() {
+            all.extend(shard.groups.iter().map(|(_, group)| group.series));
+        }
+        all
     }
 
     /// Takes away the points made so far.
     pub(super) fn drain(&self, into: &mut Vec<Point>) {
-        for shard in &self.shards {
-            let points = std::mem::take(&mut shard.lock().out);
-            into.extend(points);
+        for mut shard in self.shards.each().filter(|shard| !shard.out.is_empty()) {
+            into.append(&mut shard.out);
         }
     }
 
-    pub(super) fn expire(&self, max_tombstones: usize) -> (usize, usize) {
+    /// Forgets what is idle.
+    pub(super) fn expire(&self, max_tombstones: usize) {
         let left = |rounds: u32| rounds.checked_sub(1);
         let _was = self.search_rounds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
-        let mut gone = (0, 0);
-        for shard in &self.shards {
-            let (groups, members) = shard.lock().expire(max_tombstones.div_ceil(SHARDS));
-            gone = (gone.0 + groups, gone.1 + members);
+        for mut shard in self.shards.each() {
+            shard.expire(max_tombstones.div_ceil(SHARDS));
         }
-        gone
     }
 
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for shard in &self.shards {
-            counts += shard.lock().counts();
+        for shard in self.shards.each() {
+            counts += shard.counts();
         }
         counts
     }

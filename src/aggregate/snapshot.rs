@@ -91,13 +91,11 @@ impl Engine {
                 out.write_all(&tenant.to_le_bytes())?;
                 out.write_all(&partition.began_ms().to_le_bytes())?;
                 let mut points = Vec::new();
-                for shard in &partition.shards {
+                for mut shard in partition.shards.each() {
                     buffer.clear();
-                    {
-                        let mut shard = shard.lock();
-                        shard.save(&mut buffer);
-                        points.append(&mut shard.out);
-                    }
+                    shard.save(&mut buffer);
+                    points.append(&mut shard.out);
+                    drop(shard);
                     out.write_all(&(buffer.len() as u64).to_le_bytes())?;
                     out.write_all(&buffer)?;
                 }
@@ -186,22 +184,21 @@ impl Engine {
             for _ in 0..source.u32()? {
                 let (tenant, began_ms) = (source.u32()?, source.i64()?);
                 let known = known.get(tenant as usize).copied().unwrap_or(false);
-                let partition = aggregator.filter(|_| known).map(|aggregator| aggregator.partition(tenant));
+                let partition =
+                    aggregator.filter(|_| known).and_then(|aggregator| aggregator.partition(tenant));
                 if let Some(partition) = &partition {
                     partition.was_restored(began_ms);
                 }
                 for shard in 0..super::partition::SHARDS {
                     let bytes = source.bytes64()?;
-                    let Some(partition) = &partition else { continue };
-                    let mut shard = partition.shards[shard].lock();
+                    let shard = partition.as_ref().and_then(|partition| partition.shards.lock(shard));
+                    let Some(mut shard) = shard else { continue };
                     shard.restore(&mut Source::new(bytes))?;
                     restored.groups += shard.groups.len();
                     restored.members += shard.members.len();
                 }
             }
         }
-        self.groups.fetch_add(restored.groups, Ordering::Relaxed);
-        self.members.fetch_add(restored.members, Ordering::Relaxed);
         restore_points(&mut source, &known, outbox)?;
         Ok(restored)
     }
