@@ -40,9 +40,9 @@ pub use outbox::{Outbox, Waiting};
 pub use outgoing::Outgoing;
 pub use point::{Batch, Join, Point, PointKind, Sample, Tally};
 pub use shard::Counts;
-pub use snapshot::{Restored, Snapshot, SnapshotError};
+pub use snapshot::{Head, Restored, Snapshot, SnapshotError};
 pub use stream::Stream;
-pub use types::{Class, Declared, Passed, Types};
+pub use types::{Class, Declared, Passed, Types, family_of};
 
 /// Who has a claim on the identity of a group: nobody that could come as a series.
 pub fn owner_of(group: crate::series::Fingerprint) -> crate::series::Fingerprint {

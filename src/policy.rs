@@ -3,8 +3,10 @@
 //! A [`Definition`] is what the config checked; a [`PolicySet`] is what the pipeline asks. `policy` knows
 //! labels, never bytes on the wire and never HTTP.
 
+mod canonical;
 mod definition;
 mod grouping;
+mod legacy;
 pub mod pattern;
 pub mod relabel;
 mod selector;

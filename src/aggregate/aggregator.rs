@@ -54,10 +54,14 @@ impl Aggregator {
         &self.aggregation
     }
 
-    /// Says up to when samples of each tenant came that the policy was not asked about: a series that is new to it need
-    /// not be young.
-    pub(super) fn begin_after(&self, watermarks: Vec<i64>) {
-        *self.unasked.write() = watermarks;
+    /// Says up to when samples of a tenant came that the policy was not asked about: a series that is new to it need not
+    /// be young.
+    pub(super) fn begin_after(&self, tenant: u32, watermark: i64) {
+        let mut unasked = self.unasked.write();
+        if unasked.len() <= tenant as usize {
+            unasked.resize(tenant as usize + 1, i64::MIN);
+        }
+        unasked[tenant as usize] = watermark;
     }
 
     pub(super) fn set_active(&self, active: bool) {
@@ -70,8 +74,8 @@ impl Aggregator {
 
     /// The part of a tenant, made if it is not there; `None` if the aggregation is retired.
     pub(super) fn partition(&self, tenant: u32) -> Option<Arc<Partition>> {
-        if let Some(Some(found)) = self.partitions.read().as_ref()?.get(tenant as usize) {
-            return Some(Arc::clone(found));
+        if let Some(found) = self.existing(tenant) {
+            return Some(found);
         }
         let mut partitions = self.partitions.write();
         let partitions = partitions.as_mut()?;
@@ -83,6 +87,11 @@ impl Aggregator {
             Arc::new(Partition::new(self.not_before, began, Arc::clone(&self.totals)))
         });
         Some(Arc::clone(made))
+    }
+
+    /// The part of a tenant, if it is there.
+    pub(super) fn existing(&self, tenant: u32) -> Option<Arc<Partition>> {
+        self.partitions.read().as_ref()?.get(tenant as usize)?.clone()
     }
 
     /// The parts of all tenants that have one.
@@ -98,9 +107,11 @@ impl Aggregator {
         (0u32..).zip(partitions).filter_map(|(tenant, found)| Some((tenant, found?))).collect()
     }
 
-    pub(super) fn forget_all(&self) {
-        if let Some(partitions) = self.partitions.write().as_mut() {
-            partitions.clear();
+    /// Forgets all that there is of a tenant.
+    pub(super) fn forget(&self, tenant: u32) {
+        let mut partitions = self.partitions.write();
+        if let Some(part) = partitions.as_mut().and_then(|parts| parts.get_mut(tenant as usize)) {
+            *part = None;
         }
     }
 

@@ -1,5 +1,6 @@
 //! All aggregations of a gate: takes in what requests bring, closes windows in the time of the samples, hands out points.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -62,6 +63,8 @@ pub struct Engine {
     settings: RwLock<Settings>,
     /// Points of aggregations that were retired; [`Engine::collect`] hands them out next.
     pub(super) leftover: Mutex<Vec<Collected>>,
+    /// Tenants that had a part in an aggregation that was retired, until they are saved without it.
+    pub(super) ended: Mutex<BTreeSet<u32>>,
 }
 
 /// Whether there is room for a series.
@@ -91,6 +94,7 @@ impl Engine {
             totals: Arc::default(),
             settings: RwLock::new(settings),
             leftover: Mutex::default(),
+            ended: Mutex::default(),
         }
     }
 
@@ -145,7 +149,7 @@ impl Engine {
                         not_before,
                         Arc::clone(&self.totals),
                     );
-                    made.begin_after(self.watermarks());
+                    self.begin_after(&made);
                     aggregators.push(Arc::new(made));
                     Arc::clone(&aggregators[aggregators.len() - 1])
                 }))
@@ -154,8 +158,11 @@ impl Engine {
         (adopted, restarted, gone_groups)
     }
 
-    pub(super) fn watermarks(&self) -> Vec<i64> {
-        self.tenants.read().iter().map(|tenant| tenant.watermark.load(Ordering::Relaxed)).collect()
+    /// What came so far, a new aggregation was not asked about.
+    fn begin_after(&self, aggregator: &Aggregator) {
+        for (number, tenant) in (0..).zip(self.tenants.read().iter()) {
+            aggregator.begin_after(number, tenant.watermark.load(Ordering::Relaxed));
+        }
     }
 
     /// Ends an aggregation: closes all windows that had samples, and ends its groups. What is still on its way to it
@@ -164,6 +171,7 @@ impl Engine {
         let mut latest = i64::MIN;
         let idle = self.settings().idle_ms;
         for (tenant, partition) in aggregator.retire() {
+            self.ended.lock().insert(tenant);
             let mut made = Vec::new();
             for mut shard in partition.shards.retire() {
                 let last =
@@ -339,6 +347,7 @@ impl Engine {
 
     /// Forgets what had no sample for long; to be called sixteen times in `series.idle_after`.
     pub fn expire(&self) {
+        self.types.expire();
         let max_tombstones = self.settings().max_tombstones;
         for partition in self.all_partitions() {
             partition.expire(max_tombstones);
@@ -364,10 +373,13 @@ impl Engine {
         self.tenants.read().iter().map(|tenant| tenant.refused.load(Ordering::Relaxed)).sum()
     }
 
-    /// Forgets all series and groups.
-    pub fn forget_all(&self) {
-        self.aggregators().iter().for_each(|aggregator| aggregator.forget_all());
-        self.tenants.write().clear();
+    /// Forgets all series, groups and types of a tenant.
+    pub fn forget(&self, tenant: u32) {
+        self.aggregators().iter().for_each(|aggregator| aggregator.forget(tenant));
+        self.types.forget(tenant);
+        if let Some(time) = self.tenants.write().get_mut(tenant as usize) {
+            *time = Arc::default();
+        }
     }
 
     /// The aggregations that there are.
