@@ -13,6 +13,7 @@
 //! decide ─▶ Batch (joins, samples) ─▶ upstream has the rest ─▶ Engine::commit ─▶ windows ─▶ Engine::collect ─▶ points
 //! ```
 
+mod adopt;
 mod aggregator;
 mod close;
 mod created;

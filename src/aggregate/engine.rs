@@ -17,7 +17,7 @@ use super::runs::{Run, runs};
 use super::stream::{Stream, WATCHED_MS};
 use super::tenant::Tenant;
 use super::types::Types;
-use crate::policy::{Aggregating, Aggregation, PolicyIndex};
+use crate::policy::{Aggregation, PolicyIndex};
 use crate::series::Fingerprint;
 
 /// Bounds of all aggregations together.
@@ -59,7 +59,7 @@ pub struct Engine {
     pub created: Created,
     pub(super) aggregators: RwLock<Vec<Arc<Aggregator>>>,
     pub(super) tenants: RwLock<Vec<Arc<Tenant>>>,
-    totals: Arc<Totals>,
+    pub(super) totals: Arc<Totals>,
     settings: RwLock<Settings>,
     /// Points of aggregations that were retired; [`Engine::collect`] hands them out next.
     pub(super) leftover: Mutex<Vec<Collected>>,
@@ -111,82 +111,6 @@ impl Engine {
     /// Whether there is anything to do at all.
     pub fn is_idle(&self) -> bool {
         self.aggregators.read().is_empty()
-    }
-
-    /// The state of these policies, by position: that of before where the definition is the same. What belongs to
-    /// none of them is flushed and forgotten; with `keep`, it only pauses. Also returns how many were forgotten, and the
-    /// identities of their groups.
-    pub fn adopt(&self, wanted: &[Option<Aggregating>], keep: bool) -> (Adopted, usize, Vec<Fingerprint>) {
-        let mut aggregators = self.aggregators.write();
-        let is_wanted = |aggregator: &Arc<Aggregator>| {
-            wanted.iter().flatten().any(|wanted| wanted.definition == aggregator.definition)
-        };
-        let mut not_before = i64::MIN;
-        let mut restarted = 0;
-        let mut gone_groups = Vec::new();
-        if !keep {
-            for gone in aggregators.iter().filter(|aggregator| !is_wanted(aggregator)) {
-                not_before = not_before.max(self.wind_up(gone, &mut gone_groups));
-                restarted += 1;
-            }
-        }
-        aggregators.retain(|aggregator| {
-            let wanted = is_wanted(aggregator);
-            aggregator.set_active(wanted);
-            keep || wanted
-        });
-        let adopted = wanted
-            .iter()
-            .map(|wanted| {
-                let Aggregating { name, definition, aggregation } = wanted.as_ref()?;
-                let found = aggregators.iter().find(|found| found.definition == *definition);
-                Some(found.cloned().unwrap_or_else(|| {
-                    let (name, definition) = (Arc::clone(name), Arc::clone(definition));
-                    let made = Aggregator::new(
-                        name,
-                        definition,
-                        Arc::clone(aggregation),
-                        not_before,
-                        Arc::clone(&self.totals),
-                    );
-                    self.begin_after(&made);
-                    aggregators.push(Arc::new(made));
-                    Arc::clone(&aggregators[aggregators.len() - 1])
-                }))
-            })
-            .collect();
-        (adopted, restarted, gone_groups)
-    }
-
-    /// What came so far, a new aggregation was not asked about.
-    fn begin_after(&self, aggregator: &Aggregator) {
-        for (number, tenant) in (0..).zip(self.tenants.read().iter()) {
-            aggregator.begin_after(number, tenant.watermark.load(Ordering::Relaxed));
-        }
-    }
-
-    /// Ends an aggregation: closes all windows that had samples, and ends its groups. What is still on its way to it
-    /// finds nothing that would take it. Returns the time of the last point.
-    fn wind_up(&self, aggregator: &Arc<Aggregator>, groups: &mut Vec<Fingerprint>) -> i64 {
-        let mut latest = i64::MIN;
-        let idle = self.settings().idle_ms;
-        for (tenant, partition) in aggregator.retire() {
-            self.ended.lock().insert(tenant);
-            let mut made = Vec::new();
-            for mut shard in partition.shards.retire() {
-                let last =
-                    shard.closed.saturating_add(shard.open.len() as i64 * aggregator.aggregation.interval_ms);
-                shard.close_until(last, &aggregator.aggregation, idle);
-                shard.end_all(last.saturating_add(1));
-                latest = latest.max(last.saturating_add(1));
-                groups.extend(shard.groups.iter().map(|(_, group)| group.series));
-                made.append(&mut shard.out);
-            }
-            if !made.is_empty() {
-                self.leftover.lock().push((tenant, Arc::clone(aggregator), made));
-            }
-        }
-        latest
     }
 
     /// Points made and not yet collected.
@@ -371,15 +295,6 @@ impl Engine {
     /// Requests of senders that found no room to be told apart: nothing of theirs is known to be born.
     pub fn refused_senders(&self) -> u64 {
         self.tenants.read().iter().map(|tenant| tenant.refused.load(Ordering::Relaxed)).sum()
-    }
-
-    /// Forgets all series, groups and types of a tenant.
-    pub fn forget(&self, tenant: u32) {
-        self.aggregators().iter().for_each(|aggregator| aggregator.forget(tenant));
-        self.types.forget(tenant);
-        if let Some(time) = self.tenants.write().get_mut(tenant as usize) {
-            *time = Arc::default();
-        }
     }
 
     /// The aggregations that there are.

@@ -81,7 +81,7 @@ fn open(config: &Config) -> Result<Option<(Snapshots, Last)>, StartError> {
 
 /// Goes on from where the last run was.
 fn go_on(snapshots: &Snapshots, last: &Last, pipeline: &Pipeline, gate: &Gate, config: &Config) {
-    let restored = snapshots.restore(last, pipeline, gate, &config.policies);
+    let restored = snapshots.restore(last, pipeline, gate.outbox(), &config.policies);
     if restored == Restored::default() {
         return;
     }

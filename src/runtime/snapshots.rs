@@ -7,6 +7,8 @@
 
 mod dir;
 mod last;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

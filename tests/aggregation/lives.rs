@@ -122,3 +122,62 @@ fn an_aggregation_that_ended_is_gone_with_all_it_held() {
     rig.collect();
     assert_eq!(rig.gate.pipeline.engine().uncollected(), 0);
 }
+
+/// Metadata of so many gauges, and series of so many histograms that are no pods'.
+fn flood(from: usize, to: usize) -> seriesgate_proto::WriteRequest {
+    let mut flood = seriesgate_proto::WriteRequest::default();
+    for number in from..to {
+        flood.metadata.push(seriesgate_proto::MetricMetadata {
+            r#type: 2,
+            metric_family_name: format!("gauge_{number}"),
+            ..Default::default()
+        });
+        flood.timeseries.push(series(&format!("req_{number}_sum"), "", &[(0, 1.0)]));
+        flood.timeseries[number - from].labels.pop();
+    }
+    flood
+}
+
+#[test]
+fn types_are_remembered_only_where_a_policy_could_use_them() {
+    let mut gate = Gate::new(&[policy(
+        "agg",
+        "{__name__=~\"gauge_7|req_8_.+\"}",
+        Action::Aggregate(without_pod().into()),
+        Mode::Enforce,
+    )]);
+    gate.pass("", &flood(0, 300));
+    assert_eq!(gate.pipeline.engine().types.len(), 2);
+    // where no policy aggregates, nothing is
+    let mut gate = Gate::new(&[policy("no", "x", Action::Drop, Mode::Enforce)]);
+    gate.pass("", &flood(0, 10));
+    assert!(gate.pipeline.engine().types.is_empty());
+}
+
+#[test]
+fn a_flood_of_names_keeps_no_type_from_being_learned() {
+    let mut gate = Gate::with(&[changed(0)], |settings| settings.aggregation.max_types = 100);
+    let mut gauge = request("memory", "a", &[(0, 1.0)]);
+    gauge.metadata.push(seriesgate_proto::MetricMetadata {
+        r#type: 2,
+        metric_family_name: "memory".into(),
+        ..Default::default()
+    });
+    gate.pass("", &gauge);
+    for turn in 0..10 {
+        gate.pass("", &flood(turn * 300, turn * 300 + 300));
+    }
+    let mut late = request("late", "a", &[(0, 1.0)]);
+    late.metadata.push(seriesgate_proto::MetricMetadata {
+        r#type: 2,
+        metric_family_name: "late".into(),
+        ..Default::default()
+    });
+    gate.pass("", &late);
+    assert_eq!(gate.outcome.passed, []);
+    // and what an aggregation uses is not lost to it
+    gate.pass("", &request("memory", "b", &[(0, 1.0)]));
+    assert_eq!(gate.outcome.passed, []);
+    let types = &gate.pipeline.engine().types;
+    assert!(types.len() <= 100 && types.given_up() > 5000, "{} {}", types.len(), types.given_up());
+}

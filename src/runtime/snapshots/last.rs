@@ -5,8 +5,7 @@ use std::io::{self, BufReader};
 
 use super::Snapshots;
 use super::dir::{Dir, HEAD};
-use crate::aggregate::{Head, Restored, Snapshot, SnapshotError};
-use crate::gate::Gate;
+use crate::aggregate::{Head, Outbox, Restored, Snapshot, SnapshotError};
 use crate::pipeline::Pipeline;
 use crate::policy::Definition;
 use crate::series::Tenant;
@@ -48,16 +47,16 @@ impl Snapshots {
         &self,
         last: &Last,
         pipeline: &Pipeline,
-        gate: &Gate,
+        outbox: &Outbox,
         policies: &[Definition],
     ) -> Restored {
         let mut all = match &last.head {
-            Some(head) if head.is_first() => self.restore_first(head, pipeline, gate, policies),
+            Some(head) if head.is_first() => self.restore_first(head, pipeline, outbox, policies),
             _ => Restored::default(),
         };
         let parts: Vec<String> = self.state.lock().files.keys().cloned().collect();
         for part in parts {
-            match self.restore_part(&part, pipeline, gate) {
+            match self.restore_part(&part, pipeline, outbox) {
                 Ok(restored) => all += restored,
                 Err(why) => {
                     self.dir.set_aside(&part, &why);
@@ -68,21 +67,26 @@ impl Snapshots {
         all
     }
 
-    fn restore_part(&self, part: &str, pipeline: &Pipeline, gate: &Gate) -> Result<Restored, SnapshotError> {
+    fn restore_part(
+        &self,
+        part: &str,
+        pipeline: &Pipeline,
+        outbox: &Outbox,
+    ) -> Result<Restored, SnapshotError> {
         let Some(file) = self.dir.open_file(part)? else { return Ok(Restored::default()) };
         let snapshot = Snapshot::read(BufReader::new(file))?;
         if !snapshot.is_of(&self.keys) {
             return Err(SnapshotError::Damaged("it goes with other keys than the head"));
         }
         let now = pipeline.clock().unix_ms();
-        pipeline.engine().restore(&snapshot, now, gate.outbox(), |name| self.register(pipeline, name))
+        pipeline.engine().restore(&snapshot, now, outbox, |name| self.register(pipeline, name))
     }
 
     fn restore_first(
         &self,
         head: &Head,
         pipeline: &Pipeline,
-        gate: &Gate,
+        outbox: &Outbox,
         policies: &[Definition],
     ) -> Restored {
         let now: BTreeMap<String, String> =
@@ -90,7 +94,7 @@ impl Snapshots {
         let restored = pipeline.engine().restore_first(
             head,
             pipeline.clock().unix_ms(),
-            gate.outbox(),
+            outbox,
             |name| self.register(pipeline, name),
             |then| now.get(then).cloned(),
         );
