@@ -1,10 +1,11 @@
 //! Sends what aggregations made: own requests, each tenant's in order, again until the upstream has them. Tenants are
 //! sent side by side, so one whose requests fail or hang delays no other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ahash::AHashMap;
 use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
@@ -44,13 +45,13 @@ pub(crate) struct Flusher {
     gate: Arc<Gate>,
     sending: JoinSet<Sent>,
     /// Whose task it is.
-    tenants: HashMap<task::Id, u32>,
+    tenants: AHashMap<task::Id, u32>,
     pauses: BTreeMap<u32, Pause>,
 }
 
 impl Flusher {
     pub(crate) fn new(gate: Arc<Gate>) -> Self {
-        Self { gate, sending: JoinSet::new(), tenants: HashMap::new(), pauses: BTreeMap::new() }
+        Self { gate, sending: JoinSet::new(), tenants: AHashMap::new(), pauses: BTreeMap::new() }
     }
 
     /// Sends until it is stopped.

@@ -1,10 +1,11 @@
 //! How gates that aggregate end, what two of them do with one directory, and what one tenant does to the others.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use seriesgate_proto::encode_snappy;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use super::aggregating::{INTERVAL_MS, hits, points, start, start_ms, values, yaml};
 use super::lifecycle::{assert_fails_saying, output};
