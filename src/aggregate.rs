@@ -14,6 +14,7 @@
 //! ```
 
 mod admit;
+mod adopt;
 mod aggregator;
 mod apply;
 mod birth;
@@ -25,6 +26,7 @@ mod expiry;
 mod gauges;
 mod given_up;
 mod group;
+mod locked;
 mod member;
 mod outbox;
 mod outgoing;
@@ -49,9 +51,9 @@ pub use outbox::{Outbox, Waiting};
 pub use outgoing::Outgoing;
 pub use point::{Batch, Join, Point, PointKind, Sample, Tally};
 pub use shard::Counts;
-pub use snapshot::{Restored, Snapshot, SnapshotError};
+pub use snapshot::{Head, Restored, Snapshot, SnapshotError};
 pub use starts::Starts;
-pub use types::{Class, Declared, Passed, Types, class_by_labels};
+pub use types::{Class, Declared, Passed, Types, class_by_labels, family_of};
 
 /// Who has a claim on the identity of a group: nobody that could come as a series.
 pub fn owner_of(group: crate::series::Fingerprint) -> crate::series::Fingerprint {

@@ -154,8 +154,9 @@ impl Handler for Gate {
             Ok(exchange) => exchange,
             Err(undecodable) => return self.undecodable(&undecodable),
         };
-        if !exchange.outcome().effects.aggregated.samples.is_empty()
-            && self.outbox.is_full(self.pipeline.engine().uncollected())
+        let aggregated = &exchange.outcome().effects.aggregated;
+        if !aggregated.samples.is_empty()
+            && self.outbox.is_full(aggregated.tenant, self.pipeline.engine().uncollected())
         {
             return exchange.wait();
         }

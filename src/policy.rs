@@ -4,9 +4,11 @@
 //! labels, never bytes on the wire and never HTTP.
 
 pub mod bound;
+mod canonical;
 mod definition;
 mod grouping;
 pub(crate) mod known;
+mod legacy;
 pub mod pattern;
 pub mod relabel;
 mod selector;

@@ -2,11 +2,16 @@
 
 mod aggregation;
 mod janitor;
+mod parts;
 mod reload;
+mod running;
+mod settings;
 mod snapshots;
 mod start;
 mod watcher;
 
 pub use reload::{Runtime, Source};
-pub(crate) use start::pipeline_settings;
-pub use start::{Running, StartError, start};
+pub use running::Running;
+pub(crate) use settings::pipeline_settings;
+pub use snapshots::DirError;
+pub use start::{StartError, start};

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 
+#[path = "aggregation/first_snapshot.rs"]
+mod first_snapshot;
+#[path = "aggregation/lives.rs"]
+mod lives;
 #[path = "aggregation/model.rs"]
 mod model;
 #[path = "aggregation/outages.rs"]

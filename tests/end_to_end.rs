@@ -14,6 +14,8 @@ mod control;
 mod forwarding;
 #[path = "end_to_end/lifecycle.rs"]
 mod lifecycle;
+#[path = "end_to_end/lives.rs"]
+mod lives;
 #[path = "end_to_end/relabeling.rs"]
 mod relabeling;
 #[path = "end_to_end/report.rs"]

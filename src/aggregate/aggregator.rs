@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 
+use super::locked::Totals;
 use super::partition::Partition;
 use super::point::Tally;
 use super::shard::Counts;
@@ -17,8 +18,9 @@ pub struct Aggregator {
     /// All that makes the policy what it is, as text; the same text is the same policy.
     pub definition: Arc<str>,
     pub(super) aggregation: Arc<Aggregation>,
-    /// By the number of the tenant.
-    partitions: RwLock<Vec<Option<Arc<Partition>>>>,
+    /// By the number of the tenant; `None` once it is retired, so that it takes nothing more.
+    partitions: RwLock<Option<Vec<Option<Arc<Partition>>>>>,
+    totals: Arc<Totals>,
     /// Whether the policy is in force; if not (a bypass), no window is closed.
     active: AtomicBool,
     /// Up to then others sent for its groups, Unix milliseconds.
@@ -31,12 +33,14 @@ impl Aggregator {
         definition: Arc<str>,
         aggregation: Arc<Aggregation>,
         not_before: i64,
+        totals: Arc<Totals>,
     ) -> Self {
         Self {
             name,
             definition,
             aggregation,
-            partitions: RwLock::default(),
+            partitions: RwLock::new(Some(Vec::new())),
+            totals,
             active: AtomicBool::new(true),
             not_before,
         }
@@ -55,39 +59,42 @@ impl Aggregator {
         self.active.load(Ordering::Relaxed)
     }
 
-    /// The part of a tenant; made if it is not there.
-    pub(super) fn partition(&self, tenant: u32) -> Arc<Partition> {
-        if let Some(Some(found)) = self.partitions.read().get(tenant as usize) {
-            return Arc::clone(found);
+    /// The part of a tenant, made if it is not there; `None` if the aggregation is retired.
+    pub(super) fn partition(&self, tenant: u32) -> Option<Arc<Partition>> {
+        if let Some(found) = self.existing(tenant) {
+            return Some(found);
         }
         let mut partitions = self.partitions.write();
+        let partitions = partitions.as_mut()?;
         if partitions.len() <= tenant as usize {
             partitions.resize_with(tenant as usize + 1, || None);
         }
-        let made =
-            partitions[tenant as usize].get_or_insert_with(|| Arc::new(Partition::new(self.not_before)));
-        Arc::clone(made)
+        let made = partitions[tenant as usize]
+            .get_or_insert_with(|| Arc::new(Partition::new(self.not_before, Arc::clone(&self.totals))));
+        Some(Arc::clone(made))
+    }
+
+    /// The part of a tenant, if it is there.
+    pub(super) fn existing(&self, tenant: u32) -> Option<Arc<Partition>> {
+        self.partitions.read().as_ref()?.get(tenant as usize)?.clone()
     }
 
     /// The parts of all tenants that have one.
     pub(super) fn partitions(&self) -> Vec<(u32, Arc<Partition>)> {
         let partitions = self.partitions.read();
-        let numbered = (0u32..).zip(partitions.iter());
+        let numbered = (0u32..).zip(partitions.iter().flatten());
         numbered.filter_map(|(tenant, found)| Some((tenant, Arc::clone(found.as_ref()?)))).collect()
     }
 
-    /// The part of a tenant, if it has one.
-    pub(super) fn part(&self, tenant: u32) -> Option<Arc<Partition>> {
-        self.partitions.read().get(tenant as usize).cloned().flatten()
+    /// Ends it: from now on it has no parts and gets none. Returns those that it had.
+    pub(super) fn retire(&self) -> Vec<(u32, Arc<Partition>)> {
+        let partitions = self.partitions.write().take().unwrap_or_default();
+        (0u32..).zip(partitions).filter_map(|(tenant, found)| Some((tenant, found?))).collect()
     }
 
     /// Takes the part of a tenant away, which another may have the number of from now on.
     pub(super) fn forget(&self, tenant: u32) -> Option<Arc<Partition>> {
-        self.partitions.write().get_mut(tenant as usize)?.take()
-    }
-
-    pub(super) fn forget_all(&self) {
-        self.partitions.write().clear();
+        self.partitions.write().as_mut()?.get_mut(tenant as usize)?.take()
     }
 
     /// What it holds.

@@ -23,8 +23,8 @@ pub(super) enum Start {
 /// What the other series of a request say of who sent it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Company {
-    /// Since when half of those that are known have been known, Unix milliseconds by our clock; `None`: none is known.
-    pub since_ms: Option<i64>,
+    /// For how long half of those that are known have been known, milliseconds; `None`: none is known.
+    pub known_ms: Option<i64>,
     /// Whether at least as many are known as are not.
     pub most_known: bool,
 }
@@ -34,8 +34,14 @@ pub struct Company {
 pub(super) struct Evidence {
     /// Its first sample.
     pub(super) first_ms: i64,
-    /// Whether it may have been here before: it is known to the index, or was given up for want of room.
+    /// The newest sample of the request that brought it.
+    pub(super) newest_ms: i64,
+    /// Whether it was here before: it is known to the index.
     pub(super) was_here: bool,
+    /// Whether its last value may have been given up, and the newest sample of all whose values were.
+    pub(super) given_up: bool,
+    /// See `given_up`.
+    pub(super) given_up_ms: i64,
     /// When it was made, by what is nearest to it: its `_created`, its process, its container, its pod or job, the time its
     /// run was due.
     pub(super) started_ms: Option<i64>,
@@ -43,8 +49,8 @@ pub(super) struct Evidence {
     pub(super) watch: Option<Watch>,
     /// The other series of the request.
     pub(super) company: Company,
-    /// The last moment at which policies changed or state came from disk: what was before that is not known.
-    pub(super) unsure_until_ms: i64,
+    /// For how long nothing was forgotten: since then policies did not change, and no state came from disk.
+    pub(super) sure_ms: i64,
     /// Whether other gates aggregate for the same backend.
     pub(super) several_gates: bool,
 }
@@ -52,18 +58,20 @@ pub(super) struct Evidence {
 /// The rule. Whoever speaks against a birth wins.
 pub(super) fn start(evidence: &Evidence) -> Start {
     let Evidence { first_ms, started_ms, company, .. } = *evidence;
-    let (Some(watch), Some(company_ms)) = (evidence.watch, company.since_ms) else { return Start::Here };
+    let (Some(watch), Some(known_ms)) = (evidence.watch, company.known_ms) else { return Start::Here };
     if evidence.was_here || !watch.is_unbroken(first_ms) {
         return Start::Here;
     }
-    // the watched span: nothing that was in front of this sender since then can have escaped us
-    let since_ms = watch.since_ms().max(company_ms).max(evidence.unsure_until_ms);
+    // The watched span: nothing that was in front of this sender since then can have escaped us. What is known by our
+    // clock is an age, so that it holds for samples that lag behind it.
+    let since_ms = watch.since_ms().max(evidence.newest_ms.saturating_sub(known_ms.min(evidence.sure_ms)));
     let born = match started_ms {
         Some(started) if started > first_ms.saturating_add(SKEW_MS) => false,
+        Some(started) if evidence.given_up && started <= evidence.given_up_ms => false,
         // another gate may have had it since its start, unless this sender sent nothing to anybody in between
         Some(started) if evidence.several_gates => started > watch.newest_ms() && watch.is_next(first_ms),
         Some(started) => started >= since_ms,
-        None if evidence.several_gates => false,
+        None if evidence.several_gates || evidence.given_up => false,
         None => {
             let watched = first_ms.saturating_sub(since_ms) >= WATCHED_MS && watch.has_two_scrapes(first_ms);
             watched && company.most_known
@@ -82,11 +90,14 @@ mod tests {
         (1..20).for_each(|scrape| watch.see(scrape * 15_000));
         Evidence {
             first_ms: 300_000,
+            newest_ms: 300_000,
             was_here: false,
+            given_up: false,
+            given_up_ms: 100_000,
             started_ms: None,
             watch: Some(watch),
-            company: Company { since_ms: Some(0), most_known: true },
-            unsure_until_ms: 0,
+            company: Company { known_ms: Some(300_000), most_known: true },
+            sure_ms: i64::MAX,
             several_gates: false,
         }
     }
@@ -108,7 +119,7 @@ mod tests {
         let usual = usual();
         let several = Evidence { several_gates: true, ..usual };
         let company = |seconds: i64, most_known| {
-            let company = Company { since_ms: Some(seconds * 1000), most_known };
+            let company = Company { known_ms: Some((300 - seconds) * 1000), most_known };
             Evidence { company, ..usual }
         };
         let since = |scrapes: &[i64]| Evidence { watch: watch(scrapes), ..usual };
@@ -119,7 +130,10 @@ mod tests {
             ("a process that runs for days", started(usual, -3 * 86_400), Here),
             ("a start that lies ahead", started(usual, 306), Here),
             ("a node's clock that is two seconds ahead", started(usual, 302), Zero),
-            ("it is known to the index, or was given up", Evidence { was_here: true, ..usual }, Here),
+            ("it is known to the index", Evidence { was_here: true, ..usual }, Here),
+            ("its last value was given up", Evidence { given_up: true, ..usual }, Here),
+            ("made before that", Evidence { given_up: true, ..started(usual, 100) }, Here),
+            ("a new one that is taken for it", Evidence { given_up: true, ..started(usual, 290) }, Zero),
             ("so it is, whatever its creation is", Evidence { was_here: true, ..started(usual, 290) }, Here),
             ("the first request of a sender", Evidence { watch: None, ..usual }, Here),
             ("and a run that was due just now", Evidence { watch: None, ..started(usual, 299) }, Here),
@@ -138,9 +152,9 @@ mod tests {
             ("made after it", started(since(&[0, 15, 30, 290]), 295), Zero),
             ("the sender was silent until now", since(&[0, 15, 30]), Here),
             ("made in that silence", started(since(&[0, 15, 30]), 295), Here),
-            ("policies changed", Evidence { unsure_until_ms: 290_000, ..usual }, Here),
-            ("made before they changed", Evidence { unsure_until_ms: 290_000, ..started(usual, 280) }, Here),
-            ("made after that", Evidence { unsure_until_ms: 290_000, ..started(usual, 291) }, Zero),
+            ("policies changed", Evidence { sure_ms: 10_000, ..usual }, Here),
+            ("made before they changed", Evidence { sure_ms: 10_000, ..started(usual, 280) }, Here),
+            ("made after that", Evidence { sure_ms: 10_000, ..started(usual, 291) }, Zero),
             ("several gates, and nothing but watching", several, Here),
             ("several gates, made since the last scrape", started(several, 290), Zero),
             ("several gates, made before it", started(several, 284), Here),

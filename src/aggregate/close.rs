@@ -80,10 +80,9 @@ impl Closing<'_> {
 }
 
 impl Shard {
-    /// Closes windows; returns how many points that made.
-    pub(super) fn close_until(&mut self, closing: &Closing<'_>) -> usize {
+    /// Closes windows.
+    pub(super) fn close_until(&mut self, closing: &Closing<'_>) {
         let Closing { until, aggregation, .. } = *closing;
-        let before = self.out.len();
         if self.closed == i64::MIN {
             // up to there others sent
             self.closed = until.max(whole(self.not_before, aggregation));
@@ -101,7 +100,6 @@ impl Shard {
                 self.closed = self.closed.max(until);
             }
         }
-        self.out.len() - before
     }
 
     /// Opens again what was closed later than `to`, if something was closed later than `beyond`: the clock that said so
@@ -130,8 +128,23 @@ impl Shard {
         }
     }
 
-    /// Ends every group at `at`.
-    pub(super) fn end_all(&mut self, at: i64) {
+    /// Whether there are windows that had samples, or groups that have not ended.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.open.is_empty() || self.groups.iter().any(|(_, group)| group.from_ms != i64::MAX)
+    }
+
+    /// Closes all windows that had samples and ends all groups; returns the time of the last point.
+    pub(super) fn end(&mut self, aggregation: &Aggregation, idle_ms: i64) -> i64 {
+        let until = self.closed.saturating_add(self.open.len() as i64 * aggregation.interval_ms);
+        self.close_until(&Closing { until, aggregation, idle_ms, gaps: &[] });
+        let last = until.saturating_add(1);
+        self.end_all(last);
+        // who comes back begins after that
+        self.not_before = self.not_before.max(last);
+        last
+    }
+
+    fn end_all(&mut self, at: i64) {
         let mut emission = Emission { end: at, interval: 0, idle: 0, silent: false, out: &mut self.out };
         self.groups.iter_mut().for_each(|group| emission.stale(group));
     }

@@ -28,7 +28,7 @@ impl Engine {
         let Some(arrived) = self.arrived(batch, self.time(now)) else { return self.unfit(batch, now) };
         let tenant = self.tenant(batch.tenant);
         if !batch.joins.is_empty() {
-            self.join(batch, aggregators, &tenant);
+            self.join(batch, aggregators, &tenant, &arrived);
         }
         let mut told: Vec<Told> = Vec::new();
         for run in runs(batch, aggregators) {
@@ -113,13 +113,18 @@ impl Engine {
         let until = super::time::over(mark, newest, aggregation);
         let closing = Closing { until, aggregation, idle_ms: self.settings().idle_ms, gaps: &gaps };
         let moment = Moment { end: run.end, over: until, now_ms: arrived.now_ms, aggregation };
-        let partition = run.aggregator.partition(batch.tenant);
-        let made = partition.apply(samples, moment, &closing, &mut tally, forgotten);
-        self.made(made);
+        match run.aggregator.partition(batch.tenant) {
+            Some(partition) => partition.apply(samples, moment, &closing, &mut tally, forgotten),
+            // its policy was replaced while the request was on its way
+            None => {
+                tally.forgotten += samples.len() as u64;
+                samples.iter().for_each(|sample| forgotten(sample.series));
+            }
+        }
         tally
     }
 
-    fn join(&self, batch: &Batch, aggregators: &Adopted, tenant: &Tenant) {
+    fn join(&self, batch: &Batch, aggregators: &Adopted, tenant: &Tenant, arrived: &Arrived) {
         let watch = tenant.watch(batch.sender);
         let mut policies: Vec<PolicyIndex> = batch.joins.iter().map(|join| join.policy).collect();
         policies.sort_unstable();
@@ -127,20 +132,22 @@ impl Engine {
         for policy in policies {
             let Some(Some(aggregator)) = aggregators.get(usize::from(policy.0)) else { continue };
             let joins: Vec<&Join> = batch.joins.iter().filter(|join| join.policy == policy).collect();
-            let partition = aggregator.partition(batch.tenant);
+            let Some(partition) = aggregator.partition(batch.tenant) else { continue };
             let start = |join: &Join| {
                 birth::start(&Evidence {
                     first_ms: join.first_ms,
-                    was_here: !join.unknown || self.given_up.has(join.series),
+                    newest_ms: arrived.newest_ms,
+                    was_here: !join.unknown,
+                    given_up: tenant.given_up.has(join.series),
+                    given_up_ms: tenant.given_up.newest_ms(),
                     started_ms: join.started_ms,
                     watch,
                     company: batch.company,
-                    unsure_until_ms: self.unsure_until_ms(),
+                    sure_ms: self.sure_ms(arrived.mono_ms),
                     several_gates: aggregator.aggregation.instance.is_some(),
                 })
             };
-            let (groups, members) = partition.join(batch, &joins, start);
-            self.joined(groups, members);
+            partition.join(batch, &joins, start);
         }
     }
 }

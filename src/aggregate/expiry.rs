@@ -1,6 +1,7 @@
 //! Forgetting: members that are silent, groups that ended, tombstones that are old or too many.
 
 use super::gauges::ABSENT;
+use super::given_up::GivenUp;
 use super::group::Group;
 use super::member::{Member, Tombstone};
 use super::shard::{IDLE_ROUNDS, Shard};
@@ -9,11 +10,10 @@ use crate::series::table::Slot;
 
 impl Shard {
     /// Forgets members that had no sample for long, and groups that ended before that. A counter leaves a tombstone for
-    /// `rounds`; the series of older ones are added to `given_up`. Returns how many groups and members are gone.
-    pub(super) fn expire(&mut self, rounds: u32, given_up: &mut Vec<Fingerprint>) -> (usize, usize) {
+    /// `rounds`; older ones are given up.
+    pub(super) fn expire(&mut self, rounds: u32, given_up: &GivenUp) {
         self.round = self.round.wrapping_add(1);
         let round = self.round;
-        let before = (self.groups.len(), self.members.len());
         let mut gone: Vec<Member> = Vec::new();
         self.members.retain(|member, ()| {
             let keep = (round as u8).wrapping_sub(member.round()) < IDLE_ROUNDS;
@@ -31,19 +31,18 @@ impl Shard {
         }
         self.give_up_tombstones(|tombstone| round.wrapping_sub(tombstone.round) > rounds, given_up);
         self.remove_ended_groups();
-        (before.0 - self.groups.len(), before.1 - self.members.len())
     }
 
-    /// Gives tombstones up, which adds their series to `given_up`.
+    /// Gives tombstones up.
     pub(super) fn give_up_tombstones(
         &mut self,
         mut which: impl FnMut(&Tombstone) -> bool,
-        given_up: &mut Vec<Fingerprint>,
+        given_up: &GivenUp,
     ) {
         self.tombstones.retain(|tombstone, ()| {
             let goes = which(tombstone);
             if goes {
-                given_up.push(tombstone.fingerprint());
+                given_up.add(tombstone.fingerprint(), tombstone.newest_ms);
             }
             !goes
         });

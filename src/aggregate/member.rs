@@ -154,6 +154,13 @@ impl Member {
         (self.fingerprint(), self.group, self.stamp, self.payload)
     }
 
+    /// A stamp as version 1 of snapshots has it: flags, round, time.
+    pub(super) fn stamp_of_version_1(stamp: u64) -> u64 {
+        let (flags, slow) = (stamp & (LIVE | SAMPLED | BORN | GAUGE), stamp >> 5 & 1);
+        let (round, ms) = (stamp >> 8 & 0xff, stamp >> 16);
+        flags | slow * SLOW | round << ROUND_AT | ms.min(LATEST_MS as u64) << TIME_AT
+    }
+
     pub(super) fn from_parts(series: Fingerprint, group: u32, stamp: u64, payload: u64) -> Self {
         Self { high: series.high, low: series.low, group, stamp: stamp | LIVE, payload }
     }

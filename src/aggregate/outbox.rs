@@ -1,13 +1,15 @@
 //! What aggregations made and the upstream does not have yet: a bounded buffer, in order for each tenant.
 
-use std::collections::{BTreeMap, VecDeque};
+mod queue;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ahash::AHashSet;
 use parking_lot::Mutex;
 
+use self::queue::Queue;
 use super::outgoing::Outgoing;
-use super::point::{Point, PointKind};
+use super::point::Point;
 
 /// One request that waits.
 #[derive(Clone, Debug)]
@@ -20,12 +22,9 @@ pub struct Waiting {
 
 #[derive(Default)]
 struct Queues {
-    /// By tenant.
-    waiting: BTreeMap<u32, VecDeque<Waiting>>,
+    tenants: BTreeMap<u32, Queue>,
     points: usize,
     next: u64,
-    /// Requests below this may be sent: what they came from is on disk, or there is no disk.
-    released: u64,
     lost: u64,
 }
 
@@ -36,8 +35,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Room for `max_points` points. What comes in although it is full, because time passes, has as much room again;
-    /// beyond that newer values take the place of older ones.
+    /// Room for `max_points` points. What comes in although it is full, because time passes or a tenant has its share
+    /// still free, has as much room again; beyond that newer values take the place of older ones.
     pub fn new(max_points: usize) -> Self {
         Self { queues: Mutex::default(), max_points }
     }
@@ -51,56 +50,70 @@ impl Outbox {
             let number = queues.next;
             queues.next += 1;
             let waiting = Waiting { number, outgoing: Arc::new(outgoing) };
-            queues.waiting.entry(tenant).or_default().push_back(waiting);
+            queues.tenants.entry(tenant).or_default().push(waiting);
         }
         if queues.points > 2 * self.max_points {
             queues.make_room(self.max_points);
         }
     }
 
-    /// Lets everything go that was added so far.
-    pub fn release(&self) {
-        let mut queues = self.queues.lock();
-        queues.released = queues.next;
+    /// What is added from now on has this number or a higher one.
+    pub fn mark(&self) -> u64 {
+        self.queues.lock().next
     }
 
-    /// The first request of each tenant that may be sent.
-    pub fn first(&self) -> Vec<(u32, Waiting)> {
+    /// Lets everything of a tenant go that was added before `mark`.
+    pub fn release(&self, tenant: u32, mark: u64) {
+        if let Some(queue) = self.queues.lock().tenants.get_mut(&tenant) {
+            queue.release(mark);
+        }
+    }
+
+    /// Lets everything go that was added so far.
+    pub fn release_all(&self) {
+        let mut queues = self.queues.lock();
+        let next = queues.next;
+        queues.tenants.values_mut().for_each(|queue| queue.release(next));
+    }
+
+    /// Tenants that have something to be sent.
+    pub fn ready(&self) -> Vec<u32> {
         let queues = self.queues.lock();
-        let first =
-            queues.waiting.iter().filter_map(|(tenant, waiting)| Some((*tenant, waiting.front()?.clone())));
-        first.filter(|(_, waiting)| waiting.number < queues.released).collect()
+        let ready = queues.tenants.iter().filter(|(_, queue)| queue.first().is_some());
+        ready.map(|(tenant, _)| *tenant).collect()
     }
 
     /// The first request of a tenant, if it may be sent.
     pub fn first_of(&self, tenant: u32) -> Option<Waiting> {
-        let queues = self.queues.lock();
-        let first = queues.waiting.get(&tenant)?.front()?;
-        (first.number < queues.released).then(|| first.clone())
+        self.queues.lock().tenants.get(&tenant)?.first().cloned()
     }
 
     /// A request is done with: sent, or refused for good.
     pub fn done(&self, tenant: u32, number: u64) {
         let mut queues = self.queues.lock();
-        let Some(waiting) = queues.waiting.get_mut(&tenant) else { return };
-        if waiting.front().is_some_and(|first| first.number == number)
-            && let Some(first) = waiting.pop_front()
-        {
-            if waiting.is_empty() {
-                queues.waiting.remove(&tenant);
-            }
-            queues.points -= first.outgoing.points.len();
+        let Some(queue) = queues.tenants.get_mut(&tenant) else { return };
+        let before = queue.points();
+        queue.done(number);
+        let gone = before - queue.points();
+        queues.points -= gone;
+    }
+
+    /// Whether requests of a tenant that would feed it are to wait, given how many points are on their way to it: it is
+    /// full, and the tenant has its share of it. So a tenant whose points cannot be sent stops itself, and no other.
+    pub fn is_full(&self, tenant: u32, coming: usize) -> bool {
+        let queues = self.queues.lock();
+        if queues.points + coming < self.max_points {
+            return false;
         }
+        let own = queues.tenants.get(&tenant).map_or(0, Queue::points);
+        let others =
+            queues.tenants.iter().filter(|(other, queue)| **other != tenant && !queue.is_empty()).count();
+        own >= self.max_points / (others + 1) || others == 0
     }
 
     /// Whether anything of a tenant waits.
     pub fn holds(&self, tenant: u32) -> bool {
-        self.queues.lock().waiting.contains_key(&tenant)
-    }
-
-    /// Whether requests that would feed it are to wait, given how many points are on their way to it.
-    pub fn is_full(&self, coming: usize) -> bool {
-        self.queues.lock().points + coming >= self.max_points
+        self.queues.lock().tenants.get(&tenant).is_some_and(|queue| !queue.is_empty())
     }
 
     /// Points that wait.
@@ -113,82 +126,70 @@ impl Outbox {
         self.len() == 0
     }
 
+    /// Points that wait for what they came from to be on disk.
+    pub fn held(&self) -> usize {
+        self.queues.lock().tenants.values().map(Queue::held).sum()
+    }
+
+    /// Whether a tenant has such points.
+    pub fn holds_back(&self, tenant: u32) -> bool {
+        self.queues.lock().tenants.get(&tenant).is_some_and(|queue| queue.held() > 0)
+    }
+
     /// Points of gauges that were given up for room, so far.
     pub fn lost(&self) -> u64 {
         self.queues.lock().lost
     }
 
-    /// All that waits, by tenant, in order.
-    pub fn all(&self) -> Vec<(u32, Vec<Point>)> {
+    /// All that waits for a tenant, in order.
+    pub fn of(&self, tenant: u32) -> Vec<Point> {
         let queues = self.queues.lock();
-        let points = |waiting: &VecDeque<Waiting>| {
-            waiting.iter().flat_map(|waiting| waiting.outgoing.points.iter().cloned()).collect()
-        };
-        queues.waiting.iter().map(|(tenant, waiting)| (*tenant, points(waiting))).collect()
+        queues.tenants.get(&tenant).map(|queue| queue.all().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether what waits for a tenant is other than when this was last asked.
+    pub fn take_changed(&self, tenant: u32) -> bool {
+        let mut queues = self.queues.lock();
+        let Some(queue) = queues.tenants.get_mut(&tenant) else { return false };
+        let changed = queue.take_changed();
+        if queue.is_empty() {
+            queues.tenants.remove(&tenant);
+        }
+        changed
     }
 }
 
 impl Queues {
-    /// A newer value of a counter says all that an older one said; what is then still too much is given up, gauges
-    /// only, the oldest first.
+    /// Newer values of counters take the place of older ones. What is then still too much is given up: gauges only, the
+    /// oldest of the tenant that has most.
     fn make_room(&mut self, max: usize) {
-        for waiting in self.waiting.values_mut() {
-            let mut newer: AHashSet<usize> = AHashSet::new();
-            for waiting in waiting.iter_mut().rev() {
-                let mut keep: Vec<bool> = Vec::with_capacity(waiting.outgoing.points.len());
-                for point in waiting.outgoing.points.iter().rev() {
-                    let first = newer.insert(Arc::as_ptr(&point.labels).cast::<u8>() as usize);
-                    keep.push(point.kind != PointKind::Cumulative || first);
-                }
-                thin_out(waiting, keep.into_iter().rev());
-            }
-            waiting.retain(|waiting| !waiting.outgoing.points.is_empty());
-        }
+        self.tenants.values_mut().for_each(Queue::merge_counters);
         self.count();
         while self.points > max {
-            let oldest = self
-                .waiting
-                .values_mut()
-                .flat_map(VecDeque::iter_mut)
-                .filter(|waiting| waiting.outgoing.gauges() > 0)
-                .min_by_key(|waiting| waiting.number);
-            let Some(oldest) = oldest else { break };
-            self.lost += oldest.outgoing.gauges() as u64;
-            let keep: Vec<bool> =
-                oldest.outgoing.points.iter().map(|point| point.kind != PointKind::Gauge).collect();
-            thin_out(oldest, keep.into_iter());
+            let with_gauges = self.tenants.values_mut().filter(|queue| queue.has_gauges());
+            let Some(largest) = with_gauges.max_by_key(|queue| queue.points()) else { break };
+            self.lost += largest.give_up_gauges() as u64;
             self.count();
         }
-        for waiting in self.waiting.values_mut() {
-            waiting.retain(|waiting| !waiting.outgoing.points.is_empty());
-        }
-        self.waiting.retain(|_, waiting| !waiting.is_empty());
     }
 
     fn count(&mut self) {
-        self.points = self.waiting.values().flatten().map(|waiting| waiting.outgoing.points.len()).sum();
-    }
-}
-
-fn thin_out(waiting: &mut Waiting, keep: impl Iterator<Item = bool>) {
-    let points = waiting.outgoing.points.iter().zip(keep).filter(|(_, keep)| *keep);
-    let points: Vec<Point> = points.map(|(point, _)| point.clone()).collect();
-    if points.len() < waiting.outgoing.points.len() {
-        waiting.outgoing = Arc::new(Outgoing { points });
+        self.points = self.tenants.values().map(Queue::points).sum();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::point::PointKind;
 
     fn point(labels: &Arc<[u8]>, ms: i64, kind: PointKind) -> Point {
         Point { labels: Arc::clone(labels), kin: u32::from(labels[0]), replica: 0, ms, bits: ms as u64, kind }
     }
 
     fn waiting(outbox: &Outbox) -> Vec<(u8, i64)> {
-        let all = outbox.all();
-        all.iter().flat_map(|(_, points)| points).map(|point| (point.labels[0], point.ms)).collect()
+        let all = [0, 1].map(|tenant| outbox.of(tenant));
+        all.iter().flatten().map(|point| (point.labels[0], point.ms)).collect()
     }
 
     #[test]
@@ -203,7 +204,7 @@ mod tests {
                 vec![point(&counter, ms, PointKind::Cumulative), point(&gauge, ms, PointKind::Gauge)],
             );
         }
-        assert!(outbox.is_full(0) && !Outbox::new(4).is_full(3));
+        assert!(outbox.is_full(0, 0) && !Outbox::new(4).is_full(0, 3) && Outbox::new(4).is_full(0, 4));
         assert_eq!(outbox.len(), 7);
         outbox.push(0, vec![point(&counter, 4, PointKind::Cumulative), point(&gauge, 4, PointKind::Gauge)]);
         // the newest value of the counter and where it began; of the gauge what there is room for
@@ -222,20 +223,48 @@ mod tests {
         let outbox = Outbox::new(100);
         let labels: Arc<[u8]> = Arc::from(*b"a");
         outbox.push(3, vec![point(&labels, 1, PointKind::Cumulative)]);
-        assert!(outbox.first().is_empty());
-        outbox.release();
+        assert!(outbox.ready().is_empty() && outbox.holds_back(3));
+        outbox.release_all();
         outbox.push(3, vec![point(&labels, 2, PointKind::Cumulative)]);
         outbox.push(1, vec![point(&labels, 2, PointKind::Cumulative)]);
-        let first = outbox.first();
-        assert_eq!(
-            first.iter().map(|(tenant, waiting)| (*tenant, waiting.number)).collect::<Vec<_>>(),
-            [(3, 0)]
-        );
+        assert_eq!((outbox.ready(), outbox.held()), (vec![3], 2));
         outbox.done(3, 0);
         assert!(outbox.first_of(3).is_none());
-        outbox.release();
-        assert_eq!(outbox.first().len(), 2);
+        // what one tenant has on disk lets go of no other's
+        outbox.release(1, outbox.mark());
+        assert_eq!(outbox.ready(), [1]);
+        outbox.release(3, outbox.mark());
+        assert_eq!(outbox.ready(), [1, 3]);
         outbox.done(3, 0);
-        assert_eq!(outbox.len(), 2);
+        assert_eq!((outbox.len(), outbox.held()), (2, 0));
+    }
+
+    #[test]
+    fn a_tenant_that_cannot_be_flushed_stops_itself_and_no_other() {
+        let outbox = Outbox::new(10);
+        let labels: Arc<[u8]> = Arc::from(*b"a");
+        let points = |count: i64, kind| (0..count).map(|ms| point(&labels, ms, kind)).collect::<Vec<_>>();
+        outbox.push(0, points(10, PointKind::Gauge));
+        assert!(outbox.is_full(0, 0));
+        assert!(!outbox.is_full(1, 0), "it has nothing in it");
+        outbox.push(1, points(4, PointKind::Gauge));
+        assert!(!outbox.is_full(1, 0), "nor half of it");
+        outbox.push(1, points(1, PointKind::Gauge));
+        assert!(outbox.is_full(1, 0) && !outbox.is_full(2, 0));
+        // what is given up is of the tenant that has most
+        outbox.push(2, points(6, PointKind::Gauge));
+        assert_eq!([0, 1, 2].map(|tenant| outbox.of(tenant).len()), [0, 5, 0]);
+    }
+
+    #[test]
+    fn what_waits_is_told_to_have_changed_once() {
+        let outbox = Outbox::new(10);
+        let labels: Arc<[u8]> = Arc::from(*b"a");
+        assert!(!outbox.take_changed(0));
+        outbox.push(0, vec![point(&labels, 1, PointKind::Gauge)]);
+        assert!(outbox.take_changed(0) && !outbox.take_changed(0));
+        outbox.release_all();
+        outbox.done(0, 0);
+        assert!(outbox.take_changed(0) && !outbox.take_changed(0));
     }
 }

@@ -1,28 +1,28 @@
-//! The state of all aggregations as bytes, and back.
+//! The state of aggregations as bytes, and back: one snapshot for each tenant, and a head with what all have in common.
 //!
-//! A snapshot is a stream of snappy frames, each with its checksum, that begins with [`MAGIC`] and the version and ends
-//! with [`END`]: one that was cut off or altered is not taken. It holds the keys of the series hash, by which members
+//! Each is a stream of snappy frames, with their checksums, that begins with a magic word and the version and ends with
+//! [`END`]: one that was cut off or altered is not taken. The head holds the keys of the series hash, by which members
 //! are known; so it is as secret as they are.
 
 mod bytes;
+mod first;
+mod points;
 mod shard;
+mod tenant;
 
 use std::io::{self, Read, Write};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 
 use self::bytes::{Put, Source};
-use super::engine::Engine;
-use super::outbox::Outbox;
-use super::point::{Point, PointKind};
-use crate::clock::Now;
-use crate::series::Fingerprinter;
+use crate::series::{Fingerprint, Fingerprinter};
 
+/// Of the head, and of all that version 1 wrote.
 const MAGIC: &[u8] = b"seriesgate aggregation";
+/// Of the part of one tenant.
+const TENANT_MAGIC: &[u8] = b"seriesgate tenant";
 /// Grows when what is written means something else.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const END: &[u8] = b"whole";
 /// A snapshot larger than this, decompressed, is taken for damage: a hundred bytes for each of a hundred million series.
 const MAX_BYTES: u64 = 10 << 30;
@@ -37,25 +37,33 @@ pub enum SnapshotError {
     #[error("{0}")]
     Damaged(&'static str),
     /// Another version of the program wrote it.
-    #[error("it has version {0}, this program knows version {VERSION}")]
+    #[error("it has version {0}, this program knows versions up to {VERSION}")]
     Version(u32),
 }
 
-/// A snapshot in memory, checked as a whole.
-#[derive(PartialEq, Eq)]
-pub struct Snapshot {
-    content: Vec<u8>,
+/// What all tenants have in common.
+pub struct Head {
     /// Keys of the series hash.
     pub keys: Vec<u8>,
-    rest: usize,
+    /// The state of all tenants, where version 1 wrote it.
+    first: Option<Content>,
+}
+
+/// The state of one tenant in memory, checked as a whole.
+#[derive(PartialEq, Eq)]
+pub struct Snapshot {
+    /// Whose it is.
+    pub tenant: String,
+    keys: Fingerprint,
+    content: Content,
 }
 
 /// What was taken over from a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// Policies whose state goes on.
+    /// Aggregations whose state goes on, those of each tenant counted.
     pub policies: usize,
-    /// Policies in the snapshot that are not in force, or are others now.
+    /// Aggregations in the snapshot whose policies are not in force, or are others now.
     pub unknown: usize,
     /// Series that are part of groups.
     pub members: usize,
@@ -63,236 +71,114 @@ pub struct Restored {
     pub groups: usize,
 }
 
-impl Engine {
-    /// Writes all state, shard by shard: each is locked as long as it takes to copy it. What waits in `outbox`, and
-    /// what was made and not yet collected, is part of the snapshot. `tenants` are the names by number.
-    ///
-    /// # Errors
-    /// If `out` fails.
-    pub fn save(&self, keys: &[u8], tenants: &[String], outbox: &Outbox, out: impl Write) -> io::Result<()> {
-        let mut out = snap::write::FrameEncoder::new(out);
-        let mut buffer = Vec::new();
-        buffer.extend_from_slice(MAGIC);
-        buffer.put_u32(VERSION);
-        buffer.put_bytes(keys);
-        self.save_tenants(tenants, &mut buffer);
-        self.save_types(&mut buffer);
-        let aggregators = self.aggregators();
-        buffer.put_u32(aggregators.len() as u32);
-        out.write_all(&buffer)?;
-        for aggregator in aggregators {
-            let partitions = aggregator.partitions();
-            buffer.clear();
-            buffer.put_bytes(aggregator.definition.as_bytes());
-            buffer.put_u32(partitions.len() as u32);
-            out.write_all(&buffer)?;
-            for (tenant, partition) in partitions {
-                out.write_all(&tenant.to_le_bytes())?;
-                let mut points = Vec::new();
-                for shard in &partition.shards {
-                    buffer.clear();
-                    {
-                        let mut shard = shard.lock();
-                        shard.save(&mut buffer);
-                        points.append(&mut shard.out);
-                    }
-                    out.write_all(&(buffer.len() as u64).to_le_bytes())?;
-                    out.write_all(&buffer)?;
-                }
-                if !points.is_empty() {
-                    self.leftover.lock().push((tenant, Arc::clone(&aggregator), points));
-                }
-            }
-        }
-        buffer.clear();
-        let mut waiting = outbox.all();
-        waiting.extend(self.leftover.lock().iter().map(|(tenant, _, points)| (*tenant, points.clone())));
-        save_points(&waiting, &mut buffer);
-        self.save_given_up(&mut buffer);
-        buffer.extend_from_slice(END);
-        out.write_all(&buffer)?;
-        out.into_inner().map_err(|error| io::Error::other(error.to_string()))?.flush()
-    }
-
-    fn save_tenants(&self, names: &[String], out: &mut Vec<u8>) {
-        out.put_u32(names.len() as u32);
-        for (number, name) in (0u32..).zip(names) {
-            let tenant = self.tenant(number);
-            out.put_bytes(name.as_bytes());
-            let (newest, gaps) = tenant.pace(|pace| (pace.newest_ms(), pace.gaps()));
-            out.put_i64(newest.unwrap_or(i64::MIN));
-            out.put_u32(gaps.len() as u32);
-            gaps.into_iter().for_each(|(from, to)| [from, to].into_iter().for_each(|time| out.put_i64(time)));
-        }
-    }
-
-    fn save_given_up(&self, out: &mut Vec<u8>) {
-        let words = self.given_up.words();
-        out.put_u64(self.given_up.series());
-        out.put_u32(words.len() as u32);
-        words.into_iter().for_each(|word| out.put_u64(word));
-    }
-
-    fn restore_given_up(&self, source: &mut Source<'_>) -> Result<(), SnapshotError> {
-        let series = source.u64()?;
-        let words: Vec<u64> = (0..source.u32()?).map(|_| source.u64()).collect::<Result<_, _>>()?;
-        match self.given_up.restore(series, &words) {
-            true => Ok(()),
-            false => Err(SnapshotError::Damaged("a filter of another size")),
-        }
-    }
-
-    fn save_types(&self, out: &mut Vec<u8>) {
-        let types = self.types.all();
-        out.put_u32(types.len() as u32);
-        for (tenant, family, declared, seen) in types {
-            out.put_u32(tenant);
-            out.put_bytes(family.as_bytes());
-            out.extend_from_slice(&[declared, seen]);
-        }
-    }
-
-    /// Takes over the state of policies that are in force with the same definition. `register` is told the tenants in
-    /// order and says whether they have the same number now.
-    ///
-    /// # Errors
-    /// If the snapshot does not hold what it should; some of it may have been taken over by then.
-    pub fn restore(
-        &self,
-        snapshot: &Snapshot,
-        now: Now,
-        outbox: &Outbox,
-        mut register: impl FnMut(&str) -> Option<u32>,
-    ) -> Result<Restored, SnapshotError> {
-        let mut source = Source::new(&snapshot.content[snapshot.rest..]);
-        let mut known = Vec::new();
-        for number in 0..source.u32()? {
-            let name = source.text()?;
-            known.push(register(name) == Some(number));
-            let newest = source.i64()?.min(self.time(now).ms);
-            let mut gaps = Vec::new();
-            for _ in 0..source.u32()? {
-                gaps.push((source.i64()?, source.i64()?));
-            }
-            if newest != i64::MIN {
-                self.tenant(number).pace(|pace| pace.restore(newest, gaps, now.mono_ms));
-            }
-        }
-        for _ in 0..source.u32()? {
-            let tenant = source.u32()?;
-            let family = source.text()?;
-            let (declared, seen) = (source.u8()?, source.u8()?);
-            self.types.restore(tenant, family, declared, seen);
-        }
-        let mut restored = Restored::default();
-        let aggregators = self.aggregators();
-        // the index is empty: to it everybody is new, and nobody need be young
-        self.be_unsure(now);
-        for _ in 0..source.u32()? {
-            let definition = source.text()?;
-            let aggregator = aggregators.iter().find(|aggregator| *aggregator.definition == *definition);
-            *(if aggregator.is_some() { &mut restored.policies } else { &mut restored.unknown }) += 1;
-            for _ in 0..source.u32()? {
-                let tenant = source.u32()?;
-                let known = known.get(tenant as usize).copied().unwrap_or(false);
-                let partition = aggregator.filter(|_| known).map(|aggregator| aggregator.partition(tenant));
-                if let Some(partition) = &partition {
-                    partition.was_restored();
-                }
-                for shard in 0..super::partition::SHARDS {
-                    let bytes = source.bytes64()?;
-                    let Some(partition) = &partition else { continue };
-                    let mut shard = partition.shards[shard].lock();
-                    shard.restore(&mut Source::new(bytes))?;
-                    restored.groups += shard.groups.len();
-                    restored.members += shard.members.len();
-                }
-            }
-        }
-        self.groups.fetch_add(restored.groups, Ordering::Relaxed);
-        self.members.fetch_add(restored.members, Ordering::Relaxed);
-        restore_points(&mut source, &known, outbox)?;
-        self.restore_given_up(&mut source)?;
-        Ok(restored)
+impl std::ops::AddAssign for Restored {
+    fn add_assign(&mut self, other: Self) {
+        self.policies += other.policies;
+        self.unknown += other.unknown;
+        self.members += other.members;
+        self.groups += other.groups;
     }
 }
 
-impl Snapshot {
-    /// Reads and checks a snapshot.
-    ///
-    /// # Errors
-    /// If it is none, or damaged, or of another version.
-    pub fn read(from: impl Read) -> Result<Self, SnapshotError> {
-        let mut content = Vec::new();
-        snap::read::FrameDecoder::new(from).take(MAX_BYTES).read_to_end(&mut content)?;
-        let rest =
-            content.strip_prefix(MAGIC).ok_or(SnapshotError::Damaged("it is no snapshot of aggregations"))?;
-        let mut source = Source::new(rest);
+/// Decompressed bytes, and where in them to go on.
+#[derive(PartialEq, Eq)]
+struct Content {
+    bytes: Vec<u8>,
+    rest: usize,
+    version: u32,
+}
+
+impl Content {
+    /// Decompresses and checks a stream that begins with `magic`.
+    fn read(from: impl Read, magic: &[u8]) -> Result<Self, SnapshotError> {
+        let mut bytes = Vec::new();
+        snap::read::FrameDecoder::new(from).take(MAX_BYTES).read_to_end(&mut bytes)?;
+        let rest = bytes.strip_prefix(magic);
+        let mut source =
+            Source::new(rest.ok_or(SnapshotError::Damaged("it is no snapshot of aggregations"))?);
         let version = source.u32()?;
-        if version != VERSION {
+        if version == 0 || version > VERSION {
             return Err(SnapshotError::Version(version));
         }
-        if !content.ends_with(END) {
+        if !bytes.ends_with(END) {
             return Err(SnapshotError::Damaged("it is cut off"));
         }
+        Ok(Self { rest: magic.len() + size_of::<u32>(), bytes, version })
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source::new(self.bytes.get(self.rest..).unwrap_or_default())
+    }
+
+    /// Goes on after what `source` has left.
+    fn go_on(&mut self, left: usize) {
+        self.rest = self.bytes.len() - left;
+    }
+}
+
+impl Head {
+    /// Reads and checks a head.
+    ///
+    /// # Errors
+    /// If it is none, or damaged, or of a later version.
+    pub fn read(from: impl Read) -> Result<Self, SnapshotError> {
+        let mut content = Content::read(from, MAGIC)?;
+        let mut source = content.source();
         let keys = source.bytes()?.to_vec();
         if keys.len() != Fingerprinter::KEY_BYTES {
             return Err(SnapshotError::Damaged("its keys have another length"));
         }
-        let rest = content.len() - source.len();
-        Ok(Self { content, keys, rest })
+        let left = source.len();
+        content.go_on(left);
+        Ok(Self { keys, first: Some(content).filter(|content| content.version == 1) })
+    }
+
+    /// Writes a head.
+    ///
+    /// # Errors
+    /// If `out` fails.
+    pub fn write(keys: &[u8], out: impl Write) -> io::Result<()> {
+        let mut buffer = Vec::new();
+        buffer.extend_from_slice(MAGIC);
+        buffer.put_u32(VERSION);
+        buffer.put_bytes(keys);
+        buffer.extend_from_slice(END);
+        finish(snap::write::FrameEncoder::new(out), &buffer)
+    }
+
+    /// Whether it is all there is: version 1 had no parts.
+    pub fn is_first(&self) -> bool {
+        self.first.is_some()
     }
 }
 
-fn save_points(all: &[(u32, Vec<Point>)], out: &mut Vec<u8>) {
-    out.put_u32(all.len() as u32);
-    for (tenant, points) in all {
-        out.put_u32(*tenant);
-        out.put_u32(points.len() as u32);
-        let mut last: Option<&Arc<[u8]>> = None;
-        for point in points {
-            let again = last.is_some_and(|last| Arc::ptr_eq(last, &point.labels));
-            out.push(u8::from(again));
-            if !again {
-                out.put_bytes(&point.labels);
-            }
-            last = Some(&point.labels);
-            out.put_u32(point.kin);
-            out.put_u32(point.replica);
-            out.put_i64(point.ms);
-            out.put_u64(point.bits);
-            out.push(point.kind as u8);
-        }
+impl Snapshot {
+    /// Reads and checks the part of a tenant.
+    ///
+    /// # Errors
+    /// If it is none, or damaged, or of a later version.
+    pub fn read(from: impl Read) -> Result<Self, SnapshotError> {
+        let mut content = Content::read(from, TENANT_MAGIC)?;
+        let mut source = content.source();
+        let (keys, tenant) = (source.series()?, source.text()?.to_owned());
+        let left = source.len();
+        content.go_on(left);
+        Ok(Self { tenant, keys, content })
+    }
+
+    /// Whether its members are known by these keys.
+    pub fn is_of(&self, keys: &[u8]) -> bool {
+        self.keys == print_of(keys)
     }
 }
 
-fn restore_points(source: &mut Source<'_>, known: &[bool], outbox: &Outbox) -> Result<(), SnapshotError> {
-    for _ in 0..source.u32()? {
-        let tenant = source.u32()?;
-        let mut points = Vec::new();
-        let mut labels: Arc<[u8]> = Arc::from([]);
-        for _ in 0..source.u32()? {
-            if source.u8()? == 0 {
-                labels = Arc::from(source.bytes()?);
-            }
-            points.push(Point {
-                labels: Arc::clone(&labels),
-                kin: source.u32()?,
-                replica: source.u32()?,
-                ms: source.i64()?,
-                bits: source.u64()?,
-                kind: match source.u8()? {
-                    0 => PointKind::Cumulative,
-                    1 => PointKind::Start,
-                    2 => PointKind::Gauge,
-                    3 => PointKind::Stale,
-                    _ => return Err(SnapshotError::Damaged("a point of no known kind")),
-                },
-            });
-        }
-        if known.get(tenant as usize).copied().unwrap_or(false) {
-            outbox.push(tenant, points);
-        }
-    }
-    Ok(())
+/// Tells keys apart.
+fn print_of(keys: &[u8]) -> Fingerprint {
+    let prints = Fingerprinter::from_keys(keys);
+    prints.fingerprint(TENANT_MAGIC, prints.tenant(""))
+}
+
+fn finish<W: Write>(mut out: snap::write::FrameEncoder<W>, last: &[u8]) -> io::Result<()> {
+    out.write_all(last)?;
+    out.into_inner().map_err(|error| io::Error::other(error.to_string()))?.flush()
 }

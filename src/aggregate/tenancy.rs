@@ -1,30 +1,32 @@
 //! What belongs to a scope's number, so that a scope that is gone leaves nothing to the next one with its number.
 
+use std::sync::Arc;
+
 use super::engine::Engine;
-use super::shard::Counts;
 
 impl Engine {
     /// Whether anything of a scope is aggregated, or was made and not yet collected.
     pub fn holds(&self, tenant: u32) -> bool {
         let made = self.leftover.lock().iter().any(|(of, _, points)| *of == tenant && !points.is_empty());
         let aggregators = self.aggregators();
-        made || aggregators.iter().filter_map(|aggregator| aggregator.part(tenant)).any(|partition| {
-            let Counts { members, groups, .. } = partition.counts();
-            members + groups > 0 || partition.shards.iter().any(|shard| !shard.lock().out.is_empty())
+        made || aggregators.iter().filter_map(|aggregator| aggregator.existing(tenant)).any(|partition| {
+            let mut shards = partition.shards.each();
+            shards.any(|shard| shard.members.len() + shard.groups.len() + shard.out.len() > 0)
         })
     }
 
-    /// Forgets a scope that holds nothing: its time and senders, the types of its metrics, its tombstones. What
-    /// was said of its pods and jobs is forgotten for lack of room, and too old to speak for a birth.
+    /// Forgets a scope: its time and senders, the types of its metrics, what is left of its series. What was said of
+    /// its pods and jobs is forgotten for lack of room, and too old to speak for a birth.
     pub fn forget(&self, tenant: u32) {
-        let mut given_up = Vec::new();
+        let state = self.tenant(tenant);
+        let next = Arc::new(state.successor());
         for partition in self.aggregators().iter().filter_map(|aggregator| aggregator.forget(tenant)) {
-            partition.give_up(&mut given_up);
+            partition.give_up(&state.given_up);
         }
-        given_up.into_iter().for_each(|series| self.given_up.add(series));
+        self.ended.lock().insert(tenant);
         self.types.forget(tenant);
-        if let Some(time) = self.tenants.write().get_mut(tenant as usize) {
-            *time = std::sync::Arc::new(time.successor());
+        if let Some(state) = self.tenants.write().get_mut(tenant as usize) {
+            *state = next;
         }
     }
 

@@ -7,6 +7,7 @@ use ahash::RandomState;
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use super::given_up::GivenUp;
 use super::pace::{Arrived, Pace};
 use super::watch::Watch;
 
@@ -34,6 +35,8 @@ pub(super) struct Tenant {
     known: Mutex<Known>,
     /// Senders forgotten for room.
     forgotten: AtomicU64,
+    /// Counters whose last values were given up.
+    pub(super) given_up: GivenUp,
 }
 
 struct Known {
@@ -46,7 +49,7 @@ impl Default for Tenant {
     fn default() -> Self {
         let senders = LruCache::unbounded_with_hasher(RandomState::new());
         let known = Known { pace: Pace::default(), senders, waiting: Vec::new() };
-        Self { known: Mutex::new(known), forgotten: AtomicU64::new(0) }
+        Self { known: Mutex::new(known), forgotten: AtomicU64::new(0), given_up: GivenUp::default() }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::aggregator::Aggregator;
 use super::close::{Closing, over_at, whole};
 use super::engine::{Collected, Engine};
 use super::pace::SILENT_MS;
@@ -66,18 +65,17 @@ impl Engine {
     }
 
     fn collect_by(&self, until: impl Fn(&Aggregation, &Tenant, &Partition) -> Option<i64>) -> Vec<Collected> {
-        let mut collected = self.take_leftover();
+        let mut collected = std::mem::take(&mut *self.leftover.lock());
         let idle_ms = self.settings().idle_ms;
         for aggregator in self.aggregators().iter().filter(|aggregator| aggregator.is_active()) {
             for (number, partition) in aggregator.partitions() {
                 let (tenant, aggregation) = (self.tenant(number), &*aggregator.aggregation);
                 if let Some(until) = until(aggregation, &tenant, &partition) {
                     let gaps = tenant.pace(|pace| pace.gaps());
-                    self.made(partition.close_until(&Closing { until, aggregation, idle_ms, gaps: &gaps }));
+                    partition.close_until(&Closing { until, aggregation, idle_ms, gaps: &gaps });
                 }
                 let mut points = Vec::new();
                 partition.drain(&mut points);
-                self.collected(points.len());
                 if !points.is_empty() {
                     collected.push((number, Arc::clone(aggregator), points));
                 }
@@ -93,35 +91,29 @@ impl Engine {
         let mono = self.time(now).mono_ms;
         let rounds = TOMBSTONE_MS / (settings.idle_ms / 16).max(1);
         let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
-        let mut given_up = Vec::new();
+        self.types.expire();
         for aggregator in self.aggregators() {
             for (number, partition) in aggregator.partitions() {
                 let tenant = self.tenant(number);
                 if tenant.pace(|pace| pace.is_silent(mono, settings.idle_ms)) {
-                    self.end(&aggregator, &partition);
+                    partition.end(&aggregator.aggregation, settings.idle_ms);
                 } else if tenant.pace(|pace| pace.is_held_up(mono)) {
                     continue;
                 }
-                let (groups, members) = partition.expire(rounds, settings.max_tombstones, &mut given_up);
-                self.joined(-(groups as isize), -(members as isize));
+                partition.expire(rounds, settings.max_tombstones, &tenant.given_up);
             }
         }
-        given_up.into_iter().for_each(|series| self.given_up.add(series));
         self.tenants.read().iter().for_each(|tenant| tenant.expire(mono, settings.idle_ms));
-    }
-
-    fn end(&self, aggregator: &Aggregator, partition: &Partition) {
-        let (made, _) = partition.end(&aggregator.aggregation, self.settings().idle_ms);
-        self.made(made);
     }
 
     /// From now on nothing is known of what was before: a series that comes for the first time need not be young.
     pub fn be_unsure(&self, now: Now) {
-        self.unsure_until.fetch_max(self.time(now).ms, Ordering::Relaxed);
+        self.unsure_until.fetch_max(now.mono_ms, Ordering::Relaxed);
     }
 
-    pub(super) fn unsure_until_ms(&self) -> i64 {
-        self.unsure_until.load(Ordering::Relaxed)
+    /// For how long what came is known, milliseconds.
+    pub(super) fn sure_ms(&self, mono_ms: i64) -> i64 {
+        mono_ms.saturating_sub(self.unsure_until.load(Ordering::Relaxed))
     }
 }
 

@@ -1,10 +1,11 @@
 //! What is known of the types of metrics: from metadata, from their names, and from their siblings' names.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod families;
+mod untyped;
 
-use ahash::AHashMap;
-use parking_lot::{Mutex, RwLock};
-
+use self::families::Families;
+pub(super) use self::families::Known;
+use self::untyped::Untyped;
 use crate::policy::{Aggregation, MetricKind, bound};
 use crate::series::Labels;
 
@@ -94,40 +95,34 @@ impl Passed {
     }
 }
 
-/// Metrics without a type that are counted by name.
-const MAX_UNTYPED: usize = 1000;
-
 /// Names of a family that were seen.
 const BUCKET: u8 = 1;
 const SUM: u8 = 2;
 const COUNT: u8 = 4;
 
-#[derive(Clone, Copy, Default)]
-pub(super) struct Known {
-    declared: u8,
-    seen: u8,
+/// How the names of parts end, and the bit of each.
+const ENDINGS: [(&str, u8); 3] = [("_bucket", BUCKET), ("_sum", SUM), ("_count", COUNT)];
+
+/// The family of which a metric of this name may be a part.
+pub fn family_of(name: &str) -> Option<&str> {
+    ENDINGS.iter().find_map(|(ending, _)| name.strip_suffix(ending))
 }
 
-/// By tenant, then by the name of the family.
-#[derive(Default)]
+/// What is known of the types of metrics, by tenant and family.
 pub struct Types {
-    known: RwLock<AHashMap<u32, AHashMap<Box<str>, Known>>>,
-    max: usize,
-    /// Times a metric found no room.
-    refused: AtomicU64,
-    /// Metrics that passed because nobody said what they are, and how often.
-    untyped: Mutex<AHashMap<Box<str>, u64>>,
+    known: Families,
+    untyped: Untyped,
 }
 
 impl Types {
     pub(super) fn new(max: usize) -> Self {
-        Self { known: RwLock::default(), max, refused: AtomicU64::new(0), untyped: Mutex::default() }
+        Self { known: Families::new(max), untyped: Untyped::default() }
     }
 
     /// Takes in one metadata entry.
     pub fn declare(&self, tenant: u32, family: &str, declared: Declared) {
-        if declared != Declared::Unknown && self.get(tenant, family).declared != declared.number() {
-            self.change(tenant, family, |known| known.declared = declared.number());
+        if declared != Declared::Unknown {
+            self.known.learn(tenant, family, Known { declared: declared.number(), seen: 0 });
         }
     }
 
@@ -143,10 +138,8 @@ impl Types {
         if let Some((stem, part)) = part {
             self.see(tenant, stem, part.bit());
         }
-        let known = self.known.read();
-        let families = known.get(&tenant);
-        let get =
-            |family: &str| families.and_then(|families| families.get(family)).copied().unwrap_or_default();
+        let known = self.known.of(tenant);
+        let get = |family: &str| known.ask(family);
         let declared = |family: &str| Declared::from_number(get(family).declared);
         let own = declared(name);
         match own {
@@ -192,8 +185,7 @@ impl Types {
 
     /// Notes that there is a metric of this name: siblings tell what a `_sum` or a `_count` is.
     pub fn see_name(&self, tenant: u32, name: &str) {
-        let endings = [("_bucket", BUCKET), ("_sum", SUM), ("_count", COUNT)];
-        for (ending, bit) in endings {
+        for (ending, bit) in ENDINGS {
             if let Some(stem) = name.strip_suffix(ending) {
                 self.see(tenant, stem, bit);
             }
@@ -201,66 +193,62 @@ impl Types {
     }
 
     fn see(&self, tenant: u32, stem: &str, bit: u8) {
-        if self.get(tenant, stem).seen & bit == 0 {
-            self.change(tenant, stem, |known| known.seen |= bit);
-        }
+        self.known.learn(tenant, stem, Known { declared: 0, seen: bit });
     }
 
-    fn get(&self, tenant: u32, family: &str) -> Known {
-        let known = self.known.read();
-        known.get(&tenant).and_then(|families| families.get(family)).copied().unwrap_or_default()
+    /// Times a type was forgotten to make room for another.
+    pub fn given_up(&self) -> u64 {
+        self.known.given_up()
     }
 
-    fn change(&self, tenant: u32, family: &str, change: impl FnOnce(&mut Known)) {
-        let mut known = self.known.write();
-        let total: usize = known.values().map(|families| families.len()).sum();
-        let families = known.entry(tenant).or_default();
-        if let Some(known) = families.get_mut(family) {
-            change(known);
-        } else if total < self.max {
-            change(families.entry(family.into()).or_default());
-        } else {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Types that are remembered.
+    pub fn len(&self) -> usize {
+        self.known.len()
     }
 
-    /// Times a metric found no room, so that it may pass untyped.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Notes that a series of this name passed because nobody said what it is.
     pub fn untyped(&self, metric: &str) {
-        let mut untyped = self.untyped.lock();
-        if let Some(times) = untyped.get_mut(metric) {
-            *times += 1;
-        } else if untyped.len() < MAX_UNTYPED {
-            untyped.insert(metric.into(), 1);
-        }
+        self.untyped.note(metric);
     }
 
     /// The metrics that passed most often because nobody said what they are, and how often.
     pub fn most_untyped(&self, most: usize) -> Vec<(Box<str>, u64)> {
-        let mut all: Vec<_> =
-            self.untyped.lock().iter().map(|(name, times)| (name.clone(), *times)).collect();
-        all.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
-        all.truncate(most);
-        all
+        self.untyped.most(most)
     }
 
-    /// Forgets the metrics of a tenant.
+    /// Forgets what was neither said nor asked for long; to be called sixteen times in `series.idle_after`.
+    pub(super) fn expire(&self) {
+        self.known.expire();
+        self.untyped.expire();
+    }
+
+    /// Whether what is known of a tenant's metrics is other than when this was last asked.
+    pub(super) fn take_changed(&self, tenant: u32) -> bool {
+        self.known.take_changed(tenant)
+    }
+
+    /// Whether anything is known of a tenant's metrics.
+    pub(super) fn holds(&self, tenant: u32) -> bool {
+        self.known.holds(tenant)
+    }
+
     pub(super) fn forget(&self, tenant: u32) {
-        self.known.write().remove(&tenant);
+        self.known.forget(tenant);
     }
 
-    pub(super) fn all(&self) -> Vec<(u32, Box<str>, u8, u8)> {
-        let known = self.known.read();
-        let families = known.iter().flat_map(|(tenant, families)| families.iter().map(|f| (*tenant, f)));
-        families.map(|(tenant, (name, known))| (tenant, name.clone(), known.declared, known.seen)).collect()
+    /// What is known of a tenant's metrics: family, what it is, and for how many rounds nobody spoke of it.
+    pub(super) fn all(&self, tenant: u32) -> Vec<(Box<str>, Known, u32)> {
+        self.known.all(tenant)
     }
 
-    pub(super) fn restore(&self, tenant: u32, family: &str, declared: u8, seen: u8) {
-        self.change(tenant, family, |known| *known = Known { declared, seen });
+    /// Goes on with what was known before.
+    pub(super) fn restore(&self, tenant: u32, family: &str, known: Known, age: u32) {
+        self.known.restore(tenant, family, known, age);
     }
 }
 

@@ -60,7 +60,7 @@ pub struct Listen {
     pub idle_timeout: Duration,
     /// After this age (±10%) a connection is closed with its next response; zero = never.
     pub max_connection_age: Duration,
-    /// How long a shutdown waits for requests in hand.
+    /// How long a shutdown may take, requests in hand and what aggregations made together.
     pub drain_timeout: Duration,
 }
 

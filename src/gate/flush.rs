@@ -1,12 +1,15 @@
-//! Sends what aggregations made: own requests, each tenant's in order, again until the upstream has them.
+//! Sends what aggregations made: own requests, each tenant's in order, again until the upstream has them. Tenants are
+//! sent side by side, so one whose requests fail or hang delays no other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ahash::AHashMap;
 use bytes::Bytes;
 use hyper::HeaderMap;
-use tokio::time::Instant;
+use tokio::task::{self, JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Gate;
@@ -20,11 +23,8 @@ const EVERY: Duration = Duration::from_millis(250);
 /// How long to wait after a failure, the first time and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// What is still to be sent at the end has so long for each tenant; the rest is in the snapshot.
-const LAST_TRY: Duration = Duration::from_secs(3);
-/// A loop that waits for an upstream is not stuck.
-const ALIVE_EVERY: Duration = Duration::from_secs(10);
+/// Tenants sent at one time; each has one request on its way.
+const MOST_AT_ONCE: usize = 32;
 
 /// What became of one request.
 enum Sent {
@@ -39,59 +39,90 @@ struct Pause {
     length: Duration,
 }
 
-/// Sends until it is stopped; then everything that waits once more, as far as the upstream takes it.
-pub(crate) async fn run(gate: Arc<Gate>, beat: impl Fn(), stop: CancellationToken) {
-    let mut pauses: BTreeMap<u32, Pause> = BTreeMap::new();
-    loop {
-        beat();
-        let stopping = stop.is_cancelled();
-        for (tenant, _) in gate.outbox.first() {
-            let now = Instant::now();
-            if !stopping && pauses.get(&tenant).is_some_and(|pause| pause.until > now) {
-                continue;
-            }
-            let sending = showing_life(&beat, gate.send_of(tenant, &beat));
-            let sent = if stopping {
-                tokio::time::timeout(LAST_TRY, sending).await.unwrap_or(Sent::Later(None))
-            } else {
-                sending.await
-            };
-            match sent {
-                Sent::Done => drop(pauses.remove(&tenant)),
-                Sent::Later(asked) => {
-                    let before = pauses.get(&tenant).map(|pause| pause.length);
-                    let length = before.map_or(FIRST_PAUSE, |before| (before * 2).min(LONGEST_PAUSE));
-                    let until = Instant::now() + asked.unwrap_or(length).min(LONGEST_PAUSE);
-                    pauses.insert(tenant, Pause { until, length });
-                }
-            }
-        }
-        if stopping {
-            return;
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(EVERY) => {}
-        }
-    }
+/// Sends for all tenants.
+pub(crate) struct Flusher {
+    gate: Arc<Gate>,
+    sending: JoinSet<Sent>,
+    /// Whose task it is.
+    tenants: AHashMap<task::Id, u32>,
+    pauses: BTreeMap<u32, Pause>,
 }
 
-async fn showing_life<T>(beat: &impl Fn(), work: impl Future<Output = T>) -> T {
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            () = tokio::time::sleep(ALIVE_EVERY) => beat(),
+impl Flusher {
+    pub(crate) fn new(gate: Arc<Gate>) -> Self {
+        Self { gate, sending: JoinSet::new(), tenants: AHashMap::new(), pauses: BTreeMap::new() }
+    }
+
+    /// Sends until it is stopped.
+    pub(crate) async fn run(mut self, beat: impl Fn(), stop: CancellationToken) -> Self {
+        loop {
+            beat();
+            self.begin();
+            tokio::select! {
+                () = stop.cancelled() => return self,
+                Some(sent) = self.sending.join_next_with_id() => self.settle(sent),
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+
+    /// Sends everything that waits once more, as far as the upstream takes it by `deadline`.
+    pub(crate) async fn finish(mut self, deadline: Instant) {
+        self.pauses.clear();
+        loop {
+            self.begin();
+            match timeout_at(deadline, self.sending.join_next_with_id()).await {
+                Ok(Some(sent)) => self.settle(sent),
+                // nobody is left who did not fail, or the time is over
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let left = self.gate.outbox.len();
+        if left > 0 {
+            tracing::warn!(samples = left, "aggregated samples could not be sent before the end");
+        }
+    }
+
+    /// Begins with the tenants that have something to send and no reason to wait.
+    fn begin(&mut self) {
+        let now = Instant::now();
+        for tenant in self.gate.outbox.ready() {
+            if self.sending.len() >= MOST_AT_ONCE {
+                return;
+            }
+            let paused = self.pauses.get(&tenant).is_some_and(|pause| pause.until > now);
+            if paused || self.tenants.values().any(|sending| *sending == tenant) {
+                continue;
+            }
+            let gate = Arc::clone(&self.gate);
+            let sending = self.sending.spawn(async move { gate.send_of(tenant).await });
+            self.tenants.insert(sending.id(), tenant);
+        }
+    }
+
+    fn settle(&mut self, sent: Result<(task::Id, Sent), JoinError>) {
+        let (id, sent) = sent.unwrap_or_else(|error| {
+            tracing::error!(%error, "sending aggregated samples failed");
+            (error.id(), Sent::Later(None))
+        });
+        let Some(tenant) = self.tenants.remove(&id) else { return };
+        match sent {
+            Sent::Done => drop(self.pauses.remove(&tenant)),
+            Sent::Later(asked) => {
+                let before = self.pauses.get(&tenant).map(|pause| pause.length);
+                let length = before.map_or(FIRST_PAUSE, |before| (before * 2).min(LONGEST_PAUSE));
+                let until = Instant::now() + asked.unwrap_or(length).min(LONGEST_PAUSE);
+                self.pauses.insert(tenant, Pause { until, length });
+            }
         }
     }
 }
 
 impl Gate {
     /// Sends all that waits for one tenant, until something fails.
-    async fn send_of(&self, tenant: u32, beat: &impl Fn()) -> Sent {
+    async fn send_of(&self, tenant: u32) -> Sent {
         let under = self.pipeline.tenants().text(tenant).and_then(|scope| self.scopes.outgoing(&scope));
         while let Some(Waiting { number, outgoing }) = self.outbox.first_of(tenant) {
-            beat();
             let Some((headers, query)) = under.clone() else {
                 tracing::error!(
                     tenant,

@@ -15,13 +15,17 @@ impl Judgement<'_> {
     pub(super) fn learn_types(&self, body: &[u8], slots: &[Slot], probes: &[Probe], metadata: u32) {
         if metadata > 0 {
             for field in Fields::new(body).flatten().filter(|field| field.kind == FieldKind::Metadata) {
-                if let Some((number, family)) = v1::metadata_type(body, &field) {
+                if let Some((number, family)) = v1::metadata_type(body, &field)
+                    && self.policies.set.may_aggregate(family)
+                {
                     self.engine.types.declare(self.party.tenant, family, Declared::from_wire(number));
                 }
             }
         }
         for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == Found::Missing) {
-            if let Some(name) = self.metric(body, slot) {
+            if let Some(name) = self.metric(body, slot)
+                && aggregate::family_of(name).is_some_and(|family| self.policies.set.may_aggregate(family))
+            {
                 self.engine.types.see_name(self.party.tenant, name);
             }
         }

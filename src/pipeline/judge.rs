@@ -65,7 +65,7 @@ impl Judgement<'_> {
         if self.policies.aggregates() {
             self.learn_types(body, slots, probes, request.metadata);
             self.learn_starts(body, slots, probes, &mut pairs);
-            work.outcome.effects.aggregated.company = company(self.index, probes);
+            work.outcome.effects.aggregated.company = company(self.index, probes, self.now);
         }
         let mut last = (VerdictId::UNTOUCHED, PolicyIndex(0));
         for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter()) {

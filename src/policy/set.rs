@@ -22,7 +22,9 @@ use self::rows::Rows;
 use self::walk::Plain;
 pub use self::walk::{Step, Walk};
 use super::relabel::Rules;
+use super::selector::METRIC_NAME;
 use super::{ActionKind, Aggregation, Disposition, Effect, Mode, PolicyIndex, VerdictId};
+use crate::series::Labels;
 
 /// Policies at most: the verdict table has a row for each, and some for what they combine to.
 pub const MAX_POLICIES: usize = 4000;
@@ -57,6 +59,8 @@ pub struct PolicySet {
     columns: Vec<Column>,
     rows: Rows,
     rewrites: bool,
+    /// Whether a policy in force aggregates.
+    aggregates: bool,
     /// By position, what it is as text.
     definitions: Box<[Arc<str>]>,
     run: Run,
@@ -71,6 +75,26 @@ struct Policy {
     next_branch: BranchId,
     /// For [`PolicySet::walk`]: by selector, its matchers.
     plain: Vec<Vec<Plain>>,
+}
+
+/// Endings of the names that metrics of one family have.
+const ENDINGS: [&str; 5] = ["", "_bucket", "_sum", "_count", "_total"];
+
+impl Policy {
+    /// Whether a selector leaves room for a metric of this family.
+    fn may_match(&self, family: &str) -> bool {
+        let named = |matchers: &Vec<Plain>| matchers.iter().any(Plain::is_of_name);
+        if self.plain.iter().any(|matchers| !named(matchers)) {
+            return true;
+        }
+        ENDINGS.iter().any(|ending| {
+            let name = format!("{family}{ending}");
+            let labels = [(METRIC_NAME, name.as_str())];
+            let holds =
+                |matcher: &Plain| !matcher.is_of_name() || matcher.holds(Labels::from_sorted(&labels));
+            self.plain.iter().any(|matchers| matchers.iter().all(holds))
+        })
+    }
 }
 
 /// What a policy does, compiled.
@@ -147,6 +171,20 @@ impl PolicySet {
                 Some(Aggregating { name, definition, aggregation })
             })
             .collect()
+    }
+
+    /// Whether a policy in force could aggregate a metric of this family, as far as names tell. Where labels are changed
+    /// before, they tell nothing.
+    pub fn may_aggregate(&self, family: &str) -> bool {
+        let in_force = self.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
+        for policy in in_force {
+            match &policy.act {
+                Act::Relabel(..) => return self.aggregates,
+                Act::Aggregate(_) if policy.may_match(family) => return true,
+                _ => {}
+            }
+        }
+        false
     }
 
     /// Whether all policies are previews for a while.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Runtime;
+use crate::aggregate::Collected;
 use crate::clock;
 use crate::intake::Heartbeat;
 use crate::telemetry::UNTYPED_NAMED;
@@ -14,25 +15,18 @@ use crate::telemetry::UNTYPED_NAMED;
 const EVERY: Duration = Duration::from_millis(500);
 /// Idle series are looked for this many times in `series.idle_after`.
 const ROUNDS: u32 = 16;
-/// A crash costs at most what came since the last snapshot.
-const SNAPSHOT_EVERY_MS: i64 = 10_000;
 /// How often silent scopes are looked for.
 const TENANTS_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: CancellationToken) {
-    let started = runtime.pipeline.clock().unix_ms();
-    let (mut expired_at, mut saved_at) = (started, started);
+    let mut expired_at = runtime.pipeline.clock().unix_ms();
     let mut warned = 0;
     let (mut tenants_at, mut overflowed) = (clock::monotonic(), 0);
     loop {
         heartbeat();
-        let made = aside(&runtime, collect).await;
+        aside(&runtime, collect).await;
+        save(&runtime, false).await;
         let now = runtime.pipeline.clock().unix_ms();
-        if made || now - saved_at >= SNAPSHOT_EVERY_MS {
-            saved_at = now;
-            save(&runtime).await;
-        }
-        runtime.gate.outbox().release();
         let round = clock::milliseconds(runtime.idle_after() / ROUNDS).max(1);
         if now - expired_at >= round {
             expired_at = now;
@@ -49,15 +43,21 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
             overflowed = aside(&runtime, move |runtime| look_after_tenants(runtime, overflowed)).await;
         }
         tokio::select! {
-            () = stop.cancelled() => {
-                aside(&runtime, collect).await;
-                save(&runtime).await;
-                runtime.gate.outbox().release();
-                return;
-            }
+            () = stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
     }
+}
+
+/// Takes what windows made when no request comes any more. Without a `data_dir` nothing goes on from here: windows are
+/// closed that still wait, and the open ones too.
+pub(super) async fn last(runtime: &Arc<Runtime>) {
+    if runtime.snapshots.is_none() {
+        aside(runtime, |runtime| take(runtime, runtime.pipeline.engine().finish())).await;
+    } else {
+        aside(runtime, collect).await;
+    }
+    save(runtime, true).await;
 }
 
 /// Runs work that takes tens of milliseconds with many groups on a thread that no request needs.
@@ -72,49 +72,52 @@ async fn aside<T: Default + Send + 'static>(
     })
 }
 
-/// Takes what windows made; returns whether that was anything.
-fn collect(runtime: &Runtime) -> bool {
-    let engine = runtime.pipeline.engine();
-    let collected = engine.collect(runtime.pipeline.clock().now());
-    let made = !collected.is_empty();
+/// Takes what windows made.
+fn collect(runtime: &Runtime) {
+    take(runtime, runtime.pipeline.engine().collect(runtime.pipeline.clock().now()));
+}
+
+fn take(runtime: &Runtime, collected: Vec<Collected>) {
     for (tenant, aggregator, points) in collected {
-        let metrics = runtime.gate.aggregation();
-        metrics.made(&points);
+        runtime.gate.aggregation().made(&points);
         runtime.data.policies().made(&aggregator.name, points.len() as u64);
         runtime.gate.outbox().push(tenant, points);
     }
-    made
 }
 
-/// Writes a snapshot. What was made is sent only after this, so that no value upstream is ever ahead of the state that
-/// a restart begins from: a counter that is continued never falls.
-pub(super) async fn save(runtime: &Arc<Runtime>) {
-    if runtime.snapshots.is_none() || runtime.pipeline.engine().is_idle() {
+/// Writes what has to be written, with `all` whatever changed. What was made is sent only after this, so that no value
+/// upstream is ever ahead of the state that a restart begins from: a counter that is continued never falls. What could not
+/// be written holds its points back.
+pub(super) async fn save(runtime: &Arc<Runtime>, all: bool) {
+    let Some(snapshots) = &runtime.snapshots else {
+        runtime.gate.outbox().release_all();
         return;
-    }
+    };
     let began = clock::monotonic();
-    let shared = Arc::clone(runtime);
-    let written = tokio::task::spawn_blocking(move || {
-        let names = shared.pipeline.tenants().names();
-        let snapshots = shared.snapshots.as_ref()?;
-        Some(snapshots.write(shared.pipeline.engine(), &names, shared.gate.outbox()))
-    });
+    let snapshots = Arc::clone(snapshots);
+    let saved = aside(runtime, move |runtime| {
+        let (pipeline, outbox) = (&runtime.pipeline, runtime.gate.outbox());
+        let names = pipeline.tenants().names();
+        snapshots.save(pipeline.engine(), &names, outbox, pipeline.clock().unix_ms(), all)
+    })
+    .await;
     let metrics = runtime.gate.aggregation();
-    match written.await {
-        Ok(Some(Ok(bytes))) => {
-            metrics.snapshots.increment(1);
-            metrics.snapshot_bytes.set(bytes as f64);
-            metrics.snapshot_seconds.set(began.elapsed().as_secs_f64());
+    if saved.written.tenants > 0 {
+        metrics.snapshots.increment(1);
+        metrics.snapshot_written.increment(saved.written.bytes);
+        metrics.snapshot_seconds.set(began.elapsed().as_secs_f64());
+    }
+    metrics.snapshot_bytes.set(saved.all_bytes as f64);
+    if let Some(error) = saved.failed {
+        metrics.snapshot_failures.increment(1);
+        if !saved.failed_before {
+            tracing::error!(
+                %error,
+                "snapshots of aggregations cannot be written; what they made is held back until they can"
+            );
         }
-        Ok(None) => {}
-        Ok(Some(Err(error))) => {
-            metrics.snapshot_failures.increment(1);
-            tracing::error!(%error, "no snapshot of aggregations could be written; after a crash counters may fall");
-        }
-        Err(error) => {
-            metrics.snapshot_failures.increment(1);
-            tracing::error!(%error, "writing the snapshot of aggregations failed");
-        }
+    } else if saved.failed_before && saved.written.tenants > 0 {
+        tracing::info!("snapshots of aggregations are written again");
     }
 }
 
@@ -168,6 +171,7 @@ pub(super) fn publish(runtime: &Runtime) {
     metrics.publish_untyped(&engine.types.most_untyped(UNTYPED_NAMED));
     metrics.pending.set(runtime.gate.outbox().len() as f64);
     metrics.overflowed(runtime.gate.outbox().lost());
-    metrics.refused(engine.types.refused(), engine.forgotten_senders());
+    metrics.held.set(runtime.gate.outbox().held() as f64);
+    metrics.refused(engine.types.given_up(), engine.forgotten_senders());
     metrics.restarted.absolute(runtime.pipeline.restarted());
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::aggregation;
+use super::parts::{self, Parts};
+use super::settings::pipeline_settings;
 use super::snapshots::Snapshots;
-use super::{aggregation, start};
 use crate::admin::{self, Control, Health, View};
 use crate::config::{Config, ConfigErrors, Loaded};
 use crate::gate::Gate;
@@ -51,23 +53,12 @@ pub struct Runtime {
     seen: Mutex<Option<u64>>,
     seed: u64,
     /// Where the state of aggregations is kept; `None`: in memory only.
-    pub(super) snapshots: Option<Snapshots>,
+    pub(super) snapshots: Option<Arc<Snapshots>>,
 }
 
 impl Runtime {
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn new(
-        loaded: Loaded,
-        source: Source,
-        registry: Arc<Registry>,
-        data: Arc<DataMetrics>,
-        process: ProcessMetrics,
-        health: Arc<Health>,
-        pipeline: Arc<Pipeline>,
-        gate: Arc<Gate>,
-        seed: u64,
-        snapshots: Option<Snapshots>,
-    ) -> Self {
+    pub(super) fn new(loaded: Loaded, source: Source, parts: Parts) -> Self {
+        let Parts { registry, data, process, health, pipeline, gate, snapshots, seed, intake: _ } = parts;
         Self {
             health,
             pipeline,
@@ -136,11 +127,11 @@ impl Runtime {
         let old = self.config.load_full();
         // Everything that can fail comes first: a config takes effect whole or not at all.
         let upstream = (new.upstream != old.upstream)
-            .then(|| start::upstream(&new, &self.registry, self.seed))
+            .then(|| parts::upstream(&new, &self.registry, self.seed))
             .transpose()
             .map_err(|error| error.to_string())?;
         // what is known is not read again, so other bounds of a series need another generation as other policies do
-        let other_limits = start::pipeline_settings(&new).limits != start::pipeline_settings(&old).limits;
+        let other_limits = pipeline_settings(&new).limits != pipeline_settings(&old).limits;
         let policies = (new.policies != old.policies || other_limits)
             .then(|| compile(&new, self.health.bypassed()))
             .transpose()?;
@@ -155,7 +146,7 @@ impl Runtime {
         }
         // before the policies: whatever is decided in the new generation is decided within the new bounds
         if new.series != old.series || new.aggregation != old.aggregation {
-            self.pipeline.replace_settings(start::pipeline_settings(&new));
+            self.pipeline.replace_settings(pipeline_settings(&new));
             changed.push(if new.series != old.series { "series" } else { "aggregation" });
         }
         if let Some(set) = policies {

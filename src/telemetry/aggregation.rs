@@ -25,9 +25,13 @@ pub struct AggregationMetrics {
     pub snapshots: Counter,
     /// See `snapshots`.
     pub snapshot_failures: Counter,
-    /// Size of the last one.
+    /// Size of all files of snapshots.
     pub snapshot_bytes: Gauge,
-    /// How long it took.
+    /// Bytes written.
+    pub snapshot_written: Counter,
+    /// Points held back until what they came from is in a snapshot.
+    pub held: Gauge,
+    /// How long the last one took.
     pub snapshot_seconds: Gauge,
     aggregates: Counter,
     stale_markers: Counter,
@@ -48,6 +52,8 @@ impl AggregationMetrics {
             snapshots: registry.counter(&names::SNAPSHOTS, &[("result", "ok")]),
             snapshot_failures: registry.counter(&names::SNAPSHOTS, &[("result", "failed")]),
             snapshot_bytes: registry.gauge(&names::SNAPSHOT_BYTES, &[]),
+            snapshot_written: registry.counter(&names::SNAPSHOT_WRITTEN, &[]),
+            held: registry.gauge(&names::AGGREGATION_HELD, &[]),
             snapshot_seconds: registry.gauge(&names::SNAPSHOT_SECONDS, &[]),
             aggregates: registry.counter(&names::GENERATED, &[("kind", "aggregate")]),
             stale_markers: registry.counter(&names::GENERATED, &[("kind", "stale_marker")]),
@@ -81,7 +87,7 @@ impl AggregationMetrics {
         self.registry.counter(&names::AGGREGATION_PASSED, &labels).increment(1);
     }
 
-    /// Says how often there was no room to remember a type or a sender.
+    /// Says how often a type was forgotten to make room, and a sender found none.
     pub fn refused(&self, types: u64, senders: u64) {
         for (what, times) in [("types", types), ("senders", senders)] {
             self.registry.counter(&names::AGGREGATION_REFUSED, &[("what", what)]).absolute(times);

@@ -94,12 +94,14 @@ metrics! {
     AGGREGATION_PASSED = Counter "seriesgate_aggregation_passed_series_total" ["policy", "reason"] "Times a series was decided to pass a policy that was to aggregate it, by reason.";
     UNTYPED_SERIES = Gauge "seriesgate_aggregation_untyped" ["metric"] "Times series of a metric passed because nobody said what type it is; the 20 metrics with most.";
     AGGREGATION_PENDING = Gauge "seriesgate_aggregation_pending_samples" [] "Aggregated samples that wait to be sent.";
+    AGGREGATION_HELD = Gauge "seriesgate_aggregation_held_samples" [] "Those of them that must not be sent before what they came from is in a snapshot.";
     AGGREGATION_RETRIES = Counter "seriesgate_aggregation_retries_total" [] "Requests with aggregated samples that the upstream did not take and that are sent again.";
     AGGREGATION_LOST = Counter "seriesgate_aggregation_lost_samples_total" ["reason"] "Aggregated samples that the upstream will never have, by reason.";
-    AGGREGATION_REFUSED = Counter "seriesgate_aggregation_refused_total" ["what"] "Times a metric's type (aggregation.max_types) or a sender's request (10,000 senders a tenant) found no room to be remembered.";
+    AGGREGATION_REFUSED = Counter "seriesgate_aggregation_refused_total" ["what"] "Times a metric's type was forgotten to make room for another (aggregation.max_types), or a sender's request found no room to be remembered (10,000 senders a tenant).";
     AGGREGATION_RESTARTS = Counter "seriesgate_aggregation_restarts_total" [] "Aggregations flushed and begun anew because their policies changed.";
-    SNAPSHOTS = Counter "seriesgate_snapshots_total" ["result"] "Snapshots of aggregations, by result.";
-    SNAPSHOT_BYTES = Gauge "seriesgate_snapshot_bytes" [] "Size of the last snapshot.";
+    SNAPSHOTS = Counter "seriesgate_snapshots_total" ["result"] "Snapshots of aggregations, by result: each writes the tenants that changed.";
+    SNAPSHOT_BYTES = Gauge "seriesgate_snapshot_bytes" [] "Size of the snapshots of all tenants.";
+    SNAPSHOT_WRITTEN = Counter "seriesgate_snapshot_written_bytes_total" [] "Bytes written to snapshots.";
     SNAPSHOT_SECONDS = Gauge "seriesgate_snapshot_seconds" [] "How long the last snapshot took.";
     INDEX_BYTES = Gauge "seriesgate_index_bytes" [] "Memory of the series index.";
     POLICY_SAMPLES = Counter "seriesgate_policy_samples_total" ["policy", "mode", "direction"] "Samples that matched a policy (in) and those that remain after it (out); in preview, what would remain.";

@@ -182,13 +182,18 @@ impl Model {
     }
 
     /// Whether what a request brings for the first time was born while its sender was watched.
-    fn is_born(&self, first: i64, pod: &str, members: &[Member]) -> bool {
+    fn is_born(&self, first: i64, pod: &str, members: &[Member], newest: i64, now: i64) -> bool {
         let Some(sender) = &self.sender else { return false };
         let known: Vec<i64> = members.iter().filter_map(|member| Some(self.index.get(member)?.0)).collect();
         let mut asked: Vec<i64> = known.iter().copied().step_by(known.len().div_ceil(64).max(1)).collect();
         asked.sort_unstable();
-        let Some(company) = asked.get(asked.len() / 2).map(|seconds| seconds * 1000) else { return false };
-        let since = sender.since.max(company).max(self.unsure_until);
+        let asked_of = known.len();
+        let Some(company) = asked.get(asked.len() / 2).map(|seconds| now / 1000 * 1000 - seconds * 1000)
+        else {
+            return false;
+        };
+        let known = company.min(now.saturating_sub(self.unsure_until));
+        let since = sender.since.max(newest - known);
         if first - sender.newest > sender.pause() {
             return false;
         }
@@ -197,7 +202,7 @@ impl Model {
             Some(started) => started >= since && started <= first,
             None => {
                 let scrapes = sender.second.is_some_and(|second| second < first);
-                first - since >= 60_000 && scrapes && 2 * known.len() >= members.len()
+                first - since >= 60_000 && scrapes && 2 * asked_of >= members.len()
             }
         }
     }
@@ -219,7 +224,7 @@ impl Model {
         let born: Vec<bool> = delivery
             .samples
             .iter()
-            .map(|observed| self.is_born(observed.ms, &observed.pod, &requested))
+            .map(|observed| self.is_born(observed.ms, &observed.pod, &requested, newest, now))
             .collect();
         let holding = self.hold_until;
         // older windows first: what a request holds does not make itself late

@@ -91,13 +91,13 @@ impl Rig {
         self.gate.pipeline.engine().replace_settings(settings);
     }
 
+    pub(crate) fn now(&self) -> i64 {
+        self.gate.pipeline.clock().unix_ms()
+    }
+
     fn move_clock(&mut self, ms: i64) {
         let clock = self.gate.pipeline.clock();
         clock.advance_ms((ms - clock.unix_ms()).max(0));
-    }
-
-    pub(crate) fn now(&self) -> i64 {
-        self.gate.pipeline.clock().unix_ms()
     }
 
     /// What loops do as time passes; returns whether what is idle was forgotten.
@@ -114,11 +114,11 @@ impl Rig {
         forgets
     }
 
+    /// The state of the one tenant.
     pub(crate) fn snapshot(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let keys = vec![0; Fingerprinter::KEY_BYTES];
-        let names = self.gate.pipeline.tenants().names();
-        self.gate.pipeline.engine().save(&keys, &names, &Outbox::new(1_000_000), &mut bytes).unwrap();
+        let (keys, outbox) = (vec![0; Fingerprinter::KEY_BYTES], Outbox::new(1_000_000));
+        self.gate.pipeline.engine().save((0, ""), &keys, &outbox, &mut bytes).unwrap();
         bytes
     }
 
@@ -134,11 +134,12 @@ impl Rig {
             seriesgate::series::Tenant::Known { group, .. } => Some(group),
             seriesgate::series::Tenant::Overflow => None,
         };
-        pipeline
-            .engine()
-            .restore(&snapshot, pipeline.clock().now(), &Outbox::new(1_000_000), register)
-            .unwrap();
+        let outbox = Outbox::new(1_000_000);
+        pipeline.engine().restore(&snapshot, pipeline.clock().now(), &outbox, register).unwrap();
         pipeline.claim_groups();
+        // what was made and not collected goes on to where it was going
+        let waiting = Outgoing::of(outbox.of(0));
+        self.keep(waiting.into_iter());
     }
 
     pub(crate) fn restart(&mut self) {

@@ -14,16 +14,16 @@ use super::support::wait::until;
 use super::support::{http, ports};
 
 /// Seconds between windows and between samples; times are some minutes ago, so nothing here waits for the clock.
-const INTERVAL_MS: i64 = 10_000;
+pub(super) const INTERVAL_MS: i64 = 10_000;
 
-fn yaml(url: &str, write: SocketAddr, admin: SocketAddr, more: &str) -> String {
+pub(super) fn yaml(url: &str, write: SocketAddr, admin: SocketAddr, more: &str) -> String {
     format!(
         "listen: {{ address: '{write}' }}\nadmin: {{ address: '{admin}' }}\nupstreams: [ {{ name: primary, url: '{url}' }} ]\n\
          policies:\n  - {{ name: agg, match: '{{pod!=\"\"}}', action: aggregate, without: [pod], interval: 10s, delay: 0s }}\n{more}"
     )
 }
 
-async fn start(url: &str, more: &str) -> Gate {
+pub(super) async fn start(url: &str, more: &str) -> Gate {
     let (write, admin) = (ports::free(), ports::free());
     let gate = Gate::spawn(&yaml(url, write, admin, more), write, admin);
     let ready = gate.admin_url("/-/ready");
@@ -32,23 +32,23 @@ async fn start(url: &str, more: &str) -> Gate {
 }
 
 /// The start of a window, ten minutes ago.
-fn start_ms() -> i64 {
+pub(super) fn start_ms() -> i64 {
     let now = seriesgate::clock::Clock::system().unix_ms();
     (now - 600_000) / INTERVAL_MS * INTERVAL_MS
 }
 
-fn hits(pod: &str, at_ms: i64, value: f64) -> WriteRequest {
+pub(super) fn hits(pod: &str, at_ms: i64, value: f64) -> WriteRequest {
     WriteRequest::of(vec![TimeSeries::named("hits_total", &[("pod", pod)]).with_sample(at_ms, value)])
 }
 
 /// What the backend has: by series without labels but for the name, its points in order of arrival.
-fn points(backend: &Backend) -> Vec<(i64, f64)> {
+pub(super) fn points(backend: &Backend) -> Vec<(i64, f64)> {
     let requests = backend.seen();
     let series = requests.iter().flat_map(|seen| seen.decoded().timeseries);
     series.flat_map(|series| series.samples).map(|sample| (sample.timestamp, sample.value)).collect()
 }
 
-fn values(backend: &Backend) -> Vec<f64> {
+pub(super) fn values(backend: &Backend) -> Vec<f64> {
     let by_time: BTreeMap<i64, f64> = points(backend).into_iter().collect();
     by_time.into_values().collect()
 }

@@ -14,7 +14,7 @@ use super::support::{http, ports};
 use super::{mixture, sink};
 
 /// Runs a gate that is expected to end by itself.
-async fn output(yaml: &str) -> Output {
+pub(super) async fn output(yaml: &str) -> Output {
     let (mut command, dir) = gate::command(yaml);
     let run = tokio::task::spawn_blocking(move || command.output().unwrap());
     let output = tokio::time::timeout(SOON, run).await.expect("the gate does not end").unwrap();
@@ -22,7 +22,7 @@ async fn output(yaml: &str) -> Output {
     output
 }
 
-fn assert_fails_saying(output: &Output, parts: &[&str]) {
+pub(super) fn assert_fails_saying(output: &Output, parts: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     for part in parts {

@@ -67,12 +67,14 @@ impl Shard {
 
     /// # Errors
     /// If the bytes are not those of a shard.
-    pub(super) fn restore(&mut self, source: &mut Source<'_>) -> Result<(), SnapshotError> {
+    pub(super) fn restore(&mut self, source: &mut Source<'_>, version: u32) -> Result<(), SnapshotError> {
         let mut shard = Shard::new(0);
         (shard.closed, shard.not_before) = (source.i64()?, source.i64()?);
         shard.round = source.u32()?;
         (shard.births, shard.baselines) = (source.u64()?, source.u64()?);
-        (shard.moved, shard.reopened) = (source.u64()?, source.u64()?);
+        if version > 1 {
+            (shard.moved, shard.reopened) = (source.u64()?, source.u64()?);
+        }
         (shard.slow, shard.windows) = (source.u64()?, source.u64()?);
         // what had a number gets another: there are no holes now
         let mut numbers: Vec<u32> = Vec::new();
@@ -82,23 +84,27 @@ impl Shard {
                 return Err(SnapshotError::Damaged("a group out of order"));
             }
             numbers.resize(old, NONE);
-            numbers.push(shard.restore_group(source)?);
+            numbers.push(shard.restore_group(source, version)?);
         }
         let now = |old: u32| numbers.get(old as usize).copied().unwrap_or(NONE);
         for _ in 0..source.u32()? {
             let series = source.series()?;
             let group = now(source.u32()?);
-            let member = Member::from_parts(series, group, source.u64()?, source.u64()?);
-            shard.restore_member(member)?;
+            let (stamp, payload) = (source.u64()?, source.u64()?);
+            let stamp = if version > 1 { stamp } else { Member::stamp_of_version_1(stamp) };
+            shard.restore_member(Member::from_parts(series, group, stamp, payload))?;
         }
         for _ in 0..source.u32()? {
             let series = source.series()?;
             let (round, value, newest_ms) = (source.u32()?, source.u64()?, source.i64()?);
             shard.tombstones.insert(Tombstone::from_parts(series, round, value, newest_ms), ());
         }
-        shard.restore_gauges(source, now)?;
+        match version {
+            1 => shard.restore_first_gauges(source, now)?,
+            _ => shard.restore_gauges(source, now)?,
+        }
         for _ in 0..source.u32()? {
-            shard.open.push_back(restore_window(source, now)?);
+            shard.open.push_back(restore_window(source, now, version)?);
         }
         *self = shard;
         Ok(())
@@ -133,22 +139,47 @@ impl Shard {
         Ok(())
     }
 
-    fn restore_group(&mut self, source: &mut Source<'_>) -> Result<u32, SnapshotError> {
+    /// Version 1 kept what gauges were in the last window, as a window.
+    fn restore_first_gauges(
+        &mut self,
+        source: &mut Source<'_>,
+        now: impl Fn(u32) -> u32,
+    ) -> Result<(), SnapshotError> {
+        let last = restore_window(source, now, 1)?;
+        let mut numbers: Vec<(u32, u32)> = Vec::new();
+        self.members.for_each(|member| {
+            if member.is_gauge() {
+                numbers.push((member.payload as u32, member.group));
+            }
+        });
+        for (number, group) in numbers {
+            let (bits, ms) = (last.values.get(number), last.times.get(number));
+            if !self.gauges.restore(number, Gauge { group, period: 0, bits, ms, end: self.closed }) {
+                return Err(SnapshotError::Damaged("a gauge out of range"));
+            }
+        }
+        self.gauges.restored();
+        Ok(())
+    }
+
+    fn restore_group(&mut self, source: &mut Source<'_>, version: u32) -> Result<u32, SnapshotError> {
         let series = source.series()?;
         let flags = source.u8()?;
         let mut labels: Vec<Arc<[u8]>> = Vec::new();
         for _ in 0..source.u32()? {
             labels.push(Arc::from(source.bytes()?));
         }
+        let (kin, replica, total) = (source.u32()?, source.u32()?, source.u64()?);
+        let shown_total = if version > 1 { source.u64()? } else { total };
         let group = Group {
             series,
             kind: if flags & 1 == 0 { MetricKind::Counter } else { MetricKind::Gauge },
             shown: flags & 2 != 0,
             labels: labels.into(),
-            kin: source.u32()?,
-            replica: source.u32()?,
-            total: f64::from_bits(source.u64()?),
-            shown_total: f64::from_bits(source.u64()?),
+            kin,
+            replica,
+            total: f64::from_bits(total),
+            shown_total: f64::from_bits(shown_total),
             newest_ms: source.i64()?,
             from_ms: source.i64()?,
             ended_ms: source.i64()?,
@@ -191,7 +222,11 @@ fn save_window(window: &Window, out: &mut Vec<u8>) {
     }
 }
 
-fn restore_window(source: &mut Source<'_>, now: impl Fn(u32) -> u32) -> Result<Window, SnapshotError> {
+fn restore_window(
+    source: &mut Source<'_>,
+    now: impl Fn(u32) -> u32,
+    version: u32,
+) -> Result<Window, SnapshotError> {
     let mut window = Window::default();
     for _ in 0..source.u32()? {
         let group = now(source.u32()?);
@@ -202,7 +237,9 @@ fn restore_window(source: &mut Source<'_>, now: impl Fn(u32) -> u32) -> Result<W
     }
     for _ in 0..source.u32()? {
         let gauge = source.u32()?;
-        let (bits, period, ms) = (source.u64()?, source.u8()?, source.i64()?);
+        let bits = source.u64()?;
+        let period = if version > 1 { source.u8()? } else { 0 };
+        let ms = source.i64()?;
         if gauge > 1 << 30 {
             return Err(SnapshotError::Damaged("a gauge out of range"));
         }

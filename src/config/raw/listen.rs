@@ -38,7 +38,7 @@ pub(crate) struct RawListen {
     pub(crate) idle_timeout: At<DurationText>,
     /// A connection older than this (±10%) is closed with its next response; `0s` = never.
     pub(crate) max_connection_age: At<DurationText>,
-    /// How long a shutdown waits for requests in hand.
+    /// How long a shutdown may take: three quarters for requests in hand, the rest for aggregated samples.
     pub(crate) drain_timeout: At<DurationText>,
 }
 

@@ -88,9 +88,24 @@ impl PolicySet {
         let makes = |action| matches!(action, ActionKind::Relabel | ActionKind::Aggregate);
         let rewrites = numbered.iter().filter(in_force).any(|(_, s)| makes(s.action));
         drop(numbered);
-        let definitions = definitions.iter().map(|definition| format!("{definition:?}").into()).collect();
-        let policies = policies.into();
-        Ok(PolicySet { policies, summaries, routes, branches, columns, rows, rewrites, definitions, run })
+        let definitions = definitions.iter().map(|definition| definition.canonical().into()).collect();
+        let policies: Box<[Policy]> = policies.into();
+        let aggregates = policies.iter().any(|policy| {
+            let collects = matches!(policy.act, Act::Aggregate(_) | Act::Relabel(_, Some(_)));
+            collects && policy.mode == Mode::Enforce
+        });
+        Ok(PolicySet {
+            policies,
+            summaries,
+            routes,
+            branches,
+            columns,
+            rows,
+            rewrites,
+            aggregates,
+            definitions,
+            run,
+        })
     }
 }
 

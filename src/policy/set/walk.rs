@@ -4,6 +4,7 @@
 use super::decide::{Relabeled, relabel};
 use super::{Act, PolicySet};
 use crate::policy::pattern::Pattern;
+use crate::policy::selector::METRIC_NAME;
 use crate::policy::{Disposition, Effect, MatchOp, Matcher, Mode, OwnedLabels, PolicyIndex, borrowed};
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
@@ -138,6 +139,11 @@ impl Plain {
     fn new(matcher: &Matcher, test: PlainTest) -> Self {
         let positive = matches!(matcher.op, MatchOp::Equal | MatchOp::Regex);
         Self { name: matcher.name.as_str().into(), test, positive }
+    }
+
+    /// Whether it is about the metric's name.
+    pub(super) fn is_of_name(&self) -> bool {
+        *self.name == *METRIC_NAME
     }
 
     pub(super) fn holds(&self, labels: Labels<'_>) -> bool {

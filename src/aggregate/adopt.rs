@@ -1,0 +1,74 @@
+//! Aggregations come and go with the policies that they belong to.
+
+use std::sync::Arc;
+
+use super::aggregator::Aggregator;
+use super::engine::{Adopted, Engine};
+use crate::policy::Aggregating;
+use crate::series::Fingerprint;
+
+impl Engine {
+    /// The state of these policies, by position: that of before where the definition is the same. What belongs to
+    /// none of them is flushed and forgotten; with `keep`, it only pauses. Also returns how many were forgotten, and the
+    /// identities of their groups.
+    pub fn adopt(&self, wanted: &[Option<Aggregating>], keep: bool) -> (Adopted, usize, Vec<Fingerprint>) {
+        let mut aggregators = self.aggregators.write();
+        let is_wanted = |aggregator: &Arc<Aggregator>| {
+            wanted.iter().flatten().any(|wanted| wanted.definition == aggregator.definition)
+        };
+        let mut not_before = i64::MIN;
+        let mut restarted = 0;
+        let mut gone_groups = Vec::new();
+        if !keep {
+            for gone in aggregators.iter().filter(|aggregator| !is_wanted(aggregator)) {
+                not_before = not_before.max(self.wind_up(gone, &mut gone_groups));
+                restarted += 1;
+            }
+        }
+        aggregators.retain(|aggregator| {
+            let wanted = is_wanted(aggregator);
+            aggregator.set_active(wanted);
+            keep || wanted
+        });
+        let adopted = wanted
+            .iter()
+            .map(|wanted| {
+                let Aggregating { name, definition, aggregation } = wanted.as_ref()?;
+                let found = aggregators.iter().find(|found| found.definition == *definition);
+                Some(found.cloned().unwrap_or_else(|| {
+                    let (name, definition) = (Arc::clone(name), Arc::clone(definition));
+                    let made = Aggregator::new(
+                        name,
+                        definition,
+                        Arc::clone(aggregation),
+                        not_before,
+                        Arc::clone(&self.totals),
+                    );
+                    aggregators.push(Arc::new(made));
+                    Arc::clone(&aggregators[aggregators.len() - 1])
+                }))
+            })
+            .collect();
+        (adopted, restarted, gone_groups)
+    }
+
+    /// Ends an aggregation: closes all windows that had samples, and ends its groups. What is still on its way to it
+    /// finds nothing that would take it. Returns the time of the last point.
+    fn wind_up(&self, aggregator: &Arc<Aggregator>, groups: &mut Vec<Fingerprint>) -> i64 {
+        let mut latest = i64::MIN;
+        let idle_ms = self.settings().idle_ms;
+        for (tenant, partition) in aggregator.retire() {
+            self.ended.lock().insert(tenant);
+            let mut made = Vec::new();
+            for mut shard in partition.shards.retire() {
+                latest = latest.max(shard.end(&aggregator.aggregation, idle_ms));
+                groups.extend(shard.groups.iter().map(|(_, group)| group.series));
+                made.append(&mut shard.out);
+            }
+            if !made.is_empty() {
+                self.leftover.lock().push((tenant, Arc::clone(aggregator), made));
+            }
+        }
+        latest
+    }
+}

@@ -1,0 +1,264 @@
+//! One tenant as bytes: its time, its senders, the types of its metrics, its part of each aggregation, and what waits to be
+//! sent.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::bytes::{Put, Source};
+use super::{END, Restored, Snapshot, SnapshotError, TENANT_MAGIC, VERSION, finish, points, print_of};
+use crate::aggregate::Aggregator;
+use crate::aggregate::engine::Engine;
+use crate::aggregate::outbox::Outbox;
+use crate::aggregate::partition::{Partition, SHARDS};
+use crate::aggregate::point::Point;
+use crate::aggregate::types::Known;
+use crate::clock::Now;
+
+impl Engine {
+    /// Whether the state of a tenant is other than when this was last asked. To be asked before it is saved.
+    pub fn take_changed(&self, tenant: u32) -> bool {
+        let mut changed = self.ended.lock().remove(&tenant);
+        for (_, partition) in self.parts_of(tenant) {
+            changed |= partition.shards.take_changed();
+        }
+        changed | self.types.take_changed(tenant)
+    }
+
+    /// Whether there is anything of a tenant that has to outlive the process.
+    pub fn has_state(&self, tenant: u32) -> bool {
+        let held = |partition: &Partition| {
+            partition
+                .shards
+                .each()
+                .any(|shard| shard.groups.len() + shard.members.len() + shard.tombstones.len() > 0)
+        };
+        self.parts_of(tenant).iter().any(|(_, partition)| held(partition))
+            || self.types.holds(tenant)
+            || self.leftover.lock().iter().any(|(of, ..)| *of == tenant)
+    }
+
+    fn parts_of(&self, tenant: u32) -> Vec<(Arc<Aggregator>, Arc<Partition>)> {
+        let aggregators = self.aggregators.read();
+        let part =
+            |aggregator: &Arc<Aggregator>| Some((Arc::clone(aggregator), aggregator.existing(tenant)?));
+        aggregators.iter().filter_map(part).collect()
+    }
+
+    /// Writes the state of one tenant, shard by shard: each is locked as long as it takes to copy it. What waits in
+    /// `outbox`, and what was made and not yet collected, is part of it. Nobody may collect meanwhile.
+    ///
+    /// # Errors
+    /// If `out` fails.
+    pub fn save(
+        &self,
+        (tenant, name): (u32, &str),
+        keys: &[u8],
+        outbox: &Outbox,
+        out: impl Write,
+    ) -> io::Result<()> {
+        let mut out = snap::write::FrameEncoder::new(out);
+        let mut buffer = Vec::new();
+        buffer.extend_from_slice(TENANT_MAGIC);
+        buffer.put_u32(VERSION);
+        buffer.put_series(print_of(keys));
+        buffer.put_bytes(name.as_bytes());
+        self.save_time(tenant, &mut buffer);
+        self.save_types(tenant, &mut buffer);
+        let mut waiting = outbox.of(tenant);
+        // held to the end, so that no aggregation is ended between a look at its shards and one at what it left
+        let aggregators = self.aggregators.read();
+        let parts: Vec<_> =
+            aggregators.iter().filter_map(|all| Some((&all.definition, all.existing(tenant)?))).collect();
+        buffer.put_u32(parts.len() as u32);
+        out.write_all(&buffer)?;
+        let mut made = Vec::new();
+        for (definition, partition) in parts {
+            buffer.clear();
+            buffer.put_bytes(definition.as_bytes());
+            out.write_all(&buffer)?;
+            save_shards(&partition, &mut buffer, &mut made, &mut out)?;
+        }
+        let leftover = self.leftover.lock();
+        let left = leftover.iter().filter(|(of, ..)| *of == tenant).flat_map(|(_, _, points)| points);
+        waiting.extend(left.cloned());
+        drop(leftover);
+        waiting.append(&mut made);
+        buffer.clear();
+        points::save(&waiting, &mut buffer);
+        buffer.extend_from_slice(END);
+        finish(out, &buffer)
+    }
+
+    fn save_time(&self, tenant: u32, out: &mut Vec<u8>) {
+        let tenant = self.tenant(tenant);
+        let (newest, gaps) = tenant.pace(|pace| (pace.newest_ms(), pace.gaps()));
+        out.put_i64(newest.unwrap_or(i64::MIN));
+        out.put_u32(gaps.len() as u32);
+        gaps.into_iter().for_each(|(from, to)| [from, to].into_iter().for_each(|time| out.put_i64(time)));
+        let words = tenant.given_up.words();
+        out.put_u64(tenant.given_up.series());
+        out.put_i64(tenant.given_up.newest_ms());
+        out.put_u32(words.len() as u32);
+        words.into_iter().for_each(|word| out.put_u64(word));
+    }
+
+    /// Takes over the state of policies that are in force with the same definition. `register` is told the tenant and
+    /// says its number, if there is room for it.
+    ///
+    /// # Errors
+    /// If the snapshot does not hold what it should; then nothing of it is taken over.
+    pub fn restore(
+        &self,
+        snapshot: &Snapshot,
+        now: Now,
+        outbox: &Outbox,
+        register: impl FnOnce(&str) -> Option<u32>,
+    ) -> Result<Restored, SnapshotError> {
+        let Some(tenant) = register(&snapshot.tenant) else { return Ok(Restored::default()) };
+        let restored = self.restore_tenant(tenant, &mut snapshot.content.source(), now, outbox);
+        if restored.is_err() {
+            self.forget(tenant);
+        }
+        restored
+    }
+
+    fn restore_tenant(
+        &self,
+        tenant: u32,
+        source: &mut Source<'_>,
+        now: Now,
+        outbox: &Outbox,
+    ) -> Result<Restored, SnapshotError> {
+        self.restore_time(tenant, read_time(source)?, now)?;
+        self.restore_types(tenant, source)?;
+        let mut restored = Restored::default();
+        for _ in 0..source.u32()? {
+            let definition = source.text()?;
+            let partition = self.part(definition, tenant, &mut restored);
+            restore_shards(partition.as_deref(), VERSION, source, &mut restored)?;
+        }
+        outbox.push(tenant, points::restore(source)?);
+        Ok(restored)
+    }
+
+    /// Goes on with the time of a tenant. The index is empty: to it everybody is new, and nobody need be young.
+    ///
+    /// # Errors
+    /// If the filter is none.
+    pub(super) fn restore_time(&self, tenant: u32, saved: SavedTime, now: Now) -> Result<(), SnapshotError> {
+        self.be_unsure(now);
+        let tenant = self.tenant(tenant);
+        let newest = saved.newest_ms.min(self.time(now).ms);
+        if newest != i64::MIN {
+            tenant.pace(|pace| pace.restore(newest, saved.gaps, now.mono_ms));
+        }
+        let GivenUpSaved { series, newest_ms, words } = saved.given_up;
+        match tenant.given_up.restore(series, newest_ms, &words) {
+            true => Ok(()),
+            false => Err(SnapshotError::Damaged("a filter of another size")),
+        }
+    }
+
+    /// The part of a tenant of the aggregation with this definition, and counts whether there is one.
+    pub(super) fn part(
+        &self,
+        definition: &str,
+        tenant: u32,
+        restored: &mut Restored,
+    ) -> Option<Arc<Partition>> {
+        let aggregators = self.aggregators.read();
+        let found = aggregators.iter().find(|aggregator| *aggregator.definition == *definition);
+        *(if found.is_some() { &mut restored.policies } else { &mut restored.unknown }) += 1;
+        found?.partition(tenant)
+    }
+
+    fn save_types(&self, tenant: u32, out: &mut Vec<u8>) {
+        let types = self.types.all(tenant);
+        out.put_u32(types.len() as u32);
+        for (family, known, age) in types {
+            out.put_bytes(family.as_bytes());
+            out.extend_from_slice(&[known.declared, known.seen]);
+            out.put_u32(age);
+        }
+    }
+
+    fn restore_types(&self, tenant: u32, source: &mut Source<'_>) -> Result<(), SnapshotError> {
+        for _ in 0..source.u32()? {
+            let family = source.text()?;
+            let known = Known { declared: source.u8()?, seen: source.u8()? };
+            self.types.restore(tenant, family, known, source.u32()?);
+        }
+        Ok(())
+    }
+}
+
+/// The time of a tenant as it was saved.
+#[derive(Default)]
+pub(super) struct SavedTime {
+    pub(super) newest_ms: i64,
+    pub(super) gaps: Vec<(i64, i64)>,
+    pub(super) given_up: GivenUpSaved,
+}
+
+pub(super) struct GivenUpSaved {
+    series: u64,
+    newest_ms: i64,
+    words: Vec<u64>,
+}
+
+impl Default for GivenUpSaved {
+    fn default() -> Self {
+        Self { series: 0, newest_ms: i64::MIN, words: Vec::new() }
+    }
+}
+
+/// # Errors
+/// If the bytes are not those of a tenant's time.
+fn read_time(source: &mut Source<'_>) -> Result<SavedTime, SnapshotError> {
+    let newest_ms = source.i64()?;
+    let mut gaps = Vec::new();
+    for _ in 0..source.u32()? {
+        gaps.push((source.i64()?, source.i64()?));
+    }
+    let (series, given_up_ms) = (source.u64()?, source.i64()?);
+    let words: Result<_, _> = (0..source.u32()?).map(|_| source.u64()).collect();
+    let given_up = GivenUpSaved { series, newest_ms: given_up_ms, words: words? };
+    Ok(SavedTime { newest_ms, gaps, given_up })
+}
+
+fn save_shards(
+    partition: &Partition,
+    buffer: &mut Vec<u8>,
+    made: &mut Vec<Point>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    for shard in partition.shards.each() {
+        buffer.clear();
+        shard.save(buffer);
+        made.extend(shard.out.iter().cloned());
+        drop(shard);
+        out.write_all(&(buffer.len() as u64).to_le_bytes())?;
+        out.write_all(buffer)?;
+    }
+    Ok(())
+}
+
+/// Takes over the shards of one aggregation, or reads past them where there is none.
+pub(super) fn restore_shards(
+    partition: Option<&Partition>,
+    version: u32,
+    source: &mut Source<'_>,
+    restored: &mut Restored,
+) -> Result<(), SnapshotError> {
+    if let Some(partition) = partition {
+        partition.was_restored();
+    }
+    for at in 0..SHARDS {
+        let bytes = source.bytes64()?;
+        let Some(mut shard) = partition.and_then(|partition| partition.shards.lock(at)) else { continue };
+        shard.restore(&mut Source::new(bytes), version)?;
+        restored.groups += shard.groups.len();
+        restored.members += shard.members.len();
+    }
+    Ok(())
+}

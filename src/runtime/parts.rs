@@ -1,0 +1,106 @@
+//! The parts of a gate, made of a config: nothing listens yet, and nothing runs.
+
+use std::sync::Arc;
+
+use super::settings::pipeline_settings;
+use super::snapshots::{Last, Snapshots};
+use super::start::{LOOPS, StartError};
+use crate::admin::Health;
+use crate::aggregate::Restored;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::egress::Client;
+use crate::gate::{Aggregating, Gate, Upstream};
+use crate::pipeline::Pipeline;
+use crate::policy::{PolicySet, Run};
+use crate::series::Fingerprinter;
+use crate::telemetry::{
+    AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, ProcessMetrics, Registry,
+};
+
+/// What a gate consists of.
+pub(super) struct Parts {
+    pub(super) registry: Arc<Registry>,
+    pub(super) intake: Arc<IntakeMetrics>,
+    pub(super) data: Arc<DataMetrics>,
+    pub(super) process: ProcessMetrics,
+    pub(super) health: Arc<Health>,
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) snapshots: Option<Arc<Snapshots>>,
+    /// Any number, another for each gate.
+    pub(super) seed: u64,
+}
+
+impl Parts {
+    pub(super) fn new(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        let registry = Arc::new(Registry::default());
+        let intake = Arc::new(IntakeMetrics::new(&registry));
+        let data = Arc::new(DataMetrics::new(&registry));
+        let process = ProcessMetrics::new(&registry);
+        let health = Arc::new(Health::new(&LOOPS));
+        let seed = u64::from(getrandom::u32()?);
+
+        let set = PolicySet::compile(&config.policies, Run::AsConfigured).map_err(StartError::Policy)?;
+        data.know(set.policies());
+        let snapshots = open(config)?;
+        let prints = match &snapshots {
+            Some((snapshots, _)) => Fingerprinter::from_keys(snapshots.keys()),
+            None => Fingerprinter::random()?,
+        };
+        let pipeline = Arc::new(Pipeline::new(pipeline_settings(config), set, prints, clock));
+        let gate = Arc::new(Gate::new(
+            Arc::clone(&pipeline),
+            upstream(config, &registry, seed)?,
+            Arc::clone(&data),
+            Arc::clone(&intake),
+            Arc::clone(&health),
+            Aggregating {
+                metrics: AggregationMetrics::new(&registry),
+                tenant_header: config.tenant.header.clone(),
+                max_pending_samples: config.aggregation.max_pending_samples,
+            },
+        ));
+        let snapshots = snapshots.map(|(snapshots, last)| {
+            go_on(&snapshots, &last, &pipeline, &gate, config);
+            Arc::new(snapshots)
+        });
+        if snapshots.is_none() && !pipeline.engine().is_idle() {
+            tracing::warn!("no data_dir: a restart makes aggregated counters begin at zero again");
+        }
+        Ok(Self { registry, intake, data, process, health, pipeline, gate, snapshots, seed })
+    }
+}
+
+fn open(config: &Config) -> Result<Option<(Snapshots, Last)>, StartError> {
+    let open = |dir: &std::path::PathBuf| {
+        Snapshots::open(dir).map_err(|error| StartError::DataDir(dir.display().to_string(), error))
+    };
+    config.data_dir.as_ref().map(open).transpose()
+}
+
+/// Goes on from where the last run was.
+fn go_on(snapshots: &Snapshots, last: &Last, pipeline: &Pipeline, gate: &Gate, config: &Config) {
+    let restored = snapshots.restore(last, pipeline, gate.outbox(), &config.policies);
+    if restored == Restored::default() {
+        return;
+    }
+    let Restored { policies, unknown, members, groups } = restored;
+    pipeline.claim_groups();
+    pipeline.date_restored_tenants();
+    tracing::info!(aggregations = policies, members, groups, "aggregations go on from the snapshot");
+    if unknown > 0 {
+        tracing::warn!(
+            aggregations = unknown,
+            "policies of the snapshot are gone or changed; their aggregations are left"
+        );
+    }
+}
+
+/// Makes the upstream client of a config.
+pub(super) fn upstream(config: &Config, registry: &Arc<Registry>, seed: u64) -> Result<Upstream, StartError> {
+    let metrics = Arc::new(EgressMetrics::new(registry, &config.upstream.name));
+    let client = Client::new(&config.upstream, Arc::clone(&metrics), seed)
+        .map_err(|error| StartError::Upstream(config.upstream.name.clone(), error))?;
+    Ok(Upstream { client, metrics })
+}
