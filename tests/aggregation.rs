@@ -17,6 +17,8 @@ mod safety;
 mod steps;
 #[path = "aggregation/world.rs"]
 mod world;
+#[path = "aggregation/writers.rs"]
+mod writers;
 
 use model::Model;
 use rig::Rig;

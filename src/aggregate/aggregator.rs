@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 
+use super::group::Named;
 use super::partition::Partition;
 use super::point::Tally;
 use super::shard::Counts;
@@ -85,6 +86,15 @@ impl Aggregator {
         let partitions = self.partitions.read();
         let numbered = (0u32..).zip(partitions.iter());
         numbered.filter_map(|(tenant, found)| Some((tenant, Arc::clone(found.as_ref()?)))).collect()
+    }
+
+    /// Its groups.
+    pub(super) fn groups(&self) -> Vec<Named> {
+        let of = |(tenant, partition): (u32, Arc<Partition>)| {
+            let named = move |labels| Named { definition: Arc::clone(&self.definition), tenant, labels };
+            partition.groups().into_iter().map(named)
+        };
+        self.partitions().into_iter().flat_map(of).collect()
     }
 
     pub(super) fn forget_all(&self) {

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use super::aggregator::{Aggregator, Told};
 use super::close::over_at;
 use super::created::Created;
+use super::group::Named;
 use super::member::LATEST_MS;
 use super::partition::{Moment, Partition, shard_of};
 use super::point::{Batch, Join, Point, Sample, Tally};
@@ -114,9 +115,9 @@ impl Engine {
     }
 
     /// The state of these policies, by position: that of before where the definition is the same. What belongs to
-    /// none of them is flushed and forgotten; with `keep`, it only pauses. Also returns how many were forgotten, and the
-    /// identities of their groups.
-    pub fn adopt(&self, wanted: &[Option<Aggregating>], keep: bool) -> (Adopted, usize, Vec<Fingerprint>) {
+    /// none of them is flushed and forgotten; with `keep`, it only pauses. Also returns how many were forgotten, and
+    /// their groups.
+    pub fn adopt(&self, wanted: &[Option<Aggregating>], keep: bool) -> (Adopted, usize, Vec<Named>) {
         let mut aggregators = self.aggregators.write();
         let is_wanted = |aggregator: &Arc<Aggregator>| {
             wanted.iter().flatten().any(|wanted| wanted.definition == aggregator.definition)
@@ -126,7 +127,7 @@ impl Engine {
         let mut gone_groups = Vec::new();
         if !keep {
             for gone in aggregators.iter().filter(|aggregator| !is_wanted(aggregator)) {
-                gone_groups.extend(gone.partitions().iter().flat_map(|(_, partition)| partition.groups()));
+                gone_groups.extend(gone.groups());
                 not_before = not_before.max(self.wind_up(gone));
                 restarted += 1;
             }
@@ -354,9 +355,9 @@ impl Engine {
             .collect()
     }
 
-    /// The identities of all groups.
-    pub fn groups(&self) -> Vec<Fingerprint> {
-        self.all_partitions().iter().flat_map(|partition| partition.groups()).collect()
+    /// All groups.
+    pub fn groups(&self) -> Vec<Named> {
+        self.aggregators().iter().flat_map(|aggregator| aggregator.groups()).collect()
     }
 
     /// Requests of senders that found no room to be told apart: nothing of theirs is known to be born.

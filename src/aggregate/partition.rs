@@ -1,5 +1,6 @@
 //! The groups of one policy for one tenant: its shards, and which samples go where.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use parking_lot::Mutex;
@@ -148,10 +149,10 @@ impl Partition {
         self.shards.iter().map(|shard| shard.lock().close_until(until, aggregation, idle_ms)).sum()
     }
 
-    /// The identities of its groups.
-    pub(super) fn groups(&self) -> Vec<Fingerprint> {
+    /// The labels of its groups' outputs.
+    pub(super) fn groups(&self) -> Vec<Box<[Arc<[u8]>]>> {
         let of = |shard: &Mutex<Shard>| {
-            shard.lock().groups.iter().map(|(_, group)| group.series).collect::<Vec<_>>()
+            shard.lock().groups.iter().map(|(_, group)| group.labels.clone()).collect::<Vec<_>>()
         };
         self.shards.iter().flat_map(of).collect()
     }

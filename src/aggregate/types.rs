@@ -1,6 +1,6 @@
 //! What is known of the types of metrics: from metadata, from their names, and from their siblings' names.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use ahash::AHashMap;
 use parking_lot::{Mutex, RwLock};
@@ -110,6 +110,8 @@ pub(super) struct Known {
 pub struct Types {
     known: RwLock<AHashMap<u32, AHashMap<Box<str>, Known>>>,
     max: usize,
+    /// Changes whenever more is known.
+    epoch: AtomicU32,
     /// Times a metric found no room.
     refused: AtomicU64,
     /// Metrics that passed because nobody said what they are, and how often.
@@ -118,7 +120,8 @@ pub struct Types {
 
 impl Types {
     pub(super) fn new(max: usize) -> Self {
-        Self { known: RwLock::default(), max, refused: AtomicU64::new(0), untyped: Mutex::default() }
+        let epoch = AtomicU32::new(0);
+        Self { known: RwLock::default(), max, epoch, refused: AtomicU64::new(0), untyped: Mutex::default() }
     }
 
     /// Takes in one metadata entry.
@@ -205,6 +208,13 @@ impl Types {
         known.get(&tenant).and_then(|families| families.get(family)).copied().unwrap_or_default()
     }
 
+    /// Another number whenever more is known: a series that passed because nobody had said what it is may be decided
+    /// anew then.
+    #[inline]
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
     fn change(&self, tenant: u32, family: &str, change: impl FnOnce(&mut Known)) {
         let mut known = self.known.write();
         let total: usize = known.values().map(|families| families.len()).sum();
@@ -215,7 +225,9 @@ impl Types {
             change(families.entry(family.into()).or_default());
         } else {
             self.refused.fetch_add(1, Ordering::Relaxed);
+            return;
         }
+        self.epoch.fetch_add(1, Ordering::Release);
     }
 
     /// Times a metric found no room, so that it may pass untyped.
