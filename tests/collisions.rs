@@ -258,6 +258,8 @@ struct Known {
     last_seen: u32,
     samples: u32,
     ended: bool,
+    /// As the index has it: it is sent, though another may have what it is sent as since it ended.
+    sent: bool,
     /// Waits for the identity of another, and asks again then.
     asks_at: Option<u32>,
 }
@@ -321,7 +323,7 @@ impl Model {
         for (name, ends, output, flows) in after {
             let new = Known { born: now, last_seen: now, samples: 1, ..Known::default() };
             let known = self.series.entry(name.clone()).or_insert(new);
-            known.ended = ends;
+            (known.ended, known.sent) = (ends, flows || known.sent);
             if let Some(at) = self.waits.remove(&name) {
                 known.asks_at = Some(at);
             }
@@ -362,6 +364,7 @@ impl Model {
         if free {
             return self.give(name, output, ends);
         }
+        self.series.entry(name.to_owned()).and_modify(|known| known.sent = false);
         self.waits.insert(name.to_owned(), now + 30);
         false
     }
@@ -385,14 +388,15 @@ impl Model {
         let on_its_way = match (self.series.get(name), before) {
             (None, _) => true,
             (Some(_), Some(before)) => name == output && before.ended.is_some(),
-            (Some(known), None) => ends || known.ended,
+            (Some(known), None) => (ends || known.ended) && !known.sent,
         };
         let owner = Owner { series: name.to_owned(), ended: None, on_its_way };
         if let Some(before) = self.owners.insert(output.to_owned(), owner)
             && before.series != name
-            && let Some(before) = self.series.get_mut(&before.series)
+            && let Some(known) = self.series.get_mut(&before.series)
         {
-            before.asks_at = before.asks_at.or(Some(0));
+            known.sent &= before.ended.is_some() && before.series != output;
+            known.asks_at = known.asks_at.or(Some(0));
         }
         if let Some(known) = self.series.get_mut(name) {
             known.asks_at = None;
