@@ -329,10 +329,17 @@ impl Model {
             }
             if let Some(output) = output.filter(|_| ends && flows) {
                 self.owners.get_mut(&output).unwrap().ended = Some(now);
-                self.released.insert(output, now);
+                self.free(&output, now);
             }
         }
         sent
+    }
+
+    /// An identity is nobody's any more: who has asked for it may ask at once.
+    fn free(&mut self, output: &str, now: u32) {
+        if self.asked.contains_key(output) {
+            self.released.insert(output.to_owned(), now);
+        }
     }
 
     fn see(&mut self, series: &TimeSeries, now: u32) {
@@ -358,8 +365,12 @@ impl Model {
             return false;
         }
         let free = match owner.ended {
-            Some(last) => now > last,
-            None => !owner.on_its_way && self.owner_is_silent(&owner.series, output, now) && !ends,
+            Some(last) if now > last => true,
+            None if !owner.on_its_way => self.owner_is_silent(&owner.series, output, now) && !ends,
+            _ => {
+                self.persist(output, 120, now);
+                false
+            }
         };
         if free {
             return self.give(name, output, ends);
@@ -370,8 +381,12 @@ impl Model {
     }
 
     fn owner_is_silent(&mut self, owner: &str, output: &str, now: u32) -> bool {
-        let known = &self.series[owner];
-        let patience = known.patience();
+        let (patience, last_seen) = (self.series[owner].patience(), self.series[owner].last_seen);
+        self.persist(output, patience, now) && now - last_seen >= patience
+    }
+
+    /// Somebody asks for an identity: whether that is so since long ago.
+    fn persist(&mut self, output: &str, patience: u32, now: u32) -> bool {
         let Some((since, last)) = self.asked.get_mut(output) else {
             self.asked.insert(output.to_owned(), (now, now));
             return false;
@@ -380,7 +395,7 @@ impl Model {
             *since = now;
         }
         *last = now;
-        now - *since >= patience && now - known.last_seen >= patience
+        now - *since >= patience
     }
 
     fn give(&mut self, name: &str, output: &str, ends: bool) -> bool {
@@ -405,6 +420,14 @@ impl Model {
     }
 
     fn expire(&mut self, horizon: u32, now: u32) {
+        let gone = |name: &str| self.series.get(name).is_some_and(|known| known.last_seen < horizon);
+        let plain: Vec<String> = self.owners.keys().filter(|output| gone(output)).cloned().collect();
+        plain.iter().filter(|name| self.owners[*name].series == **name).for_each(|name| {
+            if self.asked.contains_key(name) {
+                self.released.insert(name.clone(), now);
+            }
+        });
+        self.asked.retain(|_, (_, last)| *last >= horizon);
         self.series.retain(|_, known| known.last_seen >= horizon);
         self.forms.retain(|_, seen| *seen >= horizon);
         let series = &self.series;
@@ -412,11 +435,13 @@ impl Model {
             Some(last) => last < horizon,
             None => !series.contains_key(&owner.series),
         };
-        for (output, _) in self.owners.iter().filter(|(_, owner)| gone(owner)) {
-            self.released.insert(output.clone(), now);
-        }
-        self.owners.retain(|_, owner| !gone(owner));
-        self.asked.retain(|_, (_, last)| *last >= horizon);
+        let (asked, released) = (&self.asked, &mut self.released);
+        self.owners.retain(|output, owner| {
+            if gone(owner) && asked.contains_key(output) {
+                released.insert(output.clone(), now);
+            }
+            !gone(owner)
+        });
     }
 }
 

@@ -69,7 +69,10 @@ impl Index {
             // everything is looked at again afterwards.
             match self.standing(&held) {
                 Standing::MovedOn => gone = Some((held.owner(), held.generation)),
-                Standing::OnItsWay => return Claimed::Taken,
+                Standing::OnItsWay => {
+                    let mut shard = self.shards[self.shard_of(output)].lock();
+                    return self.wait_for(&mut shard, output, by);
+                }
                 Standing::Lives { last_seen, patience } => {
                     return self.challenge(output, &held, (last_seen, patience), by);
                 }
@@ -84,7 +87,10 @@ impl Index {
         let (stands, ended) = (entry.is_some(), entry.is_some_and(|entry| entry.has_ended()));
         if stands && output != by.owner && output != by.series {
             let other = |held: Claim| held.vacant_since().is_none() && held.owner() != by.owner;
-            if held.is_some_and(other) || !self.succeed(&mut shard, output, by) {
+            if held.is_some_and(other) {
+                return Look::Settled(self.wait_for(&mut shard, output, by));
+            }
+            if !self.succeed(&mut shard, output, by) {
                 return Look::Settled(Claimed::Taken);
             }
         }
@@ -97,7 +103,7 @@ impl Index {
             None if stands && !ended && output == by.owner => Claimed::Granted,
             None => self.note(&mut shard, Claim::new(output, by)),
             Some(held) if is_mine(&held) => renew(&mut shard, output, by),
-            Some(held) if held.vacant_since().is_some() => Claimed::Taken,
+            Some(held) if held.vacant_since().is_some() => self.wait_for(&mut shard, output, by),
             Some(held) => return Look::Held(held),
         };
         Look::Settled(claimed)
@@ -119,7 +125,7 @@ impl Index {
         if let Some(claim) = shard.claims.get_mut(output).filter(|claim| claim.owner() == owner) {
             claim.vacate(last, now);
         }
-        self.released.note(output.short(), now);
+        self.free(&mut shard.challenges, output, now);
     }
 
     /// Whether what was last sent as `output` was sent by `series`, and nobody else is to send it.

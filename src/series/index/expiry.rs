@@ -43,15 +43,15 @@ impl Index {
     ) -> Expired {
         let mut rewritten = 0;
         let mut idle: Vec<Claim> = Vec::new();
-        let waited_for = self.contested() > 0;
         let series = {
             let mut shard = self.shards[shard].lock();
+            let shard = &mut *shard;
             let (series, aliases) = (shard.series.len(), shard.aliases.len());
             shard.series.retain(|entry, past| {
                 let keep = entry.last_seen >= horizon;
                 match entry.emits() {
-                    emits if emits.is_itself() && !keep && waited_for => {
-                        self.released.note(entry.fingerprint().short(), now);
+                    emits if emits.is_itself() && !keep => {
+                        self.free(&mut shard.challenges, entry.fingerprint(), now);
                     }
                     Emits::Rewritten(_) if keep => rewritten += 1,
                     _ => {}
@@ -101,6 +101,7 @@ impl Index {
         };
         let output = claim.fingerprint();
         let mut shard = self.shards[self.shard_of(output)].lock();
+        let shard = &mut *shard;
         // in the meantime it may have been renewed, or be another's
         let Some(held) = shard.claims.get_mut(output) else { return };
         if held.owner() != owner || held.seen >= horizon {
@@ -111,7 +112,7 @@ impl Index {
             _ => {
                 shard.claims.remove(output);
                 self.claims.fetch_sub(1, Ordering::Relaxed);
-                self.released.note(output.short(), now);
+                self.free(&mut shard.challenges, output, now);
             }
         }
     }

@@ -6,7 +6,7 @@
 use super::slots::{Claim, Entry, Past};
 use super::{Claimant, Claimed, Emits, Index, Shard};
 use crate::series::fingerprint::Fingerprint;
-use crate::series::table::Slot;
+use crate::series::table::{Slot, Table};
 
 /// Mean periods of its own that an owner may be silent for.
 const PERIODS: u32 = 3;
@@ -134,6 +134,12 @@ impl Index {
         Claimed::Taken
     }
 
+    /// Somebody asks for an identity whose owner cannot be silent: it is on its way, or has just ended.
+    pub(super) fn wait_for(&self, shard: &mut Shard, output: Fingerprint, by: &Claimant) -> Claimed {
+        self.persists(shard, output, PATIENCE, by.now);
+        Claimed::Taken
+    }
+
     /// Notes that somebody asks for an identity; whether they have done so for `patience` seconds without as long a gap.
     fn persists(&self, shard: &mut Shard, output: Fingerprint, patience: u32, now: u32) -> bool {
         match shard.challenges.get_mut(output) {
@@ -152,6 +158,13 @@ impl Index {
                 }
                 false
             }
+        }
+    }
+
+    /// An identity is nobody's any more: those who have asked for it may ask at once.
+    pub(super) fn free(&self, challenges: &mut Table<Challenge>, output: Fingerprint, now: u32) {
+        if challenges.get_mut(output).is_some() {
+            self.released.note(output.short(), now);
         }
     }
 
