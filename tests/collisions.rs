@@ -427,7 +427,7 @@ impl Model {
                 self.released.insert(name.clone(), now);
             }
         });
-        self.asked.retain(|_, (_, last)| *last >= horizon);
+        self.asked.retain(|_, (_, last)| *last + 120 >= horizon);
         self.series.retain(|_, known| known.last_seen >= horizon);
         self.forms.retain(|_, seen| *seen >= horizon);
         let series = &self.series;

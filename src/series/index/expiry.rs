@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::slots::Claim;
+use super::takeover::PATIENCE;
 use super::{Charge, Emits, Index};
 use crate::series::table::Slot;
 
@@ -77,7 +78,8 @@ impl Index {
                 }
                 true
             });
-            shard.challenges.retain(|asked, ()| asked.last >= horizon);
+            // who waits asks now and then only
+            shard.challenges.retain(|asked, ()| asked.last.saturating_add(PATIENCE) >= horizon);
             self.aliases.fetch_sub(aliases - shard.aliases.len(), Ordering::Relaxed);
             series - shard.series.len()
         };

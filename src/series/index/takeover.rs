@@ -13,7 +13,7 @@ const PERIODS: u32 = 3;
 /// So long at least, seconds.
 const LEAST_PATIENCE: u32 = 45;
 /// So long at most where two periods are not longer, and where the period is not known, seconds.
-const PATIENCE: u32 = 120;
+pub(super) const PATIENCE: u32 = 120;
 
 /// What the owner of a claim is by now.
 pub(super) enum Standing {
@@ -87,11 +87,11 @@ impl Index {
         let (ended, owner) = (entry.has_ended(), (entry.last_seen, patience(entry, past)));
         // it holds until its last sample, see `Remembered::valid_until`
         let over = ended && by.may_follow(entry.valid_until);
-        if !over && !(self.persists(shard, output, owner.1, by.now) && is_silent(owner, by)) {
-            return false;
+        let free = over || self.persists(shard, output, owner.1, by.now) && is_silent(owner, by);
+        if free {
+            self.lose(shard, output, output);
         }
-        self.lose(shard, output, output);
-        true
+        free
     }
 
     /// Asks for an identity on which another series that is there has a claim.
