@@ -44,6 +44,7 @@ fn pipeline(clock: &Clock) -> Pipeline {
         max_tracked: 2 * SERIES,
         max_tenants: 1,
         max_decoded_bytes: 1 << 26,
+        stale_markers: true,
         limits: Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 },
         tracking: Default::default(),
         aggregation: aggregate::Settings::default(),
@@ -112,7 +113,7 @@ fn main() {
         let requests = scrape(START_MS + 30_000 + minute * 60_000, 10.0 * minute as f64);
         let done = Arc::new(AtomicBool::new(false));
         let (shared, stop) = (Arc::clone(&pipeline), Arc::clone(&done));
-        let now = clock.unix_ms();
+        let now = clock.now();
         let flusher = std::thread::spawn(move || {
             let mut longest = Duration::ZERO;
             while !stop.load(Ordering::Relaxed) {

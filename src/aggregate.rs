@@ -47,6 +47,7 @@ mod watch;
 pub use aggregator::{Aggregator, Told};
 pub use birth::Company;
 pub use engine::{Adopted, Collected, Engine, Room, Settings};
+pub use group::Named;
 pub use outbox::{Outbox, Waiting};
 pub use outgoing::Outgoing;
 pub use point::{Batch, Join, Point, PointKind, Sample, Tally};
@@ -55,7 +56,14 @@ pub use snapshot::{Head, Restored, Snapshot, SnapshotError};
 pub use starts::Starts;
 pub use types::{Class, Declared, Passed, Types, class_by_labels, family_of};
 
-/// Who has a claim on the identity of a group: nobody that could come as a series.
-pub fn owner_of(group: crate::series::Fingerprint) -> crate::series::Fingerprint {
-    crate::series::Fingerprint { high: group.high ^ 0x6772_6f75_7073_2120, low: !group.low }
+/// Who has a claim on what a group is sent as, by the hash of its policy's definition: nobody that could come as a
+/// series, and another for each policy.
+pub fn owner_of(
+    definition: crate::series::Fingerprint,
+    output: crate::series::Fingerprint,
+) -> crate::series::Fingerprint {
+    crate::series::Fingerprint {
+        high: output.high ^ definition.high ^ 0x6772_6f75_7073_2120,
+        low: !output.low ^ definition.low,
+    }
 }

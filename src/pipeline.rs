@@ -11,11 +11,15 @@
 mod attend;
 mod company;
 mod counts;
+mod decide;
 mod edits;
 mod examples;
 mod gather;
 mod judge;
+mod leave;
 mod outcome;
+mod own;
+mod policies;
 mod rewrite;
 mod scan;
 mod scratch;
@@ -27,61 +31,25 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ahash::AHashMap;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 pub use counts::Counts;
 pub use examples::{Example, KEPT as EXAMPLES_KEPT};
-pub use outcome::{Body, Committed, Outcome, Undecodable};
+pub use outcome::{Body, Committed, Outcome, Release, Undecodable};
+pub use policies::Policies;
 pub use scratch::Scratch;
 
-use self::edits::Edits;
-use self::examples::Allowance;
-use crate::aggregate::{self, Adopted, Aggregator, Engine, Told};
+use self::policies::Former;
+use crate::aggregate::{self, Engine, Named, Told};
 use crate::cardinality::{self, Tracker};
 use crate::clock::Clock;
 use crate::codec::snappy;
-use crate::policy::{PolicyIndex, PolicySet};
+use crate::policy::PolicySet;
 use crate::series::index::MAX_GENERATION;
-use crate::series::{Fingerprinter, Index, Inserted, Limits, Tenant, Tenants};
-
-/// The policies in force.
-pub struct Policies {
-    /// Compiled.
-    pub set: Arc<PolicySet>,
-    /// Grows with each change, from 1; what was decided under another one is decided anew.
-    pub generation: u32,
-    edits: Edits,
-    allowance: Allowance,
-    aggregators: Adopted,
-    /// Whether there is one; asked for each new series.
-    aggregates: bool,
-}
-
-impl Policies {
-    fn new(set: Arc<PolicySet>, generation: u32, max_tracked: usize, aggregators: Adopted) -> Self {
-        let allowance = Allowance::new(set.policies().len());
-        let aggregates = aggregators.iter().any(Option::is_some);
-        // as many as there can be series, and as many again for those that are gone
-        Self {
-            set,
-            generation,
-            edits: Edits::new(max_tracked.saturating_mul(2)),
-            allowance,
-            aggregators,
-            aggregates,
-        }
-    }
-
-    /// Whether a policy in force aggregates.
-    pub fn aggregates(&self) -> bool {
-        self.aggregates
-    }
-
-    fn aggregator(&self, policy: PolicyIndex) -> Option<&Aggregator> {
-        self.aggregators.get(usize::from(policy.0))?.as_deref()
-    }
-}
+use crate::series::scope::VACANT;
+use crate::series::{Claimant, Fingerprint, Fingerprinter, Index, Inserted, Limits, Tenant, Tenants};
 
 /// What a pipeline is made with.
 #[derive(Clone, Debug)]
@@ -94,6 +62,8 @@ pub struct Settings {
     pub max_decoded_bytes: usize,
     /// Bounds of one series.
     pub limits: Limits,
+    /// Whether a series that is withheld from now on, or goes under other labels, ends with a stale marker.
+    pub stale_markers: bool,
     /// What is counted of series, and how much of it is kept.
     pub tracking: cardinality::Settings,
     /// Bounds of all aggregations.
@@ -136,7 +106,7 @@ impl Pipeline {
     pub fn new(settings: Settings, set: PolicySet, prints: Fingerprinter, clock: Clock) -> Self {
         let engine = Engine::new(settings.aggregation);
         let (aggregators, ..) = engine.adopt(&set.aggregating(), false);
-        let policies = Policies::new(Arc::new(set), 1, settings.max_tracked, aggregators);
+        let policies = Policies::new(Arc::new(set), 1, settings.max_tracked, aggregators, None);
         Self {
             index: Index::new(settings.max_tracked),
             prints,
@@ -186,6 +156,7 @@ impl Pipeline {
                     limits: &settings.limits,
                     now,
                     engine: &self.engine,
+                    stale_markers: settings.stale_markers,
                 };
                 let batch = &mut outcome.effects.aggregated;
                 (batch.tenant, batch.sender) = (group, origin.sender);
@@ -240,6 +211,12 @@ impl Pipeline {
                 self.tracker.returned(charge);
             }
         }
+        for (series, decided) in &outcome.effects.changes {
+            self.index.refresh(*series, *decided, now);
+        }
+        for Release { output, owner, last } in &outcome.effects.released {
+            self.index.release(*output, *owner, *last, now);
+        }
         for (series, node) in &outcome.effects.ended {
             if let Some(charge) = self.index.end(*series, true) {
                 committed.ended_series += 1;
@@ -262,12 +239,33 @@ impl Pipeline {
         for (series, decided) in &outcome.effects.redecided {
             self.index.refresh(*series, *decided, self.clock.unix_seconds());
         }
+        self.give_up_claims(outcome);
         told
+    }
+
+    /// Gives up what was claimed for groups of policies that were replaced while the request was in hand.
+    fn give_up_claims(&self, outcome: &Outcome) {
+        let (Some(policies), batch) = (&outcome.policies, &outcome.effects.aggregated) else { return };
+        let retired = |join: &&aggregate::Join| {
+            policies.aggregator(join.policy).filter(|aggregator| aggregator.is_retired()).is_some()
+        };
+        for join in batch.joins.iter().filter(retired) {
+            let Some(aggregator) = policies.aggregator(join.policy) else { continue };
+            let Some(scope) = self.tenants.text(batch.tenant) else { continue };
+            let (definition, key) =
+                (self.prints.definition(&aggregator.definition), self.prints.tenant(&scope));
+            for block in std::iter::once(&join.labels).chain(&join.others) {
+                let labels = &batch.labels[block.start as usize..block.end as usize];
+                let output = self.prints.fingerprint(labels, key);
+                self.index.disclaim(output, aggregate::owner_of(definition, output));
+            }
+        }
     }
 
     /// Notes that a request was refused, so that its sender will come again with it.
     pub fn refuse(&self, outcome: &Outcome) {
         self.engine.refuse(&outcome.effects.aggregated, self.clock.now());
+        self.give_up_claims(outcome);
     }
 
     /// Puts other policies in force. What is remembered under the old ones is decided anew at next touch.
@@ -281,9 +279,26 @@ impl Pipeline {
     pub fn claim_groups(&self) {
         let generation = self.policies.load().generation;
         let now = self.clock.unix_seconds();
-        for group in self.engine.groups() {
+        self.for_each_output(&self.engine.groups(), |output, owner| {
+            let by = Claimant { owner, series: owner, generation, now, begins: u32::MAX, ends: false };
             // what is taken was so before the group came, and is told with each series that it would have
-            let _claimed = self.index.claim(group, aggregate::owner_of(group), generation, now);
+            let _claimed = self.index.claim(output, &by);
+        });
+    }
+
+    /// Shows what groups are sent as, and who has the claim on it.
+    fn for_each_output(&self, groups: &[Named], mut visit: impl FnMut(Fingerprint, Fingerprint)) {
+        let names = self.tenants.names();
+        let mut definitions: AHashMap<&str, Fingerprint> = AHashMap::new();
+        for Named { definition, tenant, labels } in groups {
+            let Some(name) = names.get(*tenant as usize).filter(|name| *name != VACANT) else { continue };
+            let key = self.prints.tenant(name);
+            let definition =
+                *definitions.entry(definition).or_insert_with(|| self.prints.definition(definition));
+            for block in labels {
+                let output = self.prints.fingerprint(block, key);
+                visit(output, aggregate::owner_of(definition, output));
+            }
         }
     }
 
@@ -292,6 +307,12 @@ impl Pipeline {
     pub fn renew_edits(&self, rewritten: usize) -> bool {
         let _turn = self.changing.lock();
         let policies = self.policies.load();
+        let idle_s = u32::try_from(self.engine.settings().idle_ms / 1000).unwrap_or(u32::MAX);
+        let now = self.clock.unix_seconds();
+        // by then every series was decided anew or is forgotten
+        if policies.former.load().as_ref().is_some_and(|former| now.saturating_sub(former.since) > idle_s) {
+            policies.former.store(None);
+        }
         let renew = policies.edits.is_mostly_dead(rewritten);
         if renew {
             self.put_in_force(Arc::clone(&policies.set));
@@ -300,13 +321,24 @@ impl Pipeline {
     }
 
     fn put_in_force(&self, set: Arc<PolicySet>) {
-        let generation = self.policies.load().generation % MAX_GENERATION + 1;
-        let (aggregators, restarted, gone) = self.engine.adopt(&set.aggregating(), set.is_bypassed());
-        for group in gone {
-            self.index.disclaim(group, aggregate::owner_of(group));
+        let before = self.policies.load();
+        let generation = before.generation % MAX_GENERATION + 1;
+        let since = self.clock.unix_seconds();
+        let former = Former { generation: before.generation, edits: Arc::clone(&before.edits), since };
+        let (aggregators, gone) = self.engine.adopt(&set.aggregating(), set.is_bypassed());
+        self.restarted.fetch_add(gone.len() as u64, Ordering::Relaxed);
+        if !gone.is_empty() {
+            let gone: Vec<Fingerprint> = gone.iter().map(|text| self.prints.definition(text)).collect();
+            let is_gone = |output, owner| gone.iter().any(|of| aggregate::owner_of(*of, output) == owner);
+            self.index.disclaim_where(is_gone);
         }
-        self.restarted.fetch_add(restarted as u64, Ordering::Relaxed);
-        self.policies.store(Arc::new(Policies::new(set, generation, self.max_tracked, aggregators)));
+        self.policies.store(Arc::new(Policies::new(
+            set,
+            generation,
+            self.max_tracked,
+            aggregators,
+            Some(former),
+        )));
     }
 
     /// Different edits of label sets that are kept.

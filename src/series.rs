@@ -16,8 +16,8 @@ pub mod tenants;
 pub use fingerprint::{Fingerprint, Fingerprinter, TenantKey};
 pub use identity::{Invalid, Limits};
 pub use index::{
-    Arrival, Charge, Claimed, Departed, Emits, Expired, Found, Freed, Index, Inserted, Moved, Notice, Probe,
-    Remembered, Reopen,
+    Arrival, Charge, Claimant, Claimed, Departed, Emits, Expired, Found, Index, Inserted, Moved, Notice,
+    Probe, Remembered,
 };
 pub use labels::Labels;
 pub use scope::Scope;

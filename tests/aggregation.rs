@@ -25,6 +25,8 @@ mod scopes;
 mod steps;
 #[path = "aggregation/world.rs"]
 mod world;
+#[path = "aggregation/writers.rs"]
+mod writers;
 
 use model::Model;
 use rig::Rig;

@@ -10,7 +10,7 @@ use seriesgate::cardinality::{Finding, FindingKind, Settings as Tracking};
 use seriesgate::clock::Clock;
 use seriesgate::pipeline::{Origin, Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::{PolicySet, Run};
-use seriesgate::series::{Fingerprinter, Freed, Limits, Reopen};
+use seriesgate::series::{Fingerprinter, Limits};
 use seriesgate_loadtest::cluster::{Agent, Cluster, ClusterSpec, Event, Happening};
 
 /// 2026-01-01T00:00:30Z.
@@ -37,6 +37,7 @@ fn pipeline(clock: &Clock) -> Pipeline {
         max_tracked: 2_000_000,
         max_tenants: 10,
         max_decoded_bytes: 1 << 26,
+        stale_markers: true,
         limits,
         tracking: Tracking { warmup: 300, idle_after: IDLE_AFTER_S, ..Tracking::default() },
         aggregation: seriesgate::aggregate::Settings::default(),
@@ -88,8 +89,7 @@ impl Watch {
         let index = self.pipeline.index();
         let mut departed = Vec::new();
         for shard in 0..index.shards() {
-            let mut freeing = Freed::default();
-            index.expire(shard, now - IDLE_AFTER_S, Reopen::All, &mut freeing, &mut departed, |_, _| {});
+            index.expire(shard, (now - IDLE_AFTER_S, now), &mut departed, |_, _| {});
         }
         self.pipeline.tracker().died(&departed, now);
     }

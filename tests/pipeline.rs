@@ -6,13 +6,15 @@
 #[path = "support/pipeline.rs"]
 mod support;
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use prost::Message;
 use seriesgate::pipeline::{Body, Counts};
 use seriesgate::policy::{Action, Definition, Disposition, Mode, PolicySet, Run};
-use seriesgate::series::{Freed, Invalid, Reopen};
+use seriesgate::series::Invalid;
 use seriesgate_proto::{Label, MetricMetadata, Sample, TimeSeries, WriteRequest, encode_snappy, snappy};
-use support::{Gate, NOW_MS, assert_conserved, named, policy, series};
+use support::{Gate, NOW_MS, STALE, assert_conserved, named, policy, series, set, text};
 
 fn drop_noise() -> Vec<Definition> {
     vec![policy("noise", r#"{__name__=~"noise.*"}"#, Action::Drop, Mode::Enforce)]
@@ -109,6 +111,9 @@ fn changed_policies_decide_known_series_anew() {
     assert_eq!(gate.outcome.body, Body::Untouched);
     gate.pipeline.replace_policies(PolicySet::compile(&drop_noise(), Run::AsConfigured).unwrap());
     assert_eq!(gate.pass("", &request), 0, "no series is new because the policies are");
+    let ended = gate.spliced().timeseries;
+    assert_eq!((ended.len(), gate.outcome.stale_markers), (2, 1), "the dropped one ends");
+    assert_eq!(gate.pass("", &request), 0);
     assert_eq!(gate.spliced().timeseries.len(), 1);
     gate.pipeline.replace_policies(PolicySet::compile(&drop_noise(), Run::Bypassed).unwrap());
     gate.pass("", &request);
@@ -179,10 +184,7 @@ fn idle_series_are_forgotten_a_shard_at_a_time() {
     let index = gate.pipeline.index();
     let mut departed = Vec::new();
     let expired: usize = (0..index.shards())
-        .map(|shard| {
-            let mut freed = Freed::default();
-            index.expire(shard, horizon, Reopen::All, &mut freed, &mut departed, |_, _| {}).series
-        })
+        .map(|shard| index.expire(shard, (horizon, horizon + 30), &mut departed, |_, _| {}).series)
         .sum();
     assert_eq!((expired, departed.len(), index.live()), (49, 49, 2));
     assert!(departed.iter().all(|gone| (gone.last_seen, gone.samples) == (gone.born, 1)));
@@ -296,34 +298,89 @@ fn any_series() -> impl Strategy<Value = TimeSeries> {
     })
 }
 
+/// What the second implementation knows of series: whether each is sent.
+#[derive(Default)]
+struct Sending(BTreeMap<String, bool>);
+
+impl Sending {
+    /// What goes upstream in the place of a series, and whether that is the end of it.
+    fn send(&mut self, series: &TimeSeries, dropping: bool) -> (Option<TimeSeries>, bool) {
+        if !is_valid(series) {
+            return (None, false);
+        }
+        let known = self.0.get_mut(&text(series));
+        if !(dropping && is_noise(series)) {
+            known.into_iter().for_each(|sent| *sent = true);
+            return (Some(series.clone()), false);
+        }
+        let ends = known.is_some_and(|sent| *sent) && !series.samples.is_empty();
+        let mut labels: Vec<Label> = series.labels.iter().filter(|l| !l.value.is_empty()).cloned().collect();
+        labels.sort_by(|a, b| a.name.cmp(&b.name));
+        let samples = vec![Sample { value: STALE, timestamp: NOW_MS }];
+        (ends.then_some(TimeSeries { labels, samples, ..Default::default() }), ends)
+    }
+
+    /// The upstream has the request.
+    fn commit(&mut self, all: &[TimeSeries], dropping: bool) {
+        for series in all.iter().filter(|series| is_valid(series)) {
+            let kept = !(dropping && is_noise(series));
+            let sent = self.0.entry(text(series)).or_insert(kept);
+            // without a sample there is nothing to end it with
+            *sent = kept || *sent && series.samples.is_empty();
+        }
+    }
+}
+
 proptest! {
-    /// A second, obvious implementation of the whole pipeline says what must come out.
+    /// A second, obvious implementation of the whole pipeline says what must come out, also when policies change and
+    /// when the upstream does not take a request.
     #[test]
     fn every_sample_has_one_fate_and_the_right_one(
-        requests in proptest::collection::vec(proptest::collection::vec(any_series(), 0..8), 1..6),
+        requests in proptest::collection::vec(
+            (proptest::collection::vec(any_series(), 0..8), any::<bool>(), 0u8..4),
+            1..12,
+        ),
     ) {
         let mut gate = Gate::new(&drop_noise());
-        for timeseries in requests {
-            let kept: Vec<TimeSeries> = timeseries.iter().filter(|s| keep(s)).cloned().collect();
-            gate.pass("", &WriteRequest::of(timeseries.clone()));
+        let mut sending = Sending::default();
+        let mut before = true;
+        for (timeseries, dropping, fails) in requests {
+            if dropping != before {
+                let policies = if dropping { drop_noise() } else { Vec::new() };
+                gate.pipeline.replace_policies(set(&policies));
+                before = dropping;
+            }
+            let told: Vec<_> = timeseries.iter().map(|series| sending.send(series, dropping)).collect();
+            let ends = told.iter().filter(|(_, ends)| *ends).count();
+            let kept: Vec<TimeSeries> = told.into_iter().filter_map(|(sent, _)| sent).collect();
+            gate.decide("", &encode_snappy(&WriteRequest::of(timeseries.clone()))).unwrap();
+            if fails > 0 {
+                gate.pipeline.commit(&gate.outcome);
+                sending.commit(&timeseries, dropping);
+            }
             assert_conserved(&gate.outcome);
             let samples = |all: &[TimeSeries]| all.iter().map(|s| s.samples.len() as u64).sum::<u64>();
             prop_assert_eq!(gate.outcome.received, Counts { samples: samples(&timeseries), ..Default::default() });
-            prop_assert_eq!(gate.outcome.forwarded.samples, samples(&kept));
+            prop_assert_eq!(gate.outcome.stale_markers, ends as u64);
+            prop_assert_eq!(gate.outcome.forwarded.samples, samples(&kept) - ends as u64);
+            let bytes = |all: Vec<TimeSeries>| WriteRequest::of(all).encode_to_vec();
             match gate.outcome.body {
                 Body::Nothing => prop_assert!(kept.is_empty()),
-                Body::Untouched => prop_assert_eq!(kept, timeseries),
-                Body::Spliced => prop_assert_eq!(gate.spliced().timeseries, kept),
+                Body::Untouched => prop_assert_eq!(bytes(kept), bytes(timeseries)),
+                Body::Spliced => prop_assert_eq!(bytes(gate.spliced().timeseries), bytes(kept)),
             }
         }
     }
 }
 
-/// Whether a series is valid and not noise, said as plainly as can be.
-fn keep(series: &TimeSeries) -> bool {
+/// Whether a series is valid, said as plainly as can be.
+fn is_valid(series: &TimeSeries) -> bool {
     let named: Vec<&Label> = series.labels.iter().filter(|l| !l.value.is_empty()).collect();
     let unique = named.iter().all(|l| named.iter().filter(|m| m.name == l.name).count() == 1);
     let no_empty_name = series.labels.iter().all(|l| !l.name.is_empty());
-    let metric = named.iter().find(|l| l.name == "__name__").map(|l| l.value.as_str());
-    unique && no_empty_name && metric.is_some_and(|metric| metric != "noise")
+    unique && no_empty_name && named.iter().any(|l| l.name == "__name__")
+}
+
+fn is_noise(series: &TimeSeries) -> bool {
+    series.labels.iter().any(|l| l.name == "__name__" && l.value == "noise")
 }

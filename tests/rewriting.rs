@@ -10,7 +10,10 @@ use prost::Message;
 use seriesgate::policy::{Action, Disposition, Mode};
 use seriesgate::series::Invalid;
 use seriesgate_proto::{Histogram, Label, Sample, TimeSeries, WriteRequest, encode_snappy, snappy};
-use support::{Gate, NOW_MS, labeldrop, pod, policy, put, relabel, rule, series};
+use support::{
+    Gate, NOW_MS, STALE, assert_conserved, is_stale, labeldrop, pod, policy, put, relabel, rule, series, set,
+    shown,
+};
 
 #[test]
 fn everything_but_the_labels_keeps_its_bits() {
@@ -179,4 +182,119 @@ fn examples_are_the_last_of_each_policy() {
     )
     .unwrap();
     assert!(gate.outcome.effects.examples.is_empty(), "known series are no news");
+}
+
+/// One sample of each of these, so many seconds after the beginning.
+fn at(seconds: i64, all: &[&[(&str, &str)]]) -> WriteRequest {
+    let samples = vec![Sample { value: 1.0, timestamp: NOW_MS + seconds * 1000 }];
+    let one = |labels: &&[(&str, &str)]| TimeSeries { samples: samples.clone(), ..series(labels) };
+    WriteRequest::of(all.iter().map(one).collect())
+}
+
+fn pass(gate: &mut Gate, request: &WriteRequest) -> (Vec<String>, u64) {
+    gate.pass("", request);
+    assert_conserved(&gate.outcome);
+    (shown(gate, request), gate.outcome.stale_markers)
+}
+
+#[test]
+fn what_policies_drop_from_now_on_ends_once_and_for_all() {
+    let mut gate = Gate::new(&[]);
+    let [a, b, other] = [&pod("a")[..], &[("zone", "z"), ("__name__", "up")], &[("__name__", "other")]];
+    pass(&mut gate, &at(0, &[a, b, other]));
+    let drop = policy("drop", "up", Action::Drop, Mode::Enforce);
+    gate.pipeline.replace_policies(set(&[drop]));
+    let request = at(10, &[a, other, b, &pod("new")]);
+    let ended = ["up{pod=\"a\"} 10:stale", "other 10:1", "up{zone=\"z\"} 10:stale"].map(str::to_owned);
+    // the upstream does not take it: it is said again, until it does
+    for _ in 0..3 {
+        gate.decide("", &encode_snappy(&request)).unwrap();
+        assert_conserved(&gate.outcome);
+        assert_eq!((shown(&gate, &request), gate.outcome.stale_markers), (ended.to_vec(), 2));
+        assert_eq!((gate.outcome.received.samples, gate.outcome.forwarded.samples), (4, 1));
+    }
+    gate.pipeline.commit(&gate.outcome);
+    for seconds in [20, 30] {
+        assert_eq!(pass(&mut gate, &at(seconds, &[a, other, b])), (vec![format!("other {seconds}:1")], 0));
+    }
+    // alone, it leaves nothing but its end
+    gate.pipeline.replace_policies(set(&[]));
+    pass(&mut gate, &at(40, &[a]));
+    gate.pipeline.replace_policies(set(&[policy("drop", "up", Action::Drop, Mode::Enforce)]));
+    assert_eq!(pass(&mut gate, &at(50, &[a])), (vec!["up{pod=\"a\"} 50:stale".to_owned()], 1));
+    assert_eq!(pass(&mut gate, &at(60, &[a])), (vec![], 0));
+}
+
+#[test]
+fn under_other_labels_the_old_ones_end_where_the_new_ones_begin() {
+    let by = |rules: &[_]| [relabel("{pod!=\"\"}", rules)];
+    let mut gate = Gate::new(&[]);
+    let (a, b) = (&pod("a")[..], &[("__name__", "down"), ("pod", "b")][..]);
+    let step = |gate: &mut Gate, seconds| pass(gate, &at(seconds, &[a, b])).0.join(", ");
+    assert_eq!(step(&mut gate, 0), "up{pod=\"a\"} 0:1, down{pod=\"b\"} 0:1");
+    gate.pipeline.replace_policies(set(&by(&[labeldrop("pod")])));
+    assert_eq!(step(&mut gate, 10), "up{pod=\"a\"} 10:stale, up 10:1, down{pod=\"b\"} 10:stale, down 10:1");
+    assert_eq!(step(&mut gate, 20), "up 20:1, down 20:1");
+    // the same labels by other rules: nothing ends
+    gate.pipeline.replace_policies(set(&by(&[labeldrop("po."), labeldrop("none")])));
+    assert_eq!(step(&mut gate, 30), "up 30:1, down 30:1");
+    let rename = rule("replace", &["pod"], "(.*)", "host", Some("$1"));
+    gate.pipeline.replace_policies(set(&by(&[rename, labeldrop("pod")])));
+    assert_eq!(step(&mut gate, 40), "up 40:stale, up{host=\"a\"} 40:1, down 40:stale, down{host=\"b\"} 40:1");
+    gate.pipeline.replace_policies(set(&[]));
+    assert_eq!(
+        step(&mut gate, 50),
+        "up{host=\"a\"} 50:stale, up{pod=\"a\"} 50:1, down{host=\"b\"} 50:stale, down{pod=\"b\"} 50:1"
+    );
+    assert_eq!(step(&mut gate, 60), "up{pod=\"a\"} 60:1, down{pod=\"b\"} 60:1");
+}
+
+#[test]
+fn nothing_ends_that_this_process_did_not_send_and_the_config_can_say_no() {
+    let drop = || set(&[policy("drop", "up", Action::Drop, Mode::Enforce)]);
+    let mut gate = Gate::new(&[policy("drop", "up", Action::Drop, Mode::Enforce)]);
+    assert_eq!(pass(&mut gate, &at(0, &[&pod("a")])), (vec![], 0), "right after the start");
+    gate.pipeline.replace_policies(drop());
+    assert_eq!(pass(&mut gate, &at(10, &[&pod("a")])), (vec![], 0), "it was dropped before");
+    let mut quiet = Gate::with(&[], |settings| settings.stale_markers = false);
+    pass(&mut quiet, &at(0, &[&pod("a")]));
+    quiet.pipeline.replace_policies(drop());
+    assert_eq!(pass(&mut quiet, &at(10, &[&pod("a")])), (vec![], 0));
+    // one that waits for another's identity has none to end
+    let mut gate = Gate::new(&[relabel("{pod!=\"\"}", &[labeldrop("pod")])]);
+    pass(&mut gate, &at(0, &[&pod("a"), &pod("b")]));
+    gate.pipeline.replace_policies(drop());
+    assert_eq!(pass(&mut gate, &at(10, &[&pod("b"), &pod("a")])), (vec!["up 10:stale".to_owned()], 1));
+}
+
+#[test]
+fn native_histograms_end_as_such_and_a_series_without_samples_goes_on() {
+    let mut gate = Gate::new(&[]);
+    let mut native = TimeSeries { samples: vec![], ..series(&pod("a")) };
+    native.histograms.push(Histogram { timestamp: NOW_MS + 5, ..Default::default() });
+    let request = WriteRequest::of(vec![native]);
+    pass(&mut gate, &request);
+    gate.pipeline.replace_policies(set(&[policy("drop", "up", Action::Drop, Mode::Enforce)]));
+    let empty = WriteRequest::of(vec![TimeSeries { samples: vec![], ..series(&pod("a")) }]);
+    assert_eq!(pass(&mut gate, &empty), (vec![], 0));
+    gate.pass("", &request);
+    let ended = gate.spliced().timeseries.remove(0);
+    assert_eq!((ended.labels.len(), ended.samples.len(), ended.histograms.len()), (2, 0, 1));
+    let histogram = &ended.histograms[0];
+    assert_eq!((histogram.timestamp, histogram.sum.to_bits()), (NOW_MS + 5, STALE.to_bits()));
+    assert_eq!(Histogram { sum: 0.0, timestamp: 0, ..histogram.clone() }, Histogram::default());
+    assert_eq!(pass(&mut gate, &request), (vec![], 0));
+}
+
+#[test]
+fn several_samples_end_at_the_first_and_an_end_is_one() {
+    let mut gate = Gate::new(&[]);
+    pass(&mut gate, &at(0, &[&pod("a")]));
+    gate.pipeline.replace_policies(set(&[policy("drop", "up", Action::Drop, Mode::Enforce)]));
+    let sample = |seconds: i64, value| Sample { value, timestamp: NOW_MS + seconds * 1000 };
+    let several = |samples| WriteRequest::of(vec![TimeSeries { samples, ..series(&pod("a")) }]);
+    let request = several(vec![sample(10, 2.0), sample(20, 3.0), sample(30, STALE)]);
+    assert_eq!(pass(&mut gate, &request), (vec!["up{pod=\"a\"} 10:stale".to_owned()], 1));
+    assert!(is_stale(&request.timeseries[0].samples[2]));
+    assert_eq!(pass(&mut gate, &several(vec![sample(40, STALE)])), (vec![], 0));
 }

@@ -5,24 +5,22 @@ use std::sync::Arc;
 use super::aggregator::Aggregator;
 use super::engine::{Adopted, Engine};
 use crate::policy::Aggregating;
-use crate::series::Fingerprint;
 
 impl Engine {
     /// The state of these policies, by position: that of before where the definition is the same. What belongs to
-    /// none of them is flushed and forgotten; with `keep`, it only pauses. Also returns how many were forgotten, and the
-    /// identities of their groups.
-    pub fn adopt(&self, wanted: &[Option<Aggregating>], keep: bool) -> (Adopted, usize, Vec<Fingerprint>) {
+    /// none of them is flushed and forgotten; with `keep`, it only pauses. Also returns the definitions of those that
+    /// were forgotten.
+    pub fn adopt(&self, wanted: &[Option<Aggregating>], keep: bool) -> (Adopted, Vec<Arc<str>>) {
         let mut aggregators = self.aggregators.write();
         let is_wanted = |aggregator: &Arc<Aggregator>| {
             wanted.iter().flatten().any(|wanted| wanted.definition == aggregator.definition)
         };
         let mut not_before = i64::MIN;
-        let mut restarted = 0;
-        let mut gone_groups = Vec::new();
+        let mut ended = Vec::new();
         if !keep {
             for gone in aggregators.iter().filter(|aggregator| !is_wanted(aggregator)) {
-                not_before = not_before.max(self.wind_up(gone, &mut gone_groups));
-                restarted += 1;
+                not_before = not_before.max(self.wind_up(gone));
+                ended.push(Arc::clone(&gone.definition));
             }
         }
         aggregators.retain(|aggregator| {
@@ -49,12 +47,12 @@ impl Engine {
                 }))
             })
             .collect();
-        (adopted, restarted, gone_groups)
+        (adopted, ended)
     }
 
     /// Ends an aggregation: closes all windows that had samples, and ends its groups. What is still on its way to it
     /// finds nothing that would take it. Returns the time of the last point.
-    fn wind_up(&self, aggregator: &Arc<Aggregator>, groups: &mut Vec<Fingerprint>) -> i64 {
+    fn wind_up(&self, aggregator: &Arc<Aggregator>) -> i64 {
         let mut latest = i64::MIN;
         let idle_ms = self.settings().idle_ms;
         for (tenant, partition) in aggregator.retire() {
@@ -62,7 +60,6 @@ impl Engine {
             let mut made = Vec::new();
             for mut shard in partition.shards.retire() {
                 latest = latest.max(shard.end(&aggregator.aggregation, idle_ms));
-                groups.extend(shard.groups.iter().map(|(_, group)| group.series));
                 made.append(&mut shard.out);
             }
             if !made.is_empty() {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 
+use super::group::Named;
 use super::locked::Totals;
 use super::partition::Partition;
 use super::point::Tally;
@@ -84,6 +85,20 @@ impl Aggregator {
         let partitions = self.partitions.read();
         let numbered = (0u32..).zip(partitions.iter().flatten());
         numbered.filter_map(|(tenant, found)| Some((tenant, Arc::clone(found.as_ref()?)))).collect()
+    }
+
+    /// Its groups.
+    pub(super) fn groups(&self) -> Vec<Named> {
+        let of = |(tenant, partition): (u32, Arc<Partition>)| {
+            let named = move |labels| Named { definition: Arc::clone(&self.definition), tenant, labels };
+            partition.groups().into_iter().map(named)
+        };
+        self.partitions().into_iter().flat_map(of).collect()
+    }
+
+    /// Whether it has ended and takes nothing more.
+    pub fn is_retired(&self) -> bool {
+        self.partitions.read().is_none()
     }
 
     /// Ends it: from now on it has no parts and gets none. Returns those that it had.

@@ -7,8 +7,9 @@ use std::sync::atomic::AtomicI64;
 use parking_lot::{Mutex, RwLock};
 
 use super::aggregator::Aggregator;
+use super::group::Named;
 use super::locked::Totals;
-use super::partition::{Partition, shard_of};
+use super::partition::shard_of;
 use super::point::Point;
 use super::starts::Starts;
 use super::tenant::Tenant;
@@ -156,18 +157,9 @@ impl Engine {
         if self.totals.groups() < settings.max_groups { Room::ForGroup } else { Room::None }
     }
 
-    fn all_partitions(&self) -> Vec<Arc<Partition>> {
-        let aggregators = self.aggregators.read();
-        aggregators
-            .iter()
-            .flat_map(|aggregator| aggregator.partitions())
-            .map(|(_, partition)| partition)
-            .collect()
-    }
-
-    /// The identities of all groups.
-    pub fn groups(&self) -> Vec<Fingerprint> {
-        self.all_partitions().iter().flat_map(|partition| partition.groups()).collect()
+    /// All groups.
+    pub fn groups(&self) -> Vec<Named> {
+        self.aggregators().iter().flat_map(|aggregator| aggregator.groups()).collect()
     }
 
     /// Senders that were forgotten for room: they are strangers when they come again.

@@ -40,6 +40,17 @@ pub(super) struct Group {
     pub(super) ended_ms: i64,
 }
 
+/// A group as it is known outside.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// What its policy is, as text.
+    pub definition: Arc<str>,
+    /// Whose it is.
+    pub tenant: u32,
+    /// Canonical label blocks, one for each output.
+    pub labels: Box<[Arc<[u8]>]>,
+}
+
 impl Group {
     pub(super) fn has_begun(&self, end: i64) -> bool {
         self.from_ms <= end

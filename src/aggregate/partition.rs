@@ -131,11 +131,11 @@ impl Partition {
         }
     }
 
-    /// The identities of its groups.
-    pub(super) fn groups(&self) -> Vec<Fingerprint> {
+    /// The labels of its groups' outputs.
+    pub(super) fn groups(&self) -> Vec<Box<[Arc<[u8]>]>> {
         let mut all = Vec::new();
         for shard in self.shards.each() {
-            all.extend(shard.groups.iter().map(|(_, group)| group.series));
+            all.extend(shard.groups.iter().map(|(_, group)| group.labels.clone()));
         }
         all
     }

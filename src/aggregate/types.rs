@@ -196,6 +196,13 @@ impl Types {
         self.known.learn(tenant, stem, Known { declared: 0, seen: bit });
     }
 
+    /// Another number whenever more is known: a series that passed because nobody had said what it is may be decided
+    /// anew then.
+    #[inline]
+    pub fn epoch(&self) -> u32 {
+        self.known.epoch()
+    }
+
     /// Times a type was forgotten to make room for another.
     pub fn given_up(&self) -> u64 {
         self.known.given_up()

@@ -177,6 +177,8 @@ pub struct Series {
     pub max_tracked: usize,
     /// After start, first sights are learned rather than new.
     pub warmup: Duration,
+    /// What is withheld from now on ends with a stale marker.
+    pub stale_markers: bool,
     /// Labels of one series at most, the metric name included.
     pub max_labels: usize,
     /// Label name at most, bytes.

@@ -99,6 +99,8 @@ pub(crate) struct RawSeries {
     pub(crate) max_tracked: At<u64>,
     /// For this long after start, series seen for the first time count as learned, not as new.
     pub(crate) warmup: At<DurationText>,
+    /// A series that policies withhold from now on, or send under other labels, ends with a stale marker.
+    pub(crate) stale_markers: At<bool>,
     /// Labels of one series at most, the metric name included.
     pub(crate) max_labels: At<u64>,
     /// Size of a label name at most.
@@ -113,6 +115,7 @@ impl Default for RawSeries {
             idle_after: At::default_value("20m"),
             max_tracked: At::default_value(2_000_000_u64),
             warmup: At::default_value("5m"),
+            stale_markers: At::default_value(true),
             max_labels: At::default_value(256_u64),
             max_label_name_size: At::default_value("4KiB"),
             max_label_value_size: At::default_value("64KiB"),

@@ -8,7 +8,7 @@ const ASKED: usize = 64;
 
 /// Looks at the series of a request that the index has answered for.
 pub(super) fn company(index: &Index, probes: &[Probe], now: u32) -> Company {
-    let is_known = |probe: &&Probe| matches!(probe.found, Found::Known(..) | Found::Stale);
+    let is_known = |probe: &&Probe| matches!(probe.found, Found::Known(..) | Found::Stale(..));
     let known = probes.iter().filter(is_known).count();
     let unknown = probes.iter().filter(|probe| probe.found == Found::Missing).count();
     let asked = probes.iter().filter(is_known).step_by(known.div_ceil(ASKED).max(1));

@@ -14,6 +14,15 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// The smaller number of each kind.
+    pub fn min(self, other: Self) -> Self {
+        Self {
+            samples: self.samples.min(other.samples),
+            histograms: self.histograms.min(other.histograms),
+            exemplars: self.exemplars.min(other.exemplars),
+        }
+    }
+
     /// Nothing at all.
     pub fn is_zero(&self) -> bool {
         *self == Self::default()

@@ -1,5 +1,8 @@
 //! Series that become part of a group: which group, and the samples that go into it.
 
+use std::ops::Range;
+
+use super::decide::Subject;
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
 use crate::aggregate::{self, Class, Declared, Join, Passed, Room, Sample, Starts};
@@ -9,6 +12,18 @@ use crate::series::identity;
 use crate::series::{Claimed, Fingerprint, Found, Labels, Probe};
 use crate::wire::labels::{LabelRun, put_canonical};
 use crate::wire::v1::{self, FieldKind, Fields};
+
+/// Where a series belongs; see [`Join`].
+struct Place {
+    policy: PolicyIndex,
+    group: Fingerprint,
+    home: u32,
+    replica: u32,
+    kind: MetricKind,
+    bucket: Option<(Fingerprint, f64)>,
+    block: Range<u32>,
+    others: Vec<Range<u32>>,
+}
 
 impl Judgement<'_> {
     /// Learns from a request what its metrics are, before anything in it is decided.
@@ -61,14 +76,12 @@ impl Judgement<'_> {
     /// Why it cannot be.
     pub(super) fn enlist(
         &self,
-        (series, unknown): (Fingerprint, bool),
+        subject: &Subject<'_>,
         labels: Labels<'_>,
         policy: PolicyIndex,
-        slot: &Slot,
-        body: &[u8],
         work: &mut Work<'_>,
     ) -> Result<u32, Passed> {
-        if slot.histograms > 0 {
+        if subject.slot.histograms > 0 {
             return Err(Passed::Native);
         }
         let aggregator = self.policies.aggregator(policy).ok_or(Passed::Full)?;
@@ -84,60 +97,91 @@ impl Judgement<'_> {
         let pairs = aggregation.group(labels, &spelling);
         let replica = self.replica(&pairs, aggregation, &mut work.scratch.canonical);
         let batch = &mut work.outcome.effects.aggregated;
-        let outputs = if kind == MetricKind::Gauge { aggregation.outputs.len().max(1) } else { 1 };
         let start = batch.labels.len();
+        let outputs = if kind == MetricKind::Gauge { aggregation.outputs.len().max(1) } else { 1 };
         let mut put = |output| {
             let start = batch.labels.len();
             put_output(&pairs, labels.metric(), aggregation, output, &mut batch.labels);
             start as u32..batch.labels.len() as u32
         };
         let block = put(0);
-        let others = (1..outputs).map(put).collect();
-        let group = self.prints.fingerprint(&batch.labels[start..block.end as usize], self.tenant);
+        let others: Vec<Range<u32>> = (1..outputs).map(put).collect();
+        let group = self.output(&block, work);
         let family = match class {
             Class::Histogram(_) => self.family(&pairs, &mut work.scratch.canonical),
             _ => group,
         };
-        let home = family.short();
-        let room = self.engine.room(aggregator, self.party.tenant, home, group);
-        // Groups renew their claims themselves. A member may have the labels of its group.
-        let claimed = if room == Room::ForGroup && group != series {
-            self.index.claim(group, aggregate::owner_of(group), self.policies.generation, self.now)
-        } else {
-            Claimed::Granted
+        let (home, bucket) = (family.short(), bound.map(|bound| (family, bound)));
+        let admitted = match self.engine.room(aggregator, self.party.tenant, home, group) {
+            Room::None => Err(Passed::Full),
+            // groups renew their claims themselves
+            Room::InGroup => Ok(()),
+            Room::ForGroup => {
+                let all = std::iter::once(&block).chain(&others);
+                self.claim_outputs(subject, &aggregator.definition, all, work)
+            }
         };
-        match (room, claimed) {
-            (Room::None, _) => {
-                batch.labels.truncate(start);
-                return Err(Passed::Full);
-            }
-            (_, Claimed::Taken) => {
-                batch.labels.truncate(start);
-                return Err(Passed::Taken);
-            }
-            (_, Claimed::Full) => work.outcome.unguarded += 1,
-            (_, Claimed::Granted) => {}
+        if let Err(reason) = admitted {
+            work.outcome.effects.aggregated.labels.truncate(start);
+            return Err(reason);
         }
-        let batch = &mut work.outcome.effects.aggregated;
+        let place = Place { policy, group, home, replica, kind, bucket, block, others };
+        work.outcome.effects.aggregated.joins.push(self.join(subject, labels, place));
+        Ok(home)
+    }
+
+    /// The identity of an output whose labels stand in the batch.
+    fn output(&self, block: &Range<u32>, work: &Work<'_>) -> Fingerprint {
+        let labels = &work.outcome.effects.aggregated.labels;
+        self.prints.fingerprint(&labels[block.start as usize..block.end as usize], self.tenant)
+    }
+
+    /// Claims what the outputs of a new group are sent as: all of it, or nothing.
+    fn claim_outputs<'r>(
+        &self,
+        subject: &Subject<'_>,
+        definition: &str,
+        outputs: impl Iterator<Item = &'r Range<u32>>,
+        work: &mut Work<'_>,
+    ) -> Result<(), Passed> {
+        let definition = self.prints.definition(definition);
+        let mut claimed: Vec<(Fingerprint, Fingerprint)> = Vec::new();
+        for block in outputs {
+            let output = self.output(block, work);
+            let owner = aggregate::owner_of(definition, output);
+            match self.index.claim(output, &self.claimant(owner, subject)) {
+                Claimed::Granted => claimed.push((output, owner)),
+                Claimed::Full => work.outcome.unguarded += 1,
+                Claimed::Taken => {
+                    claimed.iter().for_each(|(output, owner)| self.index.disclaim(*output, *owner));
+                    return Err(Passed::Taken);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn join(&self, subject: &Subject<'_>, labels: Labels<'_>, place: Place) -> Join {
+        let Subject { series, slot, body, unknown, .. } = *subject;
+        let Place { policy, group, home, replica, kind, bucket, block, others } = place;
         let mut first_ms = i64::MAX;
         let content = slot.labels_start as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
-        batch.joins.push(Join {
+        Join {
             series,
             policy,
             group,
             home,
             replica,
             kind,
-            bucket: bound.map(|bound| (family, bound)),
+            bucket,
             labels: block,
             others,
             // what finds no room in the index is unknown each time
             unknown: unknown && !self.index.is_full(),
             first_ms,
             started_ms: unknown.then(|| self.engine.starts.of(self.party.tenant, labels)).flatten(),
-        });
-        Ok(home)
+        }
     }
 
     /// What the parts of a histogram have in common.

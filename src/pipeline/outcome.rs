@@ -71,6 +71,17 @@ impl Birth {
     }
 }
 
+/// An identity upstream that is nobody's once the upstream has the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Which.
+    pub output: Fingerprint,
+    /// Whose it was.
+    pub owner: Fingerprint,
+    /// Its last sample, Unix seconds of sample time.
+    pub last: u32,
+}
+
 /// What a commit does. As many entries as the request has series, at most.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -88,6 +99,10 @@ pub struct Effects {
     pub turned: Vec<(Fingerprint, bool)>,
     /// Known series that were decided to be part of a group.
     pub redecided: Vec<(Fingerprint, Remembered)>,
+    /// Known series that leave what they were sent as, end, or are there again.
+    pub changes: Vec<(Fingerprint, Remembered)>,
+    /// What they leave.
+    pub released: Vec<Release>,
     /// What goes into groups.
     pub aggregated: Batch,
     /// Series that policies dropped or rewrote, for people; a few of each policy.
@@ -131,6 +146,8 @@ pub struct Outcome {
     pub rejected_series: u64,
     /// The same, by reason.
     pub rejected_by: [u64; Invalid::ALL.len()],
+    /// Stale markers in place of what is withheld from now on.
+    pub stale_markers: u64,
     /// Series sent although there was no room to note whose identity they have.
     pub unguarded: u64,
     /// Metadata entries that cannot be accepted.
@@ -162,6 +179,7 @@ impl Outcome {
         self.rejected = Default::default();
         self.rejected_series = 0;
         self.rejected_by = Default::default();
+        self.stale_markers = 0;
         self.unguarded = 0;
         self.rejected_metadata = 0;
         self.series = 0;
@@ -180,6 +198,8 @@ impl Outcome {
         self.effects.turned.clear();
         self.effects.examples.clear();
         self.effects.redecided.clear();
+        self.effects.changes.clear();
+        self.effects.released.clear();
         self.effects.aggregated.clear();
         self.policies = Some(Arc::clone(policies));
     }
@@ -191,6 +211,9 @@ impl Outcome {
             + self.effects.aliases.capacity() * size_of::<(Fingerprint, Fingerprint)>()
             + self.effects.keys.capacity() * size_of::<u64>()
             + self.effects.ended.capacity() * size_of::<(Fingerprint, u32)>()
+            + self.effects.redecided.capacity() * size_of::<(Fingerprint, Remembered)>()
+            + self.effects.changes.capacity() * size_of::<(Fingerprint, Remembered)>()
+            + self.effects.released.capacity() * size_of::<Release>()
             + self.effects.aggregated.capacity()
     }
 

@@ -1,12 +1,14 @@
 //! Fifth stage: what is taken out of the body and what takes its place.
 
+use std::ops::Range;
+
 use super::Policies;
 use super::edits::LOOSE;
 use super::outcome::Undecodable;
-use super::scratch::{Cut, Fate, Request, RewriteScratch, Slot};
+use super::scratch::{Cut, Fate, Leaving, Request, RewriteScratch, Slot};
 use crate::policy::Disposition;
 use crate::series::edit;
-use crate::series::identity::{self, Form};
+use crate::series::identity::{self, Form, Place};
 use crate::wire::WireError;
 use crate::wire::labels::varint_len;
 use crate::wire::v1;
@@ -26,12 +28,16 @@ pub(super) fn rewrite(
     request.cuts.clear();
     scratch.plain.clear();
     for slot in &request.slots {
-        let rewritten = match slot.fate {
-            Fate::Verdict(verdict) if verdict.disposition() == Disposition::Forward => continue,
-            Fate::Verdict(verdict) => verdict.disposition() == Disposition::Rewrite,
-            Fate::Rejected(_) | Fate::Open => false,
+        let fate = match slot.fate {
+            Fate::Verdict(verdict) => Some(verdict.disposition()),
+            Fate::Rejected(_) | Fate::Open => None,
         };
-        if rewritten {
+        if slot.leaves > 0
+            && let Some(leaving) = request.leaving.get(slot.leaves as usize - 1)
+        {
+            marker(body, slot, leaving, scratch)?;
+        }
+        if fate == Some(Disposition::Rewrite) {
             let script = if slot.edit & LOOSE == 0 {
                 policies.edits.get(slot.edit)
             } else {
@@ -39,26 +45,33 @@ pub(super) fn rewrite(
             };
             let script = script.expect("an edit that is remembered is in the table of its generation");
             series(body, slot, script, scratch)?;
-            if scratch.plain.len() > room {
-                return Err(Undecodable::Outgrown(room));
-            }
         }
-        cut(&mut request.cuts, slot, scratch.plain.len());
+        if scratch.plain.len() > room {
+            return Err(Undecodable::Outgrown(room));
+        }
+        match fate {
+            Some(Disposition::Forward) if slot.leaves == 0 => {}
+            // the series itself stays; what it was until now ends before it
+            Some(Disposition::Forward) => {
+                cut(&mut request.cuts, slot.start..slot.start, scratch.plain.len());
+            }
+            _ => cut(&mut request.cuts, slot.start..slot.end, scratch.plain.len()),
+        }
     }
     Ok(())
 }
 
 /// Adds a cut; neighbours become one, so that a body rewritten from end to end is compressed in one go.
-fn cut(cuts: &mut Vec<Cut>, slot: &Slot, plain_end: usize) {
+fn cut(cuts: &mut Vec<Cut>, taken: Range<u32>, plain_end: usize) {
     let plain_end = plain_end as u32;
     match cuts.last_mut() {
-        Some(last) if last.end == slot.start => {
-            last.end = slot.end;
+        Some(last) if last.end == taken.start => {
+            last.end = taken.end;
             last.plain_end = plain_end;
         }
         last => {
             let plain_start = last.map_or(0, |last| last.plain_end);
-            cuts.push(Cut { start: slot.start, end: slot.end, plain_start, plain_end });
+            cuts.push(Cut { start: taken.start, end: taken.end, plain_start, plain_end });
         }
     }
 }
@@ -67,26 +80,61 @@ fn cut(cuts: &mut Vec<Cut>, slot: &Slot, plain_end: usize) {
 #[inline]
 fn series(body: &[u8], slot: &Slot, script: &[u8], scratch: &mut RewriteScratch) -> Result<(), WireError> {
     let RewriteScratch { plain, starts, places, block } = scratch;
-    let run = slot.labels_start as usize..slot.labels_end as usize;
-    let field = plain.len();
-    plain.push(SERIES_TAG);
     // room for the length that it had; nearly always it fits
-    let guessed = varint_len(slot.end as usize - slot.labels_start as usize);
-    plain.resize(field + 1 + guessed, 0);
-    let labels: &[u8] = if slot.form == Form::Canonical {
-        &body[run.clone()]
-    } else {
-        identity::canonicalise(body, run.clone(), places, block)?;
-        block
-    };
+    let (field, room) = open(plain, slot.end as usize - slot.labels_start as usize);
+    let labels = canonical(body, slot, places, block)?;
     edit::apply(script, labels, starts, plain).expect("an edit fits the labels that it was made for");
     if slot.scattered {
-        v1::for_each_other_field(body, run, |bytes| plain.extend_from_slice(bytes))?;
+        v1::for_each_other_field(body, slot.labels(), |bytes| plain.extend_from_slice(bytes))?;
     } else {
         plain.extend_from_slice(&body[slot.labels_end as usize..slot.end as usize]);
     }
-    put_length(plain, field + 1, guessed);
+    put_length(plain, field, room);
     Ok(())
+}
+
+/// Appends the end of what a series was sent as until now.
+fn marker(
+    body: &[u8],
+    slot: &Slot,
+    leaving: &Leaving,
+    scratch: &mut RewriteScratch,
+) -> Result<(), WireError> {
+    let RewriteScratch { plain, starts, places, block } = scratch;
+    let (field, room) = open(plain, slot.labels_end as usize - slot.labels_start as usize);
+    let labels = canonical(body, slot, places, block)?;
+    match &leaving.script {
+        Some(script) => {
+            edit::apply(script, labels, starts, plain).expect("an edit fits the labels that it was made for");
+        }
+        None => plain.extend_from_slice(labels),
+    }
+    v1::put_stale_marker(plain, leaving.at);
+    put_length(plain, field, room);
+    Ok(())
+}
+
+/// Begins a series, with room for a length like this one.
+fn open(plain: &mut Vec<u8>, length: usize) -> (usize, usize) {
+    plain.push(SERIES_TAG);
+    let (field, room) = (plain.len(), varint_len(length));
+    plain.resize(field + room, 0);
+    (field, room)
+}
+
+/// The canonical labels of a series.
+#[inline]
+fn canonical<'l>(
+    body: &'l [u8],
+    slot: &Slot,
+    places: &mut Vec<Place>,
+    block: &'l mut Vec<u8>,
+) -> Result<&'l [u8], WireError> {
+    if slot.form == Form::Canonical {
+        return Ok(&body[slot.labels()]);
+    }
+    identity::canonicalise(body, slot.labels(), places, block)?;
+    Ok(block)
 }
 
 /// Writes the length of what follows the room left for it.

@@ -1,5 +1,6 @@
 //! First stage: what fields there are, how many samples, and which series by the bytes of its labels.
 
+use super::decide::seconds;
 use super::scratch::{Fate, Request, Slot};
 use crate::policy::VerdictId;
 use crate::series::identity::Form;
@@ -31,6 +32,7 @@ impl Request {
         self.span_ms = None;
         self.bad_metadata.clear();
         self.loose.clear();
+        self.leaving.clear();
     }
 
     /// Fills slots and probes from a decoded body.
@@ -119,15 +121,11 @@ fn slot(field: &Field, frame: &SeriesFrame) -> Slot {
         histograms: frame.histograms,
         exemplars: frame.exemplars,
         edit: 0,
+        leaves: 0,
         // until it turns out otherwise
         form: Form::Canonical,
         scattered: !frame.contiguous,
         ends: frame.ends,
         fate: if frame.text == Text::Invalid { Fate::Rejected(Invalid::InvalidUtf8) } else { Fate::Open },
     }
-}
-
-/// Sample time as the index keeps it: whole seconds, saturating.
-fn seconds(unix_ms: i64) -> u32 {
-    u32::try_from(unix_ms.max(0) / 1000).unwrap_or(u32::MAX - 1).min(u32::MAX - 1)
 }

@@ -5,6 +5,7 @@ use crate::codec::snappy::Gatherer;
 use crate::policy::{OwnedLabels, VerdictId};
 use crate::series::identity::{Form, Place};
 use crate::series::{Invalid, Probe};
+use crate::wire::v1::FirstSample;
 
 /// One series of the request in hand.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Slot {
     pub(super) exemplars: u32,
     /// Number of the edit, where the fate is to be rewritten.
     pub(super) edit: u32,
+    /// Place in [`Request::leaving`], plus one; 0: it goes on as what it was sent as.
+    pub(super) leaves: u32,
     pub(super) fate: Fate,
     /// Whether the label bytes are canonical; known once it is decided.
     pub(super) form: Form,
@@ -38,6 +41,15 @@ pub(super) enum Fate {
     Verdict(VerdictId),
     /// Cannot be accepted.
     Rejected(Invalid),
+}
+
+/// What a series was sent as until now and is not any more; a stale marker says so in the series' place.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    /// The edit of its labels; `None`: as they come.
+    pub(super) script: Option<Box<[u8]>>,
+    /// The first sample that is withheld.
+    pub(super) at: FirstSample,
 }
 
 /// A part of the body that is taken out, and the part of [`RewriteScratch::plain`] that takes its place.
@@ -68,6 +80,8 @@ pub(super) struct Request {
     pub(super) kept_series: usize,
     /// What is taken out and what takes its place, in order.
     pub(super) cuts: Vec<Cut>,
+    /// Series that end as what they were sent as.
+    pub(super) leaving: Vec<Leaving>,
     /// Edits that could not be kept for later.
     pub(super) loose: Vec<Vec<u8>>,
     /// Place in `Outcome::by_verdict` of each verdict row, plus one; zeroed after use.
@@ -88,6 +102,9 @@ pub(super) struct JudgeScratch {
     pub(super) look: LookScratch,
     /// An edit.
     pub(super) script: Vec<u8>,
+    /// The labels that a series went under so far, and where those start that they are made from.
+    pub(super) former: Vec<u8>,
+    pub(super) starts: Vec<u32>,
     /// Series decided in this request about which there is something to tell, with what they became.
     pub(super) told: Vec<Told>,
 }
@@ -131,6 +148,7 @@ impl Scratch {
             + self.request.probes.capacity() * size_of::<Probe>()
             + self.request.order.capacity() * size_of::<u32>()
             + self.request.cuts.capacity() * size_of::<Cut>()
+            + self.request.leaving.capacity() * size_of::<Leaving>()
             + self.judge.probes.capacity() * size_of::<Probe>()
             + self.judge.told.capacity() * size_of::<Told>()
             + self.rewrite.plain.capacity()

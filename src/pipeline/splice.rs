@@ -13,7 +13,7 @@ pub(super) fn splice(
     outcome: &mut Outcome,
 ) -> Result<(), SnappyError> {
     outcome.decoded_bytes = body.len() as u64;
-    if request.kept_series == 0 && request.metadata == 0 {
+    if request.kept_series == 0 && request.leaving.is_empty() && request.metadata == 0 {
         outcome.body = Body::Nothing;
         return Ok(());
     }

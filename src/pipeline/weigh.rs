@@ -41,6 +41,7 @@ pub(super) fn weigh(request: &mut Request, outcome: &mut Outcome) {
     for (verdict, _) in &outcome.by_verdict {
         request.rows[verdict.row()] = 0;
     }
+    outcome.stale_markers = request.leaving.len() as u64;
     outcome.series = request.slots.len() as u64;
     outcome.rejected_metadata = request.bad_metadata.len() as u64;
 }

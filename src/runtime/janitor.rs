@@ -12,14 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::Runtime;
 use crate::intake::Heartbeat;
 use crate::policy::{ActionKind, Effect, Mode, PolicyIndex, Summary, VerdictId};
-use crate::series::{Departed, Freed, Reopen};
+use crate::series::Departed;
 
 const LONGEST_ROUND: Duration = Duration::from_secs(16);
 const SHORTEST_ROUND: Duration = Duration::from_millis(200);
-
-/// After so many rounds every series that waits for the identity of another is decided anew, whatever became
-/// of the other: about `series.idle_after`.
-const ROUNDS_TO_REOPEN: u32 = 16;
 
 /// Reading the culprits out of all counts takes up to a tenth of a second with 50,000 workloads: not each round.
 const TRACKING_EVERY_SECONDS: u32 = 60;
@@ -37,13 +33,6 @@ struct Tally {
 /// What one round hands on to the next.
 #[derive(Default)]
 struct Round {
-    number: u32,
-    generation: u32,
-    /// Who waits is decided anew, whatever for.
-    reopen_all: bool,
-    /// Identities that became free in the last round, and in this one.
-    freed: Freed,
-    freeing: Freed,
     /// Series that were forgotten.
     departed: Vec<Departed>,
     /// Series that go under other labels.
@@ -84,14 +73,13 @@ impl Round {
         let idle = u32::try_from(runtime.idle_after().as_secs()).unwrap_or(u32::MAX).max(1);
         let now = runtime.pipeline.clock().unix_seconds();
         let horizon = now.saturating_sub(idle);
-        let reopen = if self.reopen_all { Reopen::All } else { Reopen::Waiting(&self.freed) };
         let visit = |decided_under, verdict| {
             if decided_under == generation {
                 *tally.series.entry(VerdictId::from_bits(verdict)).or_default() += 1;
             }
         };
         let index = runtime.pipeline.index();
-        let found = index.expire(shard, horizon, reopen, &mut self.freeing, &mut self.departed, visit);
+        let found = index.expire(shard, (horizon, now), &mut self.departed, visit);
         runtime.pipeline.tracker().died(&self.departed, now);
         self.departed.clear();
         self.departed.shrink_to(DEPARTED_KEPT);
@@ -114,12 +102,6 @@ impl Round {
             );
         }
         self.told = contested > 0;
-        // Under other policies owners may have moved on before or after those who wait for them were asked.
-        let generation = pipeline.policies().generation;
-        self.number = (self.number + 1) % ROUNDS_TO_REOPEN;
-        self.reopen_all = self.number == 0 || generation != self.generation;
-        self.generation = generation;
-        self.freed = std::mem::take(&mut self.freeing);
         runtime.process.rewritten_series.set(self.rewritten as f64);
         self.rewritten = 0;
     }

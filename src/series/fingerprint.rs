@@ -105,6 +105,11 @@ impl Fingerprinter {
         TenantKey(lanes)
     }
 
+    /// What stands for a policy's definition.
+    pub fn definition(&self, text: &str) -> Fingerprint {
+        self.fingerprint(text.as_bytes(), TenantKey::default())
+    }
+
     /// The identity of a series with these label bytes.
     #[inline]
     pub fn fingerprint(&self, labels: &[u8], tenant: TenantKey) -> Fingerprint {

@@ -5,19 +5,23 @@
 mod charge;
 mod claims;
 mod expiry;
+mod released;
 mod slots;
+mod takeover;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use self::released::Released;
 use self::slots::{Alias, Claim, Entry, Moment, Past};
+use self::takeover::Challenge;
 use super::fingerprint::Fingerprint;
 use super::table::Table;
 
 pub use self::charge::{Arrival, Charge, Moved, Notice};
-pub use self::claims::Claimed;
-pub use self::expiry::{Departed, Expired, Freed, Reopen};
+pub use self::claims::{Claimant, Claimed};
+pub use self::expiry::{Departed, Expired};
 pub use self::slots::{MAX_GENERATION, MAX_METRICS, MAX_SENDERS, WINDOW_SECONDS};
 
 /// What a series sends upstream.
@@ -34,6 +38,17 @@ pub enum Emits {
     Contested(u32),
     /// A part of what is sent for its group; what is noted of the group, for the one who adds up.
     Aggregated(u32),
+    /// Itself, for as long as no more is known than when it was decided; what was known then, for the one who decides.
+    Provisional(u32),
+    /// Itself, until this moment (Unix seconds of sample time), when its group takes over.
+    Leaving(u32),
+}
+
+impl Emits {
+    /// Whether the series is sent as it is.
+    pub fn is_itself(self) -> bool {
+        matches!(self, Self::Itself | Self::Provisional(_) | Self::Leaving(_))
+    }
 }
 
 /// What a series was decided to be, as it is remembered.
@@ -43,7 +58,8 @@ pub struct Remembered {
     pub verdict: u16,
     /// Which compilation of the policies decided.
     pub generation: u32,
-    /// Until when it holds, Unix seconds of sample time; `u32::MAX` = for ever.
+    /// Until when it holds, Unix seconds of sample time; `u32::MAX` = for ever. Of a series that has ended: its last
+    /// sample at most.
     pub valid_until: u32,
     /// What is sent.
     pub emits: Emits,
@@ -73,8 +89,9 @@ pub enum Found {
     Skip,
     /// Nothing yet.
     Missing,
-    /// The series is known; what was decided must be decided anew.
-    Stale,
+    /// The series is known; what was decided must be decided anew: what is sent so far, and the generation of the
+    /// policies that said so.
+    Stale(Emits, u32),
     /// The bytes are known to stand for another identity.
     Alias(Fingerprint),
     /// Decided, and it holds: the decision, and what is sent.
@@ -97,6 +114,7 @@ struct Shard {
     series: Table<Entry>,
     aliases: Table<Alias>,
     claims: Table<Claim>,
+    challenges: Table<Challenge>,
 }
 
 /// All series of all tenants.
@@ -107,6 +125,7 @@ pub struct Index {
     aliases: AtomicUsize,
     claims: AtomicUsize,
     contested: AtomicUsize,
+    released: Released,
     /// Seconds that windows are moved by.
     shift: AtomicU32,
 }
@@ -126,6 +145,7 @@ impl Index {
             aliases: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             contested: AtomicUsize::new(0),
+            released: Released::default(),
             shift: AtomicU32::new(0),
         }
     }
@@ -170,7 +190,7 @@ impl Index {
             return;
         }
         let rivalled =
-            decided.emits == Emits::Itself && self.settle_claim(&mut shard, fingerprint, decided.generation);
+            decided.emits.is_itself() && self.settle_claim(&mut shard, fingerprint, decided.generation);
         if let Some(entry) = shard.series.get_mut(fingerprint) {
             self.count_contested(Some(entry.emits()), Some(decided.emits));
             entry.decide(decided);
@@ -201,12 +221,18 @@ impl Index {
             return Inserted::Full;
         }
         let mut entry = Entry::new(fingerprint, decided, arrival, self.moment(now));
-        if decided.emits == Emits::Itself && self.settle_claim(&mut shard, fingerprint, decided.generation) {
+        if decided.emits.is_itself() && self.settle_claim(&mut shard, fingerprint, decided.generation) {
             entry.reopen();
         }
         self.count_contested(None, Some(decided.emits));
         shard.series.insert(entry, Past::new(arrival, now));
         Inserted::New
+    }
+
+    /// Whether an identity (its short form, as in [`Emits::Contested`]) may have become free a moment ago.
+    #[inline]
+    pub fn was_released(&self, wanted: u32, now: u32) -> bool {
+        self.released.is_fresh(wanted, now)
     }
 
     fn count_contested(&self, before: Option<Emits>, after: Option<Emits>) {
@@ -263,7 +289,7 @@ impl Index {
     pub fn bytes(&self) -> usize {
         let of = |shard: &Mutex<Shard>| {
             let shard = shard.lock();
-            shard.series.bytes() + shard.aliases.bytes() + shard.claims.bytes()
+            shard.series.bytes() + shard.aliases.bytes() + shard.claims.bytes() + shard.challenges.bytes()
         };
         self.shards.iter().map(of).sum()
     }
@@ -283,7 +309,7 @@ impl Shard {
                     if entry.generation() == generation && probe.sample_seconds < entry.valid_until {
                         Found::Known(entry.verdict, entry.emits())
                     } else {
-                        Found::Stale
+                        Found::Stale(entry.emits(), entry.generation())
                     }
                 }
                 None if memo => self.alias_of(probe.fingerprint, at.now),

@@ -59,6 +59,7 @@ pub struct DataMetrics {
     too_large: Fate,
     returned: [Fate; 4],
     policies: PolicyBook,
+    stale_markers: Counter,
     new_series: Counter,
     learned_series: Counter,
     ended_series: Counter,
@@ -84,6 +85,7 @@ impl DataMetrics {
             too_large: fate("rejected", "too_large"),
             returned: ["upstream", "throttled", "hung_up", "backlog"].map(|cause| fate("returned", cause)),
             policies: PolicyBook::new(registry),
+            stale_markers: registry.counter(&names::GENERATED, &[("kind", "stale_marker")]),
             new_series: registry.counter(&names::NEW_SERIES, &[]),
             learned_series: registry.counter(&names::LEARNED_SERIES, &[]),
             ended_series: registry.counter(&names::ENDED_SERIES, &[]),
@@ -111,6 +113,9 @@ impl DataMetrics {
     /// and what was `too_large` for it. `told`: what did not become part of a group although it was to.
     pub fn settled(&self, outcome: &Outcome, refused: Counts, too_large: Counts, told: &[Told]) {
         self.received(outcome);
+        // what was refused may hold stale markers of our own, which have no fate
+        let refused = refused.min(outcome.forwarded);
+        let too_large = too_large.min(outcome.forwarded - refused);
         self.forwarded.add(outcome.forwarded - refused - too_large);
         self.refused.add(refused);
         self.too_large.add(too_large);
@@ -137,6 +142,7 @@ impl DataMetrics {
         if let Some(policies) = &outcome.policies {
             self.policies.committed(outcome, policies);
         }
+        self.stale_markers.increment(outcome.stale_markers);
         self.new_series.increment(committed.new_series);
         self.learned_series.increment(committed.learned_series);
         self.ended_series.increment(committed.ended_series);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
+use super::labels::{put_varint, varint_len};
 use super::schema::{self, Text};
 
 /// What a top-level field of a WriteRequest is.
@@ -81,9 +82,9 @@ pub struct SeriesFrame {
     pub histograms: u32,
     /// Exemplars.
     pub exemplars: u32,
-    /// Latest timestamp of the float samples, Unix milliseconds; `i64::MIN` where there is none.
+    /// Latest timestamp of samples and histograms, Unix milliseconds; `i64::MIN` where there is none.
     pub newest_ms: i64,
-    /// Whether the last float sample is a stale marker.
+    /// Whether the last of them is a stale marker.
     pub ends: bool,
     /// Whether the text outside of the labels (exemplar labels) is UTF-8.
     pub text: Text,
@@ -205,7 +206,10 @@ fn other_field(cursor: &mut Cursor<'_>, field: &Field, frame: &mut SeriesFrame) 
             schema::check(inner, &schema::EXEMPLAR)?
         }
         _ => {
+            let (sum, timestamp) = histogram(inner)?;
             frame.histograms += 1;
+            frame.newest_ms = frame.newest_ms.max(timestamp);
+            frame.ends = sum == STALE_MARKER;
             schema::check(inner, &schema::HISTOGRAM)?
         }
     };
@@ -227,6 +231,66 @@ fn unusual_sample(mut sample: Cursor<'_>) -> Result<(u64, i64), WireError> {
         }
     }
     Ok((value, timestamp))
+}
+
+/// The bits of the sum and the timestamp of a native histogram.
+fn histogram(mut histogram: Cursor<'_>) -> Result<(u64, i64), WireError> {
+    let (mut sum, mut timestamp) = (0, 0);
+    while !histogram.is_done() {
+        let (number, kind) = histogram.key()?;
+        match (number, kind) {
+            (3, WireType::Fixed64) => sum = histogram.fixed64()?,
+            (15, WireType::Varint) => timestamp = histogram.varint()? as i64,
+            _ => histogram.skip(number, kind, MAX_DEPTH - 2)?,
+        }
+    }
+    Ok((sum, timestamp))
+}
+
+/// When a series has its first sample in a request, and what that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstSample {
+    /// Unix milliseconds.
+    pub ms: i64,
+    /// Whether it is a native histogram.
+    pub histogram: bool,
+}
+
+/// The oldest sample or native histogram in a TimeSeries (its content given); `None` where there is none.
+pub fn first_sample(body: &[u8], content: Range<usize>) -> Option<FirstSample> {
+    let mut cursor = Cursor::new(body, content.start, content.end);
+    let mut first: Option<FirstSample> = None;
+    while !cursor.is_done() {
+        let (number, kind) = cursor.key().ok()?;
+        let found = match (number, kind) {
+            (2, WireType::Len) => {
+                let (_, ms) = unusual_sample(cursor.message().ok()?).ok()?;
+                FirstSample { ms, histogram: false }
+            }
+            (4, WireType::Len) => {
+                let (_, ms) = self::histogram(cursor.message().ok()?).ok()?;
+                FirstSample { ms, histogram: true }
+            }
+            _ => {
+                cursor.skip(number, kind, MAX_DEPTH - 1).ok()?;
+                continue;
+            }
+        };
+        first = Some(first.filter(|first| first.ms <= found.ms).unwrap_or(found));
+    }
+    first
+}
+
+/// Appends the fields of a TimeSeries that say that it ends at this time: a sample, or a native histogram, whose value
+/// or sum is a stale marker.
+pub fn put_stale_marker(out: &mut Vec<u8>, at: FirstSample) {
+    // field numbers: samples 2, histograms 4; value 1, timestamp 2 of a sample; sum 3, timestamp 15 of a histogram
+    let (field, value, time) = if at.histogram { (0x22, 0x19, 0x78) } else { (0x12, 0x09, 0x10) };
+    let timestamp = at.ms as u64 as usize;
+    out.extend_from_slice(&[field, (1 + 8 + 1 + varint_len(timestamp)) as u8, value]);
+    out.extend_from_slice(&STALE_MARKER.to_le_bytes());
+    out.push(time);
+    put_varint(out, timestamp);
 }
 
 /// The value of the last float sample in a TimeSeries (its content given); `None` where there is none, or where the

@@ -5,7 +5,7 @@ use seriesgate_proto::metric_metadata::MetricType;
 use seriesgate_proto::{Histogram, Label, MetricMetadata, Sample, WriteRequest};
 
 use crate::IDLE_MS;
-use crate::pipeline::{labeldrop, policy, relabel, sent};
+use crate::pipeline::{NOW_MS, labeldrop, policy, relabel, sent, shown};
 use crate::rig::{Rig, aggregation};
 use crate::steps::*;
 
@@ -200,14 +200,11 @@ fn types_come_from_names_metadata_and_siblings_and_the_unknown_pass() {
         ["s{pod=\"a\",quantile=\"0.5\"}", "lonely_count{pod=\"a\"}", "up{pod=\"a\"}", "n{pod=\"a\"}"]
     );
     assert_eq!(rig.gate.pipeline.engine().types.most_untyped(9).len(), 2);
-    // metadata comes later; within a minute the series is asked about again
-    let metric_family_name = "up".to_owned();
-    let metadata =
-        vec![MetricMetadata { r#type: MetricType::Gauge.into(), metric_family_name, ..Default::default() }];
-    rig.deliver(&WriteRequest { metadata, ..WriteRequest::default() });
+    // metadata comes later, and the series is asked about with its next sample: it ends, and the group begins
+    rig.deliver(&WriteRequest { metadata: crate::writers::gauge("up"), ..WriteRequest::default() });
     let again = request("up", "a", &[(60, 1.0)]);
     rig.deliver(&again);
-    assert_eq!(sent(&rig.gate, &again), [""; 0]);
+    assert_eq!(shown(&rig.gate, &again), [format!("up{{pod=\"a\"}} {}:stale", (T - NOW_MS) / 1000 + 60)]);
 }
 
 #[test]

@@ -177,3 +177,53 @@ async fn a_damaged_snapshot_is_set_aside_and_said_so() {
     assert_eq!(gate.send(&hits("a", start_ms(), 1.0)).await.status, 204);
     gate.finish().await;
 }
+
+/// Gauges whose type comes late: each ends once, in the request in which it is withheld, and the sum is right throughout.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gauge_that_becomes_part_of_a_group_ends_when_the_group_begins() {
+    use seriesgate_proto::MetricMetadata;
+    use seriesgate_proto::metric_metadata::MetricType;
+    let backend = Backend::start(|_| stored()).await;
+    let gate = start(&backend.url(), "").await;
+    let start = start_ms();
+    for second in 0..60 {
+        let gauge = |pod: &str, value| {
+            TimeSeries::named("mem", &[("pod", pod)]).with_sample(start + second * 1000, value)
+        };
+        let mut request = WriteRequest::of(vec![gauge("a", 1.0), gauge("b", 2.0)]);
+        if second == 23 {
+            let metric_family_name = "mem".to_owned();
+            let r#type = MetricType::Gauge.into();
+            request.metadata = vec![MetricMetadata { r#type, metric_family_name, ..Default::default() }];
+        }
+        assert_eq!(gate.send(&request).await.status, 204);
+    }
+    let all = || {
+        let mut points: Vec<(i64, usize, f64)> = Vec::new();
+        for series in backend.seen().iter().flat_map(|seen| seen.decoded().timeseries) {
+            let writer = match series.label("pod") {
+                None => 0,
+                Some("a") => 1,
+                Some(_) => 2,
+            };
+            points.extend(series.samples.iter().map(|s| ((s.timestamp - start) / 1000, writer, s.value)));
+        }
+        points.sort_by_key(|(at, ..)| *at);
+        points
+    };
+    let group = |points: &[(i64, usize, f64)]| points.iter().filter(|(_, writer, _)| *writer == 0).count();
+    until("three windows are there", SOON, async || (group(&all()) >= 3).then_some(())).await;
+    let points = all();
+    for second in 0..50 {
+        let mut last = [f64::NAN; 3];
+        for (_, writer, value) in points.iter().filter(|(at, ..)| *at <= second) {
+            last[*writer] = *value;
+        }
+        let sum: f64 = last.iter().filter(|value| !value.is_nan()).sum();
+        assert_eq!(sum, 3.0, "at {second}: {last:?}");
+    }
+    let metrics = gate.metrics().await;
+    assert_eq!(metrics.sum("seriesgate_generated_samples_total", &[("kind", "stale_marker")]), 2.0);
+    assert_eq!((metrics.fate("forwarded"), metrics.fate("aggregated")), (60.0, 60.0));
+    gate.finish().await;
+}

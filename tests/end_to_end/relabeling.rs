@@ -170,3 +170,33 @@ async fn the_policies_answer_says_what_each_did_with_examples() {
     assert!(last > 1.7e9, "{last}");
     gate.finish().await;
 }
+
+/// A rollout under a label that is dropped: the old pod ends with a stale marker, and the new one goes on from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_pod_goes_on_where_the_last_one_ended() {
+    const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+    let backend = Backend::start(|_| stored()).await;
+    let gate = Setup::to(backend.url()).policy(HOUSE_STYLE).start().await;
+    let send = async |pod: &str, at_s: i64, value: f64| {
+        let one = TimeSeries::named("gpu_seconds_total", &[("pod", pod)]).with_sample(at_s * 1000, value);
+        assert_eq!(gate.send(&WriteRequest::of(vec![one])).await.status, 204);
+    };
+    for at_s in 1..5 {
+        send("old", at_s, 100.0).await;
+        send("new", at_s, 0.0).await;
+    }
+    send("old", 5, STALE).await;
+    for at_s in 6..9 {
+        send("new", at_s, 1.0).await;
+    }
+    let seen = backend.seen();
+    let samples = seen.iter().flat_map(|seen| seen.decoded().timeseries).flat_map(|series| {
+        assert_eq!(series.labels.len(), 1);
+        series.samples
+    });
+    let got: Vec<(i64, u64)> = samples.map(|s| (s.timestamp / 1000, s.value.to_bits())).collect();
+    let expected = [(1, 100.0), (2, 100.0), (3, 100.0), (4, 100.0), (5, STALE), (6, 1.0), (7, 1.0), (8, 1.0)];
+    assert_eq!(got, expected.map(|(at, value)| (at, value.to_bits())));
+    assert_eq!(gate.metrics().await.sum("seriesgate_contested_series", &[]), 0.0);
+    gate.finish().await;
+}

@@ -5,7 +5,7 @@ use seriesgate::clock::Clock;
 use seriesgate::pipeline::{Body, Outcome, Pipeline, Scratch, Settings, Undecodable};
 use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
-use seriesgate::series::{Fingerprinter, Freed, Labels, Limits, Reopen};
+use seriesgate::series::{Fingerprinter, Labels, Limits};
 use seriesgate_proto::{Label, Sample, TimeSeries, WriteRequest, encode_snappy};
 
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
@@ -32,6 +32,7 @@ impl Gate {
             max_tracked: 1000,
             max_tenants: 2,
             max_decoded_bytes: 1 << 24,
+            stale_markers: true,
             limits,
             tracking: Default::default(),
             aggregation: seriesgate::aggregate::Settings::default(),
@@ -117,14 +118,18 @@ pub(crate) fn set(definitions: &[Definition]) -> PolicySet {
     PolicySet::compile(definitions, Run::AsConfigured).unwrap()
 }
 
-/// What was forwarded, as text, in order.
+/// What goes upstream, in order.
+pub(crate) fn forwarded(gate: &Gate, request: &WriteRequest) -> Vec<TimeSeries> {
+    match gate.outcome.body {
+        Body::Nothing => Vec::new(),
+        Body::Untouched => request.timeseries.clone(),
+        Body::Spliced => gate.spliced().timeseries,
+    }
+}
+
+/// The same as text, without the samples.
 pub(crate) fn sent(gate: &Gate, request: &WriteRequest) -> Vec<String> {
-    let request = match gate.outcome.body {
-        Body::Nothing => return Vec::new(),
-        Body::Untouched => request.clone(),
-        Body::Spliced => gate.spliced(),
-    };
-    request.timeseries.iter().map(text).collect()
+    forwarded(gate, request).iter().map(text).collect()
 }
 
 pub(crate) fn text(series: &TimeSeries) -> String {
@@ -134,27 +139,48 @@ pub(crate) fn text(series: &TimeSeries) -> String {
     Labels::from_sorted(&pairs).to_string()
 }
 
-/// Sends one series and says what came out.
+/// Sends one series, sampled now, and says what came out.
 pub(crate) fn put(gate: &mut Gate, labels: &[(&str, &str)]) -> Option<String> {
-    let request = WriteRequest::of(vec![series(labels)]);
+    put_value(gate, labels, 1.0)
+}
+
+/// The same, of this value.
+pub(crate) fn put_value(gate: &mut Gate, labels: &[(&str, &str)], value: f64) -> Option<String> {
+    let samples = vec![Sample { value, timestamp: gate.pipeline.clock().unix_ms() }];
+    let request = WriteRequest::of(vec![TimeSeries { samples, ..series(labels) }]);
     gate.pass("", &request);
     assert_conserved(&gate.outcome);
     sent(gate, &request).pop()
 }
 
-/// Forgets what was not seen for `seconds`, in two rounds: the second reopens what the first set free.
+/// What ends a series.
+pub(crate) const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+
+pub(crate) fn is_stale(sample: &Sample) -> bool {
+    sample.value.to_bits() == STALE.to_bits()
+}
+
+/// What goes upstream, as text: labels, seconds since the beginning, and the value of each sample.
+pub(crate) fn shown(gate: &Gate, request: &WriteRequest) -> Vec<String> {
+    let sample = |s: &Sample| {
+        let value = if is_stale(s) { "stale".to_owned() } else { s.value.to_string() };
+        format!(" {}:{value}", (s.timestamp - NOW_MS) / 1000)
+    };
+    let one = |s: &TimeSeries| text(s) + &s.samples.iter().map(sample).collect::<String>();
+    forwarded(gate, request).iter().map(one).collect()
+}
+
+/// Forgets what was not seen for `seconds`.
 pub(crate) fn expire(gate: &Gate, seconds: u32) {
     let index = gate.pipeline.index();
-    let horizon = gate.pipeline.clock().unix_seconds() - seconds;
-    let mut freed = Freed::default();
-    for _ in 0..3 {
-        let mut freeing = Freed::default();
+    let now = gate.pipeline.clock().unix_seconds();
+    // a claim is looked at once its owner is gone
+    for _ in 0..2 {
         for shard in 0..index.shards() {
             let mut departed = Vec::new();
-            index.expire(shard, horizon, Reopen::Waiting(&freed), &mut freeing, &mut departed, |_, _| {});
-            gate.pipeline.tracker().died(&departed, gate.pipeline.clock().unix_seconds());
+            index.expire(shard, (now - seconds, now), &mut departed, |_, _| {});
+            gate.pipeline.tracker().died(&departed, now);
         }
-        freed = freeing;
     }
 }
 

@@ -22,6 +22,7 @@ fn ninety_minutes() -> (Pipeline, Clock) {
         max_tracked: 100_000,
         max_tenants: 10,
         max_decoded_bytes: 1 << 26,
+        stale_markers: true,
         limits: Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 },
         tracking: cardinality::Settings::default(),
         aggregation: crate::aggregate::Settings::default(),

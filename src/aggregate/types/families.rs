@@ -65,13 +65,15 @@ pub(super) struct Families {
     held: RwLock<Held>,
     round: AtomicU32,
     max: usize,
+    /// Changes whenever more is known, and only then.
+    epoch: AtomicU32,
     given_up: AtomicU64,
 }
 
 impl Families {
     pub(super) fn new(max: usize) -> Self {
         let round = AtomicU32::new(FIRST_ROUND);
-        Self { held: RwLock::default(), round, max, given_up: AtomicU64::new(0) }
+        Self { held: RwLock::default(), round, max, epoch: AtomicU32::new(0), given_up: AtomicU64::new(0) }
     }
 
     fn round(&self) -> u32 {
@@ -112,6 +114,12 @@ impl Families {
             held.count += 1;
         }
         held.changed.insert(tenant);
+        self.epoch.fetch_add(1, Ordering::Release);
+    }
+
+    #[inline]
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// The families of a tenant, to ask about.

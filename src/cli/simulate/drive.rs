@@ -14,7 +14,7 @@ use crate::pipeline::{Body, Counts, Outcome, Pipeline, Scratch};
 use crate::policy::{Disposition, Effect, PolicyIndex, PolicySet, Summary, VerdictId};
 use crate::runtime::pipeline_settings;
 use crate::series::identity::encode_canonical;
-use crate::series::{Fingerprint, Fingerprinter, Freed, Invalid, Reopen, TenantKey};
+use crate::series::{Fingerprint, Fingerprinter, Invalid, TenantKey};
 
 /// Runs are to be repeatable, and nobody attacks one's own files.
 const SEED: u64 = 1;
@@ -70,7 +70,6 @@ pub(super) struct Drive {
     max_future_ms: i64,
     policies: Vec<Summary>,
     next_round_ms: Option<i64>,
-    freed: Freed,
     seen: AHashSet<Fingerprint>,
     sent: AHashSet<Fingerprint>,
     pub(super) account: Account,
@@ -92,7 +91,6 @@ impl Drive {
             prints,
             idle_ms: milliseconds(config.series.idle_after),
             next_round_ms: None,
-            freed: Freed::default(),
             seen: AHashSet::default(),
             sent: AHashSet::default(),
             max_future_ms,
@@ -182,8 +180,6 @@ impl Drive {
         let due = *self.next_round_ms.get_or_insert(newest + self.idle_ms / ROUNDS);
         if newest >= due {
             self.next_round_ms = Some(newest + self.idle_ms / ROUNDS);
-            // Twice: who waits for what is forgotten now may have it at once.
-            self.round();
             self.round();
         }
     }
@@ -199,21 +195,18 @@ impl Drive {
 
     fn round(&mut self) {
         let idle = u32::try_from(self.idle_ms / 1000).unwrap_or(u32::MAX).max(1);
-        let horizon = self.pipeline.clock().unix_seconds().saturating_sub(idle);
+        let now = self.pipeline.clock().unix_seconds();
+        let horizon = now.saturating_sub(idle);
         let index = self.pipeline.index();
-        let mut freeing = Freed::default();
         // nobody asks here what multiplies
         let mut departed = Vec::new();
         let mut rewritten = 0;
         for shard in 0..index.shards() {
-            let reopen = Reopen::Waiting(&self.freed);
-            rewritten +=
-                index.expire(shard, horizon, reopen, &mut freeing, &mut departed, |_, _| {}).rewritten;
+            rewritten += index.expire(shard, (horizon, now), &mut departed, |_, _| {}).rewritten;
         }
         self.pipeline.renew_edits(rewritten);
         self.pipeline.engine().expire(self.pipeline.clock().now());
         self.pipeline.claim_groups();
-        self.freed = freeing;
     }
 
     fn tally(&mut self) {
@@ -272,6 +265,8 @@ impl Drive {
         };
         self.account.sent.bytes += bytes as u64;
         self.account.sent.counts += self.outcome.forwarded;
+        self.account.sent.counts.samples += self.outcome.stale_markers;
+        self.account.generated += self.outcome.stale_markers;
         note(&self.prints, &request.timeseries, &mut self.sent);
         if let Some(collected) = &mut self.collected {
             request.timeseries.into_iter().for_each(|series| collected.add(series));

@@ -41,6 +41,7 @@ impl Life {
         let (snapshots, last) = Snapshots::open(dir).unwrap();
         let settings = Settings {
             max_tracked: 1000,
+            stale_markers: true,
             max_tenants: 10,
             max_decoded_bytes: 1 << 20,
             limits: Limits { max_labels: 8, max_name_bytes: 64, max_value_bytes: 64 },

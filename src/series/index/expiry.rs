@@ -2,32 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use ahash::AHashSet;
-
 use super::slots::Claim;
+use super::takeover::PATIENCE;
 use super::{Charge, Emits, Index};
 use crate::series::table::Slot;
-
-/// Identities that belong to nobody any more, in short form. Series that wait for one are decided anew.
-pub type Freed = AHashSet<u32>;
-
-/// Which of the series that wait for an identity are to be decided anew.
-#[derive(Clone, Copy, Debug)]
-pub enum Reopen<'a> {
-    /// Those that wait for one of these.
-    Waiting(&'a Freed),
-    /// All.
-    All,
-}
-
-impl Reopen<'_> {
-    fn covers(self, wanted: u32) -> bool {
-        match self {
-            Reopen::Waiting(freed) => freed.contains(&wanted),
-            Reopen::All => true,
-        }
-    }
-}
 
 /// What an expiry found in one shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,28 +33,27 @@ pub struct Departed {
 
 impl Index {
     /// Forgets what one shard has not seen since `horizon` (Unix seconds) and shows what stays to `visit`
-    /// (generation, verdict). Series that wait for an identity are decided anew at next touch where
-    /// `reopen` says so; identities that became free are added to `freeing`, the series themselves to `departed`.
+    /// (generation, verdict); what goes is added to `departed`. `now`: who waits for an identity that becomes free asks
+    /// for it with its next sample.
     pub fn expire(
         &self,
         shard: usize,
-        horizon: u32,
-        reopen: Reopen<'_>,
-        freeing: &mut Freed,
+        (horizon, now): (u32, u32),
         departed: &mut Vec<Departed>,
         mut visit: impl FnMut(u32, u16),
     ) -> Expired {
         let mut rewritten = 0;
         let mut idle: Vec<Claim> = Vec::new();
-        let waited_for = self.contested() > 0;
         let series = {
             let mut shard = self.shards[shard].lock();
+            let shard = &mut *shard;
             let (series, aliases) = (shard.series.len(), shard.aliases.len());
             shard.series.retain(|entry, past| {
                 let keep = entry.last_seen >= horizon;
                 match entry.emits() {
-                    Emits::Contested(wanted) if keep && reopen.covers(wanted) => entry.reopen(),
-                    Emits::Itself if !keep && waited_for => drop(freeing.insert(entry.fingerprint().short())),
+                    emits if emits.is_itself() && !keep => {
+                        self.free(&mut shard.challenges, entry.fingerprint(), now);
+                    }
                     Emits::Rewritten(_) if keep => rewritten += 1,
                     _ => {}
                 }
@@ -101,18 +78,20 @@ impl Index {
                 }
                 true
             });
+            // who waits asks now and then only
+            shard.challenges.retain(|asked, ()| asked.last.saturating_add(PATIENCE) >= horizon);
             self.aliases.fetch_sub(aliases - shard.aliases.len(), Ordering::Relaxed);
             series - shard.series.len()
         };
         self.live.fetch_sub(series, Ordering::Relaxed);
         for claim in idle {
-            self.review(claim, horizon, freeing);
+            self.review(claim, horizon, now);
         }
         Expired { series, rewritten }
     }
 
     /// A claim whose owner has not been decided about for long: the owner may live all the same.
-    fn review(&self, claim: Claim, horizon: u32, freeing: &mut Freed) {
+    fn review(&self, claim: Claim, horizon: u32, now: u32) {
         let owner = claim.owner();
         let last_seen = {
             let mut shard = self.shards[self.shard_of(owner)].lock();
@@ -124,6 +103,7 @@ impl Index {
         };
         let output = claim.fingerprint();
         let mut shard = self.shards[self.shard_of(output)].lock();
+        let shard = &mut *shard;
         // in the meantime it may have been renewed, or be another's
         let Some(held) = shard.claims.get_mut(output) else { return };
         if held.owner() != owner || held.seen >= horizon {
@@ -134,7 +114,7 @@ impl Index {
             _ => {
                 shard.claims.remove(output);
                 self.claims.fetch_sub(1, Ordering::Relaxed);
-                freeing.insert(output.short());
+                self.free(&mut shard.challenges, output, now);
             }
         }
     }

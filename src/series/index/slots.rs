@@ -1,6 +1,6 @@
 //! What the tables of a shard hold; 32 bytes each, so that two share a cache line and none straddles one.
 
-use super::{Arrival, Charge, Emits, Notice, Remembered};
+use super::{Arrival, Charge, Claimant, Emits, Notice, Remembered};
 use crate::series::fingerprint::Fingerprint;
 use crate::series::table::Slot;
 
@@ -34,7 +34,7 @@ pub(super) struct Entry {
 const WINDOW_AT: u32 = 3;
 const FLAGS_AT: u32 = 6;
 const GENERATION_AT: u32 = 9;
-/// What is sent: one of five, never 0.
+/// What is sent: one of seven, never 0.
 const EMITS: u32 = 0b111;
 /// The window in which the series was last looked at closely, its lowest bits.
 const WINDOW: u32 = 0b111 << WINDOW_AT;
@@ -66,23 +66,35 @@ impl Entry {
 
     /// Takes over a decision.
     pub(super) fn decide(&mut self, decided: Remembered) {
-        let (kind, detail) = match decided.emits {
+        self.state = decided.generation << GENERATION_AT | self.state & (WINDOW | WATCHED | ON | ENDED);
+        self.emit(decided.emits);
+        self.verdict = decided.verdict;
+        self.valid_until = decided.valid_until;
+    }
+
+    fn emit(&mut self, emits: Emits) {
+        let (kind, detail) = match emits {
             Emits::Itself => (1, 0),
             Emits::Nothing => (2, 0),
             Emits::Rewritten(edit) => (3, edit),
             Emits::Contested(wanted) => (4, wanted),
             Emits::Aggregated(home) => (5, home),
+            Emits::Provisional(known) => (6, known),
+            Emits::Leaving(until) => (7, until),
         };
-        let kept = self.state & (WINDOW | WATCHED | ON | ENDED);
-        self.state = decided.generation << GENERATION_AT | kept | kind;
+        self.state = self.state & !EMITS | kind;
         self.detail = detail;
-        self.verdict = decided.verdict;
-        self.valid_until = decided.valid_until;
     }
 
-    /// What was decided does not hold any more.
+    /// What was decided does not hold any more. What is sent, and under which policies, is still to be known.
     pub(super) fn reopen(&mut self) {
-        self.state &= (1 << GENERATION_AT) - 1;
+        self.valid_until = 0;
+    }
+
+    /// The identity that it had upstream is another's.
+    pub(super) fn lose(&mut self, after: Emits) {
+        self.emit(after);
+        self.reopen();
     }
 
     pub(super) fn generation(&self) -> u32 {
@@ -96,6 +108,8 @@ impl Entry {
             3 => Emits::Rewritten(self.detail),
             4 => Emits::Contested(self.detail),
             5 => Emits::Aggregated(self.detail),
+            6 => Emits::Provisional(self.detail),
+            7 => Emits::Leaving(self.detail),
             _ => Emits::Nothing,
         }
     }
@@ -235,7 +249,7 @@ impl Slot for Alias {
 }
 
 /// An identity that goes upstream, and the series that it belongs to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(32))]
 pub(super) struct Claim {
     high: u64,
@@ -244,20 +258,33 @@ pub(super) struct Claim {
     pub(super) seen: u32,
     owner_high: u64,
     owner_low: u32,
-    /// Generation of the policies that gave it to the owner.
+    /// Generation of the policies that gave it to the owner. Where there is none: the time of the last sample, Unix
+    /// seconds of sample time.
     pub(super) generation: u32,
 }
 
 impl Claim {
-    pub(super) fn new(output: Fingerprint, owner: Fingerprint, generation: u32, now: u32) -> Self {
+    pub(super) fn new(output: Fingerprint, by: &Claimant) -> Self {
         Self {
             high: output.high,
             low: output.low,
-            seen: now.max(1),
-            owner_high: owner.high,
-            owner_low: owner.low,
-            generation,
+            seen: by.now.max(1),
+            owner_high: by.owner.high,
+            owner_low: by.owner.low,
+            generation: by.generation,
         }
+    }
+
+    /// It belongs to nobody any more; who comes next is to be newer than `last`.
+    pub(super) fn vacate(&mut self, last: u32, now: u32) {
+        let nobody = Fingerprint::default();
+        (self.owner_high, self.owner_low) = (nobody.high, nobody.low);
+        (self.generation, self.seen) = (last, now.max(1));
+    }
+
+    /// Where it belongs to nobody: the time of the last sample.
+    pub(super) fn vacant_since(&self) -> Option<u32> {
+        (self.owner() == Fingerprint::default()).then_some(self.generation)
     }
 
     pub(super) fn owner(&self) -> Fingerprint {

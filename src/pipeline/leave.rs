@@ -1,0 +1,87 @@
+//! What this process stops sending. Whatever the reason, a series that was sent and is withheld from now on, or goes
+//! under other labels, ends as what it was: with a stale marker at its place in the same request, see `rewrite`. It has
+//! left when the upstream has that request; until then each request says so.
+//!
+//! A group has its first value at the end of a window. A gauge that is sent as it is and becomes part of one goes on until
+//! then, and ends at that very moment: so a sum over both has no hole, and nothing twice.
+
+use super::decide::{Asked, Subject, seconds};
+use super::judge::{Judgement, Work};
+use super::own::Judged;
+use super::scratch::Leaving;
+use crate::policy::MetricKind;
+use crate::series::{Emits, Fingerprint, edit, identity};
+use crate::wire::v1::{self, FirstSample};
+
+/// What a series was sent as until now.
+pub(super) struct Left {
+    pub(super) output: Fingerprint,
+    /// The edit of its labels; `None`: as they come.
+    script: Option<Box<[u8]>>,
+    /// Its first sample in this request.
+    pub(super) at: Option<FirstSample>,
+}
+
+impl Judgement<'_> {
+    /// What a series was sent as and is not any more; `None` where that is another's by now.
+    pub(super) fn left(&self, subject: &Subject<'_>, judged: &Judged, work: &mut Work<'_>) -> Option<Left> {
+        let (before, generation) = subject.before?;
+        let (output, script) = match before {
+            emits if emits.is_itself() && judged.emits.is_itself() => return None,
+            emits if emits.is_itself() => (subject.series, None),
+            Emits::Rewritten(edit) => {
+                let edits = self.policies.edits_of(generation)?;
+                let script = edits.get(edit)?;
+                let scratch = &mut *work.scratch;
+                // of one series, the same edit makes the same labels, and another makes others
+                if matches!(judged.emits, Emits::Rewritten(_)) && *script == *scratch.script {
+                    return None;
+                }
+                identity::encode_canonical(subject.pairs, &mut scratch.canonical);
+                scratch.former.clear();
+                edit::apply(script, &scratch.canonical, &mut scratch.starts, &mut scratch.former)?;
+                (self.prints.fingerprint(&scratch.former, self.tenant), Some(Box::from(script)))
+            }
+            _ => return None,
+        };
+        if !self.index.owns(output, subject.series) {
+            return None;
+        }
+        let mut at = v1::first_sample(subject.body, subject.slot.content());
+        if let (Emits::Leaving(end), Emits::Aggregated(_), Some(at)) = (before, judged.emits, &mut at) {
+            // all that was sent is older, and what is withheld of before is in the group's value of this moment
+            at.ms = i64::from(end) * 1000;
+        }
+        Some(Left { output, script, at })
+    }
+
+    /// Until when a series goes on as it is although it is part of a group already, Unix seconds of sample time; `None`:
+    /// no longer.
+    pub(super) fn leaves_at(&self, subject: &Subject<'_>, asked: &Asked, work: &Work<'_>) -> Option<u32> {
+        let (before, _) = subject.before.filter(|_| self.stale_markers && asked.output.is_none())?;
+        let end = match before {
+            Emits::Leaving(end) => end,
+            emits if emits.is_itself() && self.index.owns(subject.series, subject.series) => {
+                let aggregation = self.policies.aggregator(asked.home?.0)?.aggregation();
+                let interval = u32::try_from(aggregation.interval_ms / 1000).ok()?;
+                let whole = aggregation.interval_ms % 1000 == 0;
+                // a counter begins at zero, so there is nothing to wait for
+                let join = work.outcome.effects.aggregated.joins.last()?;
+                let gauge = join.kind == MetricKind::Gauge && join.series == subject.series;
+                let first =
+                    v1::first_sample(subject.body, subject.slot.content()).filter(|_| whole && gauge)?;
+                // the window that the first of its samples is in: from then on the group has them all
+                seconds(first.ms.saturating_add(999)).checked_next_multiple_of(interval)?
+            }
+            _ => return None,
+        };
+        (subject.probe.sample_seconds < end).then_some(end)
+    }
+
+    /// Has a stale marker put in the place of what is withheld. Returns what the slot is to hold of it.
+    pub(super) fn mark(&self, left: Option<&Left>, work: &mut Work<'_>) -> u32 {
+        let Some(Left { script, at: Some(at), .. }) = left.filter(|_| self.stale_markers) else { return 0 };
+        work.leaving.push(Leaving { script: script.clone(), at: *at });
+        work.leaving.len() as u32
+    }
+}

@@ -1,0 +1,82 @@
+//! The policies in force, with what belongs to this compilation of them.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use super::edits::Edits;
+use super::examples::Allowance;
+use crate::aggregate::{Adopted, Aggregator};
+use crate::policy::{PolicyIndex, PolicySet};
+
+/// The policies in force.
+pub struct Policies {
+    /// Compiled.
+    pub set: Arc<PolicySet>,
+    /// Grows with each change, from 1; what was decided under another one is decided anew.
+    pub generation: u32,
+    pub(super) edits: Arc<Edits>,
+    /// The edits of the policies before, for series that were not decided anew yet.
+    pub(super) former: ArcSwapOption<Former>,
+    pub(super) allowance: Allowance,
+    pub(super) aggregators: Adopted,
+    /// Whether there is one; asked for each new series.
+    aggregates: bool,
+}
+
+/// Edits that are no longer in force.
+pub(super) struct Former {
+    pub(super) generation: u32,
+    pub(super) edits: Arc<Edits>,
+    /// Since when, Unix seconds.
+    pub(super) since: u32,
+}
+
+impl Policies {
+    pub(super) fn new(
+        set: Arc<PolicySet>,
+        generation: u32,
+        max_tracked: usize,
+        aggregators: Adopted,
+        former: Option<Former>,
+    ) -> Self {
+        let allowance = Allowance::new(set.policies().len());
+        let aggregates = aggregators.iter().any(Option::is_some);
+        // as many as there can be series, and as many again for those that are gone
+        Self {
+            set,
+            generation,
+            edits: Arc::new(Edits::new(max_tracked.saturating_mul(2))),
+            former: ArcSwapOption::from_pointee(former),
+            allowance,
+            aggregators,
+            aggregates,
+        }
+    }
+
+    /// Whether a policy in force aggregates.
+    pub fn aggregates(&self) -> bool {
+        self.aggregates
+    }
+
+    /// Whether anything may go upstream under labels that no series came with, so that two could meet.
+    pub(super) fn shares(&self) -> bool {
+        self.aggregates || self.set.rewrites()
+    }
+
+    /// The edits of a generation, where they are still known.
+    pub(super) fn edits_of(&self, generation: u32) -> Option<Arc<Edits>> {
+        if generation == self.generation {
+            return Some(Arc::clone(&self.edits));
+        }
+        let former = self.former.load();
+        former
+            .as_ref()
+            .filter(|former| former.generation == generation)
+            .map(|former| Arc::clone(&former.edits))
+    }
+
+    pub(super) fn aggregator(&self, policy: PolicyIndex) -> Option<&Aggregator> {
+        self.aggregators.get(usize::from(policy.0))?.as_deref()
+    }
+}

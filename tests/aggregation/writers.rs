@@ -1,0 +1,130 @@
+//! One identity has one writer: groups among themselves, groups and series that pass, a series and the group it comes into.
+
+use seriesgate::policy::{Action, Aggregation, Keys, MetricKind, Mode, Output, PolicySet, Run};
+use seriesgate_proto::metric_metadata::MetricType;
+use seriesgate_proto::{Label, MetricMetadata, WriteRequest};
+
+use crate::IDLE_MS;
+use crate::pipeline::{assert_conserved, forwarded, policy, sent, shown, text};
+use crate::rig::{Rig, aggregation};
+use crate::steps::*;
+
+pub(crate) fn gauge(family: &str) -> Vec<MetricMetadata> {
+    let metric_family_name = family.to_owned();
+    vec![MetricMetadata { r#type: MetricType::Gauge.into(), metric_family_name, ..Default::default() }]
+}
+
+/// The sum over all series of a metric as a query sees it at each second: the last value of each that has not ended.
+fn sums(points: &[(i64, String, f64)], until: i64) -> Vec<f64> {
+    let at = |second: i64| {
+        let mut last = std::collections::BTreeMap::new();
+        for (_, series, value) in points.iter().filter(|(at, ..)| *at <= second) {
+            last.insert(series, *value);
+        }
+        last.values().filter(|value| !value.is_nan()).sum::<f64>()
+    };
+    (0..until).map(at).collect()
+}
+
+/// Gauges pass as long as nobody says what they are. Whenever metadata comes, a sum over the metric has no hole and
+/// counts nothing twice.
+#[test]
+fn a_sum_is_right_throughout_when_metadata_comes_late() {
+    for metadata_at in [20, 57, 60, 61, 89, 90] {
+        let mut rig = rig();
+        let mut points: Vec<(i64, String, f64)> = Vec::new();
+        for second in 0..400i64 {
+            if second % 5 == 0 || second % 5 == 2 {
+                let (pod, value) = if second % 5 == 0 { ("a", 1.0) } else { ("b", 2.0) };
+                let mut sent = request("mem", pod, &[(second, value)]);
+                if second >= metadata_at && second < metadata_at + 5 {
+                    sent.metadata = gauge("mem");
+                }
+                rig.deliver(&sent);
+                assert_conserved(&rig.gate.outcome);
+                for series in forwarded(&rig.gate, &sent) {
+                    let samples = series.samples.iter();
+                    points.extend(samples.map(|s| ((s.timestamp - T) / 1000, text(&series), s.value)));
+                }
+            }
+        }
+        let group = rig.finish().remove("mem").unwrap();
+        points
+            .extend(group.iter().map(|(ms, value)| ((ms - T) / 1000, "mem".into(), value.parse().unwrap())));
+        points.sort_by_key(|(at, ..)| *at);
+        let sums = sums(&points, 300);
+        assert!(sums[5..].iter().all(|sum| *sum == 3.0), "metadata at {metadata_at}: {sums:?}");
+        let ends = points.iter().filter(|(_, _, value)| value.is_nan()).count();
+        assert_eq!(ends, 2, "each once");
+    }
+}
+
+#[test]
+fn two_policies_never_write_to_one_series() {
+    let by = |name: &str, app: &str| {
+        let keys = Keys::Without(vec!["pod".into(), "app".into()]);
+        let all = Aggregation { keys, collapse: Vec::new(), ..aggregation(0) };
+        let selector = format!("{{app=\"{app}\"}}");
+        policy(name, &selector, Action::Aggregate(all.into()), Mode::Enforce)
+    };
+    let mut rig = Rig::of(vec![by("web", "web"), by("api", "api")], IDLE_MS);
+    let one = |app: &str, at: i64, value| {
+        let mut one = series("hits_total", app, &[(at, value)]);
+        one.labels.insert(1, Label { name: "app".into(), value: app.into() });
+        one
+    };
+    for at in (0..600).step_by(60) {
+        let request = WriteRequest::of(vec![one("web", at, at as f64), one("api", at, 1.0)]);
+        rig.deliver(&request);
+        assert_conserved(&rig.gate.outcome);
+        assert_eq!(sent(&rig.gate, &request), ["hits_total{app=\"api\",pod=\"api\"}"]);
+        if at == 0 {
+            assert_eq!(rig.gate.outcome.passed.len(), 1);
+        }
+        rig.pass_time(T + at * 1000);
+    }
+    let output = rig.finish();
+    assert_eq!(output.keys().collect::<Vec<_>>(), ["hits_total"]);
+    // the policy that had it is gone: what it had is free
+    rig.gate.pipeline.replace_policies(PolicySet::compile(&[by("api", "api")], Run::AsConfigured).unwrap());
+    let request = WriteRequest::of(vec![one("web", 660, 0.0), one("api", 660, 1.0)]);
+    rig.deliver(&request);
+    assert_eq!(
+        shown(&rig.gate, &request).iter().map(|s| s.rsplit(':').next().unwrap()).collect::<Vec<_>>(),
+        ["0", "stale"],
+        "one passes again, the other is in a group"
+    );
+}
+
+#[test]
+fn each_output_of_a_group_has_one_owner() {
+    let outputs = vec![Output::Sum, Output::Max];
+    let all = Aggregation { kind: Some(MetricKind::Gauge), outputs, ..without_pod() };
+    let plain = |name: &str, at: i64| {
+        let mut one = series(name, "", &[(at, 9.0)]);
+        one.labels.pop();
+        one
+    };
+    let definitions = vec![policy("agg", "g", Action::Aggregate(all.into()), Mode::Enforce)];
+    // the series first: members pass, and the first output is nobody's
+    let mut rig = Rig::of(definitions.clone(), IDLE_MS);
+    let request = WriteRequest::of(vec![plain("g:max", 0), series("g", "a", &[(0, 1.0)])]);
+    rig.deliver(&request);
+    assert_eq!(sent(&rig.gate, &request), ["g:max", "g{pod=\"a\"}"]);
+    assert_eq!(rig.gate.pipeline.index().claimed(), 0);
+    // the group first: the series waits, for as long as the group is there
+    let mut rig = Rig::of(definitions, IDLE_MS);
+    for at in (0..3600).step_by(60) {
+        let request = WriteRequest::of(vec![series("g", "a", &[(at, 1.0)]), plain("g:max", at)]);
+        rig.deliver(&request);
+        assert_conserved(&rig.gate.outcome);
+        assert_eq!(sent(&rig.gate, &request), [""; 0]);
+        assert_eq!(rig.gate.outcome.by_verdict.len(), 2);
+        rig.pass_time(T + at * 1000);
+    }
+    assert_eq!(rig.gate.pipeline.index().contested(), 1);
+    rig.gate.pipeline.replace_policies(PolicySet::compile(&[], Run::AsConfigured).unwrap());
+    let request = WriteRequest::of(vec![plain("g:max", 3700)]);
+    rig.deliver(&request);
+    assert_eq!(sent(&rig.gate, &request), ["g:max"]);
+}
