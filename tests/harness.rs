@@ -11,7 +11,7 @@ use seriesgate_loadtest::outage::{self, Plan};
 use seriesgate_loadtest::plan;
 use seriesgate_loadtest::proxy::ProxySpec;
 use seriesgate_loadtest::run::{self, Outcome, RunOptions};
-use seriesgate_loadtest::scenario::{Scenario, Span, Variant};
+use seriesgate_loadtest::scenario::{Join, Scenario, Span, Variant};
 use seriesgate_loadtest::sink::{Act, Level, OnThread, SinkOptions, parse_episode};
 
 fn options(scenario: &str, variant: Option<&str>) -> RunOptions {
@@ -66,6 +66,35 @@ fn aggregated_counters_gain_what_their_members_gain() {
         (120, 0, 0),
         "{verdict:?}"
     );
+}
+
+/// Connections go from gate to gate, a gate ends and comes back, an agent joins: what passes is there once, in order.
+#[test]
+fn several_gates_forward_every_sample_once() {
+    let mut options = options("gate-restarts", None);
+    options.scenario.deal_every = Some("4m".parse().unwrap());
+    options.scenario.joins = vec![Join { agent: 1, at: "6m".parse().unwrap() }];
+    options.scenario.addresses = 2;
+    let verdict = clean(&options).verdict.unwrap();
+    assert_eq!(verdict.exact_series, verdict.sent_series);
+    assert!(verdict.sent_samples > 100_000, "{verdict:?}");
+}
+
+/// A gate that ends and comes back while senders wait goes on counting where it was, to the unit.
+#[test]
+fn one_gate_counts_on_over_a_restart() {
+    let mut options = options("gate-restarts", Some("aggregate"));
+    options.scenario.gates = 1;
+    options.scenario.restarts[0].gate = 0;
+    let verdict = clean(&options).verdict.unwrap();
+    assert_eq!((verdict.groups, verdict.unjudged_groups), (620, 0), "{verdict:?}");
+}
+
+/// The same labels under another tenant, account or query are other series.
+#[test]
+fn what_passes_keeps_its_scope() {
+    let verdict = clean(&options("scopes", None)).verdict.unwrap();
+    assert_eq!(verdict.exact_series, verdict.sent_series);
 }
 
 /// Two thirds of the time something is wrong with the backend. Senders send again; nothing is lost, nothing is there twice
