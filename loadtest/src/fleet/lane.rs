@@ -38,6 +38,8 @@ pub struct Lane {
     /// Where the last body went, and the times at which that was somewhere else than before.
     route: Option<(usize, u32)>,
     moves_ms: Vec<i64>,
+    /// When it first wrote to a receiver that was started anew.
+    restarted_ms: Option<i64>,
     /// The next segment: object, and segment in it.
     next: (usize, usize),
     /// Where the last body began.
@@ -68,6 +70,7 @@ impl Lane {
             joined_ms: None,
             route: None,
             moves_ms: Vec::new(),
+            restarted_ms: None,
             next: (0, 0),
             began: (0, 0),
             sent_series: 0,
@@ -188,11 +191,17 @@ impl Lane {
         if before.is_some_and(|before| before != (receiver, life)) {
             self.moves_ms.push(self.at_ms);
         }
+        self.restarted_ms = self.restarted_ms.or((life > 0).then_some(self.at_ms));
     }
 
     /// Times of the scrapes in which it began to write to another receiver, or to one that was started anew, in order.
     pub fn moves_ms(&self) -> &[i64] {
         &self.moves_ms
+    }
+
+    /// Time of the first scrape that it sent to a receiver that was started anew.
+    pub fn restarted_ms(&self) -> Option<i64> {
+        self.restarted_ms
     }
 
     /// Time of the first scrape since its agent is there, Unix milliseconds.

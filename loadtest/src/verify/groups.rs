@@ -58,6 +58,9 @@ pub(super) struct Groups<'a> {
     groups: HashMap<u64, Vec<Member<'a>>>,
     /// When something began or changed: whoever was born soon after one of them may have been taken for one who was there.
     changes_ms: Vec<i64>,
+    /// When the first gate came back. It may say of nothing that is older than that by its own clock that it was born, and data
+    /// that goes faster than the clock is older to the end.
+    restarted_ms: Option<i64>,
 }
 
 impl<'a> Groups<'a> {
@@ -67,7 +70,8 @@ impl<'a> Groups<'a> {
         let mut changes_ms: Vec<i64> = changes.collect();
         changes_ms.sort_unstable();
         changes_ms.dedup();
-        Self { setting, groups: HashMap::default(), changes_ms }
+        let restarted_ms = lanes.iter().filter_map(Lane::restarted_ms).min();
+        Self { setting, groups: HashMap::default(), changes_ms, restarted_ms }
     }
 
     /// Takes in a series that is to arrive as a part of a group.
@@ -173,6 +177,9 @@ impl<'a> Groups<'a> {
     }
 
     fn is_early(&self, first_ms: i64) -> bool {
+        if self.restarted_ms.is_some_and(|restarted_ms| restarted_ms <= first_ms) {
+            return true;
+        }
         let before = self.changes_ms.partition_point(|change_ms| *change_ms <= first_ms);
         before > 0 && first_ms - self.changes_ms[before - 1] < WATCHED_MS
     }
