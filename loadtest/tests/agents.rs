@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use seriesgate_loadtest::proxy::ProxySpec;
 use seriesgate_loadtest::run::{self, RunOptions};
 use seriesgate_loadtest::scenario::Scenario;
@@ -51,10 +52,11 @@ async fn take(seen: Seen, peer: SocketAddr, request: Request<Incoming>) -> Respo
     let account = format!("{}:{}", text("AccountID"), text("ProjectID"));
     let query = request.uri().query().unwrap_or_default().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
-    let raw = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
-    let body: WriteRequest = prost::Message::decode(raw.as_slice()).unwrap();
+    let mut raw = vec![0; snap::raw::decompress_len(&body).unwrap()];
+    let len = snap::raw::Decoder::new().decompress(&body, &mut raw).unwrap();
+    let body: WriteRequest = prost::Message::decode(&raw[..len]).unwrap();
     let first_ms = body.timeseries.iter().map(|series| series.samples[0].timestamp).min().unwrap();
-    let mut seen = seen.lock().unwrap();
+    let mut seen = seen.lock();
     let of = seen.entry((peer.ip(), account, query)).or_insert((i64::MAX, 0));
     *of = (of.0.min(first_ms), of.1 + body.timeseries.len());
     Response::new(Full::default())
@@ -92,7 +94,7 @@ fn agents_have_their_address_their_scope_and_their_beginning() {
         ..RunOptions::new(scenario, variant, spec)
     };
     run::run(&options, |_| {}).unwrap();
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock();
     let sender = |last: u8, account: &str, query: &str| {
         (IpAddr::from([127, 0, 0, last]), account.to_owned(), query.to_owned())
     };
