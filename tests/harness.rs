@@ -90,6 +90,34 @@ fn one_gate_counts_on_over_a_restart() {
     assert_eq!((verdict.groups, verdict.unjudged_groups), (620, 0), "{verdict:?}");
 }
 
+/// However connections are dealt out to gates: together they count what members gained, and nothing twice.
+#[test]
+fn gates_together_count_nothing_twice() {
+    let verdict = clean(&options("gates-behind-a-service", Some("aggregate"))).verdict.unwrap();
+    assert_eq!((verdict.groups, verdict.unjudged_groups), (620, 0), "{verdict:?}");
+}
+
+/// The same where one of them ends and comes back.
+#[test]
+fn a_gate_that_comes_back_counts_nothing_twice() {
+    let verdict = clean(&options("gate-restarts", Some("aggregate"))).verdict.unwrap();
+    assert_eq!((verdict.groups, verdict.unjudged_groups), (620, 0), "{verdict:?}");
+}
+
+/// A second agent behind a known address brings pods that have counted for a day: none of them was born.
+#[test]
+fn an_agent_behind_a_known_address_makes_no_births() {
+    let verdict = clean(&options("shared-address", Some("aggregate"))).verdict.unwrap();
+    assert_eq!((verdict.groups, verdict.unjudged_groups), (620, 0), "{verdict:?}");
+}
+
+/// Groups of the same labels under different scopes do not meet, and go out where their members came from.
+#[test]
+fn groups_keep_their_scope() {
+    let verdict = clean(&options("scopes", Some("aggregate"))).verdict.unwrap();
+    assert_eq!((verdict.groups, verdict.unjudged_groups), (1440, 0), "{verdict:?}");
+}
+
 /// The same labels under another tenant, account or query are other series.
 #[test]
 fn what_passes_keeps_its_scope() {
