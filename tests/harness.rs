@@ -11,7 +11,7 @@ use seriesgate_loadtest::outage::{self, Plan};
 use seriesgate_loadtest::plan;
 use seriesgate_loadtest::proxy::ProxySpec;
 use seriesgate_loadtest::run::{self, Outcome, RunOptions};
-use seriesgate_loadtest::scenario::{Scenario, Span, Variant};
+use seriesgate_loadtest::scenario::{Join, Scenario, Span, Variant};
 use seriesgate_loadtest::sink::{Act, Level, OnThread, SinkOptions, parse_episode};
 
 fn options(scenario: &str, variant: Option<&str>) -> RunOptions {
@@ -66,6 +66,63 @@ fn aggregated_counters_gain_what_their_members_gain() {
         (120, 0, 0),
         "{verdict:?}"
     );
+}
+
+/// Connections go from gate to gate, a gate ends and comes back, an agent joins: what passes is there once, in order.
+#[test]
+fn several_gates_forward_every_sample_once() {
+    let mut options = options("gate-restarts", None);
+    options.scenario.deal_every = Some("4m".parse().unwrap());
+    options.scenario.joins = vec![Join { agent: 1, at: "6m".parse().unwrap() }];
+    options.scenario.addresses = 2;
+    let verdict = clean(&options).verdict.unwrap();
+    assert_eq!(verdict.exact_series, verdict.sent_series);
+    assert!(verdict.sent_samples > 100_000, "{verdict:?}");
+}
+
+/// A gate that ends and comes back while senders wait goes on counting where it was, to the unit.
+#[test]
+fn one_gate_counts_on_over_a_restart() {
+    let mut options = options("gate-restarts", Some("aggregate"));
+    options.scenario.gates = 1;
+    options.scenario.restarts[0].gate = 0;
+    let verdict = clean(&options).verdict.unwrap();
+    assert_eq!((verdict.groups, verdict.unjudged_groups), (620, 0), "{verdict:?}");
+}
+
+/// However connections are dealt out to gates: together they count what members gained, and nothing twice.
+#[test]
+fn gates_together_count_nothing_twice() {
+    let verdict = clean(&options("gates-behind-a-service", Some("aggregate"))).verdict.unwrap();
+    assert_eq!((verdict.groups, verdict.unjudged_groups), (620, 0), "{verdict:?}");
+}
+
+/// The same where one of them ends and comes back.
+#[test]
+fn a_gate_that_comes_back_counts_nothing_twice() {
+    let verdict = clean(&options("gate-restarts", Some("aggregate"))).verdict.unwrap();
+    assert_eq!((verdict.groups, verdict.unjudged_groups), (620, 0), "{verdict:?}");
+}
+
+/// A second agent behind a known address brings pods that have counted for a day: none of them was born.
+#[test]
+fn an_agent_behind_a_known_address_makes_no_births() {
+    let verdict = clean(&options("shared-address", Some("aggregate"))).verdict.unwrap();
+    assert_eq!((verdict.groups, verdict.unjudged_groups), (620, 0), "{verdict:?}");
+}
+
+/// Groups of the same labels under different scopes do not meet, and go out where their members came from.
+#[test]
+fn groups_keep_their_scope() {
+    let verdict = clean(&options("scopes", Some("aggregate"))).verdict.unwrap();
+    assert_eq!((verdict.groups, verdict.unjudged_groups), (1440, 0), "{verdict:?}");
+}
+
+/// The same labels under another tenant, account or query are other series.
+#[test]
+fn what_passes_keeps_its_scope() {
+    let verdict = clean(&options("scopes", None)).verdict.unwrap();
+    assert_eq!(verdict.exact_series, verdict.sent_series);
 }
 
 /// Two thirds of the time something is wrong with the backend. Senders send again; nothing is lost, nothing is there twice

@@ -9,6 +9,10 @@
 mod agents;
 #[path = "real_backend/aggregating.rs"]
 mod aggregating;
+#[path = "real_backend/aggregating_life.rs"]
+mod aggregating_life;
+#[path = "real_backend/pods.rs"]
+mod pods;
 #[path = "real_backend/programs.rs"]
 mod programs;
 #[path = "real_backend/query.rs"]
@@ -18,5 +22,7 @@ mod relabeling;
 #[allow(dead_code)] // the end-to-end tests use the rest
 #[path = "support/mod.rs"]
 mod support;
+#[path = "real_backend/switch.rs"]
+mod switch;
 #[path = "real_backend/target.rs"]
 mod target;

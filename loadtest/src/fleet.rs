@@ -14,6 +14,7 @@ mod lane;
 mod metadata;
 mod planner;
 mod segment;
+mod teams;
 
 pub use account::{RichTotals, Sent};
 pub use lane::{Lane, Loaded};
@@ -45,6 +46,17 @@ pub enum Fate {
     Relabeled,
     /// It arrives as a part of the series with this identity.
     Aggregated(u64),
+}
+
+impl Fate {
+    /// The same under a scope that adds this to identities.
+    #[must_use]
+    pub fn within(self, salt: u64) -> Self {
+        match self {
+            Self::Aggregated(group) => Self::Aggregated(group.wrapping_add(salt)),
+            other => other,
+        }
+    }
 }
 
 /// Everything arrives as it was sent.

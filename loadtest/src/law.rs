@@ -64,6 +64,19 @@ impl Law {
         }
     }
 
+    /// The same with values that are so many times as large, and with the same relations to each other.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        match self {
+            Self::Constant(value) => Self::Constant(value * factor),
+            Self::Counter { since_s, per_second } => {
+                Self::Counter { since_s, per_second: per_second * factor }
+            }
+            Self::Grown { since_s, from, share } => Self::Grown { since_s, from: from * factor, share },
+            Self::Gauge { since_s, level, seed } => Self::Gauge { since_s, level: level * factor, seed },
+        }
+    }
+
     /// What a series that moves so is.
     pub fn kind(&self) -> Kind {
         match self {

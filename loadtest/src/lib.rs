@@ -20,6 +20,7 @@ pub mod shape;
 pub mod body;
 pub mod identity;
 pub mod rich;
+pub mod scope;
 pub mod snappy;
 
 pub mod selector;

@@ -54,7 +54,7 @@ pub fn variants_of(config: &Map<String, Value>) -> Result<Vec<Variant>> {
     let with = |name: &str, policies: Vec<Value>| {
         let mut gate = rest.clone();
         gate.insert("policies".into(), policies.into());
-        Variant { name: name.into(), gate, expect: Vec::new() }
+        Variant { name: name.into(), gate, expect: Vec::new(), holds: None }
     };
     let mut variants = vec![with("none", Vec::new())];
     for policy in policies {

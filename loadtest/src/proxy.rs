@@ -1,5 +1,6 @@
 //! The proxy that is measured: started for it, or running already.
 
+mod gates;
 mod process;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -10,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tempfile::TempDir;
 
+pub use gates::{Gates, INSTANCE_LABEL, instance};
 pub use process::{Proxy, end_all};
 
 use crate::scenario::Variant;
@@ -40,6 +42,15 @@ pub enum ProxySpec {
     },
     /// None: the sink itself.
     Nothing,
+}
+
+/// A gate among others.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    /// What it is called in the output of its aggregations.
+    instance: Option<String>,
+    /// Whether it finds what it knew when it is started again.
+    keeps_state: bool,
 }
 
 impl ProxySpec {
@@ -73,16 +84,21 @@ impl ProxySpec {
 
     /// Starts it with the policies of a variant, towards a backend, and waits until it listens.
     pub fn start(&self, variant: &Variant, upstream: &str) -> Result<Proxy> {
-        match self.try_start(variant, upstream) {
+        self.start_at(variant, upstream, &Place::default())
+    }
+
+    /// Starts it as one of several.
+    fn start_at(&self, variant: &Variant, upstream: &str, place: &Place) -> Result<Proxy> {
+        match self.try_start(variant, upstream, place) {
             // somebody else was quicker to take the address that was free
-            Err(error) if error.to_string().contains("in use") => self.try_start(variant, upstream),
+            Err(error) if error.to_string().contains("in use") => self.try_start(variant, upstream, place),
             started => started,
         }
     }
 
-    fn try_start(&self, variant: &Variant, upstream: &str) -> Result<Proxy> {
+    fn try_start(&self, variant: &Variant, upstream: &str, place: &Place) -> Result<Proxy> {
         match self {
-            Self::Gate { binary } => start_gate(binary, variant, upstream),
+            Self::Gate { binary } => start_gate(binary, variant, upstream, place),
             Self::Command { argv, path } => start_command(argv, path, upstream),
             Self::Running { url, pid } => Ok(Proxy::running(url, *pid)),
             Self::Nothing => Ok(Proxy::running(upstream, None)),
@@ -90,12 +106,23 @@ impl ProxySpec {
     }
 }
 
-fn start_gate(binary: &Path, variant: &Variant, upstream: &str) -> Result<Proxy> {
+fn start_gate(binary: &Path, variant: &Variant, upstream: &str, place: &Place) -> Result<Proxy> {
     let directory = TempDir::new()?;
     let (listen, admin) = (free_address()?, free_address()?);
     let file = directory.path().join("gate.yaml");
+    let mut ours = serde_json::Map::new();
+    ours.insert("listen".into(), json!({ "address": listen.to_string() }));
+    ours.insert("admin".into(), json!({ "address": admin.to_string() }));
+    ours.insert("upstreams".into(), json!([{ "name": "sink", "url": upstream }]));
+    if let Some(instance) = &place.instance {
+        let names = json!({ "instance_label": INSTANCE_LABEL, "instance": instance });
+        ours.insert("aggregation".into(), names);
+    }
+    if place.keeps_state {
+        ours.insert("data_dir".into(), json!(directory.path().join("data")));
+    }
     // JSON is YAML too
-    std::fs::write(&file, serde_json::to_vec_pretty(&gate_config(variant, listen, admin, upstream))?)?;
+    std::fs::write(&file, serde_json::to_vec_pretty(&gate_config(ours, variant))?)?;
     let mut command = Command::new(binary);
     command.arg("run").arg("--config").arg(&file);
     let mut proxy = launch(command, listen, "/api/v1/write", directory)?;
@@ -123,16 +150,11 @@ fn start_command(argv: &[String], path: &str, upstream: &str) -> Result<Proxy> {
     launch(command, listen, path, directory)
 }
 
+/// A config with what a variant says more.
 fn gate_config(
+    mut config: serde_json::Map<String, serde_json::Value>,
     variant: &Variant,
-    listen: SocketAddr,
-    admin: SocketAddr,
-    upstream: &str,
 ) -> serde_json::Value {
-    let mut config = serde_json::Map::new();
-    config.insert("listen".into(), json!({ "address": listen.to_string() }));
-    config.insert("admin".into(), json!({ "address": admin.to_string() }));
-    config.insert("upstreams".into(), json!([{ "name": "sink", "url": upstream }]));
     for (key, value) in &variant.gate {
         // a variant may say more of a section that is here already
         match (config.get_mut(key), value) {

@@ -1,6 +1,8 @@
 //! One scenario through one proxy, measured.
 
 mod outcome;
+mod prepare;
+mod restarts;
 mod session;
 mod text;
 
@@ -10,8 +12,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 pub use outcome::{Cost, Flow, Outcome, Point};
+pub(crate) use prepare::fleet_of;
 pub use session::Session;
-pub(crate) use session::fleet_of;
 pub(crate) use text::{bytes, count};
 
 use crate::blast::Reach;
@@ -83,6 +85,8 @@ impl RunOptions {
 pub enum Progress {
     /// What it does.
     Doing(String),
+    /// It begins to send, for about so many seconds.
+    Sending(f64),
     /// A second of the measurement is over: seconds so far, seconds in all, and what it brought.
     Second(f64, f64, Point),
 }

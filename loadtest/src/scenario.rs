@@ -1,5 +1,6 @@
 //! Scenarios: which series there are, how they change, who sends them, and what is expected to arrive.
 
+mod agents;
 mod builtin;
 mod cluster;
 mod series;
@@ -11,12 +12,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+pub use agents::{Join, Restart};
 pub use builtin::NAMES;
 pub use cluster::{ClusterFile, EventFile, FloodFile, GroupFile, RunFile};
 pub use series::SourceFile;
 pub use span::Span;
 
 use crate::expect::Expectation;
+use crate::scope::Scope;
 
 /// A scenario as its file has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +51,26 @@ pub struct Scenario {
     /// Connections of each, with one request in flight each.
     #[serde(default = "four")]
     pub shards: usize,
+    /// Addresses that agents come from, in turn: 127.0.0.1 and on.
+    #[serde(default = "one_agent")]
+    pub addresses: usize,
+    /// What decides where data lands, dealt out to agents in turn: each scope has all series of the source, with values of
+    /// its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<Scope>,
+    /// Agents that begin later than the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<Join>,
+    /// Gates for one backend. The connections of all agents are dealt out to them.
+    #[serde(default = "one_agent")]
+    pub gates: usize,
+    /// From one deal to the next, in the time of the data, as connections that are aged out behind a Service are dealt out
+    /// anew; never if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deal_every: Option<Span>,
+    /// Gates that end and come back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restarts: Vec<Restart>,
     /// Samples in a request.
     #[serde(default = "prometheus_batch")]
     pub batch: usize,
@@ -79,6 +102,9 @@ pub struct Variant {
     /// What is expected to arrive.
     #[serde(default)]
     pub expect: Vec<Expectation>,
+    /// How long its policies may keep a sample to themselves: the longest interval and its delay. Two minutes if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<Span>,
 }
 
 fn one() -> u64 {
@@ -140,6 +166,7 @@ impl Scenario {
             self.batch > 0 && self.scrapes > 0,
             "there must be at least one scrape, and a sample in a batch"
         );
+        self.check_agents()?;
         ensure!(self.interval.0 >= Duration::from_secs(1), "an interval has at least a second");
         let churn = match &self.source {
             SourceFile::Plain { series, churn, more_labels, .. } => {

@@ -8,22 +8,23 @@
 mod headroom;
 mod load;
 mod meter;
+mod routes;
 mod shard;
 mod tally;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use headroom::{Headroom, Lateness};
 pub use load::{Load, Phase, Ready, Times};
+pub use routes::{Deal, Routes};
 pub use tally::{Delays, Percentiles, Second, Tally};
 
-use crate::blast::Target;
-
 /// How a receiver is written to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SendOptions {
-    /// The receiver.
-    pub target: Target,
+    /// The receivers.
+    pub routes: Arc<Routes>,
     /// Threads that send, each with its own lanes.
     pub threads: usize,
     /// Whether 429 is tried again (`retry_on_http_429` of Prometheus).

@@ -109,7 +109,12 @@ impl SinkHandle {
 
     /// Forgets everything counted so far.
     pub fn reset(&self) {
-        self.shared.totals.reset();
+        self.shared.totals.reset(false);
+    }
+
+    /// The same; from now on series of the same labels under different [scopes](crate::scope) are different ones.
+    pub fn reset_scoped(&self) {
+        self.shared.totals.reset(true);
     }
 
     /// Answers writes with this status from now on. Only bodies answered with 2xx are counted as arrived.

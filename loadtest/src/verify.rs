@@ -1,20 +1,26 @@
 //! Compares what was sent with what arrived, series by series.
 
-use std::collections::BTreeMap;
+mod groups;
 
-use ahash::{HashMap, HashSet};
+use ahash::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::{Fate, Lane, RichTotals, Sent};
-use crate::law::Kind;
 use crate::sink::{Arrived, Ledger};
+use groups::{Groups, members};
 
-/// What is born in this time, in milliseconds of the data, may count from its first value on or from nothing: whoever aggregates has to
-/// watch a sender before it can tell a birth from something it did not know.
-const WATCHED_MS: i64 = 120_000;
-
-/// A group is to have arrived if a member was there for so long, in milliseconds of the data: windows are shorter.
-const LONG_MS: i64 = 240_000;
+/// What has to be known of a run to judge what arrived.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// From one sample of a series to the next, in milliseconds.
+    pub step_ms: i64,
+    /// How long policies may keep a sample to themselves, in milliseconds.
+    pub holds_ms: i64,
+    /// What the name of each gate adds to the identity of what it aggregates; empty if there is one gate without a name.
+    pub instances: Vec<u64>,
+    /// What each scope adds to identities; empty if there are none.
+    pub scopes: Vec<u64>,
+}
 
 /// What the comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +56,8 @@ pub struct Verdict {
     pub unwanted_series: u64,
     /// Samples of series for which the sink had no room.
     pub untracked: u64,
+    /// Series that arrived under another scope than they were sent under.
+    pub strayed_series: u64,
     /// Series that nobody sent and no expectation explains.
     pub unknown_series: u64,
     /// Samples expected under other labels, and samples that arrived under such.
@@ -60,7 +68,12 @@ pub struct Verdict {
     pub missing_groups: u64,
     /// Those of them whose increase is wrong.
     pub wrong_groups: u64,
-    /// Groups with members that were born so early that only bounds of the increase are known.
+    /// How much the worst of them gained, and what its members did, at least and at most.
+    pub worst_group: Option<(f64, f64, f64)>,
+    /// Times that a group's counter fell.
+    pub falls: u64,
+    /// Groups with members that were born so early that only bounds of the increase are known, and groups of
+    /// several gates.
     pub doubtful_groups: u64,
     /// Groups of gauges, and groups of which too little arrived to compare.
     pub unjudged_groups: u64,
@@ -77,13 +90,14 @@ impl Verdict {
     }
 }
 
-/// Compares. `resent` are the samples that were sent more than once, `step_ms` is the time from one sample of a series to the next.
-pub fn compare(lanes: &[Lane], resent: u64, step_ms: i64, ledger: &Ledger) -> Verdict {
-    let sent = by_identity(lanes);
+/// Compares. `resent` are the samples that were sent more than once.
+pub fn compare(lanes: &[Lane], resent: u64, setting: &Setting, ledger: &Ledger) -> Verdict {
+    let sent = members(lanes);
     let uncertain: HashSet<u64> = lanes.iter().flat_map(Lane::uncertain).copied().collect();
     let mut verdict = Verdict { resent, sent_series: sent.len() as u64, ..Verdict::default() };
-    let (mut relabeled_sum, mut groups) = ((0u64, 0u64), BTreeMap::<u64, Vec<Sent>>::new());
-    for (identity, sent) in &sent {
+    let (mut relabeled_sum, mut groups) = ((0u64, 0u64), Groups::new(lanes, setting));
+    for (identity, member) in &sent {
+        let sent = &member.sent;
         verdict.sent_samples += u64::from(sent.count);
         match sent.fate {
             _ if uncertain.contains(identity) => verdict.unjudged_series += 1,
@@ -93,55 +107,51 @@ pub fn compare(lanes: &[Lane], resent: u64, step_ms: i64, ledger: &Ledger) -> Ve
                 verdict.relabeled.0 += u64::from(sent.count);
                 relabeled_sum.0 = relabeled_sum.0.wrapping_add(sent.sum);
             }
-            Fate::Aggregated(group) => groups.entry(group).or_default().push(*sent),
+            Fate::Aggregated(group) => groups.add(group, *member),
         }
     }
     verdict.untracked = ledger.untracked();
     let expects_relabeled = verdict.relabeled.0 > 0;
+    let outputs: HashSet<u64> = groups.identities().collect();
+    let is_known = |identity: u64| {
+        sent.get(&identity).is_some_and(|member| member.sent.fate != Fate::Relabeled)
+            || outputs.contains(&identity)
+    };
     for (identity, arrived) in ledger.all() {
         verdict.arrived_series += 1;
         verdict.arrived_samples += u64::from(arrived.count);
         verdict.duplicates += u64::from(arrived.duplicates);
         verdict.conflicts += u64::from(arrived.conflicts);
         verdict.out_of_order += u64::from(arrived.out_of_order);
-        let known = sent.get(&identity).is_some_and(|sent| sent.fate != Fate::Relabeled);
-        if known || groups.contains_key(&identity) {
+        if is_known(identity) {
             continue;
         }
-        if expects_relabeled {
+        if setting.elsewhere(identity).any(is_known) {
+            verdict.strayed_series += 1;
+        } else if expects_relabeled {
             verdict.relabeled.1 += u64::from(arrived.count);
             relabeled_sum.1 = relabeled_sum.1.wrapping_add(arrived.sum);
         } else {
             verdict.unknown_series += 1;
         }
     }
-    let start_ms = sent.values().map(|sent| sent.times_ms.0).filter(|ms| *ms > 0).min().unwrap_or(0);
-    for (group, members) in &groups {
-        verdict.group(members, ledger.of(*group), (start_ms, step_ms));
-    }
+    groups.judge(ledger, &mut verdict);
     let rich = lanes.iter().map(Lane::rich).fold(<(RichTotals, RichTotals)>::default(), |mut sum, lane| {
         sum.0.merge(lane.0);
         sum.1.merge(lane.1);
         sum
     });
-    let only_exact = sent.values().all(|sent| sent.fate == Fate::Exact);
+    let only_exact = sent.values().all(|member| member.sent.fate == Fate::Exact);
     verdict.judge(relabeled_sum.0 == relabeled_sum.1, only_exact, (rich, ledger.rich));
     verdict
 }
 
-/// What was sent of each series, whatever states its object went through.
-fn by_identity(lanes: &[Lane]) -> HashMap<u64, Sent> {
-    let mut all: HashMap<u64, Sent> = HashMap::default();
-    for sent in lanes.iter().flat_map(Lane::sent) {
-        let known = all.entry(sent.identity).or_insert(Sent { count: 0, sum: 0, ..sent });
-        known.count += sent.count;
-        known.sum = known.sum.wrapping_add(sent.sum);
-        known.times_ms = match (known.times_ms, sent.times_ms) {
-            ((0, 0), times) | (times, (0, 0)) => times,
-            (a, b) => (a.0.min(b.0), a.1.max(b.1)),
-        };
+impl Setting {
+    /// What a series would be known by under each other scope than the one it arrived under, whichever that was.
+    fn elsewhere(&self, identity: u64) -> impl Iterator<Item = u64> {
+        let all = || self.scopes.iter().copied().chain(self.scopes.first().map(|_| 0));
+        all().flat_map(move |from| all().map(move |to| identity.wrapping_sub(from).wrapping_add(to)))
     }
-    all
 }
 
 impl Verdict {
@@ -158,31 +168,12 @@ impl Verdict {
         }
     }
 
-    /// Counters of a group gain together what its members gain between the group's first point and its last.
-    fn group(&mut self, members: &[Sent], arrived: Option<&Arrived>, (start_ms, step_ms): (i64, i64)) {
-        let Some(arrived) = arrived else {
-            let long = |member: &Sent| member.times_ms.1 - member.times_ms.0 >= LONG_MS;
-            let due = members.iter().any(long);
-            *if due { &mut self.missing_groups } else { &mut self.unjudged_groups } += 1;
-            return;
-        };
-        let (from_ms, to_ms) = (arrived.first.0, arrived.last.0);
-        let counters = members.iter().all(|member| member.law.kind() == Kind::Counter);
-        if !counters || from_ms >= to_ms {
-            self.unjudged_groups += 1;
-            return;
+    /// Keeps what is furthest from what it may be.
+    fn note_worst(&mut self, found: (f64, f64, f64)) {
+        let off = |(shown, least, most): (f64, f64, f64)| (shown - most).max(least - shown);
+        if self.worst_group.is_none_or(|worst| off(worst) < off(found)) {
+            self.worst_group = Some(found);
         }
-        let value_at = |member: &Sent, at_ms| value_at(member, at_ms, (start_ms, step_ms));
-        let gained: f64 = members.iter().map(|m| value_at(m, to_ms) - value_at(m, from_ms)).sum();
-        // what was born early may have been taken for something that was there before
-        let early = members.iter().filter(|m| (step_ms..WATCHED_MS).contains(&(m.times_ms.0 - start_ms)));
-        let doubt: f64 = early.map(|m| m.law.at(m.times_ms.0.div_euclid(1000))).sum();
-        let shown = f64::from_bits(arrived.last.1) - f64::from_bits(arrived.first.1);
-        self.groups += 1;
-        let grain = gained.abs() * 1e-9;
-        let right = shown <= gained + grain && shown >= gained - doubt - grain;
-        self.wrong_groups += u64::from(!right || arrived.resets > 0);
-        self.doubtful_groups += u64::from(doubt > 0.0);
     }
 
     fn judge(
@@ -217,15 +208,26 @@ impl Verdict {
             self.untracked > 0,
             format!("the sink had no room for {} samples: --max-series", self.untracked),
         );
+        fault(
+            self.strayed_series > 0,
+            format!("{} series arrived under another scope than they were sent under", self.strayed_series),
+        );
         fault(self.unknown_series > 0, format!("{} series arrived that nobody sent", self.unknown_series));
         let (wanted, found) = self.relabeled;
         fault(wanted != found, format!("{wanted} samples were to arrive under other labels, {found} did"));
         fault(wanted == found && !relabeled_same, "samples under other labels have other values".to_owned());
         fault(self.missing_groups > 0, format!("{} groups did not arrive", self.missing_groups));
+        let worst = self.worst_group.map_or_else(String::new, |(shown, least, most)| {
+            format!(": one gains {shown:.0}, its members {}", between(least, most))
+        });
         fault(
             self.wrong_groups > 0,
-            format!("{} of {} groups do not gain what their members gain", self.wrong_groups, self.groups),
+            format!(
+                "{} of {} groups do not gain what their members gain{worst}",
+                self.wrong_groups, self.groups
+            ),
         );
+        fault(self.falls > 0, format!("counters of groups fall {} times", self.falls));
         for (what, sent, arrived) in
             [("exemplars", sent.0, arrived.0), ("native histograms", sent.1, arrived.1)]
         {
@@ -240,12 +242,6 @@ impl Verdict {
     }
 }
 
-/// What a counter had come to at a time. One that was there from the start had come before to what it showed first.
-fn value_at(member: &Sent, at_ms: i64, (start_ms, step_ms): (i64, i64)) -> f64 {
-    let (first_ms, last_ms) = member.times_ms;
-    if first_ms == 0 || (at_ms < first_ms && first_ms >= start_ms + step_ms) {
-        return 0.0;
-    }
-    let sample_ms = first_ms + (at_ms.clamp(first_ms, last_ms) - first_ms) / step_ms * step_ms;
-    member.law.at(sample_ms.div_euclid(1000))
+fn between(least: f64, most: f64) -> String {
+    if least < most { format!("{least:.0} to {most:.0}") } else { format!("{most:.0}") }
 }

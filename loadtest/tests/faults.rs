@@ -4,6 +4,8 @@
 
 #[path = "faults/expected.rs"]
 mod expected;
+#[path = "faults/gates.rs"]
+mod gates;
 #[path = "faults/support.rs"]
 mod support;
 

@@ -15,6 +15,10 @@ fn every_builtin_scenario_has_the_series_it_speaks_of() {
         ("incident", 1_000, 3_000),
         ("rollout-storm", 80_000, 110_000),
         ("cardinality-bomb", 10_000, 30_000),
+        ("gates-behind-a-service", 2_000, 2_000),
+        ("gate-restarts", 2_000, 2_000),
+        ("shared-address", 2_000, 2_000),
+        ("scopes", 1_500, 1_500),
     ] {
         let scenario = Scenario::load(name).unwrap();
         assert_eq!(scenario.name, name);

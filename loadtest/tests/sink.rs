@@ -4,7 +4,9 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
+use seriesgate_loadtest::blast::{Client, Reach, Target};
 use seriesgate_loadtest::sink::{Level, Sink, SinkHandle, SinkOptions, Stats};
 use seriesgate_proto::{Exemplar, Histogram, Label, TimeSeries, WriteRequest, encode_snappy, snappy};
 
@@ -62,6 +64,24 @@ async fn everything_in_a_body_is_counted_and_label_order_does_not_matter() {
 
     sink.reset();
     assert_eq!(sink.shutdown().await, Stats::default());
+}
+
+/// The same body under two accounts: one series, or two where scopes are told apart.
+#[tokio::test(flavor = "multi_thread")]
+async fn scopes_are_told_apart_where_that_was_asked_for() {
+    let sink = sink(SinkOptions { level: Level::Verify, ..SinkOptions::default() }).await;
+    let series = TimeSeries::named("up", &[]).with_sample(1, 1.0);
+    let body = encode_snappy(&WriteRequest::of(vec![series]));
+    for (reset, distinct) in [("/reset", 1), ("/reset?scoped", 3), ("/reset", 1)] {
+        assert_eq!(request(sink.addr(), "POST", reset, Vec::new()).await.0, 204);
+        for (path, account) in [("/w", "1"), ("/w", "2"), ("/w?zone=a", "2"), ("/w?zone=a", "2")] {
+            let url = format!("http://{}{path}", sink.addr());
+            let target = Target::parse(&url, Reach::Loopback).unwrap().with_header("AccountID", account);
+            let posted = Client::new(target.unwrap()).post(body.clone().into(), Duration::from_secs(5)).await;
+            assert!(posted.unwrap().status.is_success());
+        }
+        assert_eq!(sink.stats().distinct_series, distinct, "{reset}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::support::wait::until;
@@ -34,6 +35,8 @@ pub(crate) fn are_here(programs: &[&str]) -> bool {
 pub(crate) struct Program {
     name: &'static str,
     child: Child,
+    arguments: Vec<String>,
+    ready: &'static str,
     pub(crate) address: SocketAddr,
     dir: TempDir,
 }
@@ -43,22 +46,34 @@ impl Program {
     /// `ready` answers.
     pub(crate) async fn start(
         name: &'static str,
-        ready: &str,
+        ready: &'static str,
         arguments: impl FnOnce(SocketAddr, &Path) -> Vec<String>,
     ) -> Self {
         let (address, dir) = (ports::free(), TempDir::new().unwrap());
-        let log = std::fs::File::create(dir.path().join("log")).unwrap();
-        let mut command = Command::new(name);
-        command.args(arguments(address, dir.path())).current_dir(dir.path()).stdin(Stdio::null());
-        command.stdout(log.try_clone().unwrap()).stderr(log);
-        let mut program = Self { name, child: command.spawn().unwrap(), address, dir };
-        let url = program.url(ready);
+        let arguments = arguments(address, dir.path());
+        let child = spawn(name, &arguments, dir.path());
+        let mut program = Self { name, child, arguments, ready, address, dir };
+        program.until_ready().await;
+        program
+    }
+
+    /// Ends it as a service manager does, and starts it again where it was.
+    pub(crate) async fn restart(&mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let (name, child) = (self.name, &mut self.child);
+        until(&format!("{name} ends"), LIMIT, async || child.try_wait().unwrap()).await;
+        self.child = spawn(name, &self.arguments, self.dir.path());
+        self.until_ready().await;
+    }
+
+    async fn until_ready(&mut self) {
+        let (name, url) = (self.name, self.url(self.ready));
+        let child = &mut self.child;
         until(&format!("{name} is ready"), LIMIT, async || {
-            assert!(program.child.try_wait().unwrap().is_none(), "{name} has ended");
+            assert!(child.try_wait().unwrap().is_none(), "{name} has ended");
             http::is_ok(&url).await.then_some(())
         })
         .await;
-        program
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -68,6 +83,14 @@ impl Program {
     fn log(&self) -> PathBuf {
         self.dir.path().join("log")
     }
+}
+
+/// Starts it in a directory, where it also writes its log.
+fn spawn(name: &str, arguments: &[String], dir: &Path) -> Child {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("log")).unwrap();
+    let mut command = Command::new(name);
+    command.args(arguments).current_dir(dir).stdin(Stdio::null());
+    command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
 }
 
 impl Drop for Program {
@@ -92,6 +115,8 @@ pub(crate) async fn victoria_metrics() -> Program {
             // whatever time it is where the test runs
             "-retentionPeriod=100y".to_owned(),
             "-memory.allowedBytes=64MB".to_owned(),
+            // what is newer than that is answered with what was before
+            "-search.latencyOffset=1ms".to_owned(),
             // it would take labels away from the 31st on
             "-maxLabelsPerTimeseries=200".to_owned(),
         ]

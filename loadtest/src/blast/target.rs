@@ -1,8 +1,8 @@
 //! Where to send: checked before anything is prepared, so that nobody is flooded by a slip of the hand.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
 
@@ -24,6 +24,8 @@ pub struct Target {
     /// Path and query.
     pub(super) path: Uri,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Where connections come from, if that matters.
+    pub(super) from: Option<IpAddr>,
 }
 
 impl Target {
@@ -49,6 +51,7 @@ impl Target {
             host: HeaderValue::from_str(authority.as_str())?,
             path: path.parse()?,
             headers: Vec::new(),
+            from: None,
         })
     }
 
@@ -57,6 +60,23 @@ impl Target {
         let name: HeaderName = name.trim().parse().with_context(|| format!("{name:?} is no header name"))?;
         let value = HeaderValue::from_str(value.trim()).with_context(|| format!("bad value for {name}"))?;
         self.headers.push((name, value));
+        Ok(self)
+    }
+
+    /// Adds a query to the URL.
+    pub fn with_query(mut self, query: &str) -> Result<Self> {
+        let sign = if self.path.query().is_some() { '&' } else { '?' };
+        self.path = format!("{}{sign}{query}", self.path)
+            .parse()
+            .with_context(|| format!("{query:?} is no query of a URL"))?;
+        Ok(self)
+    }
+
+    /// Connects from the loopback address of this number, 127.0.0.1 and on.
+    pub fn from_loopback(mut self, number: u8) -> Result<Self> {
+        let reachable = self.addr.is_ipv4() && self.addr.ip().is_loopback();
+        ensure!(reachable, "{}: from 127.0.0.{number} only this machine can be reached", self.addr);
+        self.from = Some([127, 0, 0, number].into());
         Ok(self)
     }
 }

@@ -65,7 +65,8 @@ pub(super) struct ProxyArgs {
 /// Which load, and through what.
 #[derive(Clone, Debug, Args)]
 pub(super) struct LoadArgs {
-    /// small, sidecar, gateway-1m, incident, rollout-storm, cardinality-bomb, or the file of a scenario
+    /// small, sidecar, gateway-1m, incident, rollout-storm, cardinality-bomb, gates-behind-a-service, gate-restarts,
+    /// shared-address, scopes, or the file of a scenario
     #[arg(default_value = "small")]
     pub(super) scenario: String,
     #[command(flatten)]

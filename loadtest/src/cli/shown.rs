@@ -38,6 +38,10 @@ impl Shown {
     }
 
     pub(super) fn show(&self, progress: Progress) {
+        let progress = match progress {
+            Progress::Sending(seconds) => Progress::Doing(format!("sending for about {seconds:.0} s")),
+            other => other,
+        };
         match (progress, &self.bar) {
             (Progress::Doing(what), Some(bar)) => bar.set_message(what),
             (Progress::Doing(what), None) if self.lines => eprintln!("{what}"),

@@ -33,6 +33,13 @@ pub struct Lane {
     by_id: HashMap<u64, usize>,
     /// Time of the scrape under way.
     at_ms: i64,
+    /// Time of the first since its agent is there.
+    joined_ms: Option<i64>,
+    /// Where the last body went, and the times at which that was somewhere else than before.
+    route: Option<(usize, u32)>,
+    moves_ms: Vec<i64>,
+    /// When it first wrote to a receiver that was started anew.
+    restarted_ms: Option<i64>,
     /// The next segment: object, and segment in it.
     next: (usize, usize),
     /// Where the last body began.
@@ -60,6 +67,10 @@ impl Lane {
             objects: Vec::new(),
             by_id: HashMap::default(),
             at_ms: 0,
+            joined_ms: None,
+            route: None,
+            moves_ms: Vec::new(),
+            restarted_ms: None,
             next: (0, 0),
             began: (0, 0),
             sent_series: 0,
@@ -89,6 +100,7 @@ impl Lane {
             self.bury();
         }
         self.at_ms = step.at_ms;
+        self.joined_ms = self.joined_ms.or(step.joined.then_some(step.at_ms));
         self.next = (0, 0);
         self.sent_series = 0;
         self.total_series = self.objects.iter().flat_map(|o| &o.segments).map(|s| s.slots.len()).sum();
@@ -171,6 +183,35 @@ impl Lane {
         if uncertain {
             self.uncertain.extend(samples.iter().map(|sample| sample.0));
         }
+    }
+
+    /// Notes where a body went: which receiver, and which life of it.
+    pub fn went_to(&mut self, receiver: usize, life: u32) {
+        let before = self.route.replace((receiver, life));
+        if before.is_some_and(|before| before != (receiver, life)) {
+            self.moves_ms.push(self.at_ms);
+        }
+        self.restarted_ms = self.restarted_ms.or((life > 0).then_some(self.at_ms));
+    }
+
+    /// Times of the scrapes in which it began to write to another receiver, or to one that was started anew, in order.
+    pub fn moves_ms(&self) -> &[i64] {
+        &self.moves_ms
+    }
+
+    /// Time of the first scrape that it sent to a receiver that was started anew.
+    pub fn restarted_ms(&self) -> Option<i64> {
+        self.restarted_ms
+    }
+
+    /// Time of the first scrape since its agent is there, Unix milliseconds.
+    pub fn joined_ms(&self) -> Option<i64> {
+        self.joined_ms
+    }
+
+    /// Time of the scrape under way.
+    pub fn at_ms(&self) -> i64 {
+        self.at_ms
     }
 
     /// Its place among the lanes.

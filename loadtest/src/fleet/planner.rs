@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::metadata::Families;
 use super::segment::{Builder, Segment};
-use super::{Expect, Source};
+use super::teams::{Place, Teams};
+use super::{Expect, Fate, Source};
 use crate::cluster::Visit;
 use crate::law::Law;
 use crate::names::Seed;
@@ -24,6 +25,8 @@ pub struct LaneStep {
     pub stale_markers: bool,
     /// A request with the metadata of all metrics, if it is time for one.
     pub metadata: Option<Bytes>,
+    /// Whether the lane's agent is there.
+    pub joined: bool,
     pub(super) born: Vec<Born>,
     pub(super) ended: Vec<u64>,
 }
@@ -59,6 +62,7 @@ pub struct Planner {
     source: Box<dyn Source>,
     expect: Arc<dyn Expect>,
     spread: Spread,
+    teams: Teams,
     known: HashMap<u64, Known>,
     scrape: u64,
     families: Families,
@@ -66,6 +70,7 @@ pub struct Planner {
 }
 
 struct Known {
+    lane: usize,
     state: u64,
     seen: u64,
     series: usize,
@@ -78,6 +83,7 @@ impl Planner {
             source,
             expect,
             spread,
+            teams: Teams::one(spread.lanes),
             known: HashMap::default(),
             scrape: 0,
             families: Families::default(),
@@ -85,29 +91,53 @@ impl Planner {
         }
     }
 
+    /// The same for scopes, given by what they add to identities: agents are dealt out to them in turn, and each has all
+    /// objects of the source.
+    #[must_use]
+    pub fn with_scopes(mut self, salts: &[u64]) -> Self {
+        if !salts.is_empty() {
+            self.teams.of_scopes(salts, self.spread.shards);
+        }
+        self
+    }
+
+    /// The same with an agent that begins to send at a time (Unix milliseconds). Its objects were there before.
+    #[must_use]
+    pub fn with_join(mut self, agent: usize, at_ms: i64) -> Self {
+        let shards = self.spread.shards.max(1);
+        self.teams.joins(agent * shards..(agent + 1) * shards, at_ms);
+        self
+    }
+
     /// What every lane has to do for the scrape at a time (Unix milliseconds).
     pub fn scrape(&mut self, at_ms: i64) -> Vec<LaneStep> {
         self.scrape += 1;
         let stale_markers = self.spread.stale_markers;
-        let step = |_| LaneStep { at_ms, stale_markers, metadata: None, born: Vec::new(), ended: Vec::new() };
+        let step = |lane| LaneStep {
+            at_ms,
+            stale_markers,
+            metadata: None,
+            joined: self.teams.has_joined(lane, at_ms),
+            born: Vec::new(),
+            ended: Vec::new(),
+        };
         let mut sight = Sight {
             known: &mut self.known,
             expect: &*self.expect,
             spread: self.spread,
+            teams: &self.teams,
+            at_ms,
             scrape: self.scrape,
             steps: (0..self.spread.lanes.max(1)).map(step).collect(),
-            building: None,
-            builder: Builder::default(),
+            building: Vec::new(),
             families: &mut self.families,
-            id: 0,
         };
         self.source.objects(at_ms, &mut sight);
         sight.finish();
         let (mut steps, scrape) = (sight.steps, self.scrape);
-        let lanes = steps.len();
         self.known.retain(|&id, known| {
             if known.seen != scrape {
-                steps[lane(id, lanes)].ended.push(id);
+                steps[known.lane].ended.push(id);
             }
             known.seen == scrape
         });
@@ -127,15 +157,11 @@ impl Planner {
     /// Prometheus sends all metadata once a minute, in requests of their own; here one lane of each agent does.
     fn tell_metadata(&mut self, at_ms: i64, steps: &mut [LaneStep]) {
         let Some(body) = self.spread.metadata.then(|| self.families.body(at_ms)).flatten() else { return };
-        for step in steps.iter_mut().step_by(self.spread.shards.max(1)) {
+        let first = steps.iter_mut().step_by(self.spread.shards.max(1));
+        for step in first.filter(|step| step.joined) {
             step.metadata = Some(body.clone());
         }
     }
-}
-
-/// Where an object lives.
-fn lane(id: u64, lanes: usize) -> usize {
-    (Seed::new(id).child(11).value() % lanes as u64) as usize
 }
 
 /// One look at a source.
@@ -143,60 +169,81 @@ struct Sight<'a> {
     known: &'a mut HashMap<u64, Known>,
     expect: &'a dyn Expect,
     spread: Spread,
+    teams: &'a Teams,
+    at_ms: i64,
     scrape: u64,
     steps: Vec<LaneStep>,
-    building: Option<Born>,
-    builder: Builder,
+    /// The copies of the object under way that are new.
+    building: Vec<Building>,
     families: &'a mut Families,
-    /// The object under way.
-    id: u64,
+}
+
+/// A copy of an object, under way.
+struct Building {
+    place: Place,
+    series: usize,
+    born: Born,
+    builder: Builder,
 }
 
 impl Visit for Sight<'_> {
     fn object(&mut self, id: u64, state: u64) -> bool {
         self.finish();
-        let known = self.known.entry(id).or_insert(Known { state: !state, seen: 0, series: 0 });
-        known.seen = self.scrape;
-        if std::mem::replace(&mut known.state, state) == state {
-            return false;
+        for place in self.teams.places(id, self.at_ms) {
+            let fresh = Known { lane: place.lane, state: !state, seen: 0, series: 0 };
+            let known = self.known.entry(place.id).or_insert(fresh);
+            known.seen = self.scrape;
+            if std::mem::replace(&mut known.state, state) != state {
+                self.building.push(Building::new(place, self.spread.within_ms));
+            }
         }
-        (known.series, self.id) = (0, id);
-        let offset_ms = Seed::new(id).child(12).below(self.spread.within_ms.max(1).unsigned_abs());
-        self.building =
-            Some(Born { id, offset_ms: offset_ms.cast_signed(), segments: Vec::new(), rich: Vec::new() });
-        true
+        !self.building.is_empty()
     }
 
     fn series(&mut self, labels: &[(&str, &str)], law: &Law) {
-        if let Some(known) = self.known.get_mut(&self.id) {
-            known.series += 1;
-        }
         self.families.see(labels, law);
-        self.builder.push(labels, *law, self.expect.fate(labels));
-        if self.builder.is_full() || self.builder.len() >= SEGMENT_SERIES.min(self.spread.batch) {
-            self.close_segment();
+        let fate = self.expect.fate(labels);
+        for building in &mut self.building {
+            building.series(labels, law, fate, self.spread.batch);
         }
     }
 
     fn rich(&mut self, labels: &[(&str, &str)], what: Rich) {
-        if let Some(building) = &mut self.building {
-            building.rich.push(RichSeries::new(labels, what));
+        for building in &mut self.building {
+            building.born.rich.push(RichSeries::new(labels, what));
         }
     }
 }
 
 impl Sight<'_> {
-    fn close_segment(&mut self) {
-        if let Some(building) = &mut self.building {
-            building.segments.extend(self.builder.finish());
+    fn finish(&mut self) {
+        for mut building in self.building.drain(..) {
+            building.close_segment();
+            if let Some(known) = self.known.get_mut(&building.place.id) {
+                known.series = building.series;
+            }
+            self.steps[building.place.lane].born.push(building.born);
+        }
+    }
+}
+
+impl Building {
+    fn new(place: Place, within_ms: i64) -> Self {
+        let offset_ms = Seed::new(place.id).child(12).below(within_ms.max(1).unsigned_abs()).cast_signed();
+        let born = Born { id: place.id, offset_ms, segments: Vec::new(), rich: Vec::new() };
+        Self { place, series: 0, born, builder: Builder::default() }
+    }
+
+    fn series(&mut self, labels: &[(&str, &str)], law: &Law, fate: Fate, batch: usize) {
+        let Place { salt, factor, .. } = self.place;
+        self.series += 1;
+        self.builder.push(labels, law.times(factor), fate.within(salt), salt);
+        if self.builder.is_full() || self.builder.len() >= SEGMENT_SERIES.min(batch) {
+            self.close_segment();
         }
     }
 
-    fn finish(&mut self) {
-        self.close_segment();
-        if let Some(born) = self.building.take() {
-            let lanes = self.steps.len();
-            self.steps[lane(born.id, lanes)].born.push(born);
-        }
+    fn close_segment(&mut self) {
+        self.born.segments.extend(self.builder.finish());
     }
 }

@@ -124,10 +124,10 @@ impl Builder {
         self.raw.len() + ROOM_BYTES > MAX_STRETCH_BYTES
     }
 
-    /// Adds a series.
-    pub(super) fn push(&mut self, labels: &[(&str, &str)], law: Law, fate: Fate) {
+    /// Adds a series under a scope that adds `salt` to identities.
+    pub(super) fn push(&mut self, labels: &[(&str, &str)], law: Law, fate: Fate, salt: u64) {
         put_series(&mut self.raw, labels, 0.0, SOME_TIME_MS);
-        self.slot(identity::of_labels(labels.iter().copied()), law, fate);
+        self.slot(identity::of_labels(labels.iter().copied()).wrapping_add(salt), law, fate);
     }
 
     fn push_raw(&mut self, series: &[u8], identity: u64, law: Law, fate: Fate) {

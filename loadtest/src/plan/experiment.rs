@@ -76,7 +76,7 @@ fn variant(name: Option<&str>) -> Variant {
     let mut policy = policy.as_object().cloned().unwrap_or_default();
     policy.insert("name".into(), json!("calibrated"));
     let gate = [("policies".to_owned(), json!([policy]))].into_iter().collect();
-    Variant { name: name.unwrap_or_default().into(), gate, expect: vec![expect] }
+    Variant { name: name.unwrap_or_default().into(), gate, expect: vec![expect], holds: None }
 }
 
 /// Runs them all, `rounds` times in turns, each for about `hold` seconds, and fits.

@@ -41,6 +41,8 @@ pub struct Proxy {
     /// The URL of a gate's admin port.
     pub admin: Option<String>,
     child: Option<Child>,
+    /// How it was started, and where it listens.
+    start: Option<(Command, SocketAddr)>,
     directory: Option<TempDir>,
 }
 
@@ -53,36 +55,48 @@ pub(super) fn launch(
 ) -> Result<Proxy> {
     let log = File::create(directory.path().join("log"))?;
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-    let program = command.get_program().to_string_lossy().into_owned();
-    let child = command.spawn().with_context(|| format!("cannot start {program}"))?;
-    STARTED.lock().push((child.id(), directory.path().to_owned()));
     let mut proxy = Proxy {
         url: format!("http://{listen}{path}"),
-        pid: Some(child.id()),
+        pid: None,
         admin: None,
-        child: Some(child),
+        child: None,
+        start: Some((command, listen)),
         directory: Some(directory),
     };
-    let deadline = clock::monotonic() + START_LIMIT;
-    while TcpStream::connect_timeout(&listen, Duration::from_millis(200)).is_err() {
-        let ended = proxy.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-        if let Some(status) = ended {
-            bail!("{program} ended at once ({status}):\n{}", proxy.log_tail());
-        }
-        ensure!(
-            clock::monotonic() < deadline,
-            "{program} does not listen on {listen}:\n{}",
-            proxy.log_tail()
-        );
-        std::thread::sleep(Duration::from_millis(30));
-    }
+    proxy.start_again()?;
     Ok(proxy)
 }
 
 impl Proxy {
     /// One that was not started here.
     pub(super) fn running(url: &str, pid: Option<u32>) -> Self {
-        Self { url: url.into(), pid, admin: None, child: None, directory: None }
+        Self { url: url.into(), pid, admin: None, child: None, start: None, directory: None }
+    }
+
+    /// Starts it, once more if it had ended, and waits until it listens.
+    pub fn start_again(&mut self) -> Result<()> {
+        let (command, listen) = self.start.as_mut().context("it was not started here")?;
+        let program = command.get_program().to_string_lossy().into_owned();
+        let (child, listen) = (command.spawn().with_context(|| format!("cannot start {program}"))?, *listen);
+        STARTED.lock().retain(|(pid, _)| Some(*pid) != self.pid);
+        let directory = self.directory.as_ref().map_or_else(PathBuf::new, |dir| dir.path().to_owned());
+        STARTED.lock().push((child.id(), directory));
+        self.pid = Some(child.id());
+        self.child = Some(child);
+        let deadline = clock::monotonic() + START_LIMIT;
+        while TcpStream::connect_timeout(&listen, Duration::from_millis(200)).is_err() {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            if let Some(status) = ended {
+                bail!("{program} ended at once ({status}):\n{}", self.log_tail());
+            }
+            ensure!(
+                clock::monotonic() < deadline,
+                "{program} does not listen on {listen}:\n{}",
+                self.log_tail()
+            );
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        Ok(())
     }
 
     /// The last lines it printed.

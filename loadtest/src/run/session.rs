@@ -6,15 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Cost, Flow, Outcome, Point, Progress, RunOptions};
-use crate::blast::Target;
+use super::{Cost, Flow, Outcome, Point, Progress, RunOptions, prepare, restarts};
 use crate::clock;
-use crate::expect::Expectations;
-use crate::fleet::{Expect, Lane, Planner, Spread};
-use crate::process::{self, Usage};
-use crate::proxy::Proxy;
-use crate::scenario::Scenario;
-use crate::send::{Load, Pace, Phase, Second, SendOptions, Times};
+use crate::process::Usage;
+use crate::proxy::Gates;
+use crate::send::{Load, Pace, Phase, Second, SendOptions};
 use crate::sink::{Backend, Level, OnThread, SinkOptions, Stats};
 use crate::verify::{self, Verdict};
 
@@ -23,12 +19,15 @@ const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// How long what was accepted may take to arrive.
 const ARRIVE_LIMIT: Duration = Duration::from_secs(60);
 
+/// What a phase brought, second by second, what it cost the proxy, and what went in and out.
+type Measured = (Phase, Vec<Point>, Option<Cost>, Flow);
+
 /// A proxy between a load and a sink.
 pub struct Session<'a> {
     options: &'a RunOptions,
     asking: tokio::runtime::Runtime,
     backend: Backend,
-    proxy: Proxy,
+    gates: Arc<Gates>,
     load: Load,
     send: SendOptions,
     /// Of the proxy, before it saw anything.
@@ -48,23 +47,21 @@ impl<'a> Session<'a> {
                 SinkOptions { level: options.level, ..SinkOptions::default() },
             )?),
         };
-        asking.block_on(backend.reset()).context("cannot reach the sink")?;
-        let proxy = options.proxy.start(&options.variant, &backend.write_url())?;
-        let empty = proxy.pid.map(Usage::of).transpose()?;
-        let mut target = Target::parse(&proxy.url, options.reach)?;
-        for (name, value) in &options.headers {
-            target = target.with_header(name, value)?;
-        }
+        let scenario = &options.scenario;
+        asking.block_on(backend.reset(!scenario.scopes.is_empty())).context("cannot reach the sink")?;
+        let gates = Gates::start(&options.proxy, scenario, &options.variant, &backend.write_url())?;
+        let empty = gates.usage()?;
+        progress(Progress::Doing("preparing the first scrape".into()));
+        let (load, times) = prepare::load(options)?;
         let send = SendOptions {
-            target,
+            routes: Arc::new(prepare::routes(options, &gates.urls(), times)?),
             threads: options.threads,
             retry_on_429: options.scenario.retry_on_429,
             timeout: Duration::from_secs(30),
             drain: options.drain,
         };
-        progress(Progress::Doing("preparing the first scrape".into()));
-        let load = load(options)?;
-        let mut session = Self { options, asking, backend, proxy, load, send, empty, warm_lost: 0 };
+        let gates = Arc::new(gates);
+        let mut session = Self { options, asking, backend, gates, load, send, empty, warm_lost: 0 };
         if options.scenario.warm > 0 {
             progress(Progress::Doing(format!("warming up: {} scrapes", options.scenario.warm)));
             let warm = session.load.send(&session.send, options.scenario.warm, options.pace(), |_| {})?;
@@ -72,7 +69,7 @@ impl<'a> Session<'a> {
                 warm.tally.accepted > 0,
                 "nothing was accepted while warming up ({})\n{}",
                 warm.tally.last_error.as_deref().unwrap_or("no answer"),
-                session.proxy.log_tail()
+                session.gates.log_tail()
             );
             session.warm_lost = warm.tally.refused + warm.tally.unknown;
         }
@@ -81,11 +78,10 @@ impl<'a> Session<'a> {
 
     /// Measures, lets the proxy end, and compares.
     pub fn measure(mut self, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Outcome> {
-        let (phase, points, cost, flow) =
-            self.phase(self.options.scenario.scrapes, self.options.pace(), progress)?;
+        let ((phase, points, cost, flow), ended) = self.restarting(progress)?;
         progress(Progress::Doing("waiting for the rest to arrive".into()));
         let rss_kib = self.usage()?.map(|usage| usage.rss_kib);
-        let stopped = self.proxy.stop()?;
+        let stopped = self.gates.stop()? && ended;
         let stats = self.settle()?;
         let flow = Flow { out_series: stats.distinct_series, ..flow };
         progress(Progress::Doing("comparing what was sent with what arrived".into()));
@@ -98,21 +94,51 @@ impl<'a> Session<'a> {
         Ok(outcome)
     }
 
+    /// Measures while gates end and come back. Also says whether they ended by themselves.
+    fn restarting(&mut self, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<(Measured, bool)> {
+        let (scenario, pace) = (&self.options.scenario, self.options.pace());
+        let cycles = restarts::of(scenario, pace.lasts(self.load.planner.series()));
+        if cycles.is_empty() {
+            return Ok((self.phase(scenario.scrapes, pace, progress)?, true));
+        }
+        let (gates, routes) = (Arc::clone(&self.gates), Arc::clone(&self.send.routes));
+        let (begins, begun) = std::sync::mpsc::channel();
+        let mut begins = Some(begins);
+        std::thread::scope(|scope| {
+            let cycling = scope.spawn(move || {
+                let Ok(start) = begun.recv() else { return Ok(true) };
+                restarts::perform(&cycles, start, &gates, &routes)
+            });
+            let measured = self.phase(scenario.scrapes, pace, &mut |step| {
+                if matches!(step, Progress::Sending(_))
+                    && let Some(begins) = begins.take()
+                {
+                    begins.send(clock::monotonic()).ok();
+                }
+                progress(step);
+            });
+            drop(begins);
+            let ended = cycling.join().map_err(|_| anyhow::anyhow!("ending a gate panicked"))??;
+            Ok((measured?, ended))
+        })
+    }
+
     /// Sends some scrapes at a pace, and measures what that costs.
     pub fn phase(
         &mut self,
         scrapes: u64,
         pace: Pace,
         progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<(Phase, Vec<Point>, Option<Cost>, Flow)> {
+    ) -> Result<Measured> {
         progress(Progress::Doing("waiting for the proxy to come to rest".into()));
         let before = self.idle_usage()?;
         let came = self.settle()?;
         self.asking.block_on(self.backend.behave(self.options.episodes.clone()))?;
         let scheduled = pace.lasts(self.load.planner.series()) * u32::try_from(scrapes).unwrap_or(u32::MAX);
         let expected_s = self.load.ready_span().unwrap_or(scheduled).as_secs_f64();
-        progress(Progress::Doing(format!("sending for about {expected_s:.0} s")));
-        let mut watch = Watch { pid: self.proxy.pid, last: before, came: came.clone(), points: Vec::new() };
+        progress(Progress::Sending(expected_s));
+        let gates = Arc::clone(&self.gates);
+        let mut watch = Watch { gates, last: before, came: came.clone(), points: Vec::new() };
         let (backend, asking) = (&self.backend, &self.asking);
         let phase = self.load.send(&self.send, scrapes, pace, |second| {
             // a sink elsewhere that does not answer now is asked again in a second
@@ -138,20 +164,19 @@ impl<'a> Session<'a> {
         if self.options.level != Level::Verify {
             return Ok(None);
         }
+        let setting = prepare::setting(self.options);
         let resent = self.load.resent;
-        let step_ms = self.options.scenario.interval_ms();
         let compare =
-            self.backend.ledger(|ledger| verify::compare(&self.load.lanes, resent, step_ms, ledger));
+            self.backend.ledger(|ledger| verify::compare(&self.load.lanes, resent, &setting, ledger));
         self.asking.block_on(compare).map(Some)
     }
 
     fn usage(&self) -> Result<Option<Usage>> {
-        self.proxy.pid.map(Usage::of).transpose()
+        self.gates.usage()
     }
 
     fn idle_usage(&self) -> Result<Option<Usage>> {
-        let pid = self.proxy.pid;
-        pid.map(|pid| self.asking.block_on(process::when_idle(pid, IDLE_LIMIT))).transpose()
+        self.asking.block_on(self.gates.usage_when_idle(IDLE_LIMIT))
     }
 
     /// Waits until nothing more arrives.
@@ -174,39 +199,9 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The load of a scenario, or of a recording.
-fn load(options: &RunOptions) -> Result<Load> {
-    let scenario = &options.scenario;
-    let expect = Arc::new(Expectations::new(&options.variant.expect)?);
-    let (planner, lanes, times) = fleet_of(scenario, Arc::<Expectations>::clone(&expect))?;
-    let Some(replay) = &options.replay else { return Ok(Load::new(planner, lanes, times)) };
-    let bodies = replay.bodies(lanes.len(), scenario.batch, clock::unix_ms(), &*expect)?;
-    Ok(Load::new(planner, lanes, times).with_ready(bodies))
-}
-
-/// The series of a scenario and its lanes, with data that ends about now.
-pub(crate) fn fleet_of(scenario: &Scenario, expect: Arc<dyn Expect>) -> Result<(Planner, Vec<Lane>, Times)> {
-    let step_ms = scenario.interval_ms();
-    let scrapes = (scenario.warm + scenario.scrapes + 1).cast_signed();
-    // whole seconds: values follow seconds, and so do windows
-    let start_ms = (clock::unix_ms() - scrapes * step_ms).div_euclid(1000) * 1000;
-    let lanes = scenario.agents * scenario.shards;
-    let spread = Spread {
-        lanes,
-        batch: scenario.batch,
-        within_ms: step_ms,
-        stale_markers: scenario.stale_markers,
-        metadata: scenario.metadata,
-        shards: scenario.shards,
-    };
-    let planner = Planner::new(scenario.source(start_ms)?, expect, spread);
-    let lanes = (0..lanes).map(|_| Lane::new(scenario.batch)).collect();
-    Ok((planner, lanes, Times { start_ms, step_ms }))
-}
-
 /// Follows the proxy and the sink second by second.
 struct Watch {
-    pid: Option<u32>,
+    gates: Arc<Gates>,
     last: Option<Usage>,
     came: Stats,
     points: Vec<Point>,
@@ -214,7 +209,7 @@ struct Watch {
 
 impl Watch {
     fn point(&mut self, second: &Second, stats: &Stats) -> Point {
-        let usage = self.pid.and_then(|pid| Usage::of(pid).ok());
+        let usage = self.gates.usage().ok().flatten();
         let cpu = usage.zip(self.last).map(|(now, last)| now.cpu_seconds - last.cpu_seconds);
         let point = Point {
             second: second.clone(),

@@ -51,7 +51,7 @@ impl Shard {
 
     /// Sends until there is nothing more to come, and gives the lane back.
     pub(super) async fn run(mut self, options: SendOptions, meter: Arc<Meter>) -> Lane {
-        let mut post = Post { client: Client::new(options.target.clone()), options, meter };
+        let mut post = Post { lane: self.number, client: None, options, meter };
         let mut buffer = Vec::new();
         loop {
             let idle = self.work.is_empty();
@@ -79,8 +79,9 @@ impl Shard {
         let deadline = due + lasts + post.options.drain;
         let metadata = step.metadata.clone();
         self.lane.begin(step);
+        let at_ms = self.lane.at_ms();
         if let Some(metadata) = metadata {
-            post.deliver(metadata, &Loaded::default(), deadline).await;
+            post.deliver(metadata, &Loaded::default(), at_ms, deadline).await;
         }
         // the lanes begin one after the other, as targets are scraped one after the other
         let bodies = self.lane.series().div_ceil(self.lane.batch()).max(1);
@@ -89,8 +90,9 @@ impl Shard {
             let due = due + shift + lasts.mul_f64(loaded.position * (1.0 - 1.0 / (bodies + 1) as f64));
             let late = wait_for(due).await;
             let body = Bytes::from(std::mem::take(buffer));
-            let fate = post.deliver(body.clone(), &loaded, deadline).await;
+            let (fate, receiver) = post.deliver(body.clone(), &loaded, at_ms, deadline).await;
             post.meter.answered(due, late, &loaded, &fate);
+            self.lane.went_to(receiver.0, receiver.1);
             match fate {
                 Fate::Accepted => {}
                 Fate::Refused => self.lane.refused(),
@@ -108,7 +110,7 @@ impl Shard {
         for Ready { body, loaded, after, samples } in bodies {
             let due = start + after;
             let late = wait_for(due).await;
-            let fate = post.deliver(body, &loaded, deadline).await;
+            let (fate, _) = post.deliver(body, &loaded, 0, deadline).await;
             post.meter.answered(due, late, &loaded, &fate);
             match fate {
                 Fate::Refused => {}
@@ -130,31 +132,42 @@ async fn wait_for(due: Instant) -> Option<Duration> {
 
 /// One connection, and how bodies go over it.
 struct Post {
-    client: Client,
+    lane: usize,
+    /// The connection, and which receiver it goes to, in which of its lives.
+    client: Option<((usize, u32), Client)>,
     options: SendOptions,
     meter: Arc<Meter>,
 }
 
 impl Post {
-    /// Sends a body until it is taken, refused for good, or time is up.
-    async fn deliver(&mut self, body: Bytes, loaded: &Loaded, deadline: Instant) -> Fate {
+    /// Sends a body of a scrape until it is taken, refused for good, or time is up; says what became of it, and which receiver
+    /// said so last, in which of its lives.
+    async fn deliver(
+        &mut self,
+        body: Bytes,
+        loaded: &Loaded,
+        at_ms: i64,
+        deadline: Instant,
+    ) -> (Fate, (usize, u32)) {
         let mut backoff = MIN_BACKOFF;
         for attempt in 0u32.. {
+            let receiver = self.options.routes.choose(self.lane, at_ms);
             let left = deadline.saturating_duration_since(clock::monotonic());
             if left.is_zero() {
-                return Fate::Unknown;
+                return (Fate::Unknown, receiver);
             }
             self.meter.sent(&body, loaded, attempt);
-            let answer = self.client.post(body.clone(), self.options.timeout.min(left)).await;
+            let timeout = self.options.timeout.min(left);
+            let answer = self.client_of(receiver).post(body.clone(), timeout).await;
             let mut pause = backoff;
             match &answer {
                 Ok(answer) => {
                     self.meter.status(answer);
                     if answer.status.is_success() {
-                        return Fate::Accepted;
+                        return (Fate::Accepted, receiver);
                     }
                     if !self.is_temporary(answer.status) {
-                        return Fate::Refused;
+                        return (Fate::Refused, receiver);
                     }
                     pause = retry_after(answer).unwrap_or(backoff);
                 }
@@ -163,7 +176,14 @@ impl Post {
             sleep(pause.min(deadline.saturating_duration_since(clock::monotonic()))).await;
             backoff = (pause * 2).clamp(MIN_BACKOFF, MAX_BACKOFF);
         }
-        Fate::Unknown
+        unreachable!("attempts without an end")
+    }
+
+    /// The connection to a receiver; a new one where the last went elsewhere.
+    fn client_of(&mut self, receiver: (usize, u32)) -> &mut Client {
+        let connected = self.client.take().filter(|(to, _)| *to == receiver);
+        let fresh = || (receiver, Client::new(self.options.routes.target(receiver.0, self.lane)));
+        &mut self.client.insert(connected.unwrap_or_else(fresh)).1
     }
 
     fn is_temporary(&self, status: StatusCode) -> bool {

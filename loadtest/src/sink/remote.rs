@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use hyper::Method;
 
+use super::server::SCOPED;
 use super::{Arrived, Episode, Ledger, Sink, SinkHandle, SinkOptions, Stats};
 use crate::blast::{Client, Reach, Target};
 use crate::fleet::RichTotals;
@@ -89,12 +90,14 @@ impl Backend {
         }
     }
 
-    /// Forgets everything counted so far.
-    pub async fn reset(&self) -> Result<()> {
+    /// Forgets everything counted so far. From now on scopes tell series apart, or not.
+    pub async fn reset(&self, scoped: bool) -> Result<()> {
         match self {
+            Self::Here(sink) if scoped => sink.handle().reset_scoped(),
             Self::Here(sink) => sink.handle().reset(),
             Self::There { .. } => {
-                self.ask(Method::POST, "/reset", Bytes::new()).await?;
+                let query = if scoped { format!("?{SCOPED}") } else { String::new() };
+                self.ask(Method::POST, &format!("/reset{query}"), Bytes::new()).await?;
             }
         }
         Ok(())

@@ -22,12 +22,15 @@ use tokio::time::sleep;
 use super::SinkOptions;
 use super::behaviour::{Act, Behaviour, Episode};
 use super::totals::Totals;
-use crate::clock;
+use crate::{clock, scope};
 
 /// The largest body taken, compressed, in bytes.
 const MAX_BODY_BYTES: usize = 64 << 20;
 /// How often it is looked up whether to go or to come back.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// The query of `/reset` after which scopes are told apart.
+pub(super) const SCOPED: &str = "scoped";
 
 type Answer = Response<Full<Bytes>>;
 
@@ -133,7 +136,7 @@ impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> io::Result<Answer> {
         Ok(match (request.method(), request.uri().path()) {
             (&Method::POST, "/reset") => {
-                self.totals.reset();
+                self.totals.reset(request.uri().query() == Some(SCOPED));
                 text(StatusCode::NO_CONTENT, "")
             }
             (&Method::POST, "/behave") => self.told_to_behave(request).await,
@@ -160,6 +163,7 @@ impl Shared {
     }
 
     async fn write(&self, request: Request<Incoming>) -> io::Result<Answer> {
+        let salt = if self.totals.is_scoped() { salt(&request) } else { 0 };
         let body = match Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => {
@@ -186,11 +190,17 @@ impl Shared {
             self.totals.turned_away();
             return Ok(text(status, "this sink was told to answer so\n"));
         }
-        Ok(match self.totals.add(&body) {
+        Ok(match self.totals.add(&body, salt) {
             Ok(()) => text(status, ""),
             Err(error) => text(StatusCode::BAD_REQUEST, &format!("{error}\n")),
         })
     }
+}
+
+/// What the scope of a request adds to identities.
+fn salt(request: &Request<Incoming>) -> u64 {
+    let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    scope::salt(headers, request.uri().query())
 }
 
 fn code_of(status: u16) -> StatusCode {

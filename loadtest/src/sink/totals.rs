@@ -1,6 +1,7 @@
 //! What has arrived: counters, and a set of hashes for the number of distinct series.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use ahash::RandomState;
 use parking_lot::Mutex;
@@ -69,6 +70,8 @@ pub(super) struct Totals {
     level: Level,
     group_by: Option<String>,
     max_series: usize,
+    /// Whether the scope of a request is part of what its series are known by.
+    scoped: AtomicBool,
     hasher: RandomState,
     state: Mutex<State>,
 }
@@ -92,14 +95,27 @@ struct Found {
 
 impl Totals {
     pub(super) fn new(level: Level, group_by: Option<String>, max_series: usize) -> Self {
-        Self { level, group_by, max_series, hasher: RandomState::new(), state: Mutex::default() }
+        Self {
+            level,
+            group_by,
+            max_series,
+            scoped: AtomicBool::new(false),
+            hasher: RandomState::new(),
+            state: Mutex::default(),
+        }
     }
 
     pub(super) fn stats(&self) -> Stats {
         self.state.lock().stats.clone()
     }
 
-    pub(super) fn reset(&self) {
+    pub(super) fn is_scoped(&self) -> bool {
+        self.scoped.load(Relaxed)
+    }
+
+    /// Forgets everything. From now on series under different scopes are different ones, or not.
+    pub(super) fn reset(&self, scoped: bool) {
+        self.scoped.store(scoped, Relaxed);
         *self.state.lock() = State::default();
     }
 
@@ -116,14 +132,14 @@ impl Totals {
         self.state.lock().stats.turned_away += 1;
     }
 
-    /// Counts a body, or nothing of it if any part cannot be read.
-    pub(super) fn add(&self, body: &[u8]) -> Result<(), BadBody> {
-        let found = self.find(body).inspect_err(|_| self.undecodable())?;
+    /// Counts a body, or nothing of it if any part cannot be read. Its scope adds `salt` to identities.
+    pub(super) fn add(&self, body: &[u8], salt: u64) -> Result<(), BadBody> {
+        let found = self.find(body, salt).inspect_err(|_| self.undecodable())?;
         self.state.lock().add(found, body.len() as u64, self.max_series);
         Ok(())
     }
 
-    fn find(&self, body: &[u8]) -> Result<Found, BadBody> {
+    fn find(&self, body: &[u8], salt: u64) -> Result<Found, BadBody> {
         let mut found = Found::default();
         if self.level == Level::Bytes {
             return Ok(found);
@@ -138,7 +154,7 @@ impl Totals {
             if self.level == Level::Verify {
                 let samples = series.samples.iter();
                 found.entries.extend(samples.map(|&(timestamp_ms, bits)| Entry {
-                    identity: series.identity,
+                    identity: series.identity.wrapping_add(salt),
                     timestamp_ms,
                     bits,
                 }));

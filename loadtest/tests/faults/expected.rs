@@ -13,20 +13,20 @@ use seriesgate_loadtest::proxy::ProxySpec;
 use seriesgate_loadtest::run::{self, RunOptions};
 use seriesgate_loadtest::scenario::{Scenario, Variant};
 use seriesgate_loadtest::sink::{Level, OnThread, SinkOptions};
-use seriesgate_loadtest::verify::{Verdict, compare};
+use seriesgate_loadtest::verify::{Setting, Verdict, compare};
 use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
 
 use super::support::{Fault, proxy};
 
-const START_MS: i64 = 1_700_000_040_000;
-const STEP_MS: i64 = 15_000;
+pub(crate) const START_MS: i64 = 1_700_000_040_000;
+pub(crate) const STEP_MS: i64 = 15_000;
 
-fn sink() -> OnThread {
+pub(crate) fn sink() -> OnThread {
     let options = SinkOptions { level: Level::Verify, ..SinkOptions::default() };
     OnThread::start(SocketAddr::from(([127, 0, 0, 1], 0)), options).unwrap()
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
@@ -128,5 +128,6 @@ fn aggregated(off: Option<f64>) -> Verdict {
             assert!(runtime.block_on(posted).unwrap().status.is_success());
         }
     }
-    sink.handle().ledger(|ledger| compare(&lanes, 0, STEP_MS, ledger))
+    let setting = Setting { step_ms: STEP_MS, ..Setting::default() };
+    sink.handle().ledger(|ledger| compare(&lanes, 0, &setting, ledger))
 }
