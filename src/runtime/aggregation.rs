@@ -149,8 +149,8 @@ fn warn(runtime: &Runtime, before: u64) -> u64 {
             tracing::warn!(
                 policy = &*policy,
                 series,
-                "series are sampled slower than the interval of the policy that aggregates them; gauges of theirs come \
-                 and go: give it a longer `interval`"
+                "series are sampled slower than the interval of the policy that aggregates them; their gauges are \
+                 carried on by their own period: give it a longer `interval` if that is not meant"
             );
         }
         return all;
@@ -173,5 +173,6 @@ pub(super) fn publish(runtime: &Runtime) {
     metrics.overflowed(runtime.gate.outbox().lost());
     metrics.held.set(runtime.gate.outbox().held() as f64);
     metrics.refused(engine.types.given_up(), engine.forgotten_senders());
+    metrics.given_up(engine.given_up());
     metrics.restarted.absolute(runtime.pipeline.restarted());
 }

@@ -94,6 +94,11 @@ impl AggregationMetrics {
         }
     }
 
+    /// Counters whose last value was given up, so far.
+    pub fn given_up(&self, counters: u64) {
+        self.registry.counter(&names::AGGREGATION_GIVEN_UP, &[]).absolute(counters);
+    }
+
     /// Says what the aggregation of a policy holds.
     pub fn publish(&self, policy: &str, counts: &Counts) {
         let labels = [("policy", policy)];
@@ -106,6 +111,8 @@ impl AggregationMetrics {
         let counter = |metric, value| self.registry.counter(metric, &labels).absolute(value);
         counter(&names::AGGREGATION_BIRTHS, counts.births);
         counter(&names::AGGREGATION_BASELINES, counts.baselines);
+        counter(&names::AGGREGATION_MOVED, counts.moved);
+        counter(&names::AGGREGATION_REOPENED, counts.reopened);
         counter(&names::AGGREGATION_SLOW, counts.slow);
         counter(&names::AGGREGATION_WINDOWS, counts.windows);
     }

@@ -89,7 +89,10 @@ metrics! {
     AGGREGATION_MIXED = Gauge "seriesgate_aggregation_mixed_buckets" ["policy"] "Histograms whose members do not all have the same buckets; quantiles of them are not exact.";
     AGGREGATION_BIRTHS = Counter "seriesgate_aggregation_births_total" ["policy"] "Counters that counted from zero, because they were born while their sender was watched.";
     AGGREGATION_BASELINES = Counter "seriesgate_aggregation_baselines_total" ["policy"] "Counters whose first sample was only where they start from.";
-    AGGREGATION_SLOW = Counter "seriesgate_aggregation_slow_members_total" ["policy"] "Series found to be sampled slower than the interval of their policy; their gauges come and go.";
+    AGGREGATION_MOVED = Counter "seriesgate_aggregation_moved_total" ["policy"] "Times a counter started again from where it is, because another gate may have had it in the meantime.";
+    AGGREGATION_GIVEN_UP = Counter "seriesgate_aggregation_given_up_total" [] "Counters that are gone and whose last value was given up, for age (a day) or room (aggregation.max_tombstones).";
+    AGGREGATION_REOPENED = Counter "seriesgate_aggregation_reopened_windows_total" ["policy"] "Windows closed ahead of time by a clock that was wrong, and opened again, in each of the sixteen parts of a tenant's groups.";
+    AGGREGATION_SLOW = Counter "seriesgate_aggregation_slow_members_total" ["policy"] "Series found to be sampled slower than the interval of their policy.";
     AGGREGATION_WINDOWS = Counter "seriesgate_aggregation_windows_total" ["policy"] "Windows closed, in each of the sixteen parts of a tenant's groups.";
     AGGREGATION_PASSED = Counter "seriesgate_aggregation_passed_series_total" ["policy", "reason"] "Times a series was decided to pass a policy that was to aggregate it, by reason.";
     UNTYPED_SERIES = Gauge "seriesgate_aggregation_untyped" ["metric"] "Times series of a metric passed because nobody said what type it is; the 20 metrics with most.";
@@ -97,7 +100,7 @@ metrics! {
     AGGREGATION_HELD = Gauge "seriesgate_aggregation_held_samples" [] "Those of them that must not be sent before what they came from is in a snapshot.";
     AGGREGATION_RETRIES = Counter "seriesgate_aggregation_retries_total" [] "Requests with aggregated samples that the upstream did not take and that are sent again.";
     AGGREGATION_LOST = Counter "seriesgate_aggregation_lost_samples_total" ["reason"] "Aggregated samples that the upstream will never have, by reason.";
-    AGGREGATION_REFUSED = Counter "seriesgate_aggregation_refused_total" ["what"] "Times a metric's type was forgotten to make room for another (aggregation.max_types), or a sender's request found no room to be remembered (10,000 senders a tenant).";
+    AGGREGATION_REFUSED = Counter "seriesgate_aggregation_refused_total" ["what"] "Times a metric's type was forgotten to make room for another (aggregation.max_types), or a sender to make room for another (10,000 a tenant; it is a stranger when it comes again).";
     AGGREGATION_RESTARTS = Counter "seriesgate_aggregation_restarts_total" [] "Aggregations flushed and begun anew because their policies changed.";
     SNAPSHOTS = Counter "seriesgate_snapshots_total" ["result"] "Snapshots of aggregations, by result: each writes the tenants that changed.";
     SNAPSHOT_BYTES = Gauge "seriesgate_snapshot_bytes" [] "Size of the snapshots of all tenants.";
