@@ -34,8 +34,6 @@ pub struct Company {
 pub(super) struct Evidence {
     /// Its first sample.
     pub(super) first_ms: i64,
-    /// The newest sample of the request that brought it.
-    pub(super) newest_ms: i64,
     /// Whether it was here before: it is known to the index.
     pub(super) was_here: bool,
     /// Whether its last value may have been given up, and the newest sample of all whose values were.
@@ -47,9 +45,11 @@ pub(super) struct Evidence {
     pub(super) started_ms: Option<i64>,
     /// The requests of its sender before this one; `None`: there was none.
     pub(super) watch: Option<Watch>,
-    /// The other series of the request.
-    pub(super) company: Company,
-    /// For how long nothing was forgotten: since then policies did not change, and no state came from disk.
+    /// Since when half of the known series of the request are known; `None`: none is.
+    pub(super) company_ms: Option<i64>,
+    /// Whether at least as many of its series are known as are not.
+    pub(super) most_known: bool,
+    /// Since when nothing was forgotten: policies did not change, and no state came from disk.
     pub(super) sure_ms: i64,
     /// Whether other gates aggregate for the same backend.
     pub(super) several_gates: bool,
@@ -57,14 +57,13 @@ pub(super) struct Evidence {
 
 /// The rule. Whoever speaks against a birth wins.
 pub(super) fn start(evidence: &Evidence) -> Start {
-    let Evidence { first_ms, started_ms, company, .. } = *evidence;
-    let (Some(watch), Some(known_ms)) = (evidence.watch, company.known_ms) else { return Start::Here };
+    let Evidence { first_ms, started_ms, most_known, .. } = *evidence;
+    let (Some(watch), Some(company_ms)) = (evidence.watch, evidence.company_ms) else { return Start::Here };
     if evidence.was_here || !watch.is_unbroken(first_ms) {
         return Start::Here;
     }
-    // The watched span: nothing that was in front of this sender since then can have escaped us. What is known by our
-    // clock is an age, so that it holds for samples that lag behind it.
-    let since_ms = watch.since_ms().max(evidence.newest_ms.saturating_sub(known_ms.min(evidence.sure_ms)));
+    // the watched span: nothing that was in front of this sender since then can have escaped us
+    let since_ms = watch.since_ms().max(company_ms).max(evidence.sure_ms);
     let born = match started_ms {
         Some(started) if started > first_ms.saturating_add(SKEW_MS) => false,
         Some(started) if evidence.given_up && started <= evidence.given_up_ms => false,
@@ -74,7 +73,7 @@ pub(super) fn start(evidence: &Evidence) -> Start {
         None if evidence.several_gates || evidence.given_up => false,
         None => {
             let watched = first_ms.saturating_sub(since_ms) >= WATCHED_MS && watch.has_two_scrapes(first_ms);
-            watched && company.most_known
+            watched && most_known
         }
     };
     if born { Start::Zero } else { Start::Here }
@@ -90,14 +89,14 @@ mod tests {
         (1..20).for_each(|scrape| watch.see(scrape * 15_000));
         Evidence {
             first_ms: 300_000,
-            newest_ms: 300_000,
             was_here: false,
             given_up: false,
             given_up_ms: 100_000,
             started_ms: None,
             watch: Some(watch),
-            company: Company { known_ms: Some(300_000), most_known: true },
-            sure_ms: i64::MAX,
+            company_ms: Some(0),
+            most_known: true,
+            sure_ms: 0,
             several_gates: false,
         }
     }
@@ -118,10 +117,8 @@ mod tests {
         use Start::{Here, Zero};
         let usual = usual();
         let several = Evidence { several_gates: true, ..usual };
-        let company = |seconds: i64, most_known| {
-            let company = Company { known_ms: Some((300 - seconds) * 1000), most_known };
-            Evidence { company, ..usual }
-        };
+        let company =
+            |seconds: i64, most_known| Evidence { company_ms: Some(seconds * 1000), most_known, ..usual };
         let since = |scrapes: &[i64]| Evidence { watch: watch(scrapes), ..usual };
         let rows: &[(&str, Evidence, Start)] = &[
             ("a new pod of a sender that is watched", usual, Zero),
@@ -138,7 +135,7 @@ mod tests {
             ("the first request of a sender", Evidence { watch: None, ..usual }, Here),
             ("and a run that was due just now", Evidence { watch: None, ..started(usual, 299) }, Here),
             ("a second agent behind the address: nothing of it is known", company(0, false), Here),
-            ("nothing at all is known", Evidence { company: Company::default(), ..usual }, Here),
+            ("nothing at all is known", Evidence { company_ms: None, most_known: true, ..usual }, Here),
             ("its second scrape: the rest is known for seconds", company(285, true), Here),
             ("a pod that was made after the second agent came", started(company(285, true), 290), Zero),
             ("and one that was made before", started(company(285, true), 200), Here),
@@ -152,9 +149,9 @@ mod tests {
             ("made after it", started(since(&[0, 15, 30, 290]), 295), Zero),
             ("the sender was silent until now", since(&[0, 15, 30]), Here),
             ("made in that silence", started(since(&[0, 15, 30]), 295), Here),
-            ("policies changed", Evidence { sure_ms: 10_000, ..usual }, Here),
-            ("made before they changed", Evidence { sure_ms: 10_000, ..started(usual, 280) }, Here),
-            ("made after that", Evidence { sure_ms: 10_000, ..started(usual, 291) }, Zero),
+            ("policies changed", Evidence { sure_ms: 290_000, ..usual }, Here),
+            ("made before they changed", Evidence { sure_ms: 290_000, ..started(usual, 280) }, Here),
+            ("made after that", Evidence { sure_ms: 290_000, ..started(usual, 291) }, Zero),
             ("several gates, and nothing but watching", several, Here),
             ("several gates, made since the last scrape", started(several, 290), Zero),
             ("several gates, made before it", started(several, 284), Here),

@@ -126,6 +126,10 @@ impl Engine {
 
     fn join(&self, batch: &Batch, aggregators: &Adopted, tenant: &Tenant, arrived: &Arrived) {
         let watch = tenant.watch(batch.sender);
+        // what is known by our clock, in the time of this sender's samples
+        let reached = |ago_ms| tenant.reached(batch.sender, arrived, ago_ms);
+        let company_ms = batch.company.known_ms.map(reached);
+        let sure_ms = reached(self.sure_ms(arrived.mono_ms));
         let mut policies: Vec<PolicyIndex> = batch.joins.iter().map(|join| join.policy).collect();
         policies.sort_unstable();
         policies.dedup();
@@ -136,14 +140,14 @@ impl Engine {
             let start = |join: &Join| {
                 birth::start(&Evidence {
                     first_ms: join.first_ms,
-                    newest_ms: arrived.newest_ms,
                     was_here: !join.unknown,
                     given_up: tenant.given_up.has(join.series),
                     given_up_ms: tenant.given_up.newest_ms(),
                     started_ms: join.started_ms,
                     watch,
-                    company: batch.company,
-                    sure_ms: self.sure_ms(arrived.mono_ms),
+                    company_ms,
+                    most_known: batch.company.most_known,
+                    sure_ms,
                     several_gates: aggregator.aggregation.instance.is_some(),
                 })
             };

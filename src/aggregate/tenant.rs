@@ -1,5 +1,6 @@
 //! One tenant: how far its samples have come, and who sends them.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,6 +22,38 @@ const MAX_WAITING: usize = 256;
 struct Sender {
     watch: Watch,
     heard_mono: i64,
+    /// How far its samples had come at moments of the monotonic clock, a second apart at least.
+    reached: VecDeque<(i64, i64)>,
+}
+
+/// Moments remembered of a sender: more than a minute.
+const REACHED: usize = 64;
+const REACHED_APART_MS: i64 = 1_000;
+
+impl Sender {
+    fn new(arrived: &Arrived) -> Self {
+        let mut sender = Self {
+            watch: Watch::new(arrived.newest_ms),
+            heard_mono: arrived.mono_ms,
+            reached: VecDeque::new(),
+        };
+        sender.reach(arrived);
+        sender
+    }
+
+    fn take(&mut self, arrived: &Arrived) {
+        self.watch.see(arrived.newest_ms);
+        self.heard_mono = arrived.mono_ms;
+        self.reach(arrived);
+    }
+
+    fn reach(&mut self, arrived: &Arrived) {
+        match self.reached.back_mut().filter(|(at, _)| arrived.mono_ms - *at < REACHED_APART_MS) {
+            Some((_, newest)) => *newest = self.watch.newest_ms(),
+            None => self.reached.push_back((arrived.mono_ms, self.watch.newest_ms())),
+        }
+        self.reached.drain(..self.reached.len().saturating_sub(REACHED));
+    }
 }
 
 /// A sender that was refused and has not come again.
@@ -64,6 +97,21 @@ impl Tenant {
         self.known.lock().senders.peek(&sender).map(|sender| sender.watch)
     }
 
+    /// How far the samples of a sender had come so long before a request of it. Samples may come faster or slower than
+    /// time passes; where that was longer ago than is remembered, they are taken to have come as it passed.
+    pub(super) fn reached(&self, sender: Option<IpAddr>, arrived: &Arrived, ago_ms: i64) -> i64 {
+        let known = self.known.lock();
+        let reached = known.senders.peek(&sender).map(|sender| &sender.reached);
+        // ages are in whole seconds
+        let at = arrived.mono_ms.saturating_sub(ago_ms).saturating_sub(REACHED_APART_MS - 1);
+        let forgotten = |reached: &&VecDeque<(i64, i64)>| {
+            reached.len() == REACHED && reached.front().is_some_and(|(first, _)| at < *first)
+        };
+        let remembered = reached.filter(|reached| !forgotten(reached));
+        let found = remembered.and_then(|reached| reached.iter().find(|(then, _)| *then >= at));
+        found.map_or(arrived.newest_ms.saturating_sub(ago_ms), |(_, newest)| *newest)
+    }
+
     /// Up to when all is over once a request has come, as far as its samples up to `newest_ms` go.
     pub(super) fn mark(&self, sender: Option<IpAddr>, arrived: &Arrived, newest_ms: i64) -> i64 {
         let known = self.known.lock();
@@ -77,13 +125,9 @@ impl Tenant {
         let waiting = known.waiting_but(sender);
         known.pace.take(arrived, waiting);
         match known.senders.get_mut(&sender) {
-            Some(known) => {
-                known.watch.see(arrived.newest_ms);
-                known.heard_mono = arrived.mono_ms;
-            }
+            Some(known) => known.take(arrived),
             None => {
-                let watch = Watch::new(arrived.newest_ms);
-                known.senders.put(sender, Sender { watch, heard_mono: arrived.mono_ms });
+                known.senders.put(sender, Sender::new(arrived));
                 if known.senders.len() > MAX_SENDERS {
                     known.senders.pop_lru();
                     self.forgotten.fetch_add(1, Ordering::Relaxed);

@@ -23,6 +23,8 @@ pub(crate) struct Model {
     gaps: Vec<(i64, i64)>,
     /// The one sender, and since when and until when the gate knows each series, in seconds.
     sender: Option<Rhythm>,
+    /// How far it had come when, a second apart at least, the last 64 times.
+    reached: Vec<(i64, i64)>,
     index: BTreeMap<Member, (i64, i64)>,
     unsure_until: i64,
     /// Whether a counter starts from zero, as it was when it was first heard of.
@@ -122,6 +124,7 @@ impl Model {
             heard: None,
             gaps: Vec::new(),
             sender: None,
+            reached: Vec::new(),
             index: BTreeMap::new(),
             unsure_until: i64::MIN,
             starts: BTreeMap::new(),
@@ -138,6 +141,7 @@ impl Model {
     pub(crate) fn restart(&mut self, now: i64) {
         self.index.clear();
         self.sender = None;
+        self.reached.clear();
         self.unsure_until = now;
         self.tenant = self.tenant.as_ref().map(|tenant| Rhythm::new(tenant.newest));
         self.watermark = self.tenant.as_ref().map_or(i64::MIN, |tenant| tenant.newest);
@@ -192,8 +196,9 @@ impl Model {
         else {
             return false;
         };
-        let known = company.min(now.saturating_sub(self.unsure_until));
-        let since = sender.since.max(newest - known);
+        let sure = now.saturating_sub(self.unsure_until);
+        let since = [company, sure].map(|ago| self.had_come_to(ago, newest, now)).into_iter().max().unwrap();
+        let since = sender.since.max(since);
         if first - sender.newest > sender.pause() {
             return false;
         }
@@ -205,6 +210,14 @@ impl Model {
                 first - since >= 60_000 && scrapes && 2 * asked_of >= members.len()
             }
         }
+    }
+
+    /// How far the sender had come so long before.
+    fn had_come_to(&self, ago: i64, newest: i64, now: i64) -> i64 {
+        let at = now.saturating_sub(ago).saturating_sub(999);
+        let forgotten = self.reached.len() == 64 && at < self.reached[0].0;
+        let then = self.reached.iter().find(|(then, _)| *then >= at && !forgotten);
+        then.map_or(newest.saturating_sub(ago), |(_, came)| *came)
     }
 
     fn names(observed: &Observed) -> (Group, Member) {
@@ -265,6 +278,14 @@ impl Model {
         match &mut self.sender {
             Some(sender) => sender.see(newest),
             None => self.sender = Some(Rhythm::new(newest)),
+        }
+        let came = self.sender.as_ref().map_or(newest, |sender| sender.newest);
+        match self.reached.last_mut() {
+            Some((at, reached)) if now - *at < 1000 => *reached = came,
+            _ => self.reached.push((now, came)),
+        }
+        if self.reached.len() > 64 {
+            self.reached.remove(0);
         }
         for member in requested {
             self.index.entry(member.clone()).or_insert((now / 1000, now / 1000)).1 = now / 1000;
