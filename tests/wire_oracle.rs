@@ -122,7 +122,8 @@ fn by_prost(body: &[u8]) -> Option<Seen> {
     let request = oracle::WriteRequest::decode(body).ok()?;
     let series = request.timeseries.iter().map(|s| {
         let labels = s.labels.iter().map(|l| (l.name.clone(), l.value.clone())).collect();
-        let newest = s.samples.iter().map(|s| s.timestamp).max().unwrap_or(i64::MIN);
+        let histograms = s.histograms.iter().map(|histogram| histogram.timestamp);
+        let newest = s.samples.iter().map(|s| s.timestamp).chain(histograms).max().unwrap_or(i64::MIN);
         let counts = [s.samples.len(), s.histograms.len(), s.exemplars.len()].map(|n| n as u32);
         (labels, counts[0], counts[1], counts[2], newest)
     });

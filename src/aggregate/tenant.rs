@@ -48,11 +48,10 @@ impl Sender {
     }
 
     fn reach(&mut self, arrived: &Arrived) {
-        match self.reached.back_mut().filter(|(at, _)| arrived.mono_ms - *at < REACHED_APART_MS) {
-            Some((_, newest)) => *newest = self.watch.newest_ms(),
-            None => self.reached.push_back((arrived.mono_ms, self.watch.newest_ms())),
+        if self.reached.back().is_none_or(|(at, _)| arrived.mono_ms - *at >= REACHED_APART_MS) {
+            self.reached.push_back((arrived.mono_ms, self.watch.newest_ms()));
+            self.reached.drain(..self.reached.len().saturating_sub(REACHED));
         }
-        self.reached.drain(..self.reached.len().saturating_sub(REACHED));
     }
 }
 

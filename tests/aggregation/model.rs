@@ -280,9 +280,8 @@ impl Model {
             None => self.sender = Some(Rhythm::new(newest)),
         }
         let came = self.sender.as_ref().map_or(newest, |sender| sender.newest);
-        match self.reached.last_mut() {
-            Some((at, reached)) if now - *at < 1000 => *reached = came,
-            _ => self.reached.push((now, came)),
+        if self.reached.last().is_none_or(|(at, _)| now - *at >= 1000) {
+            self.reached.push((now, came));
         }
         if self.reached.len() > 64 {
             self.reached.remove(0);
