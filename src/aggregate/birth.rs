@@ -40,9 +40,10 @@ pub(super) struct Evidence {
     pub(super) given_up: bool,
     /// See `given_up`.
     pub(super) given_up_ms: i64,
-    /// When it was made, by what is nearest to it: its `_created`, its process, its container, its pod or job, the time its
-    /// run was due.
+    /// When it was made, by what is nearest to it: its `_created`, its process, its container, its pod or job.
     pub(super) started_ms: Option<i64>,
+    /// When its run was due. It may have begun later, so that an earlier time says nothing.
+    pub(super) due_ms: Option<i64>,
     /// The requests of its sender before this one; `None`: there was none.
     pub(super) watch: Option<Watch>,
     /// Since when half of the known series of the request are known; `None`: none is.
@@ -64,17 +65,23 @@ pub(super) fn start(evidence: &Evidence) -> Start {
     }
     // the watched span: nothing that was in front of this sender since then can have escaped us
     let since_ms = watch.since_ms().max(company_ms).max(evidence.sure_ms);
+    let began_here = |began: i64| {
+        let meant = began <= first_ms.saturating_add(SKEW_MS);
+        let is_another = !evidence.given_up || began > evidence.given_up_ms;
+        // another gate may have had it since it began, unless this sender sent nothing to anybody in between
+        let seen_by_us = match evidence.several_gates {
+            true => began > watch.newest_ms() && watch.is_next(first_ms),
+            false => began >= since_ms,
+        };
+        meant && is_another && seen_by_us
+    };
+    let watched = || {
+        let long = first_ms.saturating_sub(since_ms) >= WATCHED_MS && watch.has_two_scrapes(first_ms);
+        long && most_known && !evidence.several_gates && !evidence.given_up
+    };
     let born = match started_ms {
-        Some(started) if started > first_ms.saturating_add(SKEW_MS) => false,
-        Some(started) if evidence.given_up && started <= evidence.given_up_ms => false,
-        // another gate may have had it since its start, unless this sender sent nothing to anybody in between
-        Some(started) if evidence.several_gates => started > watch.newest_ms() && watch.is_next(first_ms),
-        Some(started) => started >= since_ms,
-        None if evidence.several_gates || evidence.given_up => false,
-        None => {
-            let watched = first_ms.saturating_sub(since_ms) >= WATCHED_MS && watch.has_two_scrapes(first_ms);
-            watched && most_known
-        }
+        Some(started) => began_here(started),
+        None => evidence.due_ms.is_some_and(began_here) || watched(),
     };
     if born { Start::Zero } else { Start::Here }
 }
@@ -93,6 +100,7 @@ mod tests {
             given_up: false,
             given_up_ms: 100_000,
             started_ms: None,
+            due_ms: None,
             watch: Some(watch),
             company_ms: Some(0),
             most_known: true,
@@ -112,6 +120,10 @@ mod tests {
         Evidence { started_ms: Some(seconds * 1000), ..evidence }
     }
 
+    fn due(evidence: Evidence, seconds: i64) -> Evidence {
+        Evidence { due_ms: Some(seconds * 1000), ..evidence }
+    }
+
     #[test]
     fn a_row_for_each_situation() {
         use Start::{Here, Zero};
@@ -126,6 +138,12 @@ mod tests {
             ("a pod that was made before the sender came", started(usual, -1), Here),
             ("a process that runs for days", started(usual, -3 * 86_400), Here),
             ("a start that lies ahead", started(usual, 306), Here),
+            ("a run that was due before we came and began late", due(usual, -100), Zero),
+            ("the same, of a sender that is new", due(since(&[270, 285]), 200), Here),
+            ("a run that was due since then", due(since(&[270, 285]), 280), Zero),
+            ("several gates, a run that was due since the last scrape", due(several, 290), Zero),
+            ("several gates, a run that was due before", due(several, 200), Here),
+            ("a run of a pod that is known to be old", due(started(usual, -1), 290), Here),
             ("a node's clock that is two seconds ahead", started(usual, 302), Zero),
             ("it is known to the index", Evidence { was_here: true, ..usual }, Here),
             ("its last value was given up", Evidence { given_up: true, ..usual }, Here),

@@ -144,6 +144,7 @@ impl Engine {
                     given_up: tenant.given_up.has(join.series),
                     given_up_ms: tenant.given_up.newest_ms(),
                     started_ms: join.started_ms,
+                    due_ms: join.due_ms,
                     watch,
                     company_ms,
                     most_known: batch.company.most_known,

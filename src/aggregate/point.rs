@@ -50,6 +50,8 @@ pub struct Join {
     pub first_ms: i64,
     /// When it began, Unix milliseconds, where something says so.
     pub started_ms: Option<i64>,
+    /// When its run was due, Unix milliseconds, where its name says so.
+    pub due_ms: Option<i64>,
 }
 
 /// What one request brings to the aggregations; applied when the request is done.

@@ -72,11 +72,13 @@ impl Starts {
         let kinds = self.kinds.load(Ordering::Relaxed);
         let nearest = [Of::Counter, Of::Machine, Of::Process, Of::Container, Of::Pod, Of::Job];
         let keys = nearest.into_iter().filter(|of| kinds & *of as u8 != 0);
-        let told = keys.filter_map(|of| self.key(tenant, of, labels)).find_map(|key| {
-            let mut times = self.times.lock();
-            times.get(&key).copied()
-        });
-        told.or_else(|| Some(grammar::of_series(labels)?.scheduled? * 1000))
+        keys.filter_map(|of| self.key(tenant, of, labels))
+            .find_map(|key| self.times.lock().get(&key).copied())
+    }
+
+    /// When the run was due that a series is of, Unix milliseconds.
+    pub fn due(labels: Labels<'_>) -> Option<i64> {
+        Some(grammar::of_series(labels)?.scheduled? * 1000)
     }
 
     /// What stands for the thing of this kind that a series is of; the same for who tells and for who asks.
@@ -246,6 +248,7 @@ mod tests {
             assert_eq!(of(&[(CONTAINER, odd)], CADVISOR), None);
         }
         let run: Pairs = &[("__name__", "x_total"), ("pod", "sync-29707814-x7k2p")];
-        assert_eq!(of(&[], run), Some(29_707_814 * 60));
+        assert_eq!(of(&[], run), None);
+        assert_eq!(Starts::due(Labels::from_sorted(run)), Some(29_707_814 * 60_000));
     }
 }

@@ -181,6 +181,7 @@ impl Judgement<'_> {
             unknown: unknown && !self.index.is_full(),
             first_ms,
             started_ms: unknown.then(|| self.engine.starts.of(self.party.tenant, labels)).flatten(),
+            due_ms: unknown.then(|| Starts::due(labels)).flatten(),
         }
     }
 

@@ -203,13 +203,9 @@ impl Model {
             return false;
         }
         let due = pod.split('-').nth(1).and_then(|minute| minute.parse::<i64>().ok());
-        match due.map(|minute| minute * 60_000) {
-            Some(started) => started >= since && started <= first,
-            None => {
-                let scrapes = sender.second.is_some_and(|second| second < first);
-                first - since >= 60_000 && scrapes && 2 * asked_of >= members.len()
-            }
-        }
+        let was_due = due.is_some_and(|minute| (since..=first).contains(&(minute * 60_000)));
+        let scrapes = sender.second.is_some_and(|second| second < first);
+        was_due || first - since >= 60_000 && scrapes && 2 * asked_of >= members.len()
     }
 
     /// How far the sender had come so long before.
