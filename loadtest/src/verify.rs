@@ -14,6 +14,8 @@ use groups::{Groups, members};
 pub struct Setting {
     /// From one sample of a series to the next, in milliseconds.
     pub step_ms: i64,
+    /// How far the data comes in a second, in milliseconds: a gate knows ages by its clock, in whole seconds.
+    pub second_ms: i64,
     /// How long policies may keep a sample to themselves, in milliseconds.
     pub holds_ms: i64,
     /// What the name of each gate adds to the identity of what it aggregates; empty if there is one gate without a name.

@@ -12,9 +12,8 @@ use crate::policy::MetricKind;
 use crate::series::Fingerprint;
 
 impl Shard {
-    /// Makes a series part of a group; idempotent. Returns how many groups and members are new.
-    pub(super) fn join(&mut self, join: &Join, labels: &[u8], start: Start) -> (usize, usize) {
-        let before = (self.groups.len(), self.members.len());
+    /// Makes a series part of a group, and takes back that it was born if it turns out to be older; idempotent.
+    pub(super) fn join(&mut self, join: &Join, labels: &[u8], start: Start, is_older: bool) {
         let group = match self.groups.number_of(join.group) {
             Some(group) => group,
             None => self.groups.add(self.founded(join, labels), join.bucket),
@@ -22,14 +21,16 @@ impl Shard {
         let round = self.round as u8;
         if let Some(member) = self.members.get_mut(join.series) {
             member.touch(round);
-            if member.group == group {
-                return (self.groups.len() - before.0, 0);
+            if is_older && member.is_unsure() {
+                member.revoke_birth();
+                self.baselines += 1;
             }
-            self.move_member(join.series, group);
+            if member.group != group {
+                self.move_member(join.series, group);
+            }
         } else {
             self.admit(join, group, start);
         }
-        (self.groups.len() - before.0, self.members.len() - before.1)
     }
 
     fn founded(&self, join: &Join, labels: &[u8]) -> Group {
@@ -58,7 +59,7 @@ impl Shard {
         let member = match kind {
             MetricKind::Gauge => Member::gauge(join.series, group, round, self.gauges.add(group)),
             MetricKind::Counter => {
-                let mut member = Member::counter(join.series, group, round, start == Start::Zero);
+                let mut member = Member::counter(join.series, group, round, start);
                 if let Some(tombstone) = self.tombstones.get_mut(join.series) {
                     member.resume(tombstone);
                     self.tombstones.remove(join.series);

@@ -60,6 +60,7 @@ impl Engine {
             let mut made = Vec::new();
             for mut shard in partition.shards.retire() {
                 latest = latest.max(shard.end(&aggregator.aggregation, idle_ms));
+                shard.give_up_all(&self.tenant(tenant).given_up);
                 made.append(&mut shard.out);
             }
             if !made.is_empty() {

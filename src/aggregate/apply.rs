@@ -1,6 +1,6 @@
 //! Samples come in.
 
-use super::member::{LATEST_MS, Patience};
+use super::member::{LATEST_MS, Member, Patience};
 use super::point::{Sample, Tally};
 use super::shard::{Shard, Window};
 use crate::policy::{Aggregation, Output};
@@ -77,11 +77,11 @@ impl Shard {
             return member.touch(round);
         }
         let aggregation = taking.moment.aggregation;
-        self.slow += u64::from(taking.is_slow(member.newest_ms(), sample) && member.is_slow());
         match order {
             Order::AfterMistake => member.pull_back(sample.ms, round),
             _ => member.advance(sample.ms, round, Patience::Usual),
         }
+        self.slow += u64::from(taking.is_slow(member) && member.is_slow());
         let (number, group, period) = (member.payload as u32, member.group, member.period());
         let window = &mut self.open[taking.at];
         *window.values.entry(number) = sample.bits;
@@ -112,13 +112,18 @@ impl Shard {
             tally.unfit += 1;
             return;
         }
-        let slow = taking.is_slow(newest, sample);
-        let before = f64::from_bits(member.payload);
+        let (before, group) = (f64::from_bits(member.payload), member.group);
         // another gate may have counted it in the meantime; without a period nobody knows
         let moved = taking.patience() == Patience::Long
             && newest.is_some()
             && (member.period_ms().is_none() || member.is_late(sample.ms));
         let increase = match (newest, order) {
+            // nothing is counted until it is known
+            (None, _) if member.is_unsure() => {
+                member.payload = sample.bits;
+                member.begin_unsure(sample.ms, round);
+                return self.hear(group, taking, sample.ms, 0.0);
+            }
             (None, _) if member.is_born() => {
                 self.births += 1;
                 value.max(0.0)
@@ -126,6 +131,11 @@ impl Shard {
             (None, _) => {
                 self.baselines += 1;
                 0.0
+            }
+            // nothing has said that it is older: what it had counted at its first sample counts now
+            (Some(_), _) if member.is_unsure() => {
+                self.births += 1;
+                increase(before, value) + before.max(0.0)
             }
             _ if moved => {
                 self.moved += 1;
@@ -145,11 +155,15 @@ impl Shard {
                 member.advance(sample.ms, round, taking.patience());
             }
         }
-        self.slow += u64::from(slow && member.is_slow());
-        let group = member.group;
+        self.slow += u64::from(taking.is_slow(member) && member.is_slow());
+        self.hear(group, taking, sample.ms, increase);
+    }
+
+    /// Notes in the open window that a group was heard of, and what it grew by.
+    fn hear(&mut self, group: u32, taking: &Taking<'_>, ms: i64, increase: f64) {
         let cell = self.open[taking.at].cells.entry(group);
         cell.increase += increase;
-        cell.newest_ms = cell.newest_ms.max(taking.heard(sample.ms));
+        cell.newest_ms = cell.newest_ms.max(taking.heard(ms));
     }
 }
 
@@ -179,9 +193,9 @@ impl Taking<'_> {
         }
     }
 
-    /// Whether a sample comes more than an interval after the one before, and a quarter for a scrape that was slow.
-    fn is_slow(&self, newest: Option<i64>, sample: &Sample) -> bool {
-        newest.is_some_and(|newest| (sample.ms - newest) * 4 > self.moment.aggregation.interval_ms * 5)
+    /// Whether samples of a member are further apart than the interval; its period is rounded up by a quarter at most.
+    fn is_slow(&self, member: &Member) -> bool {
+        member.period_ms().is_some_and(|period| period * 4 > self.moment.aggregation.interval_ms * 5)
     }
 
     /// With other gates beside this one, what is missing here may be there.

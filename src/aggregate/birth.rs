@@ -16,6 +16,9 @@ const SKEW_MS: i64 = 5_000;
 pub(super) enum Start {
     /// It was born while we watched: its first value is what it grew by.
     Zero,
+    /// It was, if nothing says otherwise until its next sample: what says when it began may be in another request of the
+    /// same scrape.
+    Perhaps,
     /// Its first value only says where it is.
     Here,
 }
@@ -56,6 +59,14 @@ pub(super) struct Evidence {
     pub(super) several_gates: bool,
 }
 
+impl Evidence {
+    /// Whether something says that it began before we watched, whatever else is known of it.
+    pub(super) fn is_older(&self) -> bool {
+        let told = Self { was_here: false, given_up: false, ..*self };
+        self.started_ms.is_some() && start(&told) == Start::Here
+    }
+}
+
 /// The rule. Whoever speaks against a birth wins.
 pub(super) fn start(evidence: &Evidence) -> Start {
     let Evidence { first_ms, started_ms, most_known, .. } = *evidence;
@@ -79,11 +90,13 @@ pub(super) fn start(evidence: &Evidence) -> Start {
         let long = first_ms.saturating_sub(since_ms) >= WATCHED_MS && watch.has_two_scrapes(first_ms);
         long && most_known && !evidence.several_gates && !evidence.given_up
     };
-    let born = match started_ms {
-        Some(started) => began_here(started),
-        None => evidence.due_ms.is_some_and(began_here) || watched(),
-    };
-    if born { Start::Zero } else { Start::Here }
+    match started_ms {
+        Some(started) if began_here(started) => Start::Zero,
+        Some(_) => Start::Here,
+        None if evidence.due_ms.is_some_and(began_here) => Start::Zero,
+        None if watched() => Start::Perhaps,
+        None => Start::Here,
+    }
 }
 
 #[cfg(test)]
@@ -126,19 +139,19 @@ mod tests {
 
     #[test]
     fn a_row_for_each_situation() {
-        use Start::{Here, Zero};
+        use Start::{Here, Perhaps, Zero};
         let usual = usual();
         let several = Evidence { several_gates: true, ..usual };
         let company =
             |seconds: i64, most_known| Evidence { company_ms: Some(seconds * 1000), most_known, ..usual };
         let since = |scrapes: &[i64]| Evidence { watch: watch(scrapes), ..usual };
         let rows: &[(&str, Evidence, Start)] = &[
-            ("a new pod of a sender that is watched", usual, Zero),
+            ("a new pod of a sender that is watched", usual, Perhaps),
             ("a new pod, and its creation is known", started(usual, 290), Zero),
             ("a pod that was made before the sender came", started(usual, -1), Here),
             ("a process that runs for days", started(usual, -3 * 86_400), Here),
             ("a start that lies ahead", started(usual, 306), Here),
-            ("a run that was due before we came and began late", due(usual, -100), Zero),
+            ("a run that was due before we came and began late", due(usual, -100), Perhaps),
             ("the same, of a sender that is new", due(since(&[270, 285]), 200), Here),
             ("a run that was due since then", due(since(&[270, 285]), 280), Zero),
             ("several gates, a run that was due since the last scrape", due(several, 290), Zero),
@@ -158,10 +171,10 @@ mod tests {
             ("a pod that was made after the second agent came", started(company(285, true), 290), Zero),
             ("and one that was made before", started(company(285, true), 200), Here),
             ("known for less than a minute", company(241, true), Here),
-            ("known for a minute", company(240, true), Zero),
+            ("known for a minute", company(240, true), Perhaps),
             ("watched for less than a minute", since(&[241, 256, 271, 286]), Here),
             ("one scrape only", since(&[240]), Here),
-            ("after an outage of the agent", since(&[0, 15, 200, 285]), Zero),
+            ("after an outage of the agent", since(&[0, 15, 200, 285]), Perhaps),
             ("right after an outage of the agent", since(&[0, 15, 30, 290]), Here),
             ("made during the outage", started(since(&[0, 15, 30, 290]), 200), Here),
             ("made after it", started(since(&[0, 15, 30, 290]), 295), Zero),

@@ -167,7 +167,8 @@ impl Shard {
         let emission = Emission {
             end,
             interval: aggregation.interval_ms,
-            idle: idle_ms,
+            // who was heard of in this very window is not idle
+            idle: idle_ms.max(aggregation.interval_ms),
             silent: closing.is_in_gap(end),
             out: &mut self.out,
         };

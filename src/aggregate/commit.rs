@@ -44,7 +44,7 @@ impl Engine {
     /// Notes that a request was refused: its sender keeps what is in it, and comes again.
     pub fn refuse(&self, batch: &Batch, now: Now) {
         if let Some(arrived) = self.arrived(batch, self.time(now)) {
-            self.tenant(batch.tenant).refuse(batch.sender, arrived.newest_ms, now.mono_ms);
+            self.tenant(batch.tenant).refuse(batch.sender, &arrived);
         }
     }
 
@@ -55,6 +55,7 @@ impl Engine {
         meant.then(|| Arrived {
             oldest_ms: oldest.clamp(0, time.ms),
             newest_ms: newest.clamp(0, time.ms),
+            sent_ms: newest,
             now_ms: time.ms,
             mono_ms: time.mono_ms,
             forwarded: batch.forwarded,
@@ -138,7 +139,7 @@ impl Engine {
             let joins: Vec<&Join> = batch.joins.iter().filter(|join| join.policy == policy).collect();
             let Some(partition) = aggregator.partition(batch.tenant) else { continue };
             let start = |join: &Join| {
-                birth::start(&Evidence {
+                let evidence = Evidence {
                     first_ms: join.first_ms,
                     was_here: !join.unknown,
                     given_up: tenant.given_up.has(join.series),
@@ -150,7 +151,8 @@ impl Engine {
                     most_known: batch.company.most_known,
                     sure_ms,
                     several_gates: aggregator.aggregation.instance.is_some(),
-                })
+                };
+                (birth::start(&evidence), evidence.is_older())
             };
             partition.join(batch, &joins, start);
         }

@@ -33,6 +33,17 @@ impl Shard {
         self.remove_ended_groups();
     }
 
+    /// Gives up what is known of all counters: the last value of none of them goes on.
+    pub(super) fn give_up_all(&mut self, given_up: &GivenUp) {
+        self.give_up_tombstones(|_| true, given_up);
+        let round = self.round;
+        self.members.for_each(|member| {
+            if let Some(counter) = Tombstone::of(member, round) {
+                given_up.add(counter.fingerprint(), counter.newest_ms);
+            }
+        });
+    }
+
     /// Gives tombstones up.
     pub(super) fn give_up_tombstones(
         &mut self,

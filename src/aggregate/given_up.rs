@@ -51,6 +51,11 @@ impl GivenUp {
         places(series).all(|(word, bit)| words[word].load(Ordering::Relaxed) & bit != 0)
     }
 
+    /// Counts series that others with this number gave up.
+    pub(super) fn count(&self, series: u64) {
+        self.series.fetch_add(series, Ordering::Relaxed);
+    }
+
     /// How many were given up so far.
     pub(super) fn series(&self) -> u64 {
         self.series.load(Ordering::Relaxed)

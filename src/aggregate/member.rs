@@ -1,5 +1,6 @@
 //! What is remembered of each series that is part of a group, and of those that were; 32 bytes each.
 
+use super::birth::Start;
 use crate::series::Fingerprint;
 use crate::series::table::Slot;
 
@@ -28,6 +29,8 @@ const GAUGE: u64 = 8;
 /// It is known to be sampled slower than the interval.
 const SLOW: u64 = 16;
 const FLAGS: u64 = 0x1f;
+/// Whether it was born is known at its second sample. Before that none is late, so it is one of the bits of `LATE`.
+const UNSURE: u64 = 1 << LATE_AT;
 /// How many samples in a row came much later than its period says.
 const LATE_AT: u32 = 5;
 const LATE: u64 = 7 << LATE_AT;
@@ -54,8 +57,12 @@ pub(super) enum Patience {
 }
 
 impl Member {
-    pub(super) fn counter(series: Fingerprint, group: u32, round: u8, born: bool) -> Self {
-        let born = if born { BORN } else { 0 };
+    pub(super) fn counter(series: Fingerprint, group: u32, round: u8, start: Start) -> Self {
+        let born = match start {
+            Start::Zero => BORN,
+            Start::Perhaps => BORN | UNSURE,
+            Start::Here => 0,
+        };
         Self::new(series, group, round, born, 0)
     }
 
@@ -71,7 +78,7 @@ impl Member {
     /// The same series, come back.
     pub(super) fn resume(&mut self, tombstone: &Tombstone) {
         self.payload = tombstone.value;
-        self.stamp = self.stamp & !BORN | SAMPLED | (tombstone.newest_ms as u64) << TIME_AT;
+        self.stamp = self.stamp & !(BORN | UNSURE) | SAMPLED | (tombstone.newest_ms as u64) << TIME_AT;
     }
 
     /// Time of the newest sample, Unix milliseconds; `None` before the first.
@@ -137,6 +144,22 @@ impl Member {
         self.stamp & BORN != 0
     }
 
+    /// Whether it is born if nothing says otherwise until its second sample.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.stamp & (BORN | UNSURE) == BORN | UNSURE
+    }
+
+    /// Something says that it is older.
+    pub(super) fn revoke_birth(&mut self) {
+        self.stamp &= !(BORN | UNSURE);
+    }
+
+    /// Notes the time of its first sample; whether it was born is open until the second.
+    pub(super) fn begin_unsure(&mut self, ms: i64, round: u8) {
+        let kept = self.stamp & FLAGS | UNSURE | SAMPLED;
+        self.stamp = kept | u64::from(round) << ROUND_AT | (ms as u64) << TIME_AT;
+    }
+
     #[inline]
     pub(super) fn is_gauge(&self) -> bool {
         self.stamp & GAUGE != 0
@@ -156,9 +179,9 @@ impl Member {
 
     /// A stamp as version 1 of snapshots has it: flags, round, time.
     pub(super) fn stamp_of_version_1(stamp: u64) -> u64 {
-        let (flags, slow) = (stamp & (LIVE | SAMPLED | BORN | GAUGE), stamp >> 5 & 1);
-        let (round, ms) = (stamp >> 8 & 0xff, stamp >> 16);
-        flags | slow * SLOW | round << ROUND_AT | ms.min(LATEST_MS as u64) << TIME_AT
+        let (flags, slow) = (stamp & (LIVE | SAMPLED | BORN | GAUGE), (stamp >> 5) & 1);
+        let (round, ms) = ((stamp >> 8) & 0xff, stamp >> 16);
+        flags | (slow * SLOW) | (round << ROUND_AT) | (ms.min(LATEST_MS as u64) << TIME_AT)
     }
 
     pub(super) fn from_parts(series: Fingerprint, group: u32, stamp: u64, payload: u64) -> Self {
@@ -252,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_lost_sample_does_not_make_a_member_slow_and_two_do() {
-        let mut member = Member::counter(Fingerprint::default(), 0, 0, true);
+        let mut member = Member::counter(Fingerprint::default(), 0, 0, Start::Zero);
         let mut after = |seconds: &[i64]| {
             seconds.iter().for_each(|second| member.advance(second * 1000, 7, Patience::Usual));
             (member.period_ms().map(|ms| ms / 1000), member.newest_ms().unwrap(), member.round())

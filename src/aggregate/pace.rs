@@ -26,6 +26,8 @@ const GAPS: usize = 16;
 pub(super) struct Arrived {
     pub(super) oldest_ms: i64,
     pub(super) newest_ms: i64,
+    /// The newest as it was sent, by which a request is known again.
+    pub(super) sent_ms: i64,
     /// By our clock.
     pub(super) now_ms: i64,
     pub(super) mono_ms: i64,
@@ -196,6 +198,7 @@ mod tests {
         Arrived {
             oldest_ms: newest * 1000,
             newest_ms: newest * 1000,
+            sent_ms: newest * 1000,
             now_ms: second * 1000,
             mono_ms: second * 1000,
             forwarded: true,

@@ -57,7 +57,7 @@ impl Partition {
     }
 
     /// Makes series part of their groups.
-    pub(super) fn join(&self, batch: &Batch, joins: &[&Join], start: impl Fn(&Join) -> Start) {
+    pub(super) fn join(&self, batch: &Batch, joins: &[&Join], start: impl Fn(&Join) -> (Start, bool)) {
         let searching = self.search_rounds.load(Ordering::Relaxed) > 0;
         for join in joins {
             let home = shard_of(join.home);
@@ -65,7 +65,8 @@ impl Partition {
                 self.fetch(join.series, home);
             }
             if let Some(mut shard) = self.shards.lock(home) {
-                shard.join(join, &batch.labels, start(join));
+                let (start, is_older) = start(join);
+                shard.join(join, &batch.labels, start, is_older);
             }
         }
     }
@@ -155,13 +156,6 @@ impl Partition {
             shard.expire(rounds, given_up);
         }
         self.bound_tombstones(most, given_up);
-    }
-
-    /// Gives all tombstones up.
-    pub(super) fn give_up(&self, given_up: &GivenUp) {
-        for mut shard in self.shards.each() {
-            shard.give_up_tombstones(|_| true, given_up);
-        }
     }
 
     /// A group and its members are in one shard, so that it is all shards together that have a bound.

@@ -54,6 +54,13 @@ pub struct Join {
     pub due_ms: Option<i64>,
 }
 
+impl Join {
+    /// Whether it may turn out later when a new counter began.
+    pub fn may_be_older(&self) -> bool {
+        self.unknown && self.kind == MetricKind::Counter && self.started_ms.is_none()
+    }
+}
+
 /// What one request brings to the aggregations; applied when the request is done.
 #[derive(Debug, Default)]
 pub struct Batch {

@@ -15,6 +15,9 @@ const KEPT: usize = 50_000;
 /// Unix seconds that can be meant: from 2001 to 5138. An exporter without a clock says 0.
 const MEANT: std::ops::Range<f64> = 1e9..1e11;
 
+/// Labels that agents use to tell clusters apart.
+const CLUSTER: [&str; 4] = ["cluster", "cluster_id", "cluster_name", "k8s_cluster_name"];
+
 /// What began; its number is a bit. The nearer it is to a counter, the more it says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Of {
@@ -81,8 +84,10 @@ impl Starts {
         Some(grammar::of_series(labels)?.scheduled? * 1000)
     }
 
-    /// What stands for the thing of this kind that a series is of; the same for who tells and for who asks.
+    /// What stands for the thing of this kind that a series is of; the same for who tells and for who asks. Names are
+    /// unique within a cluster.
     fn key(&self, tenant: u32, of: Of, labels: Labels<'_>) -> Option<u64> {
+        let tenant = (tenant, CLUSTER.map(|label| labels.get(label)));
         let about = About::of(labels);
         Some(match of {
             Of::Counter => {
@@ -174,6 +179,8 @@ mod tests {
             None
         );
         assert_eq!(of(&[POD], &[("__name__", "x_total"), ("namespace", "other"), ("pod", "a")]), None);
+        let elsewhere: Pairs = &[("__name__", "x_total"), ("cluster", "b"), ("namespace", "n"), ("pod", "a")];
+        assert_eq!(of(&[POD], elsewhere), None);
         let job: Pairs = &[
             ("__name__", "kube_job_created"),
             ("exported_namespace", "n"),

@@ -18,11 +18,8 @@ impl Engine {
     /// Forgets a scope: its time and senders, the types of its metrics, what is left of its series. What was said of
     /// its pods and jobs is forgotten for lack of room, and too old to speak for a birth.
     pub fn forget(&self, tenant: u32) {
-        let state = self.tenant(tenant);
-        let next = Arc::new(state.successor());
-        for partition in self.aggregators().iter().filter_map(|aggregator| aggregator.forget(tenant)) {
-            partition.give_up(&state.given_up);
-        }
+        let next = Arc::new(self.tenant(tenant).successor());
+        self.aggregators().iter().for_each(|aggregator| drop(aggregator.forget(tenant)));
         self.ended.lock().insert(tenant);
         self.types.forget(tenant);
         if let Some(state) = self.tenants.write().get_mut(tenant as usize) {

@@ -15,7 +15,7 @@ use super::watch::Watch;
 /// Senders of one tenant that are told apart; beyond that the one not heard of for longest is forgotten, and is a stranger
 /// when it comes again.
 const MAX_SENDERS: usize = 10_000;
-/// Senders waited for at most: those with the oldest data.
+/// Requests waited for at most: those with the oldest data.
 const MAX_WAITING: usize = 256;
 
 /// What is known of one sender.
@@ -55,11 +55,18 @@ impl Sender {
     }
 }
 
-/// A sender that was refused and has not come again.
+/// A request that was refused and has not come again.
 struct Waiting {
     sender: Option<IpAddr>,
     newest_ms: i64,
+    sent_ms: i64,
     mono_ms: i64,
+}
+
+impl Waiting {
+    fn is(&self, sender: Option<IpAddr>, arrived: &Arrived) -> bool {
+        self.sender == sender && self.sent_ms == arrived.sent_ms
+    }
 }
 
 /// One tenant.
@@ -88,7 +95,10 @@ impl Default for Tenant {
 impl Tenant {
     /// The next one with its number. What was counted stays, so that sums never fall.
     pub(super) fn successor(&self) -> Self {
-        Self { forgotten: AtomicU64::new(self.forgotten.load(Ordering::Relaxed)), ..Self::default() }
+        let next = Self::default();
+        next.forgotten.store(self.forgotten.load(Ordering::Relaxed), Ordering::Relaxed);
+        next.given_up.count(self.given_up.series());
+        next
     }
 
     /// What is known of a sender.
@@ -114,14 +124,15 @@ impl Tenant {
     /// Up to when all is over once a request has come, as far as its samples up to `newest_ms` go.
     pub(super) fn mark(&self, sender: Option<IpAddr>, arrived: &Arrived, newest_ms: i64) -> i64 {
         let known = self.known.lock();
-        known.pace.with(arrived, newest_ms, known.waiting_but(sender))
+        known.pace.with(arrived, newest_ms, known.waiting_but(sender, arrived))
     }
 
     /// Notes a request that was taken.
     pub(super) fn take(&self, sender: Option<IpAddr>, arrived: &Arrived) {
         let mut known = self.known.lock();
-        known.waiting.retain(|waiting| waiting.sender != sender);
-        let waiting = known.waiting_but(sender);
+        // who comes again brings the same request; behind one address there may be others
+        known.waiting.retain(|waiting| !waiting.is(sender, arrived));
+        let waiting = known.waiting_but(sender, arrived);
         known.pace.take(arrived, waiting);
         match known.senders.get_mut(&sender) {
             Some(known) => known.take(arrived),
@@ -135,19 +146,20 @@ impl Tenant {
         }
     }
 
-    /// Notes a request that was refused: `newest_ms` is the newest of its samples.
-    pub(super) fn refuse(&self, sender: Option<IpAddr>, newest_ms: i64, mono_ms: i64) {
+    /// Notes a request that was refused.
+    pub(super) fn refuse(&self, sender: Option<IpAddr>, arrived: &Arrived) {
+        let Arrived { newest_ms, sent_ms, mono_ms, .. } = *arrived;
         let mut known = self.known.lock();
         known.pace.refuse(mono_ms);
-        if let Some(waiting) = known.waiting.iter_mut().find(|waiting| waiting.sender == sender) {
-            waiting.newest_ms = waiting.newest_ms.min(newest_ms);
+        let refused = Waiting { sender, newest_ms, sent_ms, mono_ms };
+        if let Some(waiting) = known.waiting.iter_mut().find(|waiting| waiting.is(sender, arrived)) {
             waiting.mono_ms = mono_ms;
         } else if known.waiting.len() < MAX_WAITING {
-            known.waiting.push(Waiting { sender, newest_ms, mono_ms });
+            known.waiting.push(refused);
         } else if let Some(least) = known.waiting.iter_mut().max_by_key(|waiting| waiting.newest_ms)
             && least.newest_ms > newest_ms
         {
-            *least = Waiting { sender, newest_ms, mono_ms };
+            *least = refused;
         }
     }
 
@@ -191,9 +203,9 @@ impl Tenant {
 }
 
 impl Known {
-    /// The oldest of what other senders have that were refused.
-    fn waiting_but(&self, sender: Option<IpAddr>) -> Option<i64> {
-        let others = self.waiting.iter().filter(|waiting| waiting.sender != sender);
+    /// The oldest of what was refused and has not come again, but for this request.
+    fn waiting_but(&self, sender: Option<IpAddr>, arrived: &Arrived) -> Option<i64> {
+        let others = self.waiting.iter().filter(|waiting| !waiting.is(sender, arrived));
         others.map(|waiting| waiting.newest_ms).min()
     }
 }

@@ -12,9 +12,9 @@ pub(super) fn company(index: &Index, probes: &[Probe], now: u32) -> Company {
     let known = probes.iter().filter(is_known).count();
     let unknown = probes.iter().filter(|probe| probe.found == Found::Missing).count();
     let asked = probes.iter().filter(is_known).step_by(known.div_ceil(ASKED).max(1));
-    let mut since: Vec<u32> = asked.filter_map(|probe| index.born(probe.fingerprint)).collect();
-    let middle = since.len() / 2;
-    let known_since = (!since.is_empty()).then(|| *since.select_nth_unstable(middle).1);
-    let known_ms = known_since.map(|since| i64::from(now.saturating_sub(since)) * 1000);
-    Company { known_ms, most_known: known >= unknown }
+    let mut ages: Vec<u32> =
+        asked.filter_map(|probe| Some(now.saturating_sub(index.born(probe.fingerprint)?))).collect();
+    let middle = ages.len().saturating_sub(1) / 2;
+    let known_s = (!ages.is_empty()).then(|| *ages.select_nth_unstable(middle).1);
+    Company { known_ms: known_s.map(|age| i64::from(age) * 1000), most_known: known >= unknown }
 }

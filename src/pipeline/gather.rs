@@ -64,10 +64,10 @@ impl Judgement<'_> {
         }
     }
 
-    /// The name of a series whose labels are sorted, and so begin with it.
+    /// The name of a series. It is the first label nearly always: names in capitals are sorted before it.
     fn metric<'b>(&self, body: &'b [u8], slot: &Slot) -> Option<&'b str> {
-        let first = LabelRun::new(body, slot.labels().start, slot.labels().end).next()?.ok()?;
-        (first.name == b"__name__").then(|| std::str::from_utf8(first.value).ok()).flatten()
+        let mut labels = LabelRun::new(body, slot.labels().start, slot.labels().end).map_while(Result::ok);
+        std::str::from_utf8(labels.find(|label| label.name == b"__name__")?.value).ok()
     }
 
     /// Makes a series part of a group when the request is done. Returns what finds the group again.
@@ -180,7 +180,7 @@ impl Judgement<'_> {
             // what finds no room in the index is unknown each time
             unknown: unknown && !self.index.is_full(),
             first_ms,
-            started_ms: unknown.then(|| self.engine.starts.of(self.party.tenant, labels)).flatten(),
+            started_ms: self.engine.starts.of(self.party.tenant, labels),
             due_ms: unknown.then(|| Starts::due(labels)).flatten(),
         }
     }

@@ -28,7 +28,7 @@ pub(crate) struct Model {
     index: BTreeMap<Member, (i64, i64)>,
     unsure_until: i64,
     /// Whether a counter starts from zero, as it was when it was first heard of.
-    starts: BTreeMap<Member, bool>,
+    starts: BTreeMap<Member, Born>,
     counters: BTreeMap<Member, f64>,
     gauges: BTreeMap<Member, Gauge>,
     newest: BTreeMap<Member, i64>,
@@ -112,6 +112,14 @@ impl Rhythm {
     }
 }
 
+/// Whether a counter starts from zero: by the time its run was due at once, by watching with its second sample.
+#[derive(Clone, Copy, PartialEq)]
+enum Born {
+    No,
+    Yes,
+    WithItsNext,
+}
+
 impl Model {
     pub(crate) fn new(delay: i64, idle: i64) -> Self {
         Self {
@@ -186,26 +194,31 @@ impl Model {
     }
 
     /// Whether what a request brings for the first time was born while its sender was watched.
-    fn is_born(&self, first: i64, pod: &str, members: &[Member], newest: i64, now: i64) -> bool {
-        let Some(sender) = &self.sender else { return false };
-        let known: Vec<i64> = members.iter().filter_map(|member| Some(self.index.get(member)?.0)).collect();
+    fn is_born(&self, first: i64, pod: &str, members: &[Member], newest: i64, now: i64) -> Born {
+        let Some(sender) = &self.sender else { return Born::No };
+        let ages = members.iter().filter_map(|member| Some(now / 1000 - self.index.get(member)?.0));
+        let known: Vec<i64> = ages.collect();
         let mut asked: Vec<i64> = known.iter().copied().step_by(known.len().div_ceil(64).max(1)).collect();
         asked.sort_unstable();
         let asked_of = known.len();
-        let Some(company) = asked.get(asked.len() / 2).map(|seconds| now / 1000 * 1000 - seconds * 1000)
-        else {
-            return false;
+        let Some(company) = asked.get(asked.len().saturating_sub(1) / 2).map(|age| age * 1000) else {
+            return Born::No;
         };
         let sure = now.saturating_sub(self.unsure_until);
         let since = [company, sure].map(|ago| self.had_come_to(ago, newest, now)).into_iter().max().unwrap();
         let since = sender.since.max(since);
         if first - sender.newest > sender.pause() {
-            return false;
+            return Born::No;
         }
         let due = pod.split('-').nth(1).and_then(|minute| minute.parse::<i64>().ok());
         let was_due = due.is_some_and(|minute| (since..=first).contains(&(minute * 60_000)));
         let scrapes = sender.second.is_some_and(|second| second < first);
-        was_due || first - since >= 60_000 && scrapes && 2 * asked_of >= members.len()
+        let watched = first - since >= 60_000 && scrapes && 2 * asked_of >= members.len();
+        match (was_due, watched) {
+            (true, _) => Born::Yes,
+            (false, true) => Born::WithItsNext,
+            (false, false) => Born::No,
+        }
     }
 
     /// How far the sender had come so long before.
@@ -230,7 +243,7 @@ impl Model {
         let (Some(oldest), Some(newest)) = (times().min(), times().max()) else { return };
         let requested: Vec<Member> =
             delivery.samples.iter().map(|observed| Self::names(observed).1).collect();
-        let born: Vec<bool> = delivery
+        let born: Vec<Born> = delivery
             .samples
             .iter()
             .map(|observed| self.is_born(observed.ms, &observed.pod, &requested, newest, now))
@@ -287,7 +300,7 @@ impl Model {
         }
     }
 
-    fn take_one(&mut self, observed: &Observed, born: bool, first_open: i64) {
+    fn take_one(&mut self, observed: &Observed, born: Born, first_open: i64) {
         let (group, member) = Self::names(observed);
         let window = window(observed.ms);
         let is_gauge = observed.metric == "memory_bytes";
@@ -317,18 +330,26 @@ impl Model {
         let born = *self.starts.entry(member.clone()).or_insert(born);
         if observed.bits == STALE {
             if newest.is_some() {
+                // it was there once and is gone: nobody knows any more
+                self.starts.insert(member.clone(), Born::No);
                 self.newest.insert(member, observed.ms);
             }
             return;
         }
         self.newest.insert(member.clone(), observed.ms);
         let value = f64::from_bits(observed.bits);
-        let grown = match self.counters.insert(member, value) {
+        let before = self.counters.insert(member.clone(), value);
+        let grown = match before {
             Some(last) if value >= last => value - last,
             Some(_) => value,
-            None if born => value,
+            None if born == Born::Yes => value,
             None => 0.0,
         };
+        let first = before.filter(|_| born == Born::WithItsNext).unwrap_or(0.0);
+        let grown = grown + first;
+        if before.is_some() {
+            self.starts.insert(member, Born::No);
+        }
         let heard = if window < first_open { first_open - INTERVAL + 1 } else { observed.ms };
         let cell =
             self.grown.entry(group).or_default().entry(window.max(first_open)).or_insert((0.0, i64::MIN));

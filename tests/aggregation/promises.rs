@@ -42,15 +42,36 @@ fn what_is_born_while_its_sender_is_watched_counts_from_zero_and_nothing_else_do
     // half a minute is too short
     rig.put_all(31, &[("x_total", "old", 1e6), ("x_total", "early", 50.0)]);
     rig.put("x_total", "old", &[(60, 1e6), (90, 1e6)]);
-    rig.put_all(91, &[("x_total", "old", 1e6), ("x_total", "born", 7.0)]);
+    rig.put_all(91, &[("x_total", "old", 1e6), ("x_total", "born", 5.0)]);
+    rig.put_all(121, &[("x_total", "old", 1e6), ("x_total", "born", 7.0)]);
     // who comes alone is a stranger
     rig.put("x_total", "another agent's", &[(92, 4e6)]);
     // the agent is gone for ten minutes
     rig.put("x_total", "old", &[(690, 1e6)]);
     rig.put_all(691, &[("x_total", "old", 1e6), ("x_total", "meanwhile", 5e5)]);
     rig.put("x_total", "old", &[(720, 1e6), (750, 1e6)]);
-    rig.put_all(751, &[("x_total", "old", 1e6), ("x_total", "again", 3.0)]);
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:0 120:7 720:7 780:10");
+    rig.put_all(751, &[("x_total", "old", 1e6), ("x_total", "again", 2.0)]);
+    rig.put_all(781, &[("x_total", "old", 1e6), ("x_total", "again", 3.0)]);
+    // it is sure with the second sample
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:0 120:0 180:7 720:7 780:7 840:10");
+}
+
+#[test]
+fn what_says_that_a_counter_is_old_may_come_in_another_request_of_its_scrape() {
+    let mut rig = rig();
+    let old = |at: i64| ("x_total", "old", 1e6 + at as f64);
+    for at in (0..=90).step_by(15) {
+        rig.put_all(at, &[old(at), ("hb", "old", 1.0)]);
+    }
+    // a sender with several connections: the counter comes first
+    rig.put_all(105, &[old(105), ("x_total", "added", 5e6)]);
+    rig.put_all(
+        105,
+        &[("hb", "old", 1.0), ("process_start_time_seconds", "added", (T / 1000 - 9999) as f64)],
+    );
+    rig.put_all(120, &[old(120), ("x_total", "added", 5e6 + 1.0)]);
+    rig.put_all(135, &[old(135), ("x_total", "added", 5e6 + 2.0)]);
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:60 120:121 180:137");
 }
 
 #[test]

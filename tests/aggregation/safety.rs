@@ -20,7 +20,8 @@ fn a_gate_restart_makes_no_spike_and_forgets_nobody() {
     rig.put_all(110, &[("x_total", "a", 141.0), ("x_total", "before us", 3e6)]);
     rig.restart();
     rig.put("x_total", "a", &[(130, 150.0), (160, 150.0), (190, 150.0)]);
-    rig.put_all(191, &[("x_total", "a", 150.0), ("x_total", "born", 3.0)]);
+    rig.put_all(191, &[("x_total", "a", 150.0), ("x_total", "born", 2.0)]);
+    rig.put_all(221, &[("x_total", "a", 150.0), ("x_total", "born", 3.0)]);
     assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:41 180:50 240:53");
 }
 
@@ -39,7 +40,8 @@ fn a_policy_that_is_new_after_a_restart_makes_no_spike() {
     rig.put("x_total", "a", &[(150, 1e6 + 150.0), (180, 1e6 + 180.0)]);
     // and knows after a minute who is born
     rig.put("x_total", "a", &[(210, 1e6 + 210.0)]);
-    rig.put_all(211, &[("x_total", "a", 1e6 + 210.0), ("x_total", "born", 5.0)]);
+    rig.put_all(211, &[("x_total", "a", 1e6 + 210.0), ("x_total", "born", 4.0)]);
+    rig.put_all(235, &[("x_total", "a", 1e6 + 210.0), ("x_total", "born", 5.0)]);
     assert_eq!(rig.points("x_total"), "120:0 180:30 240:65");
 }
 

@@ -82,6 +82,12 @@ pub(crate) fn fleet_of(scenario: &Scenario, expect: Arc<dyn Expect>) -> Result<(
     Ok((planner, lanes, Times { start_ms, step_ms }))
 }
 
+/// How far the data comes in a second.
+fn second_ms(scenario: &Scenario) -> i64 {
+    let every_ms = scenario.every.map_or(scenario.interval.0, |every| every.0).as_millis().max(1);
+    i64::try_from(scenario.interval.0.as_millis() * 1000 / every_ms).unwrap_or(i64::MAX)
+}
+
 /// What the comparison has to know.
 pub(super) fn setting(options: &RunOptions) -> Setting {
     let scenario = &options.scenario;
@@ -90,6 +96,7 @@ pub(super) fn setting(options: &RunOptions) -> Setting {
     let holds = options.variant.holds.map_or(HOLDS, |holds| holds.0);
     Setting {
         step_ms: scenario.interval_ms(),
+        second_ms: second_ms(scenario),
         holds_ms: i64::try_from(holds.as_millis()).unwrap_or(i64::MAX),
         instances: if scenario.gates > 1 { instances.collect() } else { Vec::new() },
         scopes: scenario.scopes.iter().map(Scope::salt).collect(),

@@ -181,7 +181,7 @@ impl<'a> Groups<'a> {
             return true;
         }
         let before = self.changes_ms.partition_point(|change_ms| *change_ms <= first_ms);
-        before > 0 && first_ms - self.changes_ms[before - 1] < WATCHED_MS
+        before > 0 && first_ms - self.changes_ms[before - 1] < WATCHED_MS + 2 * self.setting.second_ms
     }
 
     /// What a counter had come to at a time. One that was there when its agent began had come before to what it showed first.

@@ -194,6 +194,7 @@ impl Rig {
         let name = |gate| identity::of_label(INSTANCE_LABEL.as_bytes(), instance(gate).as_bytes());
         let several = self.case.gates > 1;
         let setting = Setting {
+            second_ms: 1000,
             step_ms: STEP_MS,
             holds_ms: WINDOW * STEP_MS,
             instances: (0..self.case.gates).filter(|_| several).map(name).collect(),
