@@ -152,12 +152,22 @@ mod tests {
             ("made after it", started(since(&[0, 15, 30, 290]), 295), Zero),
             ("the sender was silent until now", since(&[0, 15, 30]), Here),
             ("made in that silence", started(since(&[0, 15, 30]), 295), Here),
+            (
+                "made before the company came, of samples that lag behind",
+                started(Evidence { first_ms: 260_000, ..company(250, true) }, 240),
+                Here,
+            ),
             ("policies changed", Evidence { sure_ms: 10_000, ..usual }, Here),
             ("made before they changed", Evidence { sure_ms: 10_000, ..started(usual, 280) }, Here),
             ("made after that", Evidence { sure_ms: 10_000, ..started(usual, 291) }, Zero),
             ("several gates, and nothing but watching", several, Here),
             ("several gates, made since the last scrape", started(several, 290), Zero),
             ("several gates, made before it", started(several, 284), Here),
+            (
+                "several gates, and a scrape is missing",
+                started(Evidence { watch: watch(&[210, 225, 240, 255]), ..several }, 290),
+                Here,
+            ),
             (
                 "several gates, made while the sender was elsewhere",
                 started(Evidence { watch: watch(&[0, 15, 30, 45, 60]), ..several }, 290),
