@@ -187,6 +187,11 @@ mod tests {
             ("several gates, made since the last scrape", started(several, 290), Zero),
             ("several gates, made before it", started(several, 284), Here),
             (
+                "several gates, and a scrape is missing",
+                started(Evidence { watch: watch(&[210, 225, 240, 255]), ..several }, 290),
+                Here,
+            ),
+            (
                 "several gates, made while the sender was elsewhere",
                 started(Evidence { watch: watch(&[0, 15, 30, 45, 60]), ..several }, 290),
                 Here,

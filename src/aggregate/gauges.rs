@@ -108,3 +108,23 @@ impl Gauges {
         self.all.capacity() * size_of::<Gauge>() + self.free.capacity() * size_of::<u32>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_holds_for_a_period_and_a_half_an_interval_at_least_and_ten_minutes_at_most() {
+        let code = |ms| (1..64).find(|code| period_of(*code).is_some_and(|period| period >= ms)).unwrap();
+        for (period, interval_ms, holds_ms) in [
+            (0, 5_000, LOOKBACK_MS),
+            (code(20_000), 5_000, period_of(code(20_000)).unwrap() * 3 / 2),
+            (code(1_000), 60_000, 60_000),
+            (code(590_000), 5_000, LONGEST_MS),
+        ] {
+            let gauge = Gauge { group: 0, period, bits: 7, ms: 0, end: 1_000 };
+            assert_eq!(gauge.carried(1_000 + holds_ms, interval_ms), Some((7, 0)), "{period}");
+            assert_eq!(gauge.carried(1_001 + holds_ms, interval_ms), None, "{period}");
+        }
+    }
+}

@@ -106,9 +106,11 @@ mod tests {
         assert!((0..100_000).all(|number| filter.has(series(number))));
         let others = (1_000_000..1_100_000).filter(|number| filter.has(series(*number))).count();
         assert!(others < 1500, "{others}");
+        filter.add(series(5), 5);
         assert_eq!(filter.newest_ms(), 99_999);
         let copy = GivenUp::default();
         assert!(copy.restore(filter.series(), 7, &filter.words()) && copy.has(series(7)));
+        assert_eq!(copy.newest_ms(), 7);
         assert!(!copy.restore(1, 0, &[0; 3]));
     }
 }

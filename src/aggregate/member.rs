@@ -296,4 +296,15 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_sample_is_late_after_a_period_and_a_half_and_a_long_silence_leaves_no_period() {
+        let mut member = Member::counter(Fingerprint::default(), 0, 0, Start::Zero);
+        [0, 15_000, 30_000].iter().for_each(|ms| member.advance(*ms, 0, Patience::Long));
+        assert!(!member.is_late(50_000) && member.is_late(55_000));
+        member.advance(30_000 + LONGEST_MS, 0, Patience::Long);
+        assert!(member.period_ms().is_some());
+        member.advance(30_001 + 2 * LONGEST_MS, 0, Patience::Long);
+        assert_eq!(member.period_ms(), None);
+    }
 }

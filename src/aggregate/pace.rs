@@ -271,4 +271,59 @@ mod tests {
         pace.refuse(50_000);
         assert!(!pace.is_silent(139_999, SILENT_MS) && pace.is_silent(140_000, SILENT_MS));
     }
+
+    #[test]
+    fn what_is_over_stays_over_and_who_comes_late_to_a_hold_is_waited_for() {
+        assert_eq!(mark(&after(&[(0, 0), (15, 15), (200, 10)])), 15);
+        assert_eq!(mark(&after(&[(0, 0), (15, 15), (200, 30), (201, 100), (216, 45)])), 45);
+    }
+
+    #[test]
+    fn the_slowest_is_waited_for_as_long_as_it_brings_what_it_kept() {
+        let mut pace = after(&[(0, 0), (15, 15)]);
+        for step in 0..30 {
+            pace.take(&arrived(400 + 10 * step, 30 + 12 * step), None);
+            pace.take(&arrived(401 + 10 * step, 401 + 10 * step), None);
+            pace.pass((402 + 10 * step) * 1000, None);
+            assert!(mark(&pace) <= 30 + 12 * step, "{step}: {}", mark(&pace));
+        }
+    }
+
+    #[test]
+    fn the_ten_minutes_begin_when_the_upstream_takes_data_again_in_each_outage() {
+        let mut pace = after(&[(0, 0)]);
+        let local = |second: i64| Arrived { forwarded: false, ..arrived(second, second) };
+        for second in (0..1200).step_by(10) {
+            pace.refuse(second * 1000);
+            pace.take(&local(second), Some(0));
+            assert_eq!(mark(&pace), 0, "{second}");
+        }
+        pace.take(&arrived(1200, 1200), Some(0));
+        for passes in [true, false] {
+            let mut pace =
+                Pace { watch: pace.watch, recent: pace.recent.clone(), gaps: VecDeque::new(), ..pace };
+            // long after that, another
+            pace.take(&arrived(2400, 2400), None);
+            if passes {
+                pace.pass(2_401_000, None);
+            }
+            pace.refuse(2_410_000);
+            pace.take(&arrived(2420, 2420), Some(2405));
+            assert_eq!(mark(&pace), 2400, "{passes}");
+        }
+        // one without a refusal, after one with
+        pace.pass(2_000_000, None);
+        for (second, newest) in [(2400, 2100), (2401, 2401)] {
+            pace.take(&arrived(second, newest), None);
+        }
+        assert_eq!(mark(&pace), 2100);
+    }
+
+    #[test]
+    fn every_gap_is_remembered_and_none_that_the_request_fills() {
+        assert_eq!(after(&[(0, 0), (100, 100), (400, 400)]).gaps(), [(0, 100_000), (100_000, 400_000)]);
+        let mut pace = after(&[(0, 0), (15, 15), (30, 30)]);
+        pace.take(&Arrived { oldest_ms: 45_000, ..arrived(300, 300) }, None);
+        assert_eq!(pace.gaps(), []);
+    }
 }

@@ -258,4 +258,55 @@ mod tests {
         assert_eq!(of(&[], run), None);
         assert_eq!(Starts::due(Labels::from_sorted(run)), Some(29_707_814 * 60_000));
     }
+
+    #[test]
+    fn what_one_exporter_one_container_or_one_tenant_says_is_said_of_no_other() {
+        const TARGET: [(&str, &str); 4] =
+            [("instance", "i"), ("job", "ksm"), ("namespace", "m"), ("pod", "ksm")];
+        const PROCESS: Pairs =
+            &[("__name__", "process_start_time_seconds"), TARGET[0], TARGET[1], TARGET[2], TARGET[3]];
+        const OTHERS: Pairs = &[
+            ("__name__", "x_total"),
+            ("exported_container", "c"),
+            ("exported_namespace", "n"),
+            ("exported_pod", "a"),
+            TARGET[0],
+            TARGET[1],
+            TARGET[2],
+            TARGET[3],
+        ];
+        const OWN: Pairs = &[("__name__", "x_total"), TARGET[0], TARGET[1], TARGET[2], TARGET[3]];
+        assert_eq!(
+            (of(&[(PROCESS, 1.6e9)], OTHERS), of(&[(PROCESS, 1.6e9)], OWN)),
+            (None, Some(1_600_000_000))
+        );
+        const CONTAINER: Pairs = &[
+            ("__name__", "container_start_time_seconds"),
+            ("container", "c"),
+            ("namespace", "n"),
+            ("pod", "a"),
+        ];
+        assert_eq!(of(&[(CONTAINER, 1.55e9)], OTHERS), Some(1_550_000_000));
+        let starts = Starts::default();
+        const PLAIN: Pairs = &[("__name__", "x_total"), ("namespace", "n"), ("pod", "a")];
+        starts.learn(1, Labels::from_sorted(POD.0), Some(POD.1));
+        starts.learn(1, Labels::from_sorted(PROCESS), Some(1.6e9));
+        for asked in [PLAIN, OWN] {
+            assert!(starts.of(1, Labels::from_sorted(asked)).is_some());
+            assert_eq!(starts.of(0, Labels::from_sorted(asked)), None);
+        }
+    }
+
+    #[test]
+    fn a_histogram_says_when_all_of_its_buckets_began() {
+        let created: (Pairs, f64) = (&[("__name__", "h_created"), ("code", "200")], 1.7e9);
+        for asked in [
+            &[("__name__", "h_bucket"), ("code", "200"), ("le", "1")][..],
+            &[("__name__", "h"), ("code", "200"), ("quantile", "0.5")],
+            &[("__name__", "h_count"), ("code", "200")],
+        ] {
+            assert_eq!(of(&[created], asked), Some(1_700_000_000));
+        }
+        assert_eq!(of(&[created], &[("__name__", "h_bucket"), ("code", "500"), ("le", "1")]), None);
+    }
 }

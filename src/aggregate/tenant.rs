@@ -209,3 +209,52 @@ impl Known {
         others.map(|waiting| waiting.newest_ms).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sender(number: u8) -> Option<IpAddr> {
+        Some([10, 0, 0, number].into())
+    }
+
+    /// A request that comes with the newest sample that there can be, seconds.
+    fn arrived(second: i64) -> Arrived {
+        let ms = second * 1000;
+        Arrived { oldest_ms: ms, newest_ms: ms, sent_ms: ms, now_ms: ms, mono_ms: ms, forwarded: true }
+    }
+
+    fn mark(tenant: &Tenant, number: u8, second: i64) -> i64 {
+        tenant.mark(sender(number), &arrived(second), second * 1000) / 1000
+    }
+
+    #[test]
+    fn the_oldest_that_was_refused_is_waited_for_until_it_comes_again_or_stays_away() {
+        let tenant = Tenant::default();
+        tenant.take(sender(1), &arrived(0));
+        tenant.refuse(sender(1), &arrived(30));
+        tenant.refuse(sender(1), &arrived(45));
+        let both = (mark(&tenant, 2, 50), mark(&tenant, 1, 50));
+        assert_eq!(both, (30, 30), "behind one address there may be several");
+        tenant.take(sender(1), &arrived(30));
+        assert_eq!(mark(&tenant, 2, 50), 45);
+        tenant.take(sender(1), &arrived(45));
+        assert_eq!((mark(&tenant, 2, 51), mark(&tenant, 2, 70)), (45, 70));
+        tenant.refuse(sender(1), &arrived(52));
+        tenant.pass(142_000);
+        tenant.refuse(sender(2), &arrived(500));
+        assert_eq!(mark(&tenant, 3, 501), 500);
+    }
+
+    #[test]
+    fn a_sender_is_known_by_its_newest_samples_and_by_none_that_a_wrong_clock_dated() {
+        let tenant = Tenant::default();
+        tenant.take(sender(1), &arrived(0));
+        tenant.take(sender(1), &Arrived { oldest_ms: 0, ..arrived(3600) });
+        let newest = || tenant.watch(sender(1)).map(|watch| watch.newest_ms());
+        assert_eq!((newest(), tenant.watch(sender(2))), (Some(3_600_000), None));
+        assert!(!tenant.pull_back(3_600_000, 10_000));
+        assert!(tenant.pull_back(70_000, 10_000));
+        assert_eq!(newest(), Some(10_000));
+    }
+}

@@ -114,4 +114,13 @@ mod tests {
         assert!(!after(&[0]).is_next(1), "one scrape has no rhythm");
         assert!(watch.has_two_scrapes(16_000) && !watch.has_two_scrapes(15_000));
     }
+
+    #[test]
+    fn parts_of_one_scrape_are_no_second_one_and_no_rhythm() {
+        let mut watch = Watch::new(0);
+        watch.see(999);
+        assert!(!watch.has_two_scrapes(60_000) && !watch.is_next(999));
+        watch.see(1000);
+        assert!(watch.has_two_scrapes(60_000));
+    }
 }

@@ -64,4 +64,20 @@ mod tests {
             assert_eq!(steady.at(clock.now()), clock.unix_ms());
         }
     }
+
+    #[test]
+    fn a_clock_that_is_set_again_is_believed_a_minute_after_the_last_time() {
+        let clock = Clock::manual(1_000_000);
+        let mut steady = Steady::default();
+        let before = steady.at(clock.now());
+        for _ in 0..3 {
+            clock.step_ms(3_600_000);
+            steady.at(clock.now());
+            clock.advance_ms(50_000);
+            steady.at(clock.now());
+        }
+        assert_eq!(steady.at(clock.now()), before + 150_000);
+        clock.advance_ms(10_000);
+        assert_eq!(steady.at(clock.now()), clock.unix_ms());
+    }
 }

@@ -106,7 +106,7 @@ fn a_reload_among_commits_loses_no_sample_without_a_count() {
     // what is in force holds what is held: nothing of those before is left in the sums
     let counts = engine.aggregators()[0].counts();
     assert_eq!((engine.all_members(), engine.all_groups()), (counts.members, counts.groups));
-    assert!(forgotten.load(std::sync::atomic::Ordering::Relaxed) < (WORKERS * REQUESTS * 20) as u64);
+    assert!(forgotten.load(std::sync::atomic::Ordering::Relaxed) <= (WORKERS * REQUESTS * 20) as u64);
 }
 
 #[test]

@@ -299,6 +299,7 @@ fn what_is_given_up_for_room_is_counted_and_never_born_again() {
     let engine = rig.gate.pipeline.engine();
     assert_eq!((engine.aggregators()[0].counts().tombstones, engine.given_up()), (100, 300));
     rig.restart();
+    assert_eq!(rig.gate.pipeline.engine().given_up(), 300);
     for at in (3000..3300).step_by(30) {
         rig.put_all(at, &[("x_total", "steady", 5.0), ("y_total", "steady", 5.0)]);
     }
@@ -308,4 +309,235 @@ fn what_is_given_up_for_room_is_counted_and_never_born_again() {
         let _each = number;
     }
     assert_eq!(rig.finish()["x_total"].last().unwrap().1, "0");
+}
+
+#[test]
+fn what_a_refused_sender_has_is_neither_forgotten_nor_over_while_another_goes_on() {
+    let mut rig = rig();
+    rig.put("x_total", "a", &[(0, 1.0), (15, 2.0)]);
+    for at in (30..1800).step_by(15) {
+        rig.pass_time(T + at * 1000);
+        rig.refuse(&request("x_total", "a", &[(30, 3.0)]));
+        rig.put("y_total", "b", &[(at, 1.0)]);
+    }
+    assert_eq!(rig.gate.pipeline.engine().aggregators()[0].counts().members, 2);
+}
+
+#[test]
+fn silence_of_all_ages_nobody() {
+    let mut rig = rig();
+    rig.put("x_total", "slow", &[(0, 1.0)]);
+    for at in (0..=160).step_by(40) {
+        rig.put("x_total", "fast", &[(at, 1.0)]);
+        rig.pass_time(T + at * 1000);
+    }
+    for at in (200..=720).step_by(40) {
+        rig.pass_time(T + at * 1000);
+    }
+    rig.put("x_total", "fast", &[(721, 1.0)]);
+    for at in (760..=800).step_by(40) {
+        rig.put("x_total", "fast", &[(at, 1.0)]);
+        rig.pass_time(T + at * 1000);
+    }
+    assert_eq!(rig.gate.pipeline.engine().aggregators()[0].counts().members, 2);
+}
+
+/// A request of one of several senders, taken or not.
+fn from(rig: &mut Rig, sender: u8, request: &WriteRequest, taken: bool) {
+    let origin = seriesgate::pipeline::Origin { scope: "", sender: Some([10, 0, 0, sender].into()) };
+    let body = seriesgate_proto::encode_snappy(request);
+    let gate = &mut rig.gate;
+    gate.pipeline.decide(origin, &body, &mut gate.scratch, &mut gate.outcome).unwrap();
+    if taken {
+        gate.pipeline.commit(&gate.outcome);
+    } else {
+        gate.pipeline.refuse(&gate.outcome);
+    }
+    rig.collect();
+}
+
+#[test]
+fn a_sender_that_was_refused_is_waited_for_and_one_that_stays_away_holds_nobody_up_later() {
+    let mut rig = rig();
+    let last = |rig: &Rig| (rig.output["x_total"].last().unwrap().0 - T) / 1000;
+    for at in (0..1000).step_by(10) {
+        rig.pass_time(T + at * 1000);
+        // the upstream is away for a moment, twice; the second sender is never heard of again
+        if at == 70 {
+            from(&mut rig, 2, &request("x_total", "b", &[(70, 1.0)]), false);
+        }
+        let taken = at != 70 && at != 600;
+        from(&mut rig, 1, &request("x_total", "a", &[(at, at as f64)]), taken);
+        match at {
+            150 => assert_eq!(last(&rig), 60, "it may come again"),
+            170 | 700 => assert_eq!(last(&rig), at / 60 * 60, "it does not"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn one_that_is_waited_for_keeps_sixty_windows_open_at_most() {
+    let mut rig = rig();
+    for at in (0..7200).step_by(30) {
+        rig.pass_time(T + at * 1000);
+        from(&mut rig, 2, &request("x_total", "b", &[(30, 1.0)]), false);
+        from(&mut rig, 1, &request("x_total", "a", &[(at, at as f64)]), true);
+    }
+    let last = (rig.output["x_total"].last().unwrap().0 - T) / 1000;
+    assert!((7170 - 3660..=7170 - 3600).contains(&last), "{last}");
+}
+
+#[test]
+fn a_pause_within_a_window_is_no_silence() {
+    let long = Aggregation { interval_ms: 300_000, delay_ms: 120_000, ..without_pod() };
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(long.into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![own], IDLE_MS);
+    rig.put("x_total", "a", &[(300, 100.0), (330, 107.0), (361, 110.0)]);
+    rig.put("x_total", "b", &[(362, 100.0)]);
+    rig.pass_time(T + 440_000);
+    rig.send(&request("x_total", "c", &[(357, 3.0), (359, 8.0)]));
+    let output = rig.finish();
+    assert!(output["x_total"].contains(&(T + 360_000, "12".to_owned())), "{output:?}");
+}
+
+/// A clock that is an hour ahead and is set back; the counters end at `end`.
+fn clock_set_back(end: i64) -> crate::world::Output {
+    let mut rig = quick(None);
+    let hour = 3600;
+    (hour..hour + 30).for_each(|at| rig.deliver(&scrape(at, &["a", "gone"])));
+    rig.gate.pipeline.clock().step_ms(-hour * 1000);
+    for at in 30..1500 {
+        rig.pass_time(T + at * 1000);
+        let counter = series("x_total", "a", &[(at, (1000 + 10 * (hour + at)) as f64)]);
+        let mut all = vec![series("g", "a", &[(at, 5.0)])];
+        all.extend((at < end).then_some(counter));
+        rig.send(&WriteRequest::of(all));
+    }
+    rig.finish()
+}
+
+#[test]
+fn what_was_last_by_a_wrong_clock_holds_no_longer_than_by_the_right_one() {
+    for end in [300, 30] {
+        let output = clock_set_back(end);
+        let points = |series: &str, from: i64, to: i64| -> Vec<&str> {
+            let points = output[series].iter().filter(|(ms, _)| (from..=to).contains(&((ms - T) / 1000)));
+            points.map(|(_, value)| value.as_str()).collect()
+        };
+        // twenty in each second up to the last window that the wrong clock closed; then one counter goes on from where
+        // it was, and what is in windows that it did not close waits for their time
+        assert_eq!(points("x_total", 95, 95), [if end == 300 { "1160" } else { "500" }]);
+        assert!(points("g", 500, 1400).iter().all(|value| *value == "5"));
+        assert_eq!(points("x_total", 300, 1400).last(), Some(&"stale"));
+    }
+}
+
+#[test]
+fn what_has_ended_waits_for_no_delay_where_nothing_more_comes() {
+    let waits = Aggregation { delay_ms: 900_000, ..without_pod() };
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(waits.into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![own], IDLE_MS);
+    rig.put("x_total", "a", &[(10, 100.0), (50, 150.0), (61, 151.0)]);
+    rig.pass_time(T + 120_000);
+    assert!(rig.output.is_empty());
+    rig.pass_time(T + 121_000);
+    assert_eq!(rig.output["x_total"].last(), Some(&(T + 60_000, "50".to_owned())));
+}
+
+/// A gate beside others, with one counter that is scraped each five seconds.
+fn beside_others(seconds: std::ops::Range<i64>) -> Rig {
+    let mut rig = quick(Some("a"));
+    seconds.step_by(5).for_each(|at| rig.put("x_total", "a", &[(at, (1000 + at) as f64)]));
+    rig
+}
+
+fn moved(rig: &Rig) -> u64 {
+    rig.gate.pipeline.engine().aggregators()[0].counts().moved
+}
+
+#[test]
+fn with_several_gates_the_second_sample_says_nothing_and_a_failed_scrape_is_no_move() {
+    let mut rig = beside_others(0..30);
+    assert_eq!(moved(&rig), 1, "it may have been elsewhere before the second");
+    rig.put("x_total", "a", &[(30, STALE_MARKER), (35, 1035.0), (40, 1040.0)]);
+    assert_eq!(moved(&rig), 1);
+    assert_eq!(rig.finish()["x_total{gate=\"a\"}"].last().unwrap().1, "35");
+}
+
+#[test]
+fn with_several_gates_a_time_that_was_a_mistake_costs_one_sample() {
+    let mut rig = beside_others(0..30);
+    rig.send(&request("x_total", "a", &[(90, 1026.0)]));
+    (30..100).step_by(5).for_each(|at| rig.put("x_total", "a", &[(at, (1000 + at) as f64)]));
+    assert_eq!(moved(&rig), 3);
+}
+
+#[test]
+fn a_slow_gauge_is_in_every_window_after_a_time_that_was_a_mistake() {
+    let mut rig = quick(None);
+    for at in (0..400).step_by(5) {
+        let slow = (at % 20 == 0).then(|| series("g", "slow", &[(at, 3.0)]));
+        rig.deliver(&WriteRequest::of(slow.into_iter().chain([series("g", "fast", &[(at, 2.0)])]).collect()));
+        if at == 200 {
+            rig.send(&request("g", "slow", &[(260, 3.0)]));
+        }
+    }
+    let output = rig.finish();
+    let values: Vec<_> =
+        output["g"].iter().filter(|(ms, _)| *ms < T + 260_000).map(|(_, v)| v.as_str()).collect();
+    assert_eq!(values, vec!["5"; 52]);
+}
+
+#[test]
+fn with_several_gates_nothing_is_born_by_being_watched_alone() {
+    let mut rig = quick(Some("a"));
+    for at in (0..200).step_by(5) {
+        rig.put_all(at, &[("x_total", "a", 1e6), ("x_total", "b", 1e6)]);
+    }
+    rig.put_all(200, &[("x_total", "a", 1e6), ("x_total", "b", 1e6), ("x_total", "from elsewhere", 5e6)]);
+    assert_eq!(rig.gate.pipeline.engine().aggregators()[0].counts().births, 0);
+}
+
+#[test]
+fn a_counter_that_is_gone_is_remembered_for_a_day() {
+    let mut rig = rig();
+    rig.put("x_total", "a", &[(0, 1.0), (30, 2.0)]);
+    let told = |rig: &Rig| {
+        let engine = rig.gate.pipeline.engine();
+        (engine.aggregators()[0].counts().tombstones, engine.given_up())
+    };
+    for at in (60..98_000).step_by(40) {
+        rig.pass_time(T + at * 1000);
+        if at == 86_020 {
+            assert_eq!(told(&rig), (1, 0));
+        }
+    }
+    assert_eq!(told(&rig), (0, 1));
+}
+
+#[test]
+fn of_tombstones_without_room_the_oldest_are_given_up() {
+    let mut rig = rig();
+    rig.change_settings(|settings| settings.max_tombstones = 50);
+    let all = |name: &str, at: i64, value: f64| {
+        (0..100).map(|pod| series("x_total", &format!("{name}{pod}"), &[(at, value)])).collect::<Vec<_>>()
+    };
+    let steady = |at: i64| {
+        [("x_total", "steady", 5.0), ("y_total", "steady", 5.0)].map(|(n, p, v)| series(n, p, &[(at, v)]))
+    };
+    rig.deliver(&WriteRequest::of(all("old", 0, 1000.0)));
+    for at in (40..2400).step_by(40) {
+        rig.deliver(&WriteRequest::of(steady(at).into()));
+        if at == 80 {
+            rig.deliver(&WriteRequest::of(all("new", at, 1000.0)));
+        }
+        // both are found to be silent at once
+        if at <= 80 || at > 1000 {
+            rig.pass_time(T + at * 1000);
+        }
+    }
+    assert_eq!(rig.gate.pipeline.engine().given_up(), 150);
+    rig.deliver(&WriteRequest::of([&all("old", 2400, 3000.0)[..], &all("new", 2400, 1001.0)].concat()));
+    assert_eq!(rig.finish()["x_total"].last().unwrap().1, "50");
 }

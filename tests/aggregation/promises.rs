@@ -325,3 +325,222 @@ fn times_that_nobody_means_are_counted_and_move_nothing() {
         assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:30", "{odd} first: {first}");
     }
 }
+
+#[test]
+fn each_sample_of_a_request_counts_in_its_own_window() {
+    let mut rig = rig();
+    rig.deliver(&request("x_total", "a", &[(10, 100.0), (50, 101.0), (70, 103.0), (130, 104.0)]));
+    assert_eq!(rig.points("x_total"), "0:0 60:1 120:3 180:4");
+}
+
+#[test]
+fn of_two_samples_of_one_time_the_first_counts() {
+    let mut rig = rig();
+    rig.put("x_total", "a", &[(0, 100.0), (30, 110.0), (30, 50.0), (60, 120.0)]);
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20");
+}
+
+#[test]
+fn a_window_that_waits_behind_a_silence_keeps_what_is_in_it() {
+    let waits = Aggregation { delay_ms: 120_000, ..without_pod() };
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(waits.into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![own], IDLE_MS);
+    rig.put("x_total", "a", &[(10, 100.0), (50, 103.0), (400, 107.0)]);
+    assert_eq!(rig.points("x_total"), "0:0 60:3 420:7");
+}
+
+#[test]
+fn a_window_that_waits_for_longer_than_members_are_remembered_is_whole_and_its_group_ends() {
+    let waits = Aggregation { delay_ms: 900_000, ..without_pod() };
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(waits.into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![own], IDLE_MS);
+    rig.put("x_total", "a", &[(10, 100.0), (50, 150.0)]);
+    for at in (80..2400).step_by(40) {
+        rig.put("y_total", "b", &[(at, 1.0)]);
+        rig.pass_time(T + at * 1000);
+    }
+    let points = rig.points("x_total");
+    assert!(points.starts_with("0:0 60:50 ") && points.ends_with(" 600:50 660:stale"), "{points}");
+}
+
+#[test]
+fn a_group_that_is_gone_and_comes_back_at_once_begins_after_its_stale_marker() {
+    let waits = Aggregation { delay_ms: 120_000, ..without_pod() };
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(waits.into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![own], IDLE_MS);
+    rig.put("x_total", "a", &[(10, 100.0), (50, 150.0)]);
+    for at in (80..=820).step_by(40) {
+        rig.put("y_total", "b", &[(at, 1.0)]);
+        rig.pass_time(T + at * 1000);
+    }
+    // it lags behind, but by less than windows wait
+    rig.send(&request("x_total", "a", &[(705, 160.0)]));
+    assert!(rig.points("x_total").contains(" 600:50 660:stale 660.001:0 720:10"));
+}
+
+#[test]
+fn a_window_that_is_over_takes_no_gauge_though_it_is_not_closed_yet() {
+    let gauge = Aggregation { kind: Some(MetricKind::Gauge), ..without_pod() };
+    let mut rig = Rig::of(vec![policy("agg", "g", Action::Aggregate(gauge.into()), Mode::Enforce)], IDLE_MS);
+    rig.put("g", "a", &[(10, 1.0), (50, 2.0)]);
+    rig.gate.pipeline.clock().advance_ms(20_000);
+    for late in [request("g", "b", &[(70, 3.0)]), request("g", "a", &[(55, 9.0)])] {
+        rig.gate.pass("", &late);
+    }
+    assert_eq!(rig.points("g"), "60:2 120:5");
+}
+
+#[test]
+fn the_last_value_of_gauges_is_the_newest_whoever_came_first() {
+    for order in [["a", "b"], ["b", "a"]] {
+        let last =
+            Aggregation { kind: Some(MetricKind::Gauge), outputs: vec![Output::Last], ..without_pod() };
+        let own = policy("agg", "g", Action::Aggregate(last.into()), Mode::Enforce);
+        let mut rig = Rig::of(vec![own], IDLE_MS);
+        rig.deliver(&WriteRequest::of(vec![series("g", order[0], &[(30, 1.0)])]));
+        rig.deliver(&WriteRequest::of(vec![series("g", order[1], &[(50, 2.0)])]));
+        let mut other = Rig::of(rig.policies.clone(), IDLE_MS);
+        other.deliver(&WriteRequest::of(vec![series("g", order[0], &[(50, 2.0)])]));
+        other.deliver(&WriteRequest::of(vec![series("g", order[1], &[(30, 1.0)])]));
+        for mut rig in [rig, other] {
+            let output = rig.finish();
+            let all: Vec<_> = output.values().flatten().map(|(_, value)| value.as_str()).collect();
+            assert_eq!(all, ["2"], "{output:?}");
+        }
+    }
+}
+
+#[test]
+fn a_counter_that_is_born_below_zero_takes_nothing_from_its_group() {
+    let mut rig = rig();
+    for at in (0..=120).step_by(15) {
+        rig.put_all(at, &[("x_total", "old", 100.0 + at as f64)]);
+    }
+    rig.put_all(121, &[("x_total", "old", 221.0), ("x_total", "born", -50.0)]);
+    assert!(rig.points("x_total").ends_with("120:120 180:121"));
+}
+
+#[test]
+fn after_a_time_that_was_a_mistake_nothing_counts_twice() {
+    let mut rig = rig();
+    rig.put("x_total", "a", &[(0, 100.0), (30, 110.0)]);
+    // a minute ahead of our clock, and then samples from before again
+    rig.gate.pass("", &request("x_total", "a", &[(90, 112.0)]));
+    rig.put("x_total", "a", &[(45, 111.0), (50, 113.0), (100, 114.0)]);
+    assert!(rig.points("x_total").ends_with("120:14"));
+}
+
+#[test]
+fn a_clock_that_is_ahead_by_seconds_is_no_mistake() {
+    let gauge = Aggregation { kind: Some(MetricKind::Gauge), ..without_pod() };
+    let mut rig = Rig::of(vec![policy("agg", "g", Action::Aggregate(gauge.into()), Mode::Enforce)], IDLE_MS);
+    rig.put("g", "a", &[(30, 1.0)]);
+    rig.send(&request("g", "a", &[(33, 5.0)]));
+    rig.send(&request("g", "a", &[(29, 4.0)]));
+    assert_eq!(rig.points("g"), "60:5");
+}
+
+#[test]
+fn what_comes_with_one_time_for_long_is_not_forgotten() {
+    let mut rig = rig();
+    let still = WriteRequest::of(vec![series("x_total", "a", &[(0, 1.0)]), series("g", "a", &[(0, 1.0)])]);
+    rig.deliver(&WriteRequest { metadata: crate::writers::gauge("g"), ..WriteRequest::default() });
+    rig.deliver(&still);
+    for at in (0..1800).step_by(30) {
+        rig.pass_time(T + at * 1000);
+        rig.put("y_total", "b", &[(at, 1.0)]);
+        rig.gate.decide("", &seriesgate_proto::encode_snappy(&still)).unwrap();
+        let told = rig.gate.pipeline.commit(&rig.gate.outcome).aggregated;
+        assert_eq!((told[0].1.duplicates, told[0].1.all()), (2, 2), "{at}");
+    }
+}
+
+#[test]
+fn a_request_whose_times_nobody_means_says_nothing_of_what_is_over() {
+    let mut rig = rig();
+    rig.put("x_total", "a", &[(0, 100.0), (30, 110.0)]);
+    rig.gate.pipeline.clock().advance_ms(50_000);
+    let future = request("x_total", "b", &[(365 * 86_400, 1e9)]);
+    rig.gate.decide("", &seriesgate_proto::encode_snappy(&future)).unwrap();
+    let told = rig.gate.pipeline.commit(&rig.gate.outcome).aggregated;
+    assert_eq!((told[0].1.future, told[0].1.all()), (1, 1));
+    rig.collect();
+    rig.put("x_total", "a", &[(45, 115.0), (90, 120.0)]);
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:15 120:20");
+}
+
+#[test]
+fn half_of_what_is_known_says_for_how_long_a_request_is_known() {
+    let mut rig = rig();
+    let pods = |names: &[&'static str]| names.iter().map(|pod| ("x_total", *pod, 1e6)).collect::<Vec<_>>();
+    for at in (0..285).step_by(15) {
+        rig.put_all(at, &pods(&["a", "b", "c"]));
+    }
+    // one young pod among old ones
+    rig.put_all(285, &pods(&["a", "b", "c", "young"]));
+    let births = |rig: &Rig| rig.gate.pipeline.engine().aggregators()[0].counts().births;
+    let before = births(&rig);
+    rig.put_all(300, &[&pods(&["a", "b", "c", "young"])[..], &[("x_total", "born", 5.0)]].concat());
+    assert_eq!(births(&rig), before + 1);
+    // one old series among those of an agent that has just come
+    rig.put_all(315, &pods(&["a", "theirs 1", "theirs 2", "theirs 3"]));
+    rig.put_all(330, &pods(&["a", "theirs 1", "theirs 2", "theirs 3", "their slow one"]));
+    assert_eq!(births(&rig), before + 1);
+}
+
+#[test]
+fn a_pod_that_was_given_up_is_not_born_again_by_its_creation() {
+    let mut rig = rig();
+    rig.change_settings(|settings| settings.max_tombstones = 0);
+    let created = ("kube_pod_created", "young", (T / 1000 + 15) as f64);
+    rig.put("x_total", "old", &[(0, 500.0), (15, 500.0)]);
+    rig.put_all(21, &[("x_total", "old", 500.0), ("x_total", "young", 5.0), created]);
+    for at in (30..2000).step_by(30) {
+        rig.put("x_total", "old", &[(at, 500.0)]);
+        rig.pass_time(T + at * 1000);
+    }
+    assert_eq!(rig.gate.pipeline.engine().given_up(), 1);
+    rig.put_all(2000, &[("x_total", "old", 500.0), ("x_total", "young", 900.0), created]);
+    assert_eq!(rig.finish()["x_total"].last().unwrap().1, "5");
+}
+
+#[test]
+fn a_new_member_whose_buckets_come_one_by_one_does_not_mix_a_histogram() {
+    let bucket = |pod: &str, le: &str, at: i64, value: f64| {
+        let mut series = series("h_bucket", pod, &[(at, value)]);
+        series.labels.insert(1, Label { name: "le".into(), value: le.into() });
+        series
+    };
+    let mut rig = rig();
+    for at in [0, 30, 60, 90] {
+        rig.deliver(&WriteRequest::of(vec![bucket("a", "1", at, 1.0), bucket("a", "+Inf", at, 1.0)]));
+    }
+    rig.deliver(&WriteRequest::of(vec![bucket("b", "1", 100, 1.0)]));
+    for at in [130, 190] {
+        rig.deliver(&WriteRequest::of(vec![bucket("a", "1", at, 1.0), bucket("a", "+Inf", at, 1.0)]));
+    }
+    assert_eq!(rig.gate.pipeline.engine().aggregators()[0].counts().mixed_buckets, 0);
+}
+
+#[test]
+fn a_pod_that_is_created_right_after_a_reload_counts_from_zero() {
+    let mut rig = rig();
+    (0..=195).step_by(15).for_each(|at| rig.put("x_total", "old", &[(at, 1e6)]));
+    let set = seriesgate::policy::PolicySet::compile(&rig.policies, seriesgate::policy::Run::AsConfigured);
+    rig.gate.pipeline.replace_policies(set.unwrap());
+    let created = ("kube_pod_created", "young", (T / 1000 + 205) as f64);
+    rig.put_all(210, &[("x_total", "old", 1e6), ("x_total", "young", 7.0), created]);
+    assert!(rig.points("x_total").ends_with("240:7"));
+}
+
+#[test]
+fn for_how_long_a_sender_is_known_is_an_age_by_our_clock_though_a_series_lags_behind() {
+    let mut rig = rig();
+    (0..=240).step_by(15).for_each(|at| rig.put("x_total", "old", &[(at, 1e6)]));
+    [250, 265, 280].iter().for_each(|at| rig.put("x_total", "theirs", &[(*at, 5e6)]));
+    // it was made before the second agent came
+    let created = series("kube_pod_created", "lags", &[(300, (T / 1000 + 240) as f64)]);
+    let lags = [series("x_total", "theirs", &[(300, 5e6)]), series("x_total", "lags", &[(260, 900.0)])];
+    rig.deliver(&WriteRequest::of([&lags[..], &[created]].concat()));
+    assert_eq!(rig.gate.pipeline.engine().aggregators()[0].counts().births, 0);
+}

@@ -91,6 +91,57 @@ fn a_changed_definition_flushes_and_starts_again() {
     assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:30 120.001:stale 120.002:0 180:8");
 }
 
+/// An earlier policy gives `x_total` another name, so that its series are in other groups from then on.
+fn renaming() -> Definition {
+    let name = crate::pipeline::rule("replace", &["__name__"], "x_total", "__name__", Some("y_total"));
+    relabel("{pod!=\"\"}", &[name])
+}
+
+#[test]
+fn series_that_a_restart_or_an_edit_brings_into_other_groups_go_on() {
+    let mut rig = rig();
+    let pods = |at: i64, value: f64| {
+        WriteRequest::of((0..20).map(|pod| series("x_total", &pod.to_string(), &[(at, value)])).collect())
+    };
+    [0, 30, 60, 90].iter().for_each(|at| rig.deliver(&pods(*at, *at as f64)));
+    let snapshot = rig.snapshot();
+    rig.policies.insert(0, renaming());
+    rig.restore(&snapshot);
+    rig.deliver(&pods(120, 91.0));
+    rig.deliver(&pods(150, 93.0));
+    assert_eq!(rig.finish()["y_total"].last().unwrap().1, "60");
+
+    // and so does one that was gone by then
+    let mut rig = self::rig();
+    rig.put("x_total", "a", &[(0, 100.0), (30, 110.0)]);
+    for at in (40..1200).step_by(40) {
+        rig.put("z_total", "steady", &[(at, 1.0)]);
+        rig.pass_time(T + at * 1000);
+    }
+    assert_eq!(rig.gate.pipeline.engine().aggregators()[0].counts().tombstones, 1);
+    let snapshot = rig.snapshot();
+    rig.policies.insert(0, renaming());
+    rig.restore(&snapshot);
+    rig.put("x_total", "a", &[(1200, 113.0), (1230, 114.0)]);
+    assert_eq!(rig.finish()["y_total"].last().unwrap().1, "4");
+}
+
+#[test]
+fn an_exception_that_is_taken_out_brings_no_spike_of_what_was_silent_for_long() {
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(without_pod().into()), Mode::Enforce);
+    let exception = policy("exc", "{pod=\"old\"}", Action::Pass, Mode::Enforce);
+    let mut rig = Rig::of(vec![exception, own.clone()], IDLE_MS);
+    rig.put_all(0, &[("x_total", "old", 1e6), ("x_total", "a", 1.0)]);
+    for at in (30..1500).step_by(30) {
+        rig.put("x_total", "a", &[(at, 1.0)]);
+        rig.pass_time(T + at * 1000);
+    }
+    rig.gate.pipeline.replace_policies(PolicySet::compile(&[own], Run::AsConfigured).unwrap());
+    rig.put("x_total", "a", &[(1500, 1.0)]);
+    rig.put_all(1510, &[("x_total", "old", 1e6), ("x_total", "a", 1.0)]);
+    assert_eq!(rig.finish()["x_total"].last().unwrap().1, "0");
+}
+
 #[test]
 fn a_bypass_pauses_and_loses_nothing() {
     let mut rig = rig();
