@@ -1,6 +1,7 @@
 //! Aggregations come and go with the policies that they belong to.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::aggregator::Aggregator;
 use super::engine::{Adopted, Engine};
@@ -15,7 +16,8 @@ impl Engine {
         let is_wanted = |aggregator: &Arc<Aggregator>| {
             wanted.iter().flatten().any(|wanted| wanted.definition == aggregator.definition)
         };
-        let mut not_before = i64::MIN;
+        // what was sent for a policy that is taken out is not sent again when it comes back
+        let mut not_before = self.not_before.load(Ordering::Relaxed);
         let mut ended = Vec::new();
         if !keep {
             for gone in aggregators.iter().filter(|aggregator| !is_wanted(aggregator)) {
@@ -23,6 +25,7 @@ impl Engine {
                 ended.push(Arc::clone(&gone.definition));
             }
         }
+        self.not_before.store(not_before, Ordering::Relaxed);
         aggregators.retain(|aggregator| {
             let wanted = is_wanted(aggregator);
             aggregator.set_active(wanted);

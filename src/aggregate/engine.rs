@@ -61,6 +61,8 @@ pub struct Engine {
     pub(super) steady: Mutex<Steady>,
     /// What was before is not known (monotonic clock, milliseconds).
     pub(super) unsure_until: AtomicI64,
+    /// The time of the last point of aggregations that were retired, Unix milliseconds.
+    pub(super) not_before: AtomicI64,
     /// Points of aggregations that were retired; [`Engine::collect`] hands them out next.
     pub(super) leftover: Mutex<Vec<Collected>>,
     /// Tenants that had a part in an aggregation that was retired, until they are saved without it.
@@ -95,6 +97,7 @@ impl Engine {
             settings: RwLock::new(settings),
             steady: Mutex::default(),
             unsure_until: AtomicI64::new(i64::MIN),
+            not_before: AtomicI64::new(i64::MIN),
             leftover: Mutex::default(),
             ended: Mutex::default(),
         }

@@ -143,6 +143,19 @@ fn an_exception_that_is_taken_out_brings_no_spike_of_what_was_silent_for_long() 
 }
 
 #[test]
+fn a_policy_that_is_taken_out_and_put_back_repeats_no_time() {
+    let mut rig = rig();
+    rig.put("x_total", "a", &[(0, 100.0), (30, 110.0), (60, 120.0), (90, 130.0)]);
+    let policies = rig.policies.clone();
+    for policies in [&[][..], &policies] {
+        rig.gate.pipeline.replace_policies(PolicySet::compile(policies, Run::AsConfigured).unwrap());
+        rig.deliver(&request("y_total", "a", &[(95, 1.0)]));
+    }
+    rig.put("x_total", "a", &[(110, 135.0), (150, 143.0)]);
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:30 120.001:stale 120.002:0 180:8");
+}
+
+#[test]
 fn a_bypass_pauses_and_loses_nothing() {
     let mut rig = rig();
     rig.put("x_total", "a", &[(0, 100.0), (30, 110.0)]);
