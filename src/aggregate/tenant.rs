@@ -167,7 +167,7 @@ impl Tenant {
     pub(super) fn pass(&self, mono_ms: i64) {
         let mut known = self.known.lock();
         known.waiting.retain(|waiting| !Pace::stays_away(mono_ms - waiting.mono_ms));
-        let waiting = known.waiting.iter().map(|waiting| waiting.newest_ms).min();
+        let waiting = known.oldest_waiting(|_| true);
         known.pace.pass(mono_ms, waiting);
     }
 
@@ -203,10 +203,16 @@ impl Tenant {
 }
 
 impl Known {
+    /// The oldest of those requests that are not late already: for the others it is of no use to wait.
+    fn oldest_waiting(&self, which: impl Fn(&Waiting) -> bool) -> Option<i64> {
+        let over = self.pace.watermark();
+        let waiting = self.waiting.iter().filter(|waiting| Some(waiting.newest_ms) >= over && which(waiting));
+        waiting.map(|waiting| waiting.newest_ms).min()
+    }
+
     /// The oldest of what was refused and has not come again, but for this request.
     fn waiting_but(&self, sender: Option<IpAddr>, arrived: &Arrived) -> Option<i64> {
-        let others = self.waiting.iter().filter(|waiting| !waiting.is(sender, arrived));
-        others.map(|waiting| waiting.newest_ms).min()
+        self.oldest_waiting(|waiting| !waiting.is(sender, arrived))
     }
 }
 
