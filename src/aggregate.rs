@@ -21,6 +21,7 @@ mod birth;
 mod buckets;
 mod close;
 mod commit;
+mod doubts;
 mod engine;
 mod expiry;
 mod gauges;

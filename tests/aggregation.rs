@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 
+#[path = "aggregation/births.rs"]
+mod births;
 #[path = "aggregation/first_snapshot.rs"]
 mod first_snapshot;
 #[path = "aggregation/lives.rs"]

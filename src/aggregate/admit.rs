@@ -13,7 +13,7 @@ use crate::series::Fingerprint;
 
 impl Shard {
     /// Makes a series part of a group, and takes back that it was born if it turns out to be older; idempotent.
-    pub(super) fn join(&mut self, join: &Join, labels: &[u8], start: Start, is_older: bool) {
+    pub(super) fn join(&mut self, join: &Join, labels: &[u8], start: impl Fn(&Join) -> Start) {
         let group = match self.groups.number_of(join.group) {
             Some(group) => group,
             None => self.groups.add(self.founded(join, labels), join.bucket),
@@ -21,15 +21,12 @@ impl Shard {
         let round = self.round as u8;
         if let Some(member) = self.members.get_mut(join.series) {
             member.touch(round);
-            if is_older && member.is_unsure() {
-                member.revoke_birth();
-                self.baselines += 1;
-            }
             if member.group != group {
                 self.move_member(join.series, group);
             }
+            self.ask_again(join);
         } else {
-            self.admit(join, group, start);
+            self.admit(join, group, start(join));
         }
     }
 
@@ -63,6 +60,8 @@ impl Shard {
                 if let Some(tombstone) = self.tombstones.get_mut(join.series) {
                     member.resume(tombstone);
                     self.tombstones.remove(join.series);
+                } else if let Start::Open(open) = start {
+                    self.doubt(join.series, open);
                 }
                 member
             }

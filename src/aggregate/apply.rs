@@ -1,5 +1,6 @@
 //! Samples come in.
 
+use super::doubts::First;
 use super::member::{LATEST_MS, Member, Patience};
 use super::point::{Sample, Tally};
 use super::shard::{Shard, Window};
@@ -52,7 +53,7 @@ impl Shard {
         for sample in samples.clone() {
             self.members.prefetch(sample.series);
         }
-        let taking = Taking { at, late_from: late.then_some(over + 1), moment };
+        let taking = Taking { at, end, late_from: late.then_some(over + 1), moment };
         for sample in samples {
             match self.members.get_mut(sample.series) {
                 None => {
@@ -118,24 +119,16 @@ impl Shard {
             && newest.is_some()
             && (member.period_ms().is_none() || member.is_late(sample.ms));
         let increase = match (newest, order) {
-            // nothing is counted until it is known
-            (None, _) if member.is_unsure() => {
-                member.payload = sample.bits;
-                member.begin_unsure(sample.ms, round);
-                return self.hear(group, taking, sample.ms, 0.0);
-            }
             (None, _) if member.is_born() => {
                 self.births += 1;
                 value.max(0.0)
             }
             (None, _) => {
-                self.baselines += 1;
+                match self.doubts.get_mut(sample.series) {
+                    Some(doubt) => doubt.first = Some(First { ms: sample.ms, end: taking.end, value }),
+                    None => self.baselines += 1,
+                }
                 0.0
-            }
-            // nothing has said that it is older: what it had counted at its first sample counts now
-            (Some(_), _) if member.is_unsure() => {
-                self.births += 1;
-                increase(before, value) + before.max(0.0)
             }
             _ if moved => {
                 self.moved += 1;
@@ -161,9 +154,7 @@ impl Shard {
 
     /// Notes in the open window that a group was heard of, and what it grew by.
     fn hear(&mut self, group: u32, taking: &Taking<'_>, ms: i64, increase: f64) {
-        let cell = self.open[taking.at].cells.entry(group);
-        cell.increase += increase;
-        cell.newest_ms = cell.newest_ms.max(taking.heard(ms));
+        self.open[taking.at].grow(group, increase, taking.heard(ms));
     }
 }
 
@@ -171,6 +162,8 @@ impl Shard {
 struct Taking<'a> {
     /// Which of the open windows they go into.
     at: usize,
+    /// Its end.
+    end: i64,
     /// The earliest time that is not over, if they come late.
     late_from: Option<i64>,
     moment: Moment<'a>,

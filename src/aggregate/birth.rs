@@ -16,11 +16,27 @@ const SKEW_MS: i64 = 5_000;
 pub(super) enum Start {
     /// It was born while we watched: its first value is what it grew by.
     Zero,
-    /// It was, if nothing says otherwise until its next sample: what says when it began may be in another request of the
-    /// same scrape.
-    Perhaps,
+    /// That is settled soon: what says when it began may be in another request of the same scrape.
+    Open(Open),
     /// Its first value only says where it is.
     Here,
+}
+
+/// A start of which nothing is said yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Open {
+    /// Since when we had watched before its first sample, Unix milliseconds. Of later requests this cannot be learned: half of
+    /// their series may be what was born with it.
+    pub(super) since_ms: i64,
+    /// Whether it was born if nothing is said.
+    pub(super) born: bool,
+}
+
+impl Open {
+    /// Whether it was born, now that it is said when it began.
+    pub(super) fn is_born(&self, started_ms: i64, first_ms: i64) -> bool {
+        (self.since_ms..=first_ms.saturating_add(SKEW_MS)).contains(&started_ms)
+    }
 }
 
 /// What the other series of a request say of who sent it.
@@ -59,43 +75,32 @@ pub(super) struct Evidence {
     pub(super) several_gates: bool,
 }
 
-impl Evidence {
-    /// Whether something says that it began before we watched, whatever else is known of it.
-    pub(super) fn is_older(&self) -> bool {
-        let told = Self { was_here: false, given_up: false, ..*self };
-        self.started_ms.is_some() && start(&told) == Start::Here
-    }
-}
-
 /// The rule. Whoever speaks against a birth wins.
 pub(super) fn start(evidence: &Evidence) -> Start {
-    let Evidence { first_ms, started_ms, most_known, .. } = *evidence;
+    let Evidence { first_ms, most_known, given_up, several_gates, .. } = *evidence;
     let (Some(watch), Some(company_ms)) = (evidence.watch, evidence.company_ms) else { return Start::Here };
     if evidence.was_here || !watch.is_unbroken(first_ms) {
         return Start::Here;
     }
+    // another gate may have had it since it began, unless this sender sent nothing to anybody in between
+    if several_gates && !watch.is_next(first_ms) {
+        return Start::Here;
+    }
     // the watched span: nothing that was in front of this sender since then can have escaped us
-    let since_ms = watch.since_ms().max(company_ms).max(evidence.sure_ms);
-    let began_here = |began: i64| {
-        let meant = began <= first_ms.saturating_add(SKEW_MS);
-        let is_another = !evidence.given_up || began > evidence.given_up_ms;
-        // another gate may have had it since it began, unless this sender sent nothing to anybody in between
-        let seen_by_us = match evidence.several_gates {
-            true => began > watch.newest_ms() && watch.is_next(first_ms),
-            false => began >= since_ms,
-        };
-        meant && is_another && seen_by_us
-    };
-    let watched = || {
-        let long = first_ms.saturating_sub(since_ms) >= WATCHED_MS && watch.has_two_scrapes(first_ms);
-        long && most_known && !evidence.several_gates && !evidence.given_up
-    };
-    match started_ms {
-        Some(started) if began_here(started) => Start::Zero,
-        Some(_) => Start::Here,
-        None if evidence.due_ms.is_some_and(began_here) => Start::Zero,
-        None if watched() => Start::Perhaps,
-        None => Start::Here,
+    let mut since_ms = watch.since_ms().max(company_ms).max(evidence.sure_ms);
+    let long = first_ms.saturating_sub(since_ms) >= WATCHED_MS && watch.has_two_scrapes(first_ms);
+    if several_gates {
+        since_ms = watch.newest_ms().saturating_add(1);
+    }
+    if given_up {
+        since_ms = since_ms.max(evidence.given_up_ms.saturating_add(1));
+    }
+    let open = Open { since_ms, born: long && most_known && !several_gates && !given_up };
+    match (evidence.started_ms, evidence.due_ms) {
+        (Some(started), _) if open.is_born(started, first_ms) => Start::Zero,
+        (Some(_), _) => Start::Here,
+        (None, Some(due)) if open.is_born(due, first_ms) => Start::Zero,
+        (None, _) => Start::Open(open),
     }
 }
 
@@ -139,51 +144,56 @@ mod tests {
 
     #[test]
     fn a_row_for_each_situation() {
-        use Start::{Here, Perhaps, Zero};
+        use Start::{Here, Zero};
+        let open = |since: i64, born| Start::Open(Open { since_ms: since * 1000, born });
+        let perhaps = |since| open(since, true);
+        // nothing but a start that is said later speaks for it
+        let hardly = |since| open(since, false);
+        let after = |ms: i64| Start::Open(Open { since_ms: ms + 1, born: false });
         let usual = usual();
         let several = Evidence { several_gates: true, ..usual };
         let company =
             |seconds: i64, most_known| Evidence { company_ms: Some(seconds * 1000), most_known, ..usual };
         let since = |scrapes: &[i64]| Evidence { watch: watch(scrapes), ..usual };
         let rows: &[(&str, Evidence, Start)] = &[
-            ("a new pod of a sender that is watched", usual, Perhaps),
+            ("a new pod of a sender that is watched", usual, perhaps(0)),
             ("a new pod, and its creation is known", started(usual, 290), Zero),
             ("a pod that was made before the sender came", started(usual, -1), Here),
             ("a process that runs for days", started(usual, -3 * 86_400), Here),
             ("a start that lies ahead", started(usual, 306), Here),
-            ("a run that was due before we came and began late", due(usual, -100), Perhaps),
-            ("the same, of a sender that is new", due(since(&[270, 285]), 200), Here),
+            ("a run that was due before we came and began late", due(usual, -100), perhaps(0)),
+            ("the same, of a sender that is new", due(since(&[270, 285]), 200), hardly(270)),
             ("a run that was due since then", due(since(&[270, 285]), 280), Zero),
             ("several gates, a run that was due since the last scrape", due(several, 290), Zero),
-            ("several gates, a run that was due before", due(several, 200), Here),
+            ("several gates, a run that was due before", due(several, 200), after(285_000)),
             ("a run of a pod that is known to be old", due(started(usual, -1), 290), Here),
             ("a node's clock that is two seconds ahead", started(usual, 302), Zero),
             ("it is known to the index", Evidence { was_here: true, ..usual }, Here),
-            ("its last value was given up", Evidence { given_up: true, ..usual }, Here),
+            ("its last value was given up", Evidence { given_up: true, ..usual }, after(100_000)),
             ("made before that", Evidence { given_up: true, ..started(usual, 100) }, Here),
             ("a new one that is taken for it", Evidence { given_up: true, ..started(usual, 290) }, Zero),
             ("so it is, whatever its creation is", Evidence { was_here: true, ..started(usual, 290) }, Here),
             ("the first request of a sender", Evidence { watch: None, ..usual }, Here),
             ("and a run that was due just now", Evidence { watch: None, ..started(usual, 299) }, Here),
-            ("a second agent behind the address: nothing of it is known", company(0, false), Here),
+            ("a second agent behind the address: nothing of it is known", company(0, false), hardly(0)),
             ("nothing at all is known", Evidence { company_ms: None, most_known: true, ..usual }, Here),
-            ("its second scrape: the rest is known for seconds", company(285, true), Here),
+            ("its second scrape: the rest is known for seconds", company(285, true), hardly(285)),
             ("a pod that was made after the second agent came", started(company(285, true), 290), Zero),
             ("and one that was made before", started(company(285, true), 200), Here),
-            ("known for less than a minute", company(241, true), Here),
-            ("known for a minute", company(240, true), Perhaps),
-            ("watched for less than a minute", since(&[241, 256, 271, 286]), Here),
-            ("one scrape only", since(&[240]), Here),
-            ("after an outage of the agent", since(&[0, 15, 200, 285]), Perhaps),
-            ("right after an outage of the agent", since(&[0, 15, 30, 290]), Here),
+            ("known for less than a minute", company(241, true), hardly(241)),
+            ("known for a minute", company(240, true), perhaps(240)),
+            ("watched for less than a minute", since(&[241, 256, 271, 286]), hardly(241)),
+            ("one scrape only", since(&[240]), hardly(240)),
+            ("after an outage of the agent", since(&[0, 15, 200, 285]), perhaps(200)),
+            ("right after an outage of the agent", since(&[0, 15, 30, 290]), hardly(290)),
             ("made during the outage", started(since(&[0, 15, 30, 290]), 200), Here),
             ("made after it", started(since(&[0, 15, 30, 290]), 295), Zero),
             ("the sender was silent until now", since(&[0, 15, 30]), Here),
             ("made in that silence", started(since(&[0, 15, 30]), 295), Here),
-            ("policies changed", Evidence { sure_ms: 290_000, ..usual }, Here),
+            ("policies changed", Evidence { sure_ms: 290_000, ..usual }, hardly(290)),
             ("made before they changed", Evidence { sure_ms: 290_000, ..started(usual, 280) }, Here),
             ("made after that", Evidence { sure_ms: 290_000, ..started(usual, 291) }, Zero),
-            ("several gates, and nothing but watching", several, Here),
+            ("several gates, and nothing but watching", several, after(285_000)),
             ("several gates, made since the last scrape", started(several, 290), Zero),
             ("several gates, made before it", started(several, 284), Here),
             (
@@ -200,5 +210,12 @@ mod tests {
         for (situation, evidence, right) in rows {
             assert_eq!(start(evidence), *right, "{situation}: {evidence:?}");
         }
+    }
+
+    #[test]
+    fn what_is_said_later_is_measured_by_what_was_watched_before_it_came() {
+        let open = Open { since_ms: 200_000, born: true };
+        let born = |seconds: i64| open.is_born(seconds * 1000, 300_000);
+        assert_eq!([199, 200, 300, 305, 306].map(born), [false, true, true, true, false]);
     }
 }

@@ -126,15 +126,19 @@ impl Shard {
         for (_, gauge) in self.gauges.iter_mut() {
             gauge.end = gauge.end.min(to);
         }
+        self.pull_doubts_back(to, aggregation);
     }
 
     /// Whether there are windows that had samples, or groups that have not ended.
     pub(super) fn goes_on(&self) -> bool {
-        !self.open.is_empty() || self.groups.iter().any(|(_, group)| group.from_ms != i64::MAX)
+        !self.open.is_empty()
+            || !self.doubts.is_empty()
+            || self.groups.iter().any(|(_, group)| group.from_ms != i64::MAX)
     }
 
     /// Closes all windows that had samples and ends all groups; returns the time of the last point.
     pub(super) fn end(&mut self, aggregation: &Aggregation, idle_ms: i64) -> i64 {
+        self.settle_soon();
         let until = self.closed.saturating_add(self.open.len() as i64 * aggregation.interval_ms);
         self.close_until(&Closing { until, aggregation, idle_ms, gaps: &[] });
         let last = until.saturating_add(1);
@@ -151,7 +155,8 @@ impl Shard {
 
     fn close(&mut self, end: i64, closing: &Closing<'_>) {
         let Closing { aggregation, idle_ms, .. } = *closing;
-        let window = self.open.pop_front().unwrap_or_default();
+        let mut window = self.open.pop_front().unwrap_or_default();
+        self.settle(&mut window, end, closing);
         for (number, cell) in window.cells.iter().filter(|(_, cell)| cell.newest_ms != i64::MIN) {
             let Some(group) = self.groups.get_mut(number) else { continue };
             group.total += cell.increase;

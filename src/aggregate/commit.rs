@@ -139,7 +139,7 @@ impl Engine {
             let joins: Vec<&Join> = batch.joins.iter().filter(|join| join.policy == policy).collect();
             let Some(partition) = aggregator.partition(batch.tenant) else { continue };
             let start = |join: &Join| {
-                let evidence = Evidence {
+                birth::start(&Evidence {
                     first_ms: join.first_ms,
                     was_here: !join.unknown,
                     given_up: tenant.given_up.has(join.series),
@@ -151,8 +151,7 @@ impl Engine {
                     most_known: batch.company.most_known,
                     sure_ms,
                     several_gates: aggregator.aggregation.instance.is_some(),
-                };
-                (birth::start(&evidence), evidence.is_older())
+                })
             };
             partition.join(batch, &joins, start);
         }

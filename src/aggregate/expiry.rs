@@ -23,6 +23,7 @@ impl Shard {
             keep
         });
         for member in &gone {
+            self.settle_last(member);
             self.forget(member.is_gauge().then_some(member.payload as u32));
             self.count_member(member.group, -1);
             if let Some(tombstone) = Tombstone::of(member, round) {

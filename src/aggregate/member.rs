@@ -29,8 +29,6 @@ const GAUGE: u64 = 8;
 /// It is known to be sampled slower than the interval.
 const SLOW: u64 = 16;
 const FLAGS: u64 = 0x1f;
-/// Whether it was born is known at its second sample. Before that none is late, so it is one of the bits of `LATE`.
-const UNSURE: u64 = 1 << LATE_AT;
 /// How many samples in a row came much later than its period says.
 const LATE_AT: u32 = 5;
 const LATE: u64 = 7 << LATE_AT;
@@ -58,11 +56,8 @@ pub(super) enum Patience {
 
 impl Member {
     pub(super) fn counter(series: Fingerprint, group: u32, round: u8, start: Start) -> Self {
-        let born = match start {
-            Start::Zero => BORN,
-            Start::Perhaps => BORN | UNSURE,
-            Start::Here => 0,
-        };
+        // what is in doubt counts later
+        let born = if start == Start::Zero { BORN } else { 0 };
         Self::new(series, group, round, born, 0)
     }
 
@@ -78,7 +73,7 @@ impl Member {
     /// The same series, come back.
     pub(super) fn resume(&mut self, tombstone: &Tombstone) {
         self.payload = tombstone.value;
-        self.stamp = self.stamp & !(BORN | UNSURE) | SAMPLED | (tombstone.newest_ms as u64) << TIME_AT;
+        self.stamp = self.stamp & !BORN | SAMPLED | (tombstone.newest_ms as u64) << TIME_AT;
     }
 
     /// Time of the newest sample, Unix milliseconds; `None` before the first.
@@ -142,22 +137,6 @@ impl Member {
 
     pub(super) fn is_born(&self) -> bool {
         self.stamp & BORN != 0
-    }
-
-    /// Whether it is born if nothing says otherwise until its second sample.
-    pub(super) fn is_unsure(&self) -> bool {
-        self.stamp & (BORN | UNSURE) == BORN | UNSURE
-    }
-
-    /// Something says that it is older.
-    pub(super) fn revoke_birth(&mut self) {
-        self.stamp &= !(BORN | UNSURE);
-    }
-
-    /// Notes the time of its first sample; whether it was born is open until the second.
-    pub(super) fn begin_unsure(&mut self, ms: i64, round: u8) {
-        let kept = self.stamp & FLAGS | UNSURE | SAMPLED;
-        self.stamp = kept | u64::from(round) << ROUND_AT | (ms as u64) << TIME_AT;
     }
 
     #[inline]

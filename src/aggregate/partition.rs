@@ -57,7 +57,7 @@ impl Partition {
     }
 
     /// Makes series part of their groups.
-    pub(super) fn join(&self, batch: &Batch, joins: &[&Join], start: impl Fn(&Join) -> (Start, bool)) {
+    pub(super) fn join(&self, batch: &Batch, joins: &[&Join], start: impl Fn(&Join) -> Start) {
         let searching = self.search_rounds.load(Ordering::Relaxed) > 0;
         for join in joins {
             let home = shard_of(join.home);
@@ -65,8 +65,7 @@ impl Partition {
                 self.fetch(join.series, home);
             }
             if let Some(mut shard) = self.shards.lock(home) {
-                let (start, is_older) = start(join);
-                shard.join(join, &batch.labels, start, is_older);
+                shard.join(join, &batch.labels, &start);
             }
         }
     }
@@ -115,6 +114,13 @@ impl Partition {
         // a shard that is only looked at has not changed
         for mut shard in self.shards.each().filter(|shard| shard.closed < closing.until) {
             shard.close_until(closing);
+        }
+    }
+
+    /// Nothing more comes: what is in doubt counts as the next windows close.
+    pub(super) fn settle_soon(&self) {
+        for mut shard in self.shards.each().filter(|shard| !shard.doubts.is_empty()) {
+            shard.settle_soon();
         }
     }
 

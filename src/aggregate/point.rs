@@ -56,7 +56,7 @@ pub struct Join {
 
 impl Join {
     /// Whether it may turn out later when a new counter began.
-    pub fn may_be_older(&self) -> bool {
+    pub fn waits_for_start(&self) -> bool {
         self.unknown && self.kind == MetricKind::Counter && self.started_ms.is_none()
     }
 }

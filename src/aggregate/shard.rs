@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::doubts::Doubt;
 use super::gauges::{ABSENT, Gauges};
 use super::group::Groups;
 use super::member::{Member, Tombstone};
@@ -43,6 +44,16 @@ impl Default for Window {
             periods: Pages::new(0),
             times: Pages::new(i64::MIN),
         }
+    }
+}
+
+impl Window {
+    /// Notes that a group grew, and when it was heard of.
+    #[inline]
+    pub(super) fn grow(&mut self, group: u32, increase: f64, heard_ms: i64) {
+        let cell = self.cells.entry(group);
+        cell.increase += increase;
+        cell.newest_ms = cell.newest_ms.max(heard_ms);
     }
 }
 
@@ -97,6 +108,8 @@ pub(super) struct Shard {
     pub(super) open: VecDeque<Window>,
     pub(super) members: Table<Member>,
     pub(super) tombstones: Table<Tombstone>,
+    /// Members of which it is open whether they were born.
+    pub(super) doubts: Table<Doubt>,
     pub(super) groups: Groups,
     pub(super) gauges: Gauges,
     /// Points made and not yet taken away.
@@ -121,6 +134,7 @@ impl Shard {
             open: VecDeque::new(),
             members: Table::default(),
             tombstones: Table::default(),
+            doubts: Table::default(),
             groups: Groups::default(),
             gauges: Gauges::default(),
             out: Vec::new(),
@@ -151,7 +165,11 @@ impl Shard {
             slow: self.slow,
             mixed_buckets: self.mixed_buckets,
             windows: self.windows,
-            bytes: bytes + self.members.bytes() + self.tombstones.bytes() + self.gauges.bytes(),
+            bytes: bytes
+                + self.members.bytes()
+                + self.tombstones.bytes()
+                + self.doubts.bytes()
+                + self.gauges.bytes(),
         }
     }
 }

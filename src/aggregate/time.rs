@@ -58,7 +58,8 @@ impl Engine {
 
     /// Closes all windows that had samples, over or not: the input has ended.
     pub fn finish(&self) -> Vec<Collected> {
-        self.collect_by(|aggregation, tenant, _| {
+        self.collect_by(|aggregation, tenant, partition| {
+            partition.settle_soon();
             let newest = tenant.pace(|pace| pace.newest_ms())?;
             Some(whole(newest.saturating_add(aggregation.interval_ms - 1), aggregation))
         })

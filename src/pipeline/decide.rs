@@ -134,7 +134,7 @@ impl Judgement<'_> {
         let reason = match enlisted {
             Ok(home) => {
                 let joined = work.outcome.effects.aggregated.joins.last();
-                if joined.is_some_and(|join| join.may_be_older()) {
+                if joined.is_some_and(|join| join.waits_for_start()) {
                     // what says when it began may come yet: it is asked once more, with its next sample
                     valid_until = valid_until.min(subject.probe.sample_seconds);
                 }

@@ -112,12 +112,13 @@ impl Rhythm {
     }
 }
 
-/// Whether a counter starts from zero: by the time its run was due at once, by watching with its second sample.
+/// Whether a counter starts from zero: by the time its run was due at once, by watching once a minute has passed in which
+/// something could have said otherwise.
 #[derive(Clone, Copy, PartialEq)]
 enum Born {
     No,
     Yes,
-    WithItsNext,
+    Later,
 }
 
 impl Model {
@@ -216,7 +217,7 @@ impl Model {
         let watched = first - since >= 60_000 && scrapes && 2 * asked_of >= members.len();
         match (was_due, watched) {
             (true, _) => Born::Yes,
-            (false, true) => Born::WithItsNext,
+            (false, true) => Born::Later,
             (false, false) => Born::No,
         }
     }
@@ -330,8 +331,6 @@ impl Model {
         let born = *self.starts.entry(member.clone()).or_insert(born);
         if observed.bits == STALE {
             if newest.is_some() {
-                // it was there once and is gone: nobody knows any more
-                self.starts.insert(member.clone(), Born::No);
                 self.newest.insert(member, observed.ms);
             }
             return;
@@ -345,15 +344,18 @@ impl Model {
             None if born == Born::Yes => value,
             None => 0.0,
         };
-        let first = before.filter(|_| born == Born::WithItsNext).unwrap_or(0.0);
-        let grown = grown + first;
-        if before.is_some() {
-            self.starts.insert(member, Born::No);
-        }
         let heard = if window < first_open { first_open - INTERVAL + 1 } else { observed.ms };
-        let cell =
-            self.grown.entry(group).or_default().entry(window.max(first_open)).or_insert((0.0, i64::MIN));
-        cell.0 += grown;
+        let counted = window.max(first_open);
+        self.grow(&group, counted, grown, heard);
+        if before.is_none() && born == Born::Later {
+            let due = counted.max(self::window(observed.ms + 60_000 - self.delay));
+            self.grow(&group, due, value, due - INTERVAL + 1);
+        }
+    }
+
+    fn grow(&mut self, group: &Group, window: i64, by: f64, heard: i64) {
+        let cell = self.grown.entry(group.clone()).or_default().entry(window).or_insert((0.0, i64::MIN));
+        cell.0 += by;
         cell.1 = cell.1.max(heard);
     }
 

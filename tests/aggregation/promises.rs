@@ -36,111 +36,6 @@ fn a_reset_counts_from_zero_and_a_member_that_ends_keeps_what_it_counted() {
 }
 
 #[test]
-fn what_is_born_while_its_sender_is_watched_counts_from_zero_and_nothing_else_does() {
-    let mut rig = rig();
-    rig.put("x_total", "old", &[(0, 1e6), (30, 1e6)]);
-    // half a minute is too short
-    rig.put_all(31, &[("x_total", "old", 1e6), ("x_total", "early", 50.0)]);
-    rig.put("x_total", "old", &[(60, 1e6), (90, 1e6)]);
-    rig.put_all(91, &[("x_total", "old", 1e6), ("x_total", "born", 5.0)]);
-    rig.put_all(121, &[("x_total", "old", 1e6), ("x_total", "born", 7.0)]);
-    // who comes alone is a stranger
-    rig.put("x_total", "another agent's", &[(92, 4e6)]);
-    // the agent is gone for ten minutes
-    rig.put("x_total", "old", &[(690, 1e6)]);
-    rig.put_all(691, &[("x_total", "old", 1e6), ("x_total", "meanwhile", 5e5)]);
-    rig.put("x_total", "old", &[(720, 1e6), (750, 1e6)]);
-    rig.put_all(751, &[("x_total", "old", 1e6), ("x_total", "again", 2.0)]);
-    rig.put_all(781, &[("x_total", "old", 1e6), ("x_total", "again", 3.0)]);
-    // it is sure with the second sample
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:0 120:0 180:7 720:7 780:7 840:10");
-}
-
-#[test]
-fn what_says_that_a_counter_is_old_may_come_in_another_request_of_its_scrape() {
-    let mut rig = rig();
-    let old = |at: i64| ("x_total", "old", 1e6 + at as f64);
-    for at in (0..=90).step_by(15) {
-        rig.put_all(at, &[old(at), ("hb", "old", 1.0)]);
-    }
-    // a sender with several connections: the counter comes first
-    rig.put_all(105, &[old(105), ("x_total", "added", 5e6)]);
-    rig.put_all(
-        105,
-        &[("hb", "old", 1.0), ("process_start_time_seconds", "added", (T / 1000 - 9999) as f64)],
-    );
-    rig.put_all(120, &[old(120), ("x_total", "added", 5e6 + 1.0)]);
-    rig.put_all(135, &[old(135), ("x_total", "added", 5e6 + 2.0)]);
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:60 120:121 180:137");
-}
-
-#[test]
-fn a_second_agent_behind_the_address_is_a_stranger_until_it_was_there_for_a_minute() {
-    let mut rig = rig();
-    let ours = |at: i64| ("x_total", "old", 1e6 + at as f64);
-    for at in (0..=300).step_by(15) {
-        rig.put_all(at, &[ours(at), ("hb", "old", 1.0)]);
-        // it has counted for long, and one of its targets is scraped less often than the others
-        let theirs = ("x_total", "theirs", 5e6 + at as f64);
-        match at {
-            ..200 => {}
-            240 => rig.put_all(at + 1, &[theirs, ("hb", "theirs", 1.0), ("x_total", "their slow one", 3e6)]),
-            _ => rig.put_all(at + 1, &[theirs, ("hb", "theirs", 1.0)]),
-        }
-    }
-    let points = rig.points("x_total");
-    assert!(points.ends_with("300:375 360:390"), "{points}");
-}
-
-#[test]
-fn a_sample_that_is_late_makes_nobody_watched_for_longer() {
-    let mut rig = rig();
-    rig.put("x_total", "late", &[(-120, 1.0)]);
-    rig.put_all(0, &[("x_total", "old", 1e6), ("x_total", "late", 1.0)]);
-    rig.put_all(15, &[("x_total", "old", 1e6), ("x_total", "late", 1.0), ("x_total", "slow", 3e6)]);
-    rig.put_all(30, &[("x_total", "old", 1e6 + 7.0), ("x_total", "slow", 3e6)]);
-    assert!(rig.points("x_total").ends_with("60:7"));
-}
-
-#[test]
-fn a_run_that_was_due_while_we_watched_counts_from_zero_at_once() {
-    let minute = T / 60_000;
-    let mut rig = rig();
-    let old = ("x_total", "web-7d764666f9-qdcxt", 500.0);
-    rig.put_all(0, &[old]);
-    // due in this minute, and in one long ago
-    let run = |minute: i64| format!("sync-{minute}-x7k2p");
-    rig.put_all(20, &[old, ("x_total", &run(minute), 5.0)]);
-    rig.put_all(25, &[old, ("x_total", &run(minute - 100), 900.0)]);
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:5");
-}
-
-#[test]
-fn a_pod_that_was_created_while_we_watched_counts_from_zero_at_once() {
-    let mut rig = rig();
-    rig.put("x_total", "old", &[(0, 500.0)]);
-    let seconds = |at: i64| (T / 1000 + at) as f64;
-    // what says when it was comes behind what it is about
-    rig.put_all(
-        21,
-        &[
-            ("x_total", "old", 500.0),
-            ("x_total", "young", 5.0),
-            ("x_total", "late-to-the-party", 900.0),
-            ("kube_pod_created", "young", seconds(15)),
-            ("kube_pod_created", "late-to-the-party", seconds(-3600)),
-        ],
-    );
-    for at in [50, 80, 110] {
-        rig.put("x_total", "old", &[(at, 500.0)]);
-    }
-    // a process that ran before we came, of a pod that nobody names; its target was added
-    let added = [("x_total", "old", 500.0), ("x_total", "added", 7e6)];
-    rig.put_all(119, &[&added[..], &[("process_start_time_seconds", "added", seconds(-99))]].concat());
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:5 120:5");
-}
-
-#[test]
 fn far_future_samples_neither_hold_nor_close_a_window() {
     let mut rig = rig();
     rig.put("x_total", "a", &[(0, 100.0), (30, 110.0)]);
@@ -411,16 +306,6 @@ fn the_last_value_of_gauges_is_the_newest_whoever_came_first() {
 }
 
 #[test]
-fn a_counter_that_is_born_below_zero_takes_nothing_from_its_group() {
-    let mut rig = rig();
-    for at in (0..=120).step_by(15) {
-        rig.put_all(at, &[("x_total", "old", 100.0 + at as f64)]);
-    }
-    rig.put_all(121, &[("x_total", "old", 221.0), ("x_total", "born", -50.0)]);
-    assert!(rig.points("x_total").ends_with("120:120 180:121"));
-}
-
-#[test]
 fn after_a_time_that_was_a_mistake_nothing_counts_twice() {
     let mut rig = rig();
     rig.put("x_total", "a", &[(0, 100.0), (30, 110.0)]);
@@ -470,41 +355,6 @@ fn a_request_whose_times_nobody_means_says_nothing_of_what_is_over() {
 }
 
 #[test]
-fn half_of_what_is_known_says_for_how_long_a_request_is_known() {
-    let mut rig = rig();
-    let pods = |names: &[&'static str]| names.iter().map(|pod| ("x_total", *pod, 1e6)).collect::<Vec<_>>();
-    for at in (0..285).step_by(15) {
-        rig.put_all(at, &pods(&["a", "b", "c"]));
-    }
-    // one young pod among old ones
-    rig.put_all(285, &pods(&["a", "b", "c", "young"]));
-    let births = |rig: &Rig| rig.gate.pipeline.engine().aggregators()[0].counts().births;
-    let before = births(&rig);
-    rig.put_all(300, &[&pods(&["a", "b", "c", "young"])[..], &[("x_total", "born", 5.0)]].concat());
-    assert_eq!(births(&rig), before + 1);
-    // one old series among those of an agent that has just come
-    rig.put_all(315, &pods(&["a", "theirs 1", "theirs 2", "theirs 3"]));
-    rig.put_all(330, &pods(&["a", "theirs 1", "theirs 2", "theirs 3", "their slow one"]));
-    assert_eq!(births(&rig), before + 1);
-}
-
-#[test]
-fn a_pod_that_was_given_up_is_not_born_again_by_its_creation() {
-    let mut rig = rig();
-    rig.change_settings(|settings| settings.max_tombstones = 0);
-    let created = ("kube_pod_created", "young", (T / 1000 + 15) as f64);
-    rig.put("x_total", "old", &[(0, 500.0), (15, 500.0)]);
-    rig.put_all(21, &[("x_total", "old", 500.0), ("x_total", "young", 5.0), created]);
-    for at in (30..2000).step_by(30) {
-        rig.put("x_total", "old", &[(at, 500.0)]);
-        rig.pass_time(T + at * 1000);
-    }
-    assert_eq!(rig.gate.pipeline.engine().given_up(), 1);
-    rig.put_all(2000, &[("x_total", "old", 500.0), ("x_total", "young", 900.0), created]);
-    assert_eq!(rig.finish()["x_total"].last().unwrap().1, "5");
-}
-
-#[test]
 fn a_new_member_whose_buckets_come_one_by_one_does_not_mix_a_histogram() {
     let bucket = |pod: &str, le: &str, at: i64, value: f64| {
         let mut series = series("h_bucket", pod, &[(at, value)]);
@@ -520,27 +370,4 @@ fn a_new_member_whose_buckets_come_one_by_one_does_not_mix_a_histogram() {
         rig.deliver(&WriteRequest::of(vec![bucket("a", "1", at, 1.0), bucket("a", "+Inf", at, 1.0)]));
     }
     assert_eq!(rig.gate.pipeline.engine().aggregators()[0].counts().mixed_buckets, 0);
-}
-
-#[test]
-fn a_pod_that_is_created_right_after_a_reload_counts_from_zero() {
-    let mut rig = rig();
-    (0..=195).step_by(15).for_each(|at| rig.put("x_total", "old", &[(at, 1e6)]));
-    let set = seriesgate::policy::PolicySet::compile(&rig.policies, seriesgate::policy::Run::AsConfigured);
-    rig.gate.pipeline.replace_policies(set.unwrap());
-    let created = ("kube_pod_created", "young", (T / 1000 + 205) as f64);
-    rig.put_all(210, &[("x_total", "old", 1e6), ("x_total", "young", 7.0), created]);
-    assert!(rig.points("x_total").ends_with("240:7"));
-}
-
-#[test]
-fn for_how_long_a_sender_is_known_is_an_age_by_our_clock_though_a_series_lags_behind() {
-    let mut rig = rig();
-    (0..=240).step_by(15).for_each(|at| rig.put("x_total", "old", &[(at, 1e6)]));
-    [250, 265, 280].iter().for_each(|at| rig.put("x_total", "theirs", &[(*at, 5e6)]));
-    // it was made before the second agent came
-    let created = series("kube_pod_created", "lags", &[(300, (T / 1000 + 240) as f64)]);
-    let lags = [series("x_total", "theirs", &[(300, 5e6)]), series("x_total", "lags", &[(260, 900.0)])];
-    rig.deliver(&WriteRequest::of([&lags[..], &[created]].concat()));
-    assert_eq!(rig.gate.pipeline.engine().aggregators()[0].counts().births, 0);
 }

@@ -129,9 +129,7 @@ impl<'a> Groups<'a> {
             return None;
         }
         let gained = members.iter().map(|m| self.value_at(m, to_ms) - self.value_at(m, from_ms)).sum();
-        let early = members
-            .iter()
-            .filter(|m| self.was_born(m) && (self.is_early(m.sent.times_ms.0) || self.is_brief(m)));
+        let early = members.iter().filter(|m| self.was_born(m) && self.is_early(m.sent.times_ms.0));
         let doubt: f64 = early.map(|m| at(m, m.sent.times_ms.0)).sum();
         Some(Gain { shown: shown(arrived), least: gained - doubt, most: gained })
     }
@@ -176,12 +174,6 @@ impl<'a> Groups<'a> {
     /// Whether it began while its agent was there.
     fn was_born(&self, member: &Member<'_>) -> bool {
         member.sent.times_ms.0 >= member.joined_ms + self.setting.step_ms
-    }
-
-    /// Whether it was there for a scrape or two: what only watching speaks for is sure with a second sample.
-    fn is_brief(&self, member: &Member<'_>) -> bool {
-        let (first_ms, last_ms) = member.sent.times_ms;
-        last_ms - first_ms <= 2 * self.setting.step_ms
     }
 
     fn is_early(&self, first_ms: i64) -> bool {
