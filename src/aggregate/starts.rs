@@ -74,9 +74,10 @@ impl Starts {
     pub fn of(&self, tenant: u32, labels: Labels<'_>) -> Option<i64> {
         let kinds = self.kinds.load(Ordering::Relaxed);
         let nearest = [Of::Counter, Of::Machine, Of::Process, Of::Container, Of::Pod, Of::Job];
-        let keys = nearest.into_iter().filter(|of| kinds & *of as u8 != 0);
-        keys.filter_map(|of| self.key(tenant, of, labels))
-            .find_map(|key| self.times.lock().get(&key).copied())
+        let mut told = nearest.into_iter().filter(|of| kinds & *of as u8 != 0).peekable();
+        told.peek()?;
+        let mut times = self.times.lock();
+        told.filter_map(|of| self.key(tenant, of, labels)).find_map(|key| times.get(&key).copied())
     }
 
     /// When the run was due that a series is of, Unix milliseconds.

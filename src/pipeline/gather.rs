@@ -126,7 +126,7 @@ impl Judgement<'_> {
             return Err(reason);
         }
         let place = Place { policy, group, home, replica, kind, bucket, block, others };
-        work.outcome.effects.aggregated.joins.push(self.join(subject, labels, place));
+        work.outcome.effects.aggregated.joins.push(self.join(subject, place));
         Ok(home)
     }
 
@@ -161,12 +161,14 @@ impl Judgement<'_> {
         Ok(())
     }
 
-    fn join(&self, subject: &Subject<'_>, labels: Labels<'_>, place: Place) -> Join {
+    fn join(&self, subject: &Subject<'_>, place: Place) -> Join {
         let Subject { series, slot, body, unknown, .. } = *subject;
         let Place { policy, group, home, replica, kind, bucket, block, others } = place;
         let mut first_ms = i64::MAX;
         let content = slot.labels_start as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
+        // what says when it began matters to counters only, and has the labels that it came with, too
+        let (counter, labels) = (kind == MetricKind::Counter, Labels::from_sorted(subject.pairs));
         Join {
             series,
             policy,
@@ -180,8 +182,8 @@ impl Judgement<'_> {
             // what finds no room in the index is unknown each time
             unknown: unknown && !self.index.is_full(),
             first_ms,
-            started_ms: self.engine.starts.of(self.party.tenant, labels),
-            due_ms: unknown.then(|| Starts::due(labels)).flatten(),
+            started_ms: counter.then(|| self.engine.starts.of(self.party.tenant, labels)).flatten(),
+            due_ms: (counter && unknown).then(|| Starts::due(labels)).flatten(),
         }
     }
 

@@ -1,7 +1,9 @@
 //! Where members start from: births, and all that looks like one.
 
+use seriesgate::policy::{Action, Mode};
 use seriesgate_proto::WriteRequest;
 
+use crate::pipeline::{labeldrop, policy, relabel};
 use crate::rig::Rig;
 use crate::steps::*;
 
@@ -206,6 +208,20 @@ fn the_pods_of_a_rollout_count_from_zero_though_most_of_their_request_is_new() {
     assert!(points.ends_with(":460"), "{points}");
     let counts = rig.gate.pipeline.engine().aggregators()[0].counts();
     assert_eq!((counts.births, counts.baselines), (4, 2));
+}
+
+#[test]
+fn what_says_when_a_counter_began_is_found_though_a_rule_drops_its_pod() {
+    let mut rig = Rig::of(
+        vec![
+            relabel("x_total", &[labeldrop("pod")]),
+            policy("agg", "x_total", Action::Aggregate(without_pod().into()), Mode::Enforce),
+        ],
+        crate::IDLE_MS,
+    );
+    rollout(&mut rig, 290);
+    let points = rig.points("x_total");
+    assert!(points.ends_with(":460"), "{points}");
 }
 
 #[test]
