@@ -11,7 +11,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::note::unaggregated;
+use self::note::{Unaggregated, unaggregated};
 use crate::clock::Clock;
 use crate::policy::{
     Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, borrowed, parse_series,
@@ -116,11 +116,21 @@ impl Explainer {
         } else {
             Walk { reason, disposition: Disposition::Reject, ..Walk::default() }
         };
-        let explained = self.explained(labels, &pairs, &walk);
-        if self.json { writeln!(out, "{explained}") } else { self.text(&pairs, &walk, out) }
+        let passes = unaggregated(&self.set, Labels::from_sorted(&pairs), &walk);
+        if self.json {
+            writeln!(out, "{}", self.explained(labels, &pairs, &walk, passes.as_ref()))
+        } else {
+            self.text(&pairs, &walk, passes.as_ref(), out)
+        }
     }
 
-    fn explained(&self, labels: &BTreeMap<String, String>, pairs: &[(&str, &str)], walk: &Walk) -> Value {
+    fn explained(
+        &self,
+        labels: &BTreeMap<String, String>,
+        pairs: &[(&str, &str)],
+        walk: &Walk,
+        passes: Option<&Unaggregated>,
+    ) -> Value {
         let policies = self.set.policies();
         let named = |index: PolicyIndex| policies.get(usize::from(index.0));
         let steps = walk.steps.iter().filter_map(|step| {
@@ -134,7 +144,9 @@ impl Explainer {
                 "labels": object(borrowed(&step.labels)),
             }))
         });
+        let passed = passes.filter(|passes| passes.for_good);
         let output = match (walk.disposition, walk.steps.last()) {
+            _ if let Some(passed) = passed => object(borrowed(&passed.labels)),
             (Disposition::Forward, _) => object(pairs.to_vec()),
             (Disposition::Rewrite | Disposition::Aggregate, Some(last)) => object(borrowed(&last.labels)),
             _ => Value::Null,
@@ -144,7 +156,7 @@ impl Explainer {
             "input": labels,
             "tenant": "",
             "at": self.at,
-            "verdict": verdict(walk),
+            "verdict": if passed.is_some() { "forward" } else { verdict(walk) },
             "reason": walk.reason.map(Invalid::as_str),
             "policy": ended_by.map(|policy| &*policy.name),
             "output": output,
@@ -154,11 +166,17 @@ impl Explainer {
                 "run": workload.run,
             })),
             "steps": steps.collect::<Vec<_>>(),
-            "note": unaggregated(&self.set, Labels::from_sorted(pairs), walk),
+            "note": passes.map(|passes| &*passes.why),
         })
     }
 
-    fn text(&self, pairs: &[(&str, &str)], walk: &Walk, out: &mut impl Write) -> std::io::Result<()> {
+    fn text(
+        &self,
+        pairs: &[(&str, &str)],
+        walk: &Walk,
+        passes: Option<&Unaggregated>,
+        out: &mut impl Write,
+    ) -> std::io::Result<()> {
         writeln!(out, "{}", Labels::from_sorted(pairs))?;
         if let Some(workload) = grammar::of_series(Labels::from_sorted(pairs)) {
             writeln!(out, "  {:<24} {}", "workload", told(&workload))?;
@@ -179,6 +197,13 @@ impl Explainer {
             before.clone_from(&step.labels);
         }
         let named = |index: PolicyIndex| self.set.policies().get(usize::from(index.0));
+        if let Some((passes, policy)) = passes.zip(walk.ended_by.and_then(named)) {
+            let Unaggregated { why, for_good, labels } = passes;
+            let now = if *for_good { "" } else { ", for now" };
+            writeln!(out, "  => forward{now} ({} does not aggregate it)", policy.name)?;
+            writeln!(out, "     {}", Labels::from_sorted(&borrowed(labels)))?;
+            return writeln!(out, "     note: {why}");
+        }
         let because = match (walk.reason, walk.ended_by.and_then(named)) {
             (Some(reason), _) => format!(" ({}: {reason})", reason.as_str()),
             (None, Some(policy)) => format!(" (by {})", policy.name),
@@ -187,9 +212,6 @@ impl Explainer {
         writeln!(out, "  => {}{because}", verdict(walk))?;
         if matches!(walk.disposition, Disposition::Rewrite | Disposition::Aggregate) {
             writeln!(out, "     {}", Labels::from_sorted(&borrowed(&before)))?;
-        }
-        if let Some(note) = unaggregated(&self.set, Labels::from_sorted(pairs), walk) {
-            writeln!(out, "     note: {note}")?;
         }
         Ok(())
     }
@@ -312,5 +334,39 @@ mod tests {
         assert_eq!(read_pairs(r#"{"__name__":"up","job":"a b"}"#).unwrap(), expected);
         assert!(read_pairs(r#"{"__name__":1}"#).is_err());
         assert!(read_pairs("up{job=").is_err());
+    }
+
+    #[test]
+    fn what_an_aggregation_cannot_take_is_forwarded_in_the_answer_too() {
+        let text = "upstreams: [ { name: a, url: 'http://h/w' } ]\n\
+                    policies: [ { name: agg, action: aggregate, without: [pod] } ]\n";
+        let config = crate::config::Config::parse(text, "gate.yaml", std::path::Path::new("."), &|_| None);
+        let config = config.unwrap().config;
+        let answer = |json: bool, series: &str| {
+            let set = PolicySet::compile(&config.policies, Run::AsConfigured).unwrap();
+            let explainer = Explainer { set, limits: config.series.limits(), at: String::new(), json };
+            let mut out = Vec::new();
+            assert!(explainer.all(std::iter::once(Ok(series.to_owned())), &mut out).unwrap());
+            String::from_utf8(out).unwrap()
+        };
+        for (series, verdict, shown) in [
+            ("x_total{pod=\"a\"}", "aggregate", "  => aggregate (by agg)\n     x_total\n"),
+            (
+                "x{pod=\"a\",quantile=\"1\"}",
+                "forward",
+                "  => forward (agg does not aggregate it)\n     x{pod=\"a\",quantile=\"1\"}\n     note: quantiles",
+            ),
+            // it is aggregated once somebody says what it is
+            (
+                "x{pod=\"a\"}",
+                "aggregate",
+                "  => forward, for now (agg does not aggregate it)\n     x{pod=\"a\"}\n     note: nothing says",
+            ),
+        ] {
+            let json: Value = serde_json::from_str(&answer(true, series)).unwrap();
+            assert_eq!((&json["verdict"], &json["policy"]), (&json!(verdict), &json!("agg")), "{series}");
+            let text = answer(false, series);
+            assert!(text.contains(shown), "{text}");
+        }
     }
 }

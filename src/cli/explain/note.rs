@@ -1,11 +1,21 @@
 //! Why a series is not aggregated although a policy is there for it, as far as labels say so.
 
 use crate::aggregate::{Class, Passed, class_by_labels};
-use crate::policy::{ActionKind, Disposition, PolicySet, Walk, borrowed};
+use crate::policy::{ActionKind, Disposition, OwnedLabels, PolicySet, Walk, borrowed};
 use crate::series::Labels;
 
+/// A series that is not aggregated.
+pub(super) struct Unaggregated {
+    /// In words.
+    pub(super) why: String,
+    /// Whether that is so whatever comes, and not only as long as nobody says what the series is.
+    pub(super) for_good: bool,
+    /// What it passes as.
+    pub(super) labels: OwnedLabels,
+}
+
 /// `None` where the series is aggregated, and where nothing was to aggregate it.
-pub(super) fn unaggregated(set: &PolicySet, series: Labels<'_>, walk: &Walk) -> Option<String> {
+pub(super) fn unaggregated(set: &PolicySet, series: Labels<'_>, walk: &Walk) -> Option<Unaggregated> {
     let by =
         walk.ended_by.filter(|_| !matches!(walk.disposition, Disposition::Drop | Disposition::Reject))?;
     let aggregation = set.aggregation(by)?;
@@ -14,22 +24,26 @@ pub(super) fn unaggregated(set: &PolicySet, series: Labels<'_>, walk: &Walk) -> 
     let seen = walk.steps.iter().rev().nth(usize::from(groups));
     let seen = seen.map_or_else(|| series.iter().collect(), |step| borrowed(&step.labels));
     let seen = Labels::from_sorted(&seen);
-    if let Some(label) = aggregation.lost(series, seen) {
-        return Some(format!(
-            "rules took `{label}`, which tells the series apart from what it must not be added to: it passes"
-        ));
-    }
-    match class_by_labels(seen, aggregation) {
-        Class::Pass(Passed::Untyped) => Some(format!(
-            "nothing says what `{}` is: it passes until metadata, or a sibling's name, does; if it is a gauge, say \
-             `type: gauge` in the policy",
-            seen.metric()
-        )),
-        Class::Pass(Passed::Quantile) => {
-            Some("quantiles of a summary cannot be added up: it passes".to_owned())
+    let (why, for_good) = match (aggregation.lost(series, seen), class_by_labels(seen, aggregation)) {
+        (Some(label), _) => (
+            format!("rules took `{label}`, which tells the series apart from what it must not be added to"),
+            true,
+        ),
+        (None, Class::Pass(Passed::Untyped)) => (
+            format!(
+                "nothing says what `{}` is: it passes until metadata, or a sibling's name, does; if it is a gauge, say \
+                 `type: gauge` in the policy",
+                seen.metric()
+            ),
+            false,
+        ),
+        (None, Class::Pass(Passed::Quantile)) => {
+            ("quantiles of a summary cannot be added up".to_owned(), true)
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let labels = seen.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    Some(Unaggregated { why, for_good, labels })
 }
 
 #[cfg(test)]
@@ -45,7 +59,7 @@ mod tests {
         let set = PolicySet::compile(&loaded.config.policies, Run::AsConfigured).unwrap();
         let limits: Limits = loaded.config.series.limits();
         let walk = set.walk(Labels::from_sorted(series), &limits);
-        unaggregated(&set, Labels::from_sorted(series), &walk)
+        unaggregated(&set, Labels::from_sorted(series), &walk).map(|passes| passes.why)
     }
 
     #[test]
