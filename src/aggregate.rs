@@ -54,7 +54,7 @@ pub use outgoing::Outgoing;
 pub use point::{Batch, Join, Point, PointKind, Sample, Tally};
 pub use shard::Counts;
 pub use snapshot::{Head, Restored, Snapshot, SnapshotError};
-pub use starts::Starts;
+pub use starts::{Keys, Starts};
 pub use types::{Class, Declared, Passed, Types, class_by_labels, family_of};
 
 /// Who has a claim on what a group is sent as, by the hash of its policy's definition: nobody that could come as a

@@ -104,7 +104,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// An empty pipeline.
     pub fn new(settings: Settings, set: PolicySet, prints: Fingerprinter, clock: Clock) -> Self {
-        let engine = Engine::new(settings.aggregation);
+        let engine = Engine::new(settings.aggregation, prints.clone());
         let (aggregators, ..) = engine.adopt(&set.aggregating(), false);
         let policies = Policies::new(Arc::new(set), 1, settings.max_tracked, aggregators, None);
         Self {

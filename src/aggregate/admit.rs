@@ -24,7 +24,6 @@ impl Shard {
             if member.group != group {
                 self.move_member(join.series, group);
             }
-            self.ask_again(join);
         } else {
             self.admit(join, group, start(join));
         }
@@ -61,7 +60,7 @@ impl Shard {
                     member.resume(tombstone);
                     self.tombstones.remove(join.series);
                 } else if let Start::Open(open) = start {
-                    self.doubt(join.series, open);
+                    self.doubt(join, open);
                 }
                 member
             }

@@ -62,7 +62,7 @@ impl Engine {
             self.ended.lock().insert(tenant);
             let mut made = Vec::new();
             for mut shard in partition.shards.retire() {
-                latest = latest.max(shard.end(&aggregator.aggregation, idle_ms));
+                latest = latest.max(shard.end(&aggregator.aggregation, idle_ms, &self.starts));
                 shard.give_up_all(&self.tenant(tenant).given_up);
                 made.append(&mut shard.out);
             }

@@ -125,7 +125,7 @@ impl Shard {
             }
             (None, _) => {
                 match self.doubts.get_mut(sample.series) {
-                    Some(doubt) => doubt.first = Some(First { ms: sample.ms, end: taking.end, value }),
+                    Some(doubt) => doubt.first = Some(First::new(sample.ms, taking.end, value)),
                     None => self.baselines += 1,
                 }
                 0.0

@@ -7,6 +7,9 @@ use super::watch::Watch;
 
 /// A sender must have been watched for this long before what it sends for the first time counts as new.
 pub(super) const WATCHED_MS: i64 = 60_000;
+/// Whoever sends a request of which nothing is known may be another behind the address, and has to be taken for one. What
+/// began so short before its first sample had hardly anywhere else to be, and little to count.
+const YOUNG_MS: i64 = 60_000;
 /// A start that is said to be later than the first sample by more than this is no start of that series: clocks of
 /// nodes differ by less.
 const SKEW_MS: i64 = 5_000;
@@ -77,8 +80,8 @@ pub(super) struct Evidence {
 
 /// The rule. Whoever speaks against a birth wins.
 pub(super) fn start(evidence: &Evidence) -> Start {
-    let Evidence { first_ms, most_known, given_up, several_gates, .. } = *evidence;
-    let (Some(watch), Some(company_ms)) = (evidence.watch, evidence.company_ms) else { return Start::Here };
+    let Evidence { first_ms, company_ms, most_known, given_up, several_gates, .. } = *evidence;
+    let Some(watch) = evidence.watch else { return Start::Here };
     if evidence.was_here || !watch.is_unbroken(first_ms) {
         return Start::Here;
     }
@@ -87,8 +90,11 @@ pub(super) fn start(evidence: &Evidence) -> Start {
         return Start::Here;
     }
     // the watched span: nothing that was in front of this sender since then can have escaped us
-    let mut since_ms = watch.since_ms().max(company_ms).max(evidence.sure_ms);
-    let long = first_ms.saturating_sub(since_ms) >= WATCHED_MS && watch.has_two_scrapes(first_ms);
+    let known_ms = company_ms.unwrap_or(first_ms.saturating_sub(YOUNG_MS));
+    let mut since_ms = watch.since_ms().max(known_ms).max(evidence.sure_ms);
+    let long = company_ms.is_some()
+        && first_ms.saturating_sub(since_ms) >= WATCHED_MS
+        && watch.has_two_scrapes(first_ms);
     if several_gates {
         since_ms = watch.newest_ms().saturating_add(1);
     }
@@ -176,7 +182,9 @@ mod tests {
             ("the first request of a sender", Evidence { watch: None, ..usual }, Here),
             ("and a run that was due just now", Evidence { watch: None, ..started(usual, 299) }, Here),
             ("a second agent behind the address: nothing of it is known", company(0, false), hardly(0)),
-            ("nothing at all is known", Evidence { company_ms: None, most_known: true, ..usual }, Here),
+            ("nothing at all is known", Evidence { company_ms: None, ..usual }, hardly(240)),
+            ("and it was made a minute ago", started(Evidence { company_ms: None, ..usual }, 240), Zero),
+            ("and it was made before that", started(Evidence { company_ms: None, ..usual }, 239), Here),
             ("its second scrape: the rest is known for seconds", company(285, true), hardly(285)),
             ("a pod that was made after the second agent came", started(company(285, true), 290), Zero),
             ("and one that was made before", started(company(285, true), 200), Here),

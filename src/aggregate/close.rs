@@ -5,6 +5,7 @@ use super::gauges::ABSENT;
 use super::group::{Group, Groups};
 use super::point::{Point, PointKind};
 use super::shard::{Shard, Window};
+use super::starts::Starts;
 use crate::policy::{Aggregation, MetricKind, Output};
 use crate::wire::v1::STALE_MARKER;
 
@@ -70,6 +71,8 @@ pub(super) struct Closing<'a> {
     pub(super) idle_ms: i64,
     /// Times in which the tenant sent nothing at all: windows there make no points.
     pub(super) gaps: &'a [(i64, i64)],
+    /// When things began.
+    pub(super) starts: &'a Starts,
 }
 
 impl Closing<'_> {
@@ -137,10 +140,10 @@ impl Shard {
     }
 
     /// Closes all windows that had samples and ends all groups; returns the time of the last point.
-    pub(super) fn end(&mut self, aggregation: &Aggregation, idle_ms: i64) -> i64 {
+    pub(super) fn end(&mut self, aggregation: &Aggregation, idle_ms: i64, starts: &Starts) -> i64 {
         self.settle_soon();
         let until = self.closed.saturating_add(self.open.len() as i64 * aggregation.interval_ms);
-        self.close_until(&Closing { until, aggregation, idle_ms, gaps: &[] });
+        self.close_until(&Closing { until, aggregation, idle_ms, gaps: &[], starts });
         let last = until.saturating_add(1);
         self.end_all(last);
         // who comes back begins after that

@@ -112,7 +112,8 @@ impl Engine {
         let mark = tenant.mark(batch.sender, arrived, newest);
         let gaps = tenant.pace(|pace| pace.gaps_with(arrived));
         let until = super::time::over(mark, newest, aggregation);
-        let closing = Closing { until, aggregation, idle_ms: self.settings().idle_ms, gaps: &gaps };
+        let (idle_ms, starts) = (self.settings().idle_ms, &self.starts);
+        let closing = Closing { until, aggregation, idle_ms, gaps: &gaps, starts };
         let moment = Moment { end: run.end, over: until, now_ms: arrived.now_ms, aggregation };
         match run.aggregator.partition(batch.tenant) {
             Some(partition) => partition.apply(samples, moment, &closing, &mut tally, forgotten),
@@ -144,7 +145,7 @@ impl Engine {
                     was_here: !join.unknown,
                     given_up: tenant.given_up.has(join.series),
                     given_up_ms: tenant.given_up.newest_ms(),
-                    started_ms: join.started_ms,
+                    started_ms: self.starts.find(&join.keys),
                     due_ms: join.due_ms,
                     watch,
                     company_ms,

@@ -1,17 +1,19 @@
 //! New counters of which nothing says yet when they began. What they had counted at first counts, or does not, once that
 //! has had time to come: it may be in another request of the same scrape.
 
+use ahash::AHashMap;
+
 use super::birth::Open;
 use super::close::Closing;
 use super::member::Member;
 use super::point::Join;
 use super::shard::{Shard, Window};
+use super::starts::{Keys, Starts};
 use crate::policy::Aggregation;
 use crate::series::Fingerprint;
 use crate::series::table::Slot;
 
-/// So long, in sample time, that may come, milliseconds: it is asked for with the second sample, and nearly all targets are
-/// scraped once a minute at least.
+/// So long, in sample time, that may come, milliseconds: nearly all targets are scraped once a minute at least.
 const DOUBT_MS: i64 = 60_000;
 
 /// A new counter whose start is open.
@@ -19,6 +21,8 @@ const DOUBT_MS: i64 = 60_000;
 pub(super) struct Doubt {
     pub(super) series: Fingerprint,
     pub(super) open: Open,
+    /// What finds out when it began.
+    pub(super) keys: Keys,
     /// `None` before it came.
     pub(super) first: Option<First>,
 }
@@ -29,13 +33,26 @@ pub(super) struct First {
     /// Its time, and the end of the window in which it was taken in, Unix milliseconds.
     pub(super) ms: i64,
     pub(super) end: i64,
+    /// When its start is settled.
+    pub(super) due_ms: i64,
     pub(super) value: f64,
 }
 
 impl First {
+    pub(super) fn new(ms: i64, end: i64, value: f64) -> Self {
+        Self { ms, end, due_ms: ms.saturating_add(DOUBT_MS), value }
+    }
+
     /// Whether it is settled in the window that ends then, and closes `delay_ms` later.
     fn is_due(&self, end: i64, delay_ms: i64) -> bool {
-        self.end <= end && end.saturating_add(delay_ms) >= self.ms.saturating_add(DOUBT_MS)
+        self.end <= end && end.saturating_add(delay_ms) >= self.due_ms
+    }
+}
+
+impl Doubt {
+    /// Whether it was born, by what is known by now.
+    fn is_born(&self, first: &First, starts: &Starts) -> bool {
+        starts.find(&self.keys).map_or(self.open.born, |started| self.open.is_born(started, first.ms))
     }
 }
 
@@ -45,6 +62,7 @@ impl Slot for Doubt {
     const EMPTY: Self = Self {
         series: Fingerprint { high: 0, low: 0 },
         open: Open { since_ms: i64::MIN, born: false },
+        keys: Keys::NONE,
         first: None,
     };
 
@@ -61,50 +79,55 @@ impl Slot for Doubt {
 
 impl Shard {
     /// Notes that the start of a new counter is open.
-    pub(super) fn doubt(&mut self, series: Fingerprint, open: Open) {
-        self.doubts.insert(Doubt { series, open, first: None }, ());
+    pub(super) fn doubt(&mut self, join: &Join, open: Open) {
+        let Join { series, keys, .. } = *join;
+        self.doubts.insert(Doubt { series, open, keys, first: None }, ());
     }
 
-    /// Learns whether a counter was born, if it is known by now when it began.
-    pub(super) fn ask_again(&mut self, join: &Join) {
-        let Some(started_ms) = join.started_ms.filter(|_| !self.doubts.is_empty()) else { return };
-        let Some(Doubt { open, first, .. }) = self.doubts.get_mut(join.series) else { return };
-        open.born = open.is_born(started_ms, first.map_or(join.first_ms, |first| first.ms));
-    }
-
-    /// Counts in a window that closes what was born, as far as that was said.
+    /// Counts in a window that closes what was born.
     pub(super) fn settle(&mut self, window: &mut Window, end: i64, closing: &Closing<'_>) {
-        if self.doubts.is_empty() {
+        let due = self.take_due(end, closing.aggregation.delay_ms);
+        if due.is_empty() {
             return;
+        }
+        // a histogram of which some buckets count from zero and others do not is wrong for as long as it lives
+        let mut families: AHashMap<u64, bool> = AHashMap::new();
+        for (doubt, first) in &due {
+            *families.entry(doubt.keys.family()).or_insert(true) &= doubt.is_born(first, closing.starts);
         }
         // a group that was not heard of in this window is heard of as it begins
         let heard = end - closing.aggregation.interval_ms + 1;
-        let Self { doubts, members, births, baselines, .. } = self;
-        doubts.retain(|doubt, ()| {
-            let Some(first) = doubt.first.filter(|first| first.is_due(end, closing.aggregation.delay_ms))
-            else {
-                return true;
-            };
-            match members.get_mut(doubt.series).filter(|_| doubt.open.born) {
+        for (doubt, first) in &due {
+            let born = families.get(&doubt.keys.family()).is_some_and(|born| *born);
+            match self.members.get_mut(doubt.series).filter(|_| born) {
                 Some(member) => {
-                    *births += 1;
+                    self.births += 1;
                     window.grow(member.group, first.value.max(0.0), heard);
                 }
                 // or its group is in another shard by now
-                None => *baselines += 1,
+                None => self.baselines += 1,
             }
-            false
-        });
+        }
+    }
+
+    fn take_due(&mut self, end: i64, delay_ms: i64) -> Vec<(Doubt, First)> {
+        let mut due = Vec::new();
+        if !self.doubts.is_empty() {
+            self.doubts.retain(|doubt, ()| {
+                let first = doubt.first.filter(|first| first.is_due(end, delay_ms));
+                due.extend(first.map(|first| (*doubt, first)));
+                first.is_none()
+            });
+        }
+        due
     }
 
     /// Counts what a member had counted at first that goes.
-    pub(super) fn settle_last(&mut self, member: &Member) {
-        let Some(Doubt { open, first, .. }) = self.doubts.get_mut(member.fingerprint()).copied() else {
-            return;
-        };
+    pub(super) fn settle_last(&mut self, member: &Member, starts: &Starts) {
+        let Some(doubt) = self.doubts.get_mut(member.fingerprint()).copied() else { return };
         self.doubts.remove(member.fingerprint());
-        let Some(First { value, .. }) = first else { return };
-        if !open.born {
+        let Some(first) = doubt.first else { return };
+        if !doubt.is_born(&first, starts) {
             self.baselines += 1;
             return;
         }
@@ -113,23 +136,24 @@ impl Shard {
         if self.open.is_empty() {
             self.open.push_back(Window::default());
         }
-        self.open[0].grow(member.group, value.max(0.0), heard);
+        self.open[0].grow(member.group, first.value.max(0.0), heard);
     }
 
     /// Our clock was ahead: nothing came later than `to`.
     pub(super) fn pull_doubts_back(&mut self, to: i64, aggregation: &Aggregation) {
         self.doubts.retain(|doubt, ()| {
-            if let Some(First { ms, end, .. }) = &mut doubt.first {
-                (*ms, *end) = ((*ms).min(to), (*end).min(to.saturating_add(aggregation.interval_ms)));
+            if let Some(First { ms, end, due_ms, .. }) = &mut doubt.first {
+                (*ms, *due_ms) = ((*ms).min(to), (*due_ms).min(to.saturating_add(DOUBT_MS)));
+                *end = (*end).min(to.saturating_add(aggregation.interval_ms));
             }
             true
         });
     }
 
-    /// Nothing more comes: nothing will be said.
+    /// Nothing more comes: nothing more will be said.
     pub(super) fn settle_soon(&mut self) {
         self.doubts.retain(|doubt, ()| {
-            doubt.first.iter_mut().for_each(|first| first.ms = 0);
+            doubt.first.iter_mut().for_each(|first| first.due_ms = 0);
             true
         });
         if !self.doubts.is_empty() && self.open.is_empty() {

@@ -15,7 +15,7 @@ use super::starts::Starts;
 use super::tenant::Tenant;
 use super::types::Types;
 use crate::clock::Steady;
-use crate::series::Fingerprint;
+use crate::series::{Fingerprint, Fingerprinter};
 
 /// Bounds of all aggregations together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,10 +87,10 @@ pub type Collected = (u32, Arc<Aggregator>, Vec<Point>);
 
 impl Engine {
     /// Nothing is aggregated yet.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, prints: Fingerprinter) -> Self {
         Self {
             types: Types::new(settings.max_types),
-            starts: Starts::default(),
+            starts: Starts::new(prints),
             aggregators: RwLock::default(),
             tenants: RwLock::default(),
             totals: Arc::default(),

@@ -5,13 +5,14 @@ use super::given_up::GivenUp;
 use super::group::Group;
 use super::member::{Member, Tombstone};
 use super::shard::{IDLE_ROUNDS, Shard};
+use super::starts::Starts;
 use crate::series::Fingerprint;
 use crate::series::table::Slot;
 
 impl Shard {
     /// Forgets members that had no sample for long, and groups that ended before that. A counter leaves a tombstone for
     /// `rounds`; older ones are given up.
-    pub(super) fn expire(&mut self, rounds: u32, given_up: &GivenUp) {
+    pub(super) fn expire(&mut self, rounds: u32, given_up: &GivenUp, starts: &Starts) {
         self.round = self.round.wrapping_add(1);
         let round = self.round;
         let mut gone: Vec<Member> = Vec::new();
@@ -23,7 +24,7 @@ impl Shard {
             keep
         });
         for member in &gone {
-            self.settle_last(member);
+            self.settle_last(member, starts);
             self.forget(member.is_gauge().then_some(member.payload as u32));
             self.count_member(member.group, -1);
             if let Some(tombstone) = Tombstone::of(member, round) {

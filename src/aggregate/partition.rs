@@ -11,6 +11,7 @@ use super::locked::{Locked, Shards, Totals};
 use super::member::Tombstone;
 use super::point::{Batch, Join, Point, Sample, Tally};
 use super::shard::{Counts, IDLE_ROUNDS, Shard};
+use super::starts::Starts;
 use crate::policy::Aggregation;
 use crate::series::Fingerprint;
 
@@ -125,9 +126,9 @@ impl Partition {
     }
 
     /// Closes all windows that had samples and ends all groups, a shard at a time.
-    pub(super) fn end(&self, aggregation: &Aggregation, idle_ms: i64) {
+    pub(super) fn end(&self, aggregation: &Aggregation, idle_ms: i64, starts: &Starts) {
         for mut shard in self.shards.each().filter(|shard| shard.goes_on()) {
-            shard.end(aggregation, idle_ms);
+            shard.end(aggregation, idle_ms, starts);
         }
     }
 
@@ -155,11 +156,11 @@ impl Partition {
     }
 
     /// Forgets what is silent. Tombstones stay for `rounds`, `most` of them in all, the latest; the others are given up.
-    pub(super) fn expire(&self, rounds: u32, most: usize, given_up: &GivenUp) {
+    pub(super) fn expire(&self, rounds: u32, most: usize, given_up: &GivenUp, starts: &Starts) {
         let left = |rounds: u32| rounds.checked_sub(1);
         let _was = self.search_rounds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
         for mut shard in self.shards.each() {
-            shard.expire(rounds, given_up);
+            shard.expire(rounds, given_up, starts);
         }
         self.bound_tombstones(most, given_up);
     }

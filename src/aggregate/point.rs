@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::birth::Company;
+use super::starts::Keys;
 use crate::policy::{MetricKind, PolicyIndex};
 use crate::series::Fingerprint;
 
@@ -48,17 +49,10 @@ pub struct Join {
     pub unknown: bool,
     /// Its first sample, Unix milliseconds; `i64::MAX` where there is none.
     pub first_ms: i64,
-    /// When it began, Unix milliseconds, where something says so.
-    pub started_ms: Option<i64>,
+    /// Of a counter that is unknown: what finds out when it began.
+    pub keys: Keys,
     /// When its run was due, Unix milliseconds, where its name says so.
     pub due_ms: Option<i64>,
-}
-
-impl Join {
-    /// Whether it may turn out later when a new counter began.
-    pub fn waits_for_start(&self) -> bool {
-        self.unknown && self.kind == MetricKind::Counter && self.started_ms.is_none()
-    }
 }
 
 /// What one request brings to the aggregations; applied when the request is done.

@@ -5,6 +5,7 @@
 //! are known; so it is as secret as they are.
 
 mod bytes;
+mod doubts;
 mod first;
 mod points;
 mod shard;

@@ -1,83 +1,88 @@
 //! When pods, containers, processes and counters began, as series in the stream say it: evidence for and against a birth.
 
-use std::hash::Hash;
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU8, Ordering};
+mod keys;
 
-use ahash::RandomState;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use crate::series::{Labels, grammar};
+pub use self::keys::Keys;
+use self::keys::{Key, Of};
+use crate::series::{Fingerprint, Fingerprinter, Labels, TenantKey, grammar};
 
-/// Starts remembered; the one not asked about for longest is forgotten first. It matters for a minute.
-const KEPT: usize = 50_000;
+/// Starts of pods, jobs, containers, processes and machines that are remembered, and those that counters have of their own,
+/// by `_created`: one for each set of labels. About 80 bytes each; the one not spoken of for longest is forgotten first.
+const THINGS: usize = 200_000;
+const OWN: usize = 50_000;
 /// Unix seconds that can be meant: from 2001 to 5138. An exporter without a clock says 0.
 const MEANT: std::ops::Range<f64> = 1e9..1e11;
 
-/// Labels that agents use to tell clusters apart.
-const CLUSTER: [&str; 4] = ["cluster", "cluster_id", "cluster_name", "k8s_cluster_name"];
-
-/// What began; its number is a bit. The nearer it is to a counter, the more it says about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Of {
-    /// The counter itself, by its `_created`.
-    Counter = 1,
-    /// The machine, of a target that counts since then.
-    Machine = 2,
-    /// The process of the target.
-    Process = 4,
-    Container = 8,
-    Pod = 16,
-    Job = 32,
+/// What one series says.
+#[derive(Clone, Copy)]
+struct Start {
+    /// The series.
+    teller: Fingerprint,
+    ms: i64,
 }
 
-/// Starts by a hash of what began.
+/// Starts by what began.
 pub struct Starts {
-    times: Mutex<LruCache<u64, i64>>,
-    hash: RandomState,
-    /// Which kinds there are at all.
-    kinds: AtomicU8,
-}
-
-impl Default for Starts {
-    fn default() -> Self {
-        let kept = NonZeroUsize::new(KEPT).unwrap_or(NonZeroUsize::MIN);
-        Self { times: Mutex::new(LruCache::new(kept)), hash: RandomState::new(), kinds: AtomicU8::new(0) }
-    }
+    prints: Fingerprinter,
+    things: Mutex<LruCache<Key, Start>>,
+    own: Mutex<LruCache<Key, Start>>,
 }
 
 impl Starts {
+    pub(super) fn new(prints: Fingerprinter) -> Self {
+        // a bound given to the cache would be allocated at once
+        let empty = || Mutex::new(LruCache::unbounded());
+        Self { prints, things: empty(), own: empty() }
+    }
+
     /// Whether the value of a metric of this name says when something began.
     pub fn tells(metric: &str) -> bool {
         metric.ends_with("_created") || metric.ends_with("_time_seconds") || metric == "kube_pod_start_time"
     }
 
-    /// Takes in the value of a series, if it says when something began.
-    pub fn learn(&self, tenant: u32, labels: Labels<'_>, value: Option<f64>) {
+    /// Takes in the value of a series, if it says when something began. Where several series say it of one thing, it is the
+    /// oldest: they may be of two things of one name, and then nobody knows which is meant.
+    pub fn learn(&self, tenant: TenantKey, teller: Fingerprint, labels: Labels<'_>, value: Option<f64>) {
         let Some(seconds) = value.filter(|seconds| MEANT.contains(seconds)) else { return };
-        let told = match labels.metric() {
-            "kube_pod_created" | "kube_pod_start_time" => Of::Pod,
-            "kube_job_created" => Of::Job,
-            "container_start_time_seconds" => Of::Container,
-            "process_start_time_seconds" => Of::Process,
-            "node_boot_time_seconds" => Of::Machine,
-            metric if metric.ends_with("_created") => Of::Counter,
-            _ => return,
-        };
-        let Some(key) = self.key(tenant, told, labels) else { return };
-        self.kinds.fetch_or(told as u8, Ordering::Relaxed);
-        self.times.lock().put(key, (seconds * 1000.0) as i64);
+        let Some((of, key)) = self.told(tenant, labels) else { return };
+        let said = Start { teller, ms: (seconds * 1000.0) as i64 };
+        let mut starts = self.of(of).lock();
+        match starts.get_mut(&key) {
+            Some(known) if known.teller != teller && known.ms < said.ms => {}
+            Some(known) => *known = said,
+            None => {
+                starts.put(key, said);
+                if starts.len() > if of == Of::Counter { OWN } else { THINGS } {
+                    starts.pop_lru();
+                }
+            }
+        }
+    }
+
+    /// A series has ended: what it said of when something began holds no longer.
+    pub fn end(&self, tenant: TenantKey, teller: Fingerprint, labels: Labels<'_>) {
+        let Some((of, key)) = self.told(tenant, labels) else { return };
+        let mut starts = self.of(of).lock();
+        if starts.peek(&key).is_some_and(|known| known.teller == teller) {
+            starts.pop(&key);
+        }
+    }
+
+    /// What finds the start of a series, now or later.
+    pub fn keys(&self, tenant: TenantKey, labels: Labels<'_>) -> Keys {
+        Keys::of(&self.prints, tenant, labels)
     }
 
     /// When a series began, by what is nearest to it, Unix milliseconds.
-    pub fn of(&self, tenant: u32, labels: Labels<'_>) -> Option<i64> {
-        let kinds = self.kinds.load(Ordering::Relaxed);
-        let nearest = [Of::Counter, Of::Machine, Of::Process, Of::Container, Of::Pod, Of::Job];
-        let mut told = nearest.into_iter().filter(|of| kinds & *of as u8 != 0).peekable();
-        told.peek()?;
-        let mut times = self.times.lock();
-        told.filter_map(|of| self.key(tenant, of, labels)).find_map(|key| times.get(&key).copied())
+    pub fn find(&self, keys: &Keys) -> Option<i64> {
+        let own = keys.own().and_then(|key| self.own.lock().get(&key).map(|start| start.ms));
+        own.or_else(|| {
+            let mut things = self.things.lock();
+            keys.things().find_map(|key| things.get(&key).map(|start| start.ms))
+        })
     }
 
     /// When the run was due that a series is of, Unix milliseconds.
@@ -85,61 +90,23 @@ impl Starts {
         Some(grammar::of_series(labels)?.scheduled? * 1000)
     }
 
-    /// What stands for the thing of this kind that a series is of; the same for who tells and for who asks. Names are
-    /// unique within a cluster.
-    fn key(&self, tenant: u32, of: Of, labels: Labels<'_>) -> Option<u64> {
-        let tenant = (tenant, CLUSTER.map(|label| labels.get(label)));
-        let about = About::of(labels);
-        Some(match of {
-            Of::Counter => {
-                let own = labels.iter().filter(|(name, _)| !["__name__", "le", "quantile"].contains(name));
-                self.hash.hash_one((tenant, of, stem(labels.metric()), own.collect::<Vec<_>>()))
-            }
-            Of::Machine | Of::Process => {
-                let target = ["job", "instance", "namespace", "pod"].map(|label| labels.get(label));
-                // an exporter's own process says nothing of what it tells of others
-                if about.exported || target.iter().all(|value| value.is_empty()) {
-                    return None;
-                }
-                self.hash.hash_one((tenant, of, target))
-            }
-            Of::Container => {
-                let container = labels.get(if about.exported { "exported_container" } else { "container" });
-                let pod = about.pod.filter(|_| !container.is_empty())?;
-                self.hash.hash_one((tenant, of, about.namespace, pod, container))
-            }
-            Of::Pod => self.hash.hash_one((tenant, of, about.namespace, about.pod?)),
-            Of::Job => self.hash.hash_one((tenant, of, about.namespace, about.job?)),
-        })
+    /// Of what a series says when it began.
+    fn told(&self, tenant: TenantKey, labels: Labels<'_>) -> Option<(Of, Key)> {
+        let of = match labels.metric() {
+            "kube_pod_created" | "kube_pod_start_time" => Of::Pod,
+            "kube_job_created" => Of::Job,
+            "container_start_time_seconds" => Of::Container,
+            "process_start_time_seconds" => Of::Process,
+            "node_boot_time_seconds" => Of::Machine,
+            metric if metric.ends_with("_created") => Of::Counter,
+            _ => return None,
+        };
+        Some((of, Keys::of(&self.prints, tenant, labels).get(of)?))
     }
-}
 
-/// The pod or job that a series is about. Where a scrape renamed labels that were there already (Prometheus without
-/// `honor_labels`), `exported_namespace` goes with `exported_pod` and with `job_name`.
-struct About<'l> {
-    exported: bool,
-    namespace: &'l str,
-    pod: Option<&'l str>,
-    job: Option<&'l str>,
-}
-
-impl<'l> About<'l> {
-    fn of(labels: Labels<'l>) -> Self {
-        let given = |label| Some(labels.get(label)).filter(|value| !value.is_empty());
-        let exported = ["exported_namespace", "exported_pod", "exported_job_name"].map(given);
-        let job = given("exported_job_name").or(given("job_name"));
-        if exported.iter().any(Option::is_some) {
-            let namespace = given("exported_namespace").or(given("namespace")).unwrap_or_default();
-            return Self { exported: true, namespace, pod: given("exported_pod"), job };
-        }
-        Self { exported: false, namespace: labels.get("namespace"), pod: given("pod"), job }
+    fn of(&self, of: Of) -> &Mutex<LruCache<Key, Start>> {
+        if of == Of::Counter { &self.own } else { &self.things }
     }
-}
-
-/// The name that the parts of one metric have in common.
-fn stem(metric: &str) -> &str {
-    let endings = ["_created", "_total", "_bucket", "_sum", "_count"];
-    endings.iter().find_map(|ending| metric.strip_suffix(ending)).unwrap_or(metric)
 }
 
 #[cfg(test)]
@@ -149,12 +116,40 @@ mod tests {
     type Pairs = &'static [(&'static str, &'static str)];
 
     fn of(told: &[(Pairs, f64)], asked: Pairs) -> Option<i64> {
-        let starts = Starts::default();
-        for (pairs, value) in told {
-            assert!(Starts::tells(Labels::from_sorted(pairs).metric()));
-            starts.learn(0, Labels::from_sorted(pairs), Some(*value));
+        let rig = Rig::new();
+        told.iter().for_each(|(pairs, value)| rig.learn("", pairs, *value));
+        rig.of("", asked)
+    }
+
+    struct Rig {
+        prints: Fingerprinter,
+        starts: Starts,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let prints = Fingerprinter::from_seed(1);
+            Self { starts: Starts::new(prints.clone()), prints }
         }
-        starts.of(0, Labels::from_sorted(asked)).map(|ms| ms / 1000)
+
+        fn teller(&self, pairs: Pairs) -> Fingerprint {
+            self.prints.fingerprint(format!("{pairs:?}").as_bytes(), self.prints.tenant(""))
+        }
+
+        fn learn(&self, tenant: &str, pairs: Pairs, value: f64) {
+            let labels = Labels::from_sorted(pairs);
+            assert!(Starts::tells(labels.metric()));
+            self.starts.learn(self.prints.tenant(tenant), self.teller(pairs), labels, Some(value));
+        }
+
+        fn end(&self, pairs: Pairs) {
+            self.starts.end(self.prints.tenant(""), self.teller(pairs), Labels::from_sorted(pairs));
+        }
+
+        fn of(&self, tenant: &str, asked: Pairs) -> Option<i64> {
+            let keys = self.starts.keys(self.prints.tenant(tenant), Labels::from_sorted(asked));
+            self.starts.find(&keys).map(|ms| ms / 1000)
+        }
     }
 
     const POD: (Pairs, f64) = (&[("__name__", "kube_pod_created"), ("namespace", "n"), ("pod", "a")], 1.5e9);
@@ -288,13 +283,13 @@ mod tests {
             ("pod", "a"),
         ];
         assert_eq!(of(&[(CONTAINER, 1.55e9)], OTHERS), Some(1_550_000_000));
-        let starts = Starts::default();
+        let rig = Rig::new();
         const PLAIN: Pairs = &[("__name__", "x_total"), ("namespace", "n"), ("pod", "a")];
-        starts.learn(1, Labels::from_sorted(POD.0), Some(POD.1));
-        starts.learn(1, Labels::from_sorted(PROCESS), Some(1.6e9));
+        rig.learn("b", POD.0, POD.1);
+        rig.learn("b", PROCESS, 1.6e9);
         for asked in [PLAIN, OWN] {
-            assert!(starts.of(1, Labels::from_sorted(asked)).is_some());
-            assert_eq!(starts.of(0, Labels::from_sorted(asked)), None);
+            assert!(rig.of("b", asked).is_some());
+            assert_eq!(rig.of("", asked), None);
         }
     }
 
@@ -309,5 +304,54 @@ mod tests {
             assert_eq!(of(&[created], asked), Some(1_700_000_000));
         }
         assert_eq!(of(&[created], &[("__name__", "h_bucket"), ("code", "500"), ("le", "1")]), None);
+    }
+
+    #[test]
+    fn of_two_that_tell_of_one_thing_the_older_is_right_until_it_ends() {
+        const OURS: Pairs = &[
+            ("__name__", "kube_pod_created"),
+            ("namespace", "n"),
+            ("pod", "web-0"),
+            ("site", "a"),
+            ("uid", "1"),
+        ];
+        const THEIRS: Pairs = &[
+            ("__name__", "kube_pod_created"),
+            ("namespace", "n"),
+            ("pod", "web-0"),
+            ("site", "b"),
+            ("uid", "2"),
+        ];
+        const ASKED: Pairs = &[("__name__", "x_total"), ("namespace", "n"), ("pod", "web-0"), ("site", "b")];
+        let rig = Rig::new();
+        rig.learn("", THEIRS, 1.5e9);
+        rig.learn("", OURS, 1.7e9);
+        assert_eq!(rig.of("", ASKED), Some(1_500_000_000));
+        // the same pod, made anew
+        rig.learn("", THEIRS, 1.6e9);
+        assert_eq!(rig.of("", ASKED), Some(1_600_000_000));
+        rig.end(OURS);
+        assert_eq!(rig.of("", ASKED), Some(1_600_000_000), "it was another that ended");
+        rig.end(THEIRS);
+        rig.learn("", OURS, 1.7e9);
+        assert_eq!(rig.of("", ASKED), Some(1_700_000_000));
+    }
+
+    #[test]
+    fn a_flood_of_created_series_leaves_what_is_known_of_pods() {
+        let rig = Rig::new();
+        rig.learn("", POD.0, POD.1);
+        let tenant = rig.prints.tenant("");
+        for number in 0..OWN + 10 {
+            let number = number.to_string();
+            let pairs = [("__name__", "x_created"), ("path", &*number)];
+            let labels = Labels::from_sorted(&pairs);
+            rig.starts.learn(tenant, rig.prints.fingerprint(number.as_bytes(), tenant), labels, Some(1.7e9));
+        }
+        assert_eq!(
+            rig.of("", &[("__name__", "x_total"), ("namespace", "n"), ("pod", "a")]),
+            Some(1_500_000_000)
+        );
+        assert_eq!(rig.starts.own.lock().len(), OWN);
     }
 }

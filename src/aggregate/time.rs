@@ -73,7 +73,8 @@ impl Engine {
                 let (tenant, aggregation) = (self.tenant(number), &*aggregator.aggregation);
                 if let Some(until) = until(aggregation, &tenant, &partition) {
                     let gaps = tenant.pace(|pace| pace.gaps());
-                    partition.close_until(&Closing { until, aggregation, idle_ms, gaps: &gaps });
+                    let starts = &self.starts;
+                    partition.close_until(&Closing { until, aggregation, idle_ms, gaps: &gaps, starts });
                 }
                 let mut points = Vec::new();
                 partition.drain(&mut points);
@@ -97,11 +98,11 @@ impl Engine {
             for (number, partition) in aggregator.partitions() {
                 let tenant = self.tenant(number);
                 if tenant.pace(|pace| pace.is_silent(mono, settings.idle_ms)) {
-                    partition.end(&aggregator.aggregation, settings.idle_ms);
+                    partition.end(&aggregator.aggregation, settings.idle_ms, &self.starts);
                 } else if tenant.pace(|pace| pace.is_held_up(mono)) {
                     continue;
                 }
-                partition.expire(rounds, settings.max_tombstones, &tenant.given_up);
+                partition.expire(rounds, settings.max_tombstones, &tenant.given_up, &self.starts);
             }
         }
         self.tenants.read().iter().for_each(|tenant| tenant.expire(mono, settings.idle_ms));

@@ -4,6 +4,7 @@
 use super::judge::{Judgement, Work};
 use super::outcome::Birth;
 use super::scratch::Slot;
+use crate::aggregate::Starts;
 use crate::cardinality::{First, Sighting, is_on};
 use crate::series::identity::{self, Form};
 use crate::series::{Fingerprint, Labels, Probe, Remembered};
@@ -71,6 +72,9 @@ impl Judgement<'_> {
         let effects = &mut work.outcome.effects;
         if probe.notice.has_returned() {
             effects.returned.push(series);
+        }
+        if slot.ends && self.policies.aggregates() && Starts::tells(labels.metric()) {
+            self.engine.starts.end(self.tenant, probe.fingerprint, labels);
         }
         if slot.ends {
             effects.ended.push((series, self.tracker.node(self.party.tenant, labels, self.now)));

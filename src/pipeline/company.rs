@@ -8,10 +8,6 @@ const ASKED: usize = 64;
 
 /// Looks at the series of a request that the index has answered for.
 pub(super) fn company(index: &Index, probes: &[Probe], now: u32) -> Company {
-    // a request that is known whole has nothing to be decided
-    if !probes.iter().any(|probe| matches!(probe.found, Found::Missing | Found::Stale(..))) {
-        return Company::default();
-    }
     let is_known = |probe: &&Probe| matches!(probe.found, Found::Known(..) | Found::Stale(..));
     let known = probes.iter().filter(is_known).count();
     let unknown = probes.iter().filter(|probe| probe.found == Found::Missing).count();

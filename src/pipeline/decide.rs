@@ -133,11 +133,6 @@ impl Judgement<'_> {
         };
         let reason = match enlisted {
             Ok(home) => {
-                let joined = work.outcome.effects.aggregated.joins.last();
-                if joined.is_some_and(|join| join.waits_for_start()) {
-                    // what says when it began may come yet: it is asked once more, with its next sample
-                    valid_until = valid_until.min(subject.probe.sample_seconds);
-                }
                 return Asked { verdict, valid_until, output, home: Some((policy, home)), untyped: false };
             }
             Err(reason) => reason,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::decide::Subject;
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
-use crate::aggregate::{self, Class, Declared, Join, Passed, Room, Sample, Starts};
+use crate::aggregate::{self, Class, Declared, Join, Keys, Passed, Room, Sample, Starts};
 use crate::policy::bound::Spelling;
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
@@ -46,7 +46,7 @@ impl Judgement<'_> {
         }
     }
 
-    /// Learns from new series of a request when things began, before anything in it is decided.
+    /// Learns from a request when things began, before anything in it is decided; what it says now is newer than what is known.
     pub(super) fn learn_starts<'b>(
         &self,
         body: &'b [u8],
@@ -54,12 +54,18 @@ impl Judgement<'_> {
         probes: &[Probe],
         pairs: &mut Vec<(&'b str, &'b str)>,
     ) {
-        for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == Found::Missing) {
-            if self.metric(body, slot).is_some_and(Starts::tells)
+        // neighbours often have the same name
+        let mut last = ("", false);
+        for (slot, probe) in slots.iter().zip(probes) {
+            let Some(metric) = self.metric(body, slot) else { continue };
+            if metric != last.0 {
+                last = (metric, Starts::tells(metric));
+            }
+            if last.1
                 && let Ok(Ok(_)) = identity::read(body, slot.labels(), self.limits, pairs)
             {
                 let labels = Labels::from_sorted(pairs);
-                self.engine.starts.learn(self.party.tenant, labels, slot.last_value(body));
+                self.engine.starts.learn(self.tenant, probe.fingerprint, labels, slot.last_value(body));
             }
         }
     }
@@ -167,8 +173,9 @@ impl Judgement<'_> {
         let mut first_ms = i64::MAX;
         let content = slot.labels_start as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
-        // what says when it began matters to counters only, and has the labels that it came with, too
-        let (counter, labels) = (kind == MetricKind::Counter, Labels::from_sorted(subject.pairs));
+        // what is known already has begun; what says when a counter began has the labels that it came with, too
+        let begins = unknown && kind == MetricKind::Counter;
+        let labels = Labels::from_sorted(subject.pairs);
         Join {
             series,
             policy,
@@ -182,8 +189,8 @@ impl Judgement<'_> {
             // what finds no room in the index is unknown each time
             unknown: unknown && !self.index.is_full(),
             first_ms,
-            started_ms: counter.then(|| self.engine.starts.of(self.party.tenant, labels)).flatten(),
-            due_ms: (counter && unknown).then(|| Starts::due(labels)).flatten(),
+            keys: if begins { self.engine.starts.keys(self.tenant, labels) } else { Keys::default() },
+            due_ms: begins.then(|| Starts::due(labels)).flatten(),
         }
     }
 

@@ -52,8 +52,11 @@ impl Judgement<'_> {
         let mut work = Work { loose, leaving, scratch, outcome };
         if self.policies.aggregates() {
             self.learn_types(body, slots, probes, request.metadata);
-            self.learn_starts(body, slots, probes, &mut pairs);
-            work.outcome.effects.aggregated.company = company(self.index, probes, self.now);
+            // a request that is known whole has nothing to be decided
+            if probes.iter().any(|probe| matches!(probe.found, Found::Missing | Found::Stale(..))) {
+                self.learn_starts(body, slots, probes, &mut pairs);
+                work.outcome.effects.aggregated.company = company(self.index, probes, self.now);
+            }
         }
         let mut last = (VerdictId::UNTOUCHED, PolicyIndex(0));
         for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter()) {

@@ -1,7 +1,7 @@
 //! Where members start from: births, and all that looks like one.
 
 use seriesgate::policy::{Action, Mode};
-use seriesgate_proto::WriteRequest;
+use seriesgate_proto::{Label, WriteRequest};
 
 use crate::pipeline::{labeldrop, policy, relabel};
 use crate::rig::Rig;
@@ -284,5 +284,91 @@ fn a_birth_that_is_not_settled_lives_through_a_restart_and_the_end_of_its_policy
         let last = if restarts { "180:187" } else { "120:155" };
         let points = rig.points("x_total");
         assert!(points.ends_with(last), "{points}");
+    }
+}
+
+/// A sender that is known for a minute and a half, with one old series.
+fn watched() -> Rig {
+    let mut rig = rig();
+    for at in (0..=90).step_by(15) {
+        rig.put_all(at, &[("x_total", "old", 1e6)]);
+    }
+    rig
+}
+
+fn started(pod: &str, seconds: i64) -> (&'static str, &str, f64) {
+    ("process_start_time_seconds", pod, (T / 1000 + seconds) as f64)
+}
+
+#[test]
+fn what_says_that_a_counter_is_old_has_a_minute_whatever_its_target_is_scraped() {
+    // its second sample comes before that, or long after
+    for every in [5, 120] {
+        let mut rig = watched();
+        for at in (105..=400).step_by(5) {
+            let mut all = vec![("x_total", "old", 1e6)];
+            if (at - 105) % every == 0 {
+                all.push(("x_total", "added", 5e6 + at as f64));
+            }
+            rig.put_all(at, &all);
+            if at >= 120 {
+                rig.put_all(at, &[started("added", -9999)]);
+            }
+        }
+        let points = rig.points("x_total");
+        let last: f64 = points.rsplit(':').next().unwrap().parse().unwrap();
+        assert!(last < 300.0, "every {every} s: {points}");
+    }
+}
+
+#[test]
+fn a_process_that_starts_again_says_so_in_the_request_of_its_new_counters() {
+    let mut rig = watched();
+    rig.put_all(105, &[("x_total", "a", 7.0), started("a", -9999)]);
+    rig.put_all(120, &[("x_total", "old", 1e6), ("x_total", "a", 8.0), started("a", -9999)]);
+    let born = [("x_total", "a", 1.0), ("y_total", "a", 500.0), started("a", 130)];
+    rig.put_all(135, &born);
+    rig.put_all(150, &born);
+    assert!(rig.points("y_total").ends_with(":500"));
+}
+
+#[test]
+fn a_pod_that_comes_alone_in_its_request_is_born_if_it_is_young() {
+    for (made, ends) in [(60, ":500"), (30, ":0")] {
+        let mut rig = watched();
+        for at in [105, 120] {
+            rig.put_all(at, &[("y_total", "alone", 500.0), started("alone", made)]);
+            rig.put_all(at, &[("x_total", "old", 1e6)]);
+        }
+        assert!(rig.points("y_total").ends_with(ends), "made at {made}");
+    }
+}
+
+#[test]
+fn all_buckets_of_a_histogram_are_born_or_none() {
+    let bucket = |le: &str, at: i64, value: f64| {
+        let mut series = series("lat_bucket", "new", &[(at, value)]);
+        series.labels.insert(1, Label { name: "le".into(), value: le.into() });
+        series
+    };
+    let old = |at: i64| series("x_total", "old", &[(at, 1e6)]);
+    for alone in [true, false] {
+        let mut rig = watched();
+        for (at, value) in [(105, 1000.0), (120, 1000.0), (135, 1000.0), (150, 1090.0)] {
+            // the larger ones come in a request of their own, which holds nothing that is known; no observation is fast later
+            let fast = bucket("1", at, 1000.0);
+            let rest = vec![bucket("+Inf", at, value), series("lat_count", "new", &[(at, value)])];
+            if alone {
+                rig.deliver(&WriteRequest::of(vec![old(at), fast]));
+                rig.deliver(&WriteRequest::of(rest));
+            } else {
+                let known: Vec<_> =
+                    (0..4).map(|pod| series("x_total", &pod.to_string(), &[(at, 1.0)])).collect();
+                rig.deliver(&WriteRequest::of([known, vec![old(at), fast], rest].concat()));
+            }
+        }
+        let output = rig.finish();
+        let last = |le: &str| output[&format!("lat_bucket{{le=\"{le}\"}}")].last().unwrap().1.clone();
+        assert_eq!((&*last("1.0"), &*last("+Inf")), ("0", "90"), "{alone}");
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Model {
     unsure_until: i64,
     /// Whether a counter starts from zero, as it was when it was first heard of.
     starts: BTreeMap<Member, Born>,
+    /// What counters that start from zero perhaps showed at first, and whether they do as far as they know.
+    open: BTreeMap<Parts, Vec<(Group, f64, bool)>>,
     counters: BTreeMap<Member, f64>,
     gauges: BTreeMap<Member, Gauge>,
     newest: BTreeMap<Member, i64>,
@@ -112,14 +114,18 @@ impl Rhythm {
     }
 }
 
-/// Whether a counter starts from zero: by the time its run was due at once, by watching once a minute has passed in which
-/// something could have said otherwise.
+/// Whether a counter starts from zero: by the time its run was due at once; by watching once a minute has passed in which
+/// something could have said otherwise, if it is so of all parts of a histogram.
 #[derive(Clone, Copy, PartialEq)]
 enum Born {
     No,
     Yes,
     Later,
+    Hardly,
 }
+
+/// Parts of one histogram whose starts are settled in the same window: name, pod, end of the window.
+type Parts = (String, String, i64);
 
 impl Model {
     pub(crate) fn new(delay: i64, idle: i64) -> Self {
@@ -137,6 +143,7 @@ impl Model {
             index: BTreeMap::new(),
             unsure_until: i64::MIN,
             starts: BTreeMap::new(),
+            open: BTreeMap::new(),
             counters: BTreeMap::new(),
             gauges: BTreeMap::new(),
             newest: BTreeMap::new(),
@@ -202,23 +209,22 @@ impl Model {
         let mut asked: Vec<i64> = known.iter().copied().step_by(known.len().div_ceil(64).max(1)).collect();
         asked.sort_unstable();
         let asked_of = known.len();
-        let Some(company) = asked.get(asked.len().saturating_sub(1) / 2).map(|age| age * 1000) else {
-            return Born::No;
-        };
+        let company = asked.get(asked.len().saturating_sub(1) / 2).map(|age| age * 1000);
         let sure = now.saturating_sub(self.unsure_until);
-        let since = [company, sure].map(|ago| self.had_come_to(ago, newest, now)).into_iter().max().unwrap();
-        let since = sender.since.max(since);
+        let known = company.map_or(first - 60_000, |company| self.had_come_to(company, newest, now));
+        let since = sender.since.max(known).max(self.had_come_to(sure, newest, now));
         if first - sender.newest > sender.pause() {
             return Born::No;
         }
         let due = pod.split('-').nth(1).and_then(|minute| minute.parse::<i64>().ok());
         let was_due = due.is_some_and(|minute| (since..=first).contains(&(minute * 60_000)));
         let scrapes = sender.second.is_some_and(|second| second < first);
-        let watched = first - since >= 60_000 && scrapes && 2 * asked_of >= members.len();
+        let watched =
+            company.is_some() && first - since >= 60_000 && scrapes && 2 * asked_of >= members.len();
         match (was_due, watched) {
             (true, _) => Born::Yes,
             (false, true) => Born::Later,
-            (false, false) => Born::No,
+            (false, false) => Born::Hardly,
         }
     }
 
@@ -347,9 +353,14 @@ impl Model {
         let heard = if window < first_open { first_open - INTERVAL + 1 } else { observed.ms };
         let counted = window.max(first_open);
         self.grow(&group, counted, grown, heard);
-        if before.is_none() && born == Born::Later {
+        if before.is_none() && matches!(born, Born::Later | Born::Hardly) {
             let due = counted.max(self::window(observed.ms + 60_000 - self.delay));
-            self.grow(&group, due, value, due - INTERVAL + 1);
+            let name = ["_bucket", "_sum", "_count", "_total"]
+                .iter()
+                .find_map(|ending| observed.metric.strip_suffix(ending))
+                .unwrap_or(&observed.metric);
+            let parts = (name.to_owned(), observed.pod.clone(), due);
+            self.open.entry(parts).or_default().push((group, value, born == Born::Later));
         }
     }
 
@@ -359,8 +370,17 @@ impl Model {
         cell.1 = cell.1.max(heard);
     }
 
+    fn settle(&mut self) {
+        for ((_, _, due), parts) in std::mem::take(&mut self.open) {
+            if parts.iter().all(|(_, _, born)| *born) {
+                parts.iter().for_each(|(group, value, _)| self.grow(group, due, *value, due - INTERVAL + 1));
+            }
+        }
+    }
+
     /// All points of all windows up to the newest sample.
-    pub(crate) fn output(&self) -> Output {
+    pub(crate) fn output(&mut self) -> Output {
+        self.settle();
         let newest = self.tenant.as_ref().map_or(i64::MIN, |tenant| tenant.newest);
         let last = window(newest);
         let mut histories: BTreeMap<Group, History> = BTreeMap::new();

@@ -1,0 +1,53 @@
+//! Counters whose start is open, as bytes.
+
+use super::SnapshotError;
+use super::bytes::{Put, Source};
+use crate::aggregate::birth::Open;
+use crate::aggregate::doubts::{Doubt, First};
+use crate::aggregate::shard::Shard;
+use crate::aggregate::starts::Keys;
+
+impl Shard {
+    pub(super) fn save_doubts(&self, out: &mut Vec<u8>) {
+        out.put_u32(self.doubts.len() as u32);
+        self.doubts.for_each(|doubt| {
+            let Doubt { series, open: Open { since_ms, born }, keys, first } = *doubt;
+            out.put_series(series);
+            out.put_i64(since_ms);
+            keys.numbers().into_iter().for_each(|key| out.put_u64(key));
+            out.push(u8::from(born) | u8::from(first.is_some()) << 1);
+            if let Some(First { ms, end, due_ms, value }) = first {
+                [ms, end, due_ms].into_iter().for_each(|time| out.put_i64(time));
+                out.put_u64(value.to_bits());
+            }
+        });
+    }
+
+    /// # Errors
+    /// If the bytes are not those of such counters.
+    pub(super) fn restore_doubts(&mut self, source: &mut Source<'_>) -> Result<(), SnapshotError> {
+        for _ in 0..source.u32()? {
+            let (series, since_ms) = (source.series()?, source.i64()?);
+            if since_ms == i64::MIN {
+                return Err(SnapshotError::Damaged("a time out of range"));
+            }
+            let mut keys = Keys::NONE.numbers();
+            for key in &mut keys {
+                *key = source.u64()?;
+            }
+            let flags = source.u8()?;
+            let first = match flags & 2 {
+                0 => None,
+                _ => Some(First {
+                    ms: source.i64()?,
+                    end: source.i64()?,
+                    due_ms: source.i64()?,
+                    value: f64::from_bits(source.u64()?),
+                }),
+            };
+            let open = Open { since_ms, born: flags & 1 != 0 };
+            self.doubts.insert(Doubt { series, open, keys: Keys::from_numbers(keys), first }, ());
+        }
+        Ok(())
+    }
+}

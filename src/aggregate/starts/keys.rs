@@ -1,0 +1,136 @@
+//! What a series is about: the things whose start says when its counter began.
+
+use crate::series::{Fingerprinter, Labels, TenantKey};
+
+/// Labels that agents use to tell clusters apart.
+const CLUSTER: [&str; 4] = ["cluster", "cluster_id", "cluster_name", "k8s_cluster_name"];
+
+/// What began. The nearer it is to a counter, the more it says about it; the nearest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// The counter itself, by its `_created`.
+    Counter,
+    /// The machine, of a target that counts since then.
+    Machine,
+    /// The process of the target.
+    Process,
+    Container,
+    Pod,
+    Job,
+}
+
+const KINDS: [Of; 6] = [Of::Counter, Of::Machine, Of::Process, Of::Container, Of::Pod, Of::Job];
+
+/// A hash of a thing, never 0.
+pub(super) type Key = u64;
+
+/// What stands for all that a series is about; the same for who tells and for who asks, before and after a restart that goes
+/// on from a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keys([Key; KINDS.len()]);
+
+impl Keys {
+    /// Of a series of which nobody wants to know.
+    pub(in crate::aggregate) const NONE: Self = Self([0; KINDS.len()]);
+
+    pub(super) fn of(prints: &Fingerprinter, tenant: TenantKey, labels: Labels<'_>) -> Self {
+        let about = About::of(labels);
+        let mut text = Vec::with_capacity(512);
+        Self(KINDS.map(|of| {
+            text.clear();
+            text.push(of as u8);
+            // names are unique within a cluster
+            CLUSTER.iter().for_each(|label| put(&mut text, labels.get(label)));
+            match about.put(of, labels, &mut text) {
+                Some(()) => prints.fingerprint(&text, tenant).high.max(1),
+                None => 0,
+            }
+        }))
+    }
+
+    pub(super) fn get(self, of: Of) -> Option<Key> {
+        Some(self.0[of as usize]).filter(|key| *key != 0)
+    }
+
+    pub(super) fn own(self) -> Option<Key> {
+        self.get(Of::Counter)
+    }
+
+    pub(super) fn things(&self) -> impl Iterator<Item = Key> {
+        self.0[1..].iter().copied().filter(|key| *key != 0)
+    }
+
+    /// The same for all parts of one histogram or summary, and for no other series.
+    pub(in crate::aggregate) fn family(self) -> u64 {
+        self.0[0]
+    }
+
+    pub(in crate::aggregate) fn numbers(self) -> [u64; KINDS.len()] {
+        self.0
+    }
+
+    pub(in crate::aggregate) fn from_numbers(numbers: [u64; KINDS.len()]) -> Self {
+        Self(numbers)
+    }
+}
+
+/// The pod or job that a series is about. Where a scrape renamed labels that were there already (Prometheus without
+/// `honor_labels`), `exported_namespace` goes with `exported_pod` and with `job_name`.
+struct About<'l> {
+    exported: bool,
+    namespace: &'l str,
+    pod: Option<&'l str>,
+    job: Option<&'l str>,
+}
+
+impl<'l> About<'l> {
+    fn of(labels: Labels<'l>) -> Self {
+        let given = |label| Some(labels.get(label)).filter(|value| !value.is_empty());
+        let exported = ["exported_namespace", "exported_pod", "exported_job_name"].map(given);
+        let job = given("exported_job_name").or(given("job_name"));
+        if exported.iter().any(Option::is_some) {
+            let namespace = given("exported_namespace").or(given("namespace")).unwrap_or_default();
+            return Self { exported: true, namespace, pod: given("exported_pod"), job };
+        }
+        Self { exported: false, namespace: labels.get("namespace"), pod: given("pod"), job }
+    }
+
+    /// Adds what tells a thing from others of its kind; `None` where the series is about none.
+    fn put(&self, of: Of, labels: Labels<'_>, text: &mut Vec<u8>) -> Option<()> {
+        match of {
+            Of::Counter => {
+                put(text, stem(labels.metric()));
+                let own = labels.iter().filter(|(name, _)| !["__name__", "le", "quantile"].contains(name));
+                own.for_each(|(name, value)| [name, value].into_iter().for_each(|part| put(text, part)));
+            }
+            Of::Machine | Of::Process => {
+                let target = ["job", "instance", "namespace", "pod"].map(|label| labels.get(label));
+                // an exporter's own process says nothing of what it tells of others
+                if self.exported || target.iter().all(|value| value.is_empty()) {
+                    return None;
+                }
+                target.iter().for_each(|value| put(text, value));
+            }
+            Of::Container => {
+                let container = labels.get(if self.exported { "exported_container" } else { "container" });
+                let pod = self.pod.filter(|_| !container.is_empty())?;
+                [self.namespace, pod, container].into_iter().for_each(|part| put(text, part));
+            }
+            Of::Pod => [self.namespace, self.pod?].into_iter().for_each(|part| put(text, part)),
+            Of::Job => [self.namespace, self.job?].into_iter().for_each(|part| put(text, part)),
+        }
+        Some(())
+    }
+}
+
+/// Adds a text and its end; labels are UTF-8, which has no such byte.
+fn put(text: &mut Vec<u8>, part: &str) {
+    text.extend_from_slice(part.as_bytes());
+    text.push(0xff);
+}
+
+/// The name that the parts of one metric have in common.
+fn stem(metric: &str) -> &str {
+    let endings = ["_created", "_total", "_bucket", "_sum", "_count"];
+    endings.iter().find_map(|ending| metric.strip_suffix(ending)).unwrap_or(metric)
+}
