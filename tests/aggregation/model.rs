@@ -358,7 +358,7 @@ impl Model {
             let name = ["_bucket", "_sum", "_count", "_total"]
                 .iter()
                 .find_map(|ending| observed.metric.strip_suffix(ending))
-                .unwrap_or(&observed.metric);
+                .unwrap_or(observed.metric);
             let parts = (name.to_owned(), observed.pod.clone(), due);
             self.open.entry(parts).or_default().push((group, value, born == Born::Later));
         }
