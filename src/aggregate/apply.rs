@@ -124,7 +124,7 @@ impl Shard {
                 value.max(0.0)
             }
             (None, _) => {
-                match self.doubts.get_mut(sample.series) {
+                match self.doubts.get_mut(&sample.series) {
                     Some(doubt) => doubt.first = Some(First::new(sample.ms, taking.end, value)),
                     None => self.baselines += 1,
                 }

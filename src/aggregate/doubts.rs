@@ -11,15 +11,17 @@ use super::shard::{Shard, Window};
 use super::starts::{Keys, Starts};
 use crate::policy::Aggregation;
 use crate::series::Fingerprint;
-use crate::series::table::Slot;
+use crate::series::table::Slot as _;
 
 /// So long, in sample time, that may come, milliseconds: nearly all targets are scraped once a minute at least.
 const DOUBT_MS: i64 = 60_000;
 
-/// A new counter whose start is open.
+/// New counters whose start is open.
+pub(super) type Doubts = AHashMap<Fingerprint, Doubt>;
+
+/// One of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doubt {
-    pub(super) series: Fingerprint,
     pub(super) open: Open,
     /// What finds out when it began.
     pub(super) keys: Keys,
@@ -56,32 +58,11 @@ impl Doubt {
     }
 }
 
-impl Slot for Doubt {
-    type Aside = ();
-
-    const EMPTY: Self = Self {
-        series: Fingerprint { high: 0, low: 0 },
-        open: Open { since_ms: i64::MIN, born: false },
-        keys: Keys::NONE,
-        first: None,
-    };
-
-    #[inline]
-    fn fingerprint(&self) -> Fingerprint {
-        self.series
-    }
-
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.open.since_ms == i64::MIN
-    }
-}
-
 impl Shard {
     /// Notes that the start of a new counter is open.
     pub(super) fn doubt(&mut self, join: &Join, open: Open) {
         let Join { series, keys, .. } = *join;
-        self.doubts.insert(Doubt { series, open, keys, first: None }, ());
+        self.doubts.insert(series, Doubt { open, keys, first: None });
     }
 
     /// Counts in a window that closes what was born.
@@ -92,14 +73,14 @@ impl Shard {
         }
         // a histogram of which some buckets count from zero and others do not is wrong for as long as it lives
         let mut families: AHashMap<u64, bool> = AHashMap::new();
-        for (doubt, first) in &due {
+        for (_, doubt, first) in &due {
             *families.entry(doubt.keys.family()).or_insert(true) &= doubt.is_born(first, closing.starts);
         }
         // a group that was not heard of in this window is heard of as it begins
         let heard = end - closing.aggregation.interval_ms + 1;
-        for (doubt, first) in &due {
+        for (series, doubt, first) in &due {
             let born = families.get(&doubt.keys.family()).is_some_and(|born| *born);
-            match self.members.get_mut(doubt.series).filter(|_| born) {
+            match self.members.get_mut(*series).filter(|_| born) {
                 Some(member) => {
                     self.births += 1;
                     window.grow(member.group, first.value.max(0.0), heard);
@@ -110,22 +91,22 @@ impl Shard {
         }
     }
 
-    fn take_due(&mut self, end: i64, delay_ms: i64) -> Vec<(Doubt, First)> {
-        let mut due = Vec::new();
-        if !self.doubts.is_empty() {
-            self.doubts.retain(|doubt, ()| {
-                let first = doubt.first.filter(|first| first.is_due(end, delay_ms));
-                due.extend(first.map(|first| (*doubt, first)));
-                first.is_none()
-            });
+    /// Takes those out that are due, in an order that is the same each time.
+    fn take_due(&mut self, end: i64, delay_ms: i64) -> Vec<(Fingerprint, Doubt, First)> {
+        let is_due = |first: &First| first.is_due(end, delay_ms);
+        let all = self.doubts.iter().filter_map(|(series, doubt)| Some((*series, *doubt, doubt.first?)));
+        let mut due: Vec<_> = all.filter(|(.., first)| is_due(first)).collect();
+        due.sort_unstable_by_key(|(series, ..)| *series);
+        for (series, ..) in &due {
+            self.doubts.remove(series);
         }
+        self.doubts.shrink_to(2 * due.len());
         due
     }
 
     /// Counts what a member had counted at first that goes.
     pub(super) fn settle_last(&mut self, member: &Member, starts: &Starts) {
-        let Some(doubt) = self.doubts.get_mut(member.fingerprint()).copied() else { return };
-        self.doubts.remove(member.fingerprint());
+        let Some(doubt) = self.doubts.remove(&member.fingerprint()) else { return };
         let Some(first) = doubt.first else { return };
         if !doubt.is_born(&first, starts) {
             self.baselines += 1;
@@ -141,21 +122,17 @@ impl Shard {
 
     /// Our clock was ahead: nothing came later than `to`.
     pub(super) fn pull_doubts_back(&mut self, to: i64, aggregation: &Aggregation) {
-        self.doubts.retain(|doubt, ()| {
-            if let Some(First { ms, end, due_ms, .. }) = &mut doubt.first {
-                (*ms, *due_ms) = ((*ms).min(to), (*due_ms).min(to.saturating_add(DOUBT_MS)));
-                *end = (*end).min(to.saturating_add(aggregation.interval_ms));
-            }
-            true
-        });
+        for First { ms, end, due_ms, .. } in self.doubts.values_mut().filter_map(|doubt| doubt.first.as_mut())
+        {
+            (*ms, *due_ms) = ((*ms).min(to), (*due_ms).min(to.saturating_add(DOUBT_MS)));
+            *end = (*end).min(to.saturating_add(aggregation.interval_ms));
+        }
     }
 
     /// Nothing more comes: nothing more will be said.
     pub(super) fn settle_soon(&mut self) {
-        self.doubts.retain(|doubt, ()| {
-            doubt.first.iter_mut().for_each(|first| first.due_ms = 0);
-            true
-        });
+        let firsts = self.doubts.values_mut().filter_map(|doubt| doubt.first.as_mut());
+        firsts.for_each(|first| first.due_ms = 0);
         if !self.doubts.is_empty() && self.open.is_empty() {
             self.open.push_back(Window::default());
         }

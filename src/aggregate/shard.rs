@@ -3,12 +3,13 @@
 
 use std::collections::VecDeque;
 
-use super::doubts::Doubt;
+use super::doubts::{Doubt, Doubts};
 use super::gauges::{ABSENT, Gauges};
 use super::group::Groups;
 use super::member::{Member, Tombstone};
 use super::pages::Pages;
 use super::point::Point;
+use crate::series::Fingerprint;
 use crate::series::table::Table;
 
 /// Rounds of [`Shard::expire`] after which a member that had no sample is forgotten. The index forgets a series after
@@ -109,7 +110,7 @@ pub(super) struct Shard {
     pub(super) members: Table<Member>,
     pub(super) tombstones: Table<Tombstone>,
     /// Members of which it is open whether they were born.
-    pub(super) doubts: Table<Doubt>,
+    pub(super) doubts: Doubts,
     pub(super) groups: Groups,
     pub(super) gauges: Gauges,
     /// Points made and not yet taken away.
@@ -134,7 +135,7 @@ impl Shard {
             open: VecDeque::new(),
             members: Table::default(),
             tombstones: Table::default(),
-            doubts: Table::default(),
+            doubts: Doubts::default(),
             groups: Groups::default(),
             gauges: Gauges::default(),
             out: Vec::new(),
@@ -168,7 +169,7 @@ impl Shard {
             bytes: bytes
                 + self.members.bytes()
                 + self.tombstones.bytes()
-                + self.doubts.bytes()
+                + self.doubts.capacity() * size_of::<(Fingerprint, Doubt)>()
                 + self.gauges.bytes(),
         }
     }

@@ -39,8 +39,10 @@ impl Starts {
     }
 
     /// Whether the value of a metric of this name says when something began.
-    pub fn tells(metric: &str) -> bool {
-        metric.ends_with("_created") || metric.ends_with("_time_seconds") || metric == "kube_pod_start_time"
+    pub fn tells(metric: &[u8]) -> bool {
+        metric.ends_with(b"_created")
+            || metric.ends_with(b"_time_seconds")
+            || metric == b"kube_pod_start_time"
     }
 
     /// Takes in the value of a series, if it says when something began. Where several series say it of one thing, it is the
@@ -138,7 +140,7 @@ mod tests {
 
         fn learn(&self, tenant: &str, pairs: Pairs, value: f64) {
             let labels = Labels::from_sorted(pairs);
-            assert!(Starts::tells(labels.metric()));
+            assert!(Starts::tells(labels.metric().as_bytes()));
             self.starts.learn(self.prints.tenant(tenant), self.teller(pairs), labels, Some(value));
         }
 

@@ -73,7 +73,7 @@ impl Judgement<'_> {
         if probe.notice.has_returned() {
             effects.returned.push(series);
         }
-        if slot.ends && self.policies.aggregates() && Starts::tells(labels.metric()) {
+        if slot.ends && self.policies.aggregates() && Starts::tells(labels.metric().as_bytes()) {
             self.engine.starts.end(self.tenant, probe.fingerprint, labels);
         }
         if slot.ends {

@@ -38,7 +38,7 @@ impl Judgement<'_> {
             }
         }
         for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == Found::Missing) {
-            if let Some(name) = self.metric(body, slot)
+            if let Some(name) = metric(body, slot).and_then(|name| std::str::from_utf8(name).ok())
                 && aggregate::family_of(name).is_some_and(|family| self.policies.set.may_aggregate(family))
             {
                 self.engine.types.see_name(self.party.tenant, name);
@@ -46,18 +46,22 @@ impl Judgement<'_> {
         }
     }
 
-    /// Learns from a request when things began, before anything in it is decided; what it says now is newer than what is known.
+    /// Learns from a request when things began: from its new series, and where a counter of it begins, from all. What they
+    /// say now is newer than what is known.
     pub(super) fn learn_starts<'b>(
         &self,
         body: &'b [u8],
         slots: &[Slot],
         probes: &[Probe],
         pairs: &mut Vec<(&'b str, &'b str)>,
+        joins: &[Join],
     ) {
+        let all = joins.iter().any(|join| join.keys != Keys::default());
         // neighbours often have the same name
-        let mut last = ("", false);
-        for (slot, probe) in slots.iter().zip(probes) {
-            let Some(metric) = self.metric(body, slot) else { continue };
+        let mut last: (&[u8], bool) = (b"", false);
+        let series = slots.iter().zip(probes);
+        for (slot, probe) in series.filter(|(_, probe)| all || probe.found == Found::Missing) {
+            let Some(metric) = metric(body, slot) else { continue };
             if metric != last.0 {
                 last = (metric, Starts::tells(metric));
             }
@@ -68,12 +72,6 @@ impl Judgement<'_> {
                 self.engine.starts.learn(self.tenant, probe.fingerprint, labels, slot.last_value(body));
             }
         }
-    }
-
-    /// The name of a series. It is the first label nearly always: names in capitals are sorted before it.
-    fn metric<'b>(&self, body: &'b [u8], slot: &Slot) -> Option<&'b str> {
-        let mut labels = LabelRun::new(body, slot.labels().start, slot.labels().end).map_while(Result::ok);
-        std::str::from_utf8(labels.find(|label| label.name == b"__name__")?.value).ok()
     }
 
     /// Makes a series part of a group when the request is done. Returns what finds the group again.
@@ -241,6 +239,12 @@ impl Judgement<'_> {
             samples.push(Sample { series, home, policy, ms, bits })
         });
     }
+}
+
+/// The name of a series. It is the first label nearly always: names in capitals are sorted before it.
+fn metric<'b>(body: &'b [u8], slot: &Slot) -> Option<&'b [u8]> {
+    let mut labels = LabelRun::new(body, slot.labels().start, slot.labels().end).map_while(Result::ok);
+    Some(labels.find(|label| label.name == b"__name__")?.value)
 }
 
 /// Appends the labels of one output.

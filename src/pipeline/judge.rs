@@ -50,11 +50,12 @@ impl Judgement<'_> {
         let mut pairs = Vec::new();
         let Request { slots, probes, loose, leaving, .. } = request;
         let mut work = Work { loose, leaving, scratch, outcome };
+        // a request that is known whole has nothing to be decided
+        let news = self.policies.aggregates()
+            && probes.iter().any(|probe| matches!(probe.found, Found::Missing | Found::Stale(..)));
         if self.policies.aggregates() {
             self.learn_types(body, slots, probes, request.metadata);
-            // a request that is known whole has nothing to be decided
-            if probes.iter().any(|probe| matches!(probe.found, Found::Missing | Found::Stale(..))) {
-                self.learn_starts(body, slots, probes, &mut pairs);
+            if news {
                 work.outcome.effects.aggregated.company = company(self.index, probes, self.now);
             }
         }
@@ -90,6 +91,10 @@ impl Judgement<'_> {
                 }
                 Err(invalid) => Fate::Rejected(invalid),
             };
+        }
+        if news {
+            let joins = &work.outcome.effects.aggregated.joins;
+            self.learn_starts(body, slots, probes, &mut pairs, joins);
         }
         Ok(())
     }

@@ -10,9 +10,9 @@ use crate::aggregate::starts::Keys;
 impl Shard {
     pub(super) fn save_doubts(&self, out: &mut Vec<u8>) {
         out.put_u32(self.doubts.len() as u32);
-        self.doubts.for_each(|doubt| {
-            let Doubt { series, open: Open { since_ms, born }, keys, first } = *doubt;
-            out.put_series(series);
+        for (series, doubt) in &self.doubts {
+            let Doubt { open: Open { since_ms, born }, keys, first } = *doubt;
+            out.put_series(*series);
             out.put_i64(since_ms);
             keys.numbers().into_iter().for_each(|key| out.put_u64(key));
             out.push(u8::from(born) | u8::from(first.is_some()) << 1);
@@ -20,7 +20,7 @@ impl Shard {
                 [ms, end, due_ms].into_iter().for_each(|time| out.put_i64(time));
                 out.put_u64(value.to_bits());
             }
-        });
+        }
     }
 
     /// # Errors
@@ -28,9 +28,6 @@ impl Shard {
     pub(super) fn restore_doubts(&mut self, source: &mut Source<'_>) -> Result<(), SnapshotError> {
         for _ in 0..source.u32()? {
             let (series, since_ms) = (source.series()?, source.i64()?);
-            if since_ms == i64::MIN {
-                return Err(SnapshotError::Damaged("a time out of range"));
-            }
             let mut keys = Keys::NONE.numbers();
             for key in &mut keys {
                 *key = source.u64()?;
@@ -46,7 +43,7 @@ impl Shard {
                 }),
             };
             let open = Open { since_ms, born: flags & 1 != 0 };
-            self.doubts.insert(Doubt { series, open, keys: Keys::from_numbers(keys), first }, ());
+            self.doubts.insert(series, Doubt { open, keys: Keys::from_numbers(keys), first });
         }
         Ok(())
     }

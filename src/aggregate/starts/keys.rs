@@ -36,11 +36,12 @@ impl Keys {
     pub(super) fn of(prints: &Fingerprinter, tenant: TenantKey, labels: Labels<'_>) -> Self {
         let about = About::of(labels);
         let mut text = Vec::with_capacity(512);
+        // names are unique within a cluster
+        CLUSTER.iter().for_each(|label| put(&mut text, labels.get(label)));
+        let cluster = text.len();
         Self(KINDS.map(|of| {
-            text.clear();
+            text.truncate(cluster);
             text.push(of as u8);
-            // names are unique within a cluster
-            CLUSTER.iter().for_each(|label| put(&mut text, labels.get(label)));
             match about.put(of, labels, &mut text) {
                 Some(()) => prints.fingerprint(&text, tenant).high.max(1),
                 None => 0,
