@@ -24,6 +24,7 @@ mod commit;
 mod doubts;
 mod engine;
 mod expiry;
+mod gathered;
 mod gauges;
 mod given_up;
 mod group;

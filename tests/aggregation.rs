@@ -6,6 +6,8 @@
 mod births;
 #[path = "aggregation/first_snapshot.rs"]
 mod first_snapshot;
+#[path = "aggregation/gauges.rs"]
+mod gauges;
 #[path = "aggregation/lives.rs"]
 mod lives;
 #[path = "aggregation/model.rs"]

@@ -73,14 +73,16 @@ impl Shard {
         let Some(order) = taking.in_order(member.newest_ms(), sample, tally) else {
             return member.touch(round);
         };
-        if taking.late_from.is_some() {
+        // an end holds whenever it is told: Prometheus does that two scrapes after the last sample
+        if taking.late_from.is_some() && sample.bits != STALE_MARKER {
             tally.late += 1;
             return member.touch(round);
         }
         let aggregation = taking.moment.aggregation;
         match order {
             Order::AfterMistake => member.pull_back(sample.ms, round),
-            _ => member.advance(sample.ms, round, Patience::Usual),
+            Order::Next if sample.bits == STALE_MARKER => member.end(sample.ms, round),
+            Order::Next => member.advance(sample.ms, round, Patience::Usual),
         }
         self.slow += u64::from(taking.is_slow(member) && member.is_slow());
         let (number, group, period) = (member.payload as u32, member.group, member.period());

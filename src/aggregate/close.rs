@@ -1,7 +1,7 @@
 //! The end of a window: what came in becomes points, one for each group.
 
 use super::buckets;
-use super::gauges::ABSENT;
+use super::gathered::{Gathered, NOTHING};
 use super::group::{Group, Groups};
 use super::point::{Point, PointKind};
 use super::shard::{Shard, Window};
@@ -11,44 +11,6 @@ use crate::wire::v1::STALE_MARKER;
 
 /// Windows opened again one by one at most; what is in windows after more than that is given up.
 const MOST_REOPENED: i64 = 10_000;
-
-/// The values of a gauge's members in one window.
-#[derive(Clone, Copy)]
-struct Gathered {
-    sum: f64,
-    min: f64,
-    max: f64,
-    count: u64,
-    last: f64,
-    last_ms: i64,
-}
-
-const NOTHING: Gathered =
-    Gathered { sum: 0.0, min: f64::NAN, max: f64::NAN, count: 0, last: f64::NAN, last_ms: i64::MIN };
-
-impl Gathered {
-    fn add(&mut self, value: f64, ms: i64) {
-        self.sum += value;
-        // as PromQL has it: NaN only where there is nothing else
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        self.count += 1;
-        if ms >= self.last_ms {
-            (self.last, self.last_ms) = (value, ms);
-        }
-    }
-
-    fn output(&self, output: Output) -> f64 {
-        match output {
-            Output::Sum => self.sum,
-            Output::Min => self.min,
-            Output::Max => self.max,
-            Output::Avg => self.sum / self.count as f64,
-            Output::Count => self.count as f64,
-            Output::Last => self.last,
-        }
-    }
-}
 
 /// Windows of `aggregation` that end at this time or before are over, given the newest sample time `watermark`: a
 /// sample that is later than their end by more than the delay was seen. One at the very end belongs to the window.
@@ -166,7 +128,7 @@ impl Shard {
             group.newest_ms = group.newest_ms.max(cell.newest_ms);
             group.from_ms = group.from_ms.min(end);
         }
-        let gathered = self.gather(&window, end, aggregation);
+        let gathered = self.gather(&window, end);
         self.groups
             .iter_mut()
             .filter(|group| !group.is_bucket())
@@ -183,28 +145,6 @@ impl Shard {
         emission.all(&mut self.groups, &gathered, &aggregation.outputs);
         self.closed = end;
         self.windows += 1;
-    }
-
-    /// What the gauges of each group were. One that is silent is carried on for as long as its last value holds.
-    fn gather(&mut self, window: &Window, end: i64, aggregation: &Aggregation) -> Vec<Gathered> {
-        let mut gathered = Vec::new();
-        if !self.gauges.is_empty() {
-            gathered.resize(self.groups.span() as usize, NOTHING);
-        }
-        for (number, gauge) in self.gauges.iter_mut() {
-            let Some(all) = gathered.get_mut(gauge.group as usize) else { continue };
-            let bits = window.values.get(number);
-            if bits != ABSENT {
-                (gauge.bits, gauge.ms, gauge.end) = (bits, window.times.get(number), end);
-                gauge.period = window.periods.get(number);
-            }
-            if let Some((bits, ms)) = gauge.carried(end, aggregation.interval_ms)
-                && bits != STALE_MARKER
-            {
-                all.add(f64::from_bits(bits), ms);
-            }
-        }
-        gathered
     }
 }
 
@@ -224,19 +164,22 @@ impl Emission<'_> {
             let Some(group) = groups.get_mut(number).filter(|group| group.has_begun(self.end)) else {
                 continue;
             };
-            if self.end - group.newest_ms >= self.idle {
-                self.stale(group);
-                continue;
-            }
+            let values = gathered.get(number as usize).unwrap_or(&NOTHING);
             match group.kind {
+                _ if self.ends(group, values) => self.stale(group),
                 _ if self.silent => {}
                 MetricKind::Counter => self.counter(group),
-                MetricKind::Gauge => {
-                    let values = gathered.get(number as usize).unwrap_or(&NOTHING);
-                    self.gauge(group, values, outputs);
-                }
+                MetricKind::Gauge => self.gauge(group, values, outputs),
             }
         }
+    }
+
+    /// Whether a group is over: nothing was heard of it for long, or what it was made of has ended or is elsewhere. Where
+    /// all are only silent it just stops, as they do.
+    fn ends(&self, group: &Group, values: &Gathered) -> bool {
+        let idle = self.end - group.newest_ms >= self.idle;
+        let empty = group.kind == MetricKind::Gauge && values.is_empty();
+        idle || empty && (values.has_ended() || group.members == 0)
     }
 
     /// A new counter begins at zero, an interval earlier, so that its first value is an increase; but not before it
@@ -253,7 +196,7 @@ impl Emission<'_> {
     }
 
     fn gauge(&mut self, group: &mut Group, values: &Gathered, outputs: &[Output]) {
-        if values.count == 0 {
+        if values.is_empty() {
             return;
         }
         let outputs = if outputs.is_empty() { &[Output::Sum] } else { outputs };

@@ -2,6 +2,7 @@
 
 use super::group::NONE;
 use super::member::{LONGEST_MS, period_of};
+use crate::wire::v1::STALE_MARKER;
 
 /// Nothing of a gauge, and a gauge without a value in a window: a NaN that no sender writes; one that does, loses that
 /// sample.
@@ -29,12 +30,13 @@ impl Gauge {
         Self { group, period: 0, bits: ABSENT, ms: i64::MIN, end: i64::MIN }
     }
 
-    /// The value at the end of a window in which none came, and its time.
-    pub(super) fn carried(&self, end: i64, interval_ms: i64) -> Option<(u64, i64)> {
+    /// The value that it has in the window that ends then, and its time. It holds from the end of its own window on, where
+    /// it stands for what was to come: so wherever in a window its samples are, one that is lost leaves no hole.
+    pub(super) fn carried(&self, end: i64) -> Option<(u64, i64)> {
         // half a period longer than until the next is due
         let carry_ms = period_of(self.period).map_or(LOOKBACK_MS, |period| (period * 3 / 2).min(LONGEST_MS));
-        let holds = end.saturating_sub(self.end) <= carry_ms.max(interval_ms);
-        (holds && self.bits != ABSENT).then_some((self.bits, self.ms))
+        let holds = end.saturating_sub(self.end) <= carry_ms;
+        (holds && self.bits != ABSENT && self.bits != STALE_MARKER).then_some((self.bits, self.ms))
     }
 }
 
@@ -113,18 +115,41 @@ impl Gauges {
 mod tests {
     use super::*;
 
+    /// The code of a period.
+    fn code(ms: i64) -> u8 {
+        (1..64).find(|code| period_of(*code).is_some_and(|period| period > ms)).unwrap()
+    }
+
     #[test]
-    fn a_value_holds_for_a_period_and_a_half_an_interval_at_least_and_ten_minutes_at_most() {
-        let code = |ms| (1..64).find(|code| period_of(*code).is_some_and(|period| period >= ms)).unwrap();
-        for (period, interval_ms, holds_ms) in [
-            (0, 5_000, LOOKBACK_MS),
-            (code(20_000), 5_000, period_of(code(20_000)).unwrap() * 3 / 2),
-            (code(1_000), 60_000, 60_000),
-            (code(590_000), 5_000, LONGEST_MS),
+    fn a_value_holds_for_a_period_and_a_half_and_ten_minutes_at_most() {
+        for (period, holds_ms) in [
+            (0, LOOKBACK_MS),
+            (code(20_000), period_of(code(20_000)).unwrap() * 3 / 2),
+            (code(1_000), 1_536),
+            (code(590_000), LONGEST_MS),
         ] {
             let gauge = Gauge { group: 0, period, bits: 7, ms: 0, end: 1_000 };
-            assert_eq!(gauge.carried(1_000 + holds_ms, interval_ms), Some((7, 0)), "{period}");
-            assert_eq!(gauge.carried(1_001 + holds_ms, interval_ms), None, "{period}");
+            assert_eq!(gauge.carried(1_000), Some((7, 0)), "{period}");
+            assert_eq!(gauge.carried(1_000 + holds_ms), Some((7, 0)), "{period}");
+            assert_eq!(gauge.carried(1_001 + holds_ms), None, "{period}");
+        }
+    }
+
+    #[test]
+    fn it_is_in_as_many_windows_more_as_a_period_and_a_half_has() {
+        for (period_s, interval_s, windows) in [
+            (5, 15, 0),
+            (30, 60, 0),
+            (10, 15, 1),
+            (14, 15, 1),
+            (15, 15, 1),
+            (20, 15, 2),
+            (60, 15, 6),
+            (600, 60, 10),
+        ] {
+            let gauge = Gauge { group: 0, period: code(period_s * 1000), bits: 7, ms: 0, end: 0 };
+            let carried = (1..).take_while(|window| gauge.carried(window * interval_s * 1000).is_some());
+            assert_eq!(carried.count(), windows, "{period_s} s in windows of {interval_s} s");
         }
     }
 }

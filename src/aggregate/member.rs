@@ -119,6 +119,12 @@ impl Member {
         self.stamp = kept | u64::from(round) << ROUND_AT | (ms as u64) << TIME_AT;
     }
 
+    /// Notes the time of a stale marker: it says nothing of how far samples are apart.
+    pub(super) fn end(&mut self, ms: i64, round: u8) {
+        let kept = self.stamp & (FLAGS | PERIOD | LATE) | SAMPLED;
+        self.stamp = kept | u64::from(round) << ROUND_AT | (ms as u64) << TIME_AT;
+    }
+
     /// Its last sample had a time that is not to be believed: it goes on from this one.
     pub(super) fn pull_back(&mut self, ms: i64, round: u8) {
         let kept = self.stamp & FLAGS;
@@ -274,6 +280,14 @@ mod tests {
                 "{step}"
             );
         }
+    }
+
+    #[test]
+    fn a_stale_marker_right_after_a_sample_does_not_make_a_member_fast() {
+        let mut member = Member::gauge(Fingerprint::default(), 0, 0, 0);
+        [0, 15_000, 30_000].iter().for_each(|ms| member.advance(*ms, 0, Patience::Usual));
+        member.end(30_500, 3);
+        assert_eq!((member.period_ms(), member.newest_ms(), member.round()), (Some(16_384), Some(30_500), 3));
     }
 
     #[test]

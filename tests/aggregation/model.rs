@@ -321,12 +321,17 @@ impl Model {
             return;
         }
         if is_gauge {
-            if window < first_open {
+            if window < first_open && observed.bits != STALE {
                 return;
             }
+            let window = window.max(first_open);
             self.newest.insert(member.clone(), observed.ms);
             let gauge = self.gauges.entry(member).or_default();
-            gauge.period.see(observed.ms);
+            match observed.bits {
+                // when a sample was to come nobody learns from it
+                STALE => gauge.period.last = Some(observed.ms),
+                _ => gauge.period.see(observed.ms),
+            }
             gauge.values.insert(window, (observed.bits, gauge.period.carry()));
             if observed.bits != STALE {
                 let cell = self.grown.entry(group).or_default().entry(window).or_insert((0.0, i64::MIN));
@@ -399,7 +404,7 @@ impl Model {
     }
 
     /// Each window of a group from its first to the last: what it grew by, if it is there, and whether it ends.
-    fn history(&self, _group: &str, grown: &BTreeMap<i64, (f64, i64)>, last: i64) -> History {
+    fn history(&self, group: &str, grown: &BTreeMap<i64, (f64, i64)>, last: i64) -> History {
         let mut history = History::new();
         let (mut newest, mut begun) = (i64::MIN, false);
         let Some(first) = grown.keys().next() else { return history };
@@ -412,7 +417,7 @@ impl Model {
                 begun = true;
             }
             if begun {
-                let ends = end - newest >= self.idle;
+                let ends = end - newest >= self.idle || self.gauge_ends(group, end);
                 begun = !ends;
                 history.insert(end, Moment { increase, ends });
             }
@@ -450,10 +455,17 @@ impl Model {
         points
     }
 
+    /// Whether the last of a gauge's members that had a value were said to be stale in this window.
+    fn gauge_ends(&self, group: &str, end: i64) -> bool {
+        let stale = |member| self.gauges.get(member)?.values.get(&end).map(|(bits, _)| *bits == STALE);
+        self.gauge(group, end).is_none()
+            && self.members[group].iter().any(|member| stale(member) == Some(true))
+    }
+
     fn gauge(&self, group: &str, end: i64) -> Option<f64> {
         let values = self.members[group].iter().filter_map(|member| {
             let (window, (bits, carry)) = self.gauges.get(member)?.values.range(..=end).next_back()?;
-            (end - window <= INTERVAL.max(*carry) && *bits != STALE).then(|| f64::from_bits(*bits))
+            (end - window <= *carry && *bits != STALE).then(|| f64::from_bits(*bits))
         });
         let values: Vec<f64> = values.collect();
         (!values.is_empty()).then(|| values.iter().sum())
