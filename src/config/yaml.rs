@@ -14,8 +14,8 @@ use super::collect::{BadKey, Walk, Within};
 use super::raw::{LATER_POLICY_KEYS, RawConfig};
 use super::suggest::{did_you_mean, listed};
 
-/// A file with more mistakes in its structure is read no further.
-const MAX_REFUSALS: usize = 100;
+/// Each value that cannot be read costs one more reading of the file; behind so many it is read no further.
+const MAX_REFUSALS: usize = 50;
 
 /// What the YAML crate refused.
 pub(crate) struct Refusal {
@@ -52,7 +52,14 @@ pub(crate) fn parse(text: &str) -> Reading {
         if !refusals.iter().any(|known: &Refusal| known.position == error.position) {
             refusals.push(error);
         }
-        if !steps_over || refusals.len() >= MAX_REFUSALS {
+        if !steps_over {
+            break None;
+        }
+        if refusals.len() >= MAX_REFUSALS {
+            let message = format!(
+                "{MAX_REFUSALS} values cannot be read, here they are; the rest of the file was not checked"
+            );
+            refusals.push(Refusal { message, position: Position::default(), unknown_key: None });
             break None;
         }
     };
