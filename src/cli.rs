@@ -43,7 +43,7 @@ enum Command {
     /// Say what the policies do with a series, step by step.
     ///
     /// SERIES is name{label="value",...} or a JSON object of labels; without SERIES they are read from standard
-    /// input, one a line. Exits 1 if a line could not be read.
+    /// input, one a line. Exits 1 if a line could not be read; what is wrong with it goes to standard error.
     Explain(explain::Options),
     /// Try policies on recorded data, in the time of its samples, before they are applied.
     ///

@@ -3,11 +3,12 @@
 //! [`Config`] is what the file means, checked; later stages never see the text again. [`Config::load`] gives
 //! it, or [`ConfigErrors`] with everything that is wrong.
 //!
-//! Inside: `yaml` reads the text into `raw`, each value with its place; `check` turns that into [`Config`] and
-//! collects mistakes; `errors` renders them over `source`, where `mask` hides what is secret.
+//! Inside: `yaml` reads the text into `raw`, each value with its place, and `collect` reads on behind mistakes; `check`
+//! turns that into [`Config`] and collects mistakes; `errors` renders them over `source`, where `mask` hides what is secret.
 
 mod at;
 mod check;
+mod collect;
 mod duration;
 mod errors;
 mod expand;

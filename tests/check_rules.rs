@@ -76,7 +76,8 @@ fn several_files_and_patterns_are_read_once_each() {
 #[test]
 fn a_config_with_mistakes_is_refused_before_rules_are_read() {
     let dir = tempfile::tempdir().expect("a directory");
-    fs::write(dir.path().join("gate.yaml"), "polices: []\n").expect("written");
+    let config = "polices: []\nupstreams: [ { name: a, url: 'http://h/w' } ]\n";
+    fs::write(dir.path().join("gate.yaml"), config).expect("written");
     let output = check(dir.path(), &["--rules", "none.yaml"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());

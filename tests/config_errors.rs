@@ -74,6 +74,23 @@ fn errors_can_be_read_one_by_one() {
     assert!(errors.text_hash().is_some());
 }
 
+#[test]
+fn a_file_full_of_mistakes_is_read_no_further_and_says_so() {
+    let text = |wrong: usize| {
+        let policies = "  - { name: a, action: drop, mode: [x] }\n".repeat(wrong);
+        format!("upstreams: [ {{ name: a, url: http://h/w }} ]\npolicies:\n{policies}")
+    };
+    let told = |wrong| parse(&text(wrong), Path::new("")).expect_err("refused");
+    let lists = |errors: &ConfigErrors| {
+        errors.errors().iter().filter(|error| error.message() == "expected a single value here").count()
+    };
+    let (few, many) = (told(49), told(1000));
+    // and 48 names that are taken
+    assert_eq!((lists(&few), few.errors().len()), (49, 97));
+    assert_eq!((lists(&many), many.errors().len()), (50, 51));
+    assert!(many.errors()[0].message().contains("the rest of the file was not checked"), "{many}");
+}
+
 /// A secret in each YAML form, with a mistake in the same lines, shows in none of the errors.
 #[test]
 fn secrets_never_show_in_the_lines_of_errors() {
@@ -90,6 +107,9 @@ fn secrets_never_show_in_the_lines_of_errors() {
         "headers: { X-A: hunter2, X-A: hunter2 }",
         "headers: hunter2",
         "tokn: hunter2",
+        "tls: { kee: hunter2, ca_file: [ x ] }",
+        "tls: { kee: \"x\n      hunter2\", insecure_skip_verify: 1 }",
+        "tls: { 'my kee': hunter2, insecure_skip_verify: 1 }",
         "bearer_token: \"hunter2",
         "bearer_token: \"${hunter2\"",
         "bearer_token: \"x\\nhunter2\"",

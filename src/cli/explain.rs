@@ -26,7 +26,7 @@ pub(super) struct Options {
     /// The config file whose policies are asked.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// One JSON object a series instead of text.
+    /// One JSON object a series instead of text; of a series that could not be read `{"error":…}`.
     #[arg(long)]
     json: bool,
     /// The time to decide for: RFC 3339 or Unix seconds; now if absent.
@@ -99,7 +99,12 @@ impl Explainer {
                 Ok(labels) => self.one(&labels, out)?,
                 Err(why) => {
                     good = false;
-                    writeln!(out, "{}", json!({ "error": why }))?;
+                    // with --json each line has its answer where answers are read
+                    if self.json {
+                        writeln!(out, "{}", json!({ "error": why }))?;
+                    } else {
+                        eprintln!("{text}: {why}");
+                    }
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! A value that is refused leaves a stand-in behind, so that one pass finds all mistakes. Nothing built
 //! from a file with mistakes gets out.
 
+use std::collections::BTreeSet;
 use std::hash::DefaultHasher;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,19 +42,44 @@ pub(crate) struct Checker<'a> {
     pub(crate) remarks: Found,
     /// Takes in each file that is read, see [`super::Loaded::text_hash`].
     pub(crate) hasher: DefaultHasher,
+    /// Paths of what the file gives in a form that could not be read. That is said already.
+    pub(crate) unread: BTreeSet<String>,
+    /// The path of the mapping that is being checked.
+    within: String,
+}
+
+impl<'a> Checker<'a> {
+    pub(crate) fn new(
+        source: &'a Source<'a>,
+        base_dir: &'a Path,
+        env: Env<'a>,
+        hasher: DefaultHasher,
+    ) -> Self {
+        let (errors, remarks) = (Vec::new(), Vec::new());
+        Self {
+            source,
+            base_dir,
+            env,
+            errors,
+            remarks,
+            hasher,
+            unread: BTreeSet::new(),
+            within: String::new(),
+        }
+    }
 }
 
 impl Checker<'_> {
     /// The whole file. The result is worth something only if no mistake was collected.
     pub(crate) fn config(&mut self, raw: &RawConfig) -> Option<Config> {
-        let listen = self.listen(&raw.listen);
+        let listen = self.inside("listen", |check| check.listen(&raw.listen));
         let admin = self.admin(&raw.admin, &raw.listen, &listen);
         let tenant = self.tenant(&raw.tenant);
         let data_dir = raw.data_dir.as_ref().and_then(|dir| self.data_dir(dir));
         let upstream = self.upstreams(raw.upstreams.as_ref());
         let series = self.series(&raw.series);
         let tracking = self.tracking(&raw.tracking);
-        let aggregation = self.aggregation(&raw.aggregation);
+        let aggregation = self.inside("aggregation", |check| check.aggregation(&raw.aggregation));
         let policies = self.policies(raw.policies.as_deref().unwrap_or_default(), &aggregation);
         self.credentials_for_aggregates(raw.upstreams.as_ref(), &policies);
         let upstream = upstream?;
@@ -68,6 +94,30 @@ impl Checker<'_> {
     fn refuse(&mut self, position: Position, message: impl Into<String>) {
         let excerpt = self.source.excerpt(position, None);
         self.errors.push(ConfigError::new(position, message, excerpt));
+    }
+
+    /// Checks the mapping at `path`, below the one that is being checked.
+    fn inside<T>(&mut self, path: &str, check: impl FnOnce(&mut Self) -> T) -> T {
+        let below = self.path_of(path);
+        let outer = std::mem::replace(&mut self.within, below);
+        let checked = check(self);
+        self.within = outer;
+        checked
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        if self.within.is_empty() { key.to_owned() } else { format!("{}.{key}", self.within) }
+    }
+
+    /// Whether one of these keys only seems to be absent: it, or part of it, could not be read. Of what is absent nothing
+    /// is said then.
+    fn could_not_read(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| {
+            let path = self.path_of(key);
+            let below =
+                |unread: &String| unread.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.'));
+            self.unread.contains(&path) || self.unread.iter().any(below)
+        })
     }
 
     /// Unwraps what a parser said of the value at `position`.

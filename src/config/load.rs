@@ -42,8 +42,7 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Loaded, ConfigErrors> {
         let mut hasher = hash(text.as_bytes());
-        let source = Source::new(text);
-        let errors = match checked(text, &source, base_dir, env, &mut hasher) {
+        let errors = match checked(text, base_dir, env, &mut hasher) {
             Ok((config, told)) => {
                 let remarks = Remarks::new(file_name, told);
                 return Ok(Loaded { config, text_hash: hasher.finish(), remarks });
@@ -75,22 +74,27 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
 
 fn checked(
     text: &str,
-    source: &Source<'_>,
     base_dir: &Path,
     env: Env<'_>,
     hasher: &mut DefaultHasher,
 ) -> Result<(Config, Found), Vec<ConfigError>> {
+    let mut source = Source::new(text);
     if source.is_blank() {
         let message = "the file is empty; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }";
         return Err(vec![ConfigError::new(Position::default(), message, None)]);
     }
-    let raw = yaml::parse(text).map_err(|refusal| {
+    let yaml::Reading { raw, refusals, unread } = yaml::parse(text);
+    let unknown = refusals.iter().filter(|refusal| refusal.unknown_key.is_some());
+    source.hide_behind(unknown.map(|refusal| refusal.position));
+    let refused = refusals.into_iter().map(|refusal| {
         // Only the key is shown: what follows it may be a secret under a misspelt name.
         let until = refusal.unknown_key.map(|key| key.chars().count());
-        vec![ConfigError::new(refusal.position, refusal.message, source.excerpt(refusal.position, until))]
-    })?;
-    let mut checker =
-        Checker { source, base_dir, env, errors: Vec::new(), remarks: Vec::new(), hasher: hasher.clone() };
+        ConfigError::new(refusal.position, refusal.message, source.excerpt(refusal.position, until))
+    });
+    let errors: Vec<ConfigError> = refused.collect();
+    let Some(raw) = raw else { return Err(errors) };
+    let mut checker = Checker::new(&source, base_dir, env, hasher.clone());
+    (checker.errors, checker.unread) = (errors, unread);
     let config = checker.config(&raw);
     *hasher = checker.hasher;
     match config {

@@ -3,6 +3,7 @@
 //! Works on the text alone, because the file may not be valid YAML when a line of it is shown. Where the
 //! end of a secret is in doubt, more is hidden.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What a line begins inside of.
@@ -54,13 +55,21 @@ impl Flow {
     }
 }
 
-/// For each line, the character ranges to hide.
-pub(crate) fn hidden(lines: &[&str]) -> Vec<Vec<Range<usize>>> {
+/// For each line, the character ranges to hide. Keys at the places in `unknown` (line and character, from 0) may be
+/// misspelt names of secrets.
+pub(crate) fn hidden(lines: &[&str], unknown: &BTreeSet<(usize, usize)>) -> Vec<Vec<Range<usize>>> {
     let mut inside = Inside::Nothing;
-    lines.iter().map(|line| hidden_in(&line.chars().collect::<Vec<_>>(), &mut inside)).collect()
+    let numbered = lines.iter().enumerate();
+    numbered
+        .map(|(number, line)| {
+            let marked: Vec<usize> =
+                unknown.range((number, 0)..(number + 1, 0)).map(|(_, column)| *column).collect();
+            hidden_in(&line.chars().collect::<Vec<_>>(), &marked, &mut inside)
+        })
+        .collect()
 }
 
-fn hidden_in(line: &[char], inside: &mut Inside) -> Vec<Range<usize>> {
+fn hidden_in(line: &[char], marked: &[usize], inside: &mut Inside) -> Vec<Range<usize>> {
     let indent = line.iter().take_while(|c| **c == ' ').count();
     let blank = line.iter().all(|c| c.is_whitespace());
     let mut from = 0;
@@ -92,7 +101,7 @@ fn hidden_in(line: &[char], inside: &mut Inside) -> Vec<Range<usize>> {
         },
     }
     let mut ranges = if from > indent { one(indent..from) } else { Vec::new() };
-    while let Some(key) = next_secret_key(line, from) {
+    while let Some(key) = next_secret_key(line, marked, from) {
         let range = secret_value(line, &key, inside);
         from = range.end.max(key.value_from);
         if !range.is_empty() && !is_reference(&line[range.clone()]) {
@@ -109,10 +118,14 @@ struct Key {
     value_from: usize,
 }
 
-/// The next key that names a secret, its colon passed.
-fn next_secret_key(line: &[char], from: usize) -> Option<Key> {
+/// The next key that names a secret, or is marked, its colon passed.
+fn next_secret_key(line: &[char], marked: &[usize], from: usize) -> Option<Key> {
     let mut at = from;
     while at < line.len() {
+        if marked.contains(&at) {
+            let colon = line[at..].iter().position(|c| *c == ':').map_or(line.len(), |n| at + n + 1);
+            return Some(Key { name: String::new(), starts_at: at, value_from: colon });
+        }
         let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         if !is_word(line[at]) {
             at += 1;
@@ -272,7 +285,7 @@ mod tests {
                 .map(|(at, c)| if ranges.iter().any(|r| r.contains(&at)) { '*' } else { c })
                 .collect()
         };
-        lines.iter().zip(hidden(&lines)).map(stars).collect::<Vec<_>>().join("\n")
+        lines.iter().zip(hidden(&lines, &BTreeSet::new())).map(stars).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -299,6 +312,19 @@ mod tests {
             ("url: https://host/x?key=1", "url: https://host/x?*****"),
         ] {
             assert_eq!(masked(text), shown);
+        }
+    }
+
+    #[test]
+    fn hides_what_stands_behind_a_key_that_nobody_knows() {
+        for (text, unknown, shown) in [
+            ("{ pw: abc, timeout: 5s }", (0, 2), vec![one(6..9)]),
+            ("{ \"my pw\": abc, timeout: 5s }", (0, 2), vec![one(11..14)]),
+            ("{ pw: \"a\n  b\", timeout: 5s }", (0, 2), vec![one(6..8), one(2..3)]),
+            ("  pw:\n    abc\n  timeout: 5s", (0, 2), vec![Vec::new(), one(4..7), Vec::new()]),
+        ] {
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(hidden(&lines, &BTreeSet::from([unknown])), shown, "{text}");
         }
     }
 

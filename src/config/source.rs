@@ -1,5 +1,6 @@
 //! The text of the file, for excerpts: one line, its secrets masked, and where the caret goes.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::at::Position;
@@ -28,8 +29,17 @@ pub(crate) struct Source<'a> {
 impl<'a> Source<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
-        let hidden = mask::hidden(&lines);
+        let hidden = mask::hidden(&lines, &BTreeSet::new());
         Self { lines, hidden }
+    }
+
+    /// Hides what stands behind these keys, too: they may be misspelt names of secrets.
+    pub(crate) fn hide_behind(&mut self, keys: impl Iterator<Item = Position>) {
+        let from_0 = |n: u32| (n as usize).saturating_sub(1);
+        let places: BTreeSet<_> = keys.map(|key| (from_0(key.line), from_0(key.column))).collect();
+        if !places.is_empty() {
+            self.hidden = mask::hidden(&self.lines, &places);
+        }
     }
 
     /// Whether there is nothing but comments.

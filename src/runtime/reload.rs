@@ -87,22 +87,11 @@ impl Runtime {
             Err(errors) => errors.text_hash(),
         };
         if hash != *self.seen.lock() {
-            self.log(&self.apply(read));
+            drop(self.apply(read));
         }
     }
 
-    /// Reloads and logs the result.
-    pub(super) fn reload_logged(&self) {
-        self.log(&self.reload());
-    }
-
-    fn log(&self, result: &Result<String, String>) {
-        match result {
-            Ok(what) => tracing::info!("{what}"),
-            Err(why) => tracing::error!("config not reloaded, the running one stays:\n{why}"),
-        }
-    }
-
+    /// Whoever asked for it, the log says what became of it.
     fn apply(&self, read: Result<Loaded, ConfigErrors>) -> Result<String, String> {
         let mut seen = self.seen.lock();
         let result = match read {
@@ -120,6 +109,7 @@ impl Runtime {
             Ok(_) => self.process.reloads_ok.increment(1),
             Err(_) => self.process.reloads_failed.increment(1),
         }
+        log(&result);
         result
     }
 
@@ -172,6 +162,13 @@ impl Runtime {
         for policy in before.set.policies().iter().chain(self.pipeline.policies().set.policies()) {
             self.data.policies().account(policy).saves(0);
         }
+    }
+}
+
+fn log(result: &Result<String, String>) {
+    match result {
+        Ok(what) => tracing::info!("{what}"),
+        Err(why) => tracing::error!("config not reloaded, the running one stays:\n{why}"),
     }
 }
 
@@ -255,7 +252,11 @@ impl Control for Runtime {
     fn reload(&self) -> Result<String, String> {
         match self.source.load() {
             Some(read) => self.apply(read),
-            None => Err("this gate was not started from a file".to_owned()),
+            None => {
+                let result = Err("this gate was not started from a file".to_owned());
+                log(&result);
+                result
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Runtime;
+use crate::admin::Control as _;
 use crate::intake::Heartbeat;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -33,7 +34,8 @@ pub(super) async fn run(
             () = tokio::time::sleep(EVERY) => false,
         };
         let runtime = Arc::clone(&runtime);
-        let work = move || if signalled { runtime.reload_logged() } else { runtime.reload_if_changed() };
+        // what becomes of it is logged
+        let work = move || if signalled { drop(runtime.reload()) } else { runtime.reload_if_changed() };
         if let Err(error) = tokio::task::spawn_blocking(work).await {
             tracing::error!(%error, "reload failed");
         }

@@ -57,6 +57,12 @@ async fn a_bad_config_keeps_the_running_one() {
         let reply = gate.admin_post("/-/reload").await;
         assert_eq!(reply.status, 400, "{what}: {}", reply.text);
         assert!(reply.text.contains("gate.yaml"), "{what}: {}", reply.text);
+        // each one, and whoever asked, as after SIGHUP
+        let (log, why) = (gate.log(), reply.text.lines().next().unwrap());
+        let told = log.split("ERROR").any(|entry| {
+            entry.contains("config not reloaded, the running one stays:") && entry.contains(why)
+        });
+        assert!(told, "{what}: {why}\n{log}");
     }
     assert_eq!(gate.send(&mixture(3, 2)).await.status, 204);
     assert_eq!(sink.stats().samples, 3, "the policy is gone");

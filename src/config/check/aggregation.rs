@@ -26,10 +26,12 @@ impl Checker<'_> {
                 None
             }
             Some(value) if label.is_none() => {
-                self.refuse(
-                    value.position,
-                    "`instance` is the value of `instance_label`, which is not given",
-                );
+                if !self.could_not_read(&["instance_label"]) {
+                    self.refuse(
+                        value.position,
+                        "`instance` is the value of `instance_label`, which is not given",
+                    );
+                }
                 None
             }
             Some(value) => Some(value.value.clone()),
@@ -109,7 +111,8 @@ impl Checker<'_> {
             self.refuse(suffix.position, message);
         }
         let keep_input = raw.keep_input.as_ref().is_some_and(|keep| keep.value);
-        if let Some(keep) = raw.keep_input.as_ref().filter(|keep| keep.value && suffix.is_none()) {
+        let bare = suffix.is_none() && !self.could_not_read(&["suffix"]);
+        if let Some(keep) = raw.keep_input.as_ref().filter(|keep| keep.value && bare) {
             let message = "`keep_input` sends the series beside their sum under the same name, so that queries count \
                            everything twice; give the sum another name with `suffix`";
             self.refuse(keep.position, message);
@@ -139,7 +142,7 @@ impl Checker<'_> {
             (Some(by), None) => Keys::By(by.value.iter().map(|label| label.value.clone()).collect()),
             (None, Some(without)) => Keys::Without(self.labels(without)),
             (None, None) => {
-                if raw.collapse.is_none() {
+                if raw.collapse.is_none() && !self.could_not_read(&["by", "without", "collapse"]) {
                     let message = "`aggregate` needs to know which labels go: give `without: [pod, …]`, `by: [job, …]` \
                                    or `collapse: [pod]`";
                     self.refuse(at, message);
@@ -149,9 +152,10 @@ impl Checker<'_> {
         }
     }
 
+    /// Labels that go, or are collapsed. Those that always stay are warned of, not refused.
     fn labels(&mut self, at: &At<Vec<At<String>>>) -> Vec<String> {
-        for label in &at.value {
-            self.label_name(label);
+        for label in at.value.iter().filter(|label| label.value.is_empty()) {
+            self.refuse(label.position, "expected the name of a label, found nothing");
         }
         at.value.iter().map(|label| label.value.clone()).collect()
     }
@@ -166,7 +170,7 @@ impl Checker<'_> {
 
     fn outputs(&mut self, raw: &RawPolicy) -> Vec<Output> {
         let Some(outputs) = &raw.outputs else { return Vec::new() };
-        if outputs.value.is_empty() {
+        if outputs.value.is_empty() && !self.could_not_read(&["outputs"]) {
             self.refuse(outputs.position, "the list is empty; leave `outputs` out for the sum");
         }
         let mut found = Vec::new();
@@ -199,6 +203,7 @@ impl Checker<'_> {
             ("suffix", raw.suffix.as_ref().map(|at| at.position)),
             ("keep_input", raw.keep_input.as_ref().map(|at| at.position)),
         ];
+        let collects = collects || self.could_not_read(&["on_collision"]);
         for (key, position) in given {
             let timing = collects && matches!(key, "interval" | "delay" | "outputs" | "type");
             if let Some(position) = position.filter(|_| !timing) {

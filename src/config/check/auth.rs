@@ -10,7 +10,8 @@ impl Checker<'_> {
     pub(super) fn auth(&mut self, raw: &RawUpstream) -> UpstreamAuth {
         self.one_kind_of_auth(raw);
         if let Some(basic) = &raw.basic_auth {
-            return self.basic_auth(basic).map(UpstreamAuth::Basic).unwrap_or_default();
+            let checked = self.inside("basic_auth", |check| check.basic_auth(basic));
+            return checked.map(UpstreamAuth::Basic).unwrap_or_default();
         }
         let (position, token) = match (&raw.bearer_token, &raw.bearer_token_file) {
             (Some(token), _) => (token.position, self.expand(token.position, &token.value.0)),
@@ -96,7 +97,10 @@ impl Checker<'_> {
                 None
             }
             (None, None) => {
-                self.refuse(parent, format!("`{key}` or `{key}_file` is missing here"));
+                let file = format!("{key}_file");
+                if !self.could_not_read(&[key, &file]) {
+                    self.refuse(parent, format!("`{key}` or `{file}` is missing here"));
+                }
                 None
             }
         }

@@ -47,6 +47,9 @@ impl Checker<'_> {
 
     /// The largest body must fit into what may be decoded and into what may be held.
     fn sizes_agree(&mut self, raw: &RawListen) {
+        if self.could_not_read(&["max_body_size", "max_decoded_size"]) {
+            return;
+        }
         let Ok(body) = size::parse(&raw.max_body_size.value.0) else { return };
         let smaller = |text: &str| size::parse(text).is_ok_and(|limit| limit < body);
         let body_text = &raw.max_body_size;
@@ -68,7 +71,8 @@ impl Checker<'_> {
 
     pub(super) fn admin(&mut self, raw: &RawAdmin, raw_listen: &RawListen, listen: &Listen) -> Admin {
         let address = self.address(&raw.address);
-        if overlap(address, listen.address) {
+        let known = !self.could_not_read(&["admin.address", "listen.address"]);
+        if known && overlap(address, listen.address) {
             let place = raw.address.position.or(raw_listen.address.position);
             let message =
                 format!("`admin.address` ({address}) and `listen.address` ({}) overlap", listen.address);

@@ -23,7 +23,7 @@ impl Checker<'_> {
             self.refuse(surplus.position, format!("more than {MAX_POLICIES} policies"));
         }
         let mut definitions = Vec::with_capacity(raw.len());
-        for policy in raw {
+        for (at, policy) in raw.iter().enumerate() {
             if let Some(name) = &policy.value.name {
                 if let Some(first) = first_lines.get(name.value.as_str()) {
                     let message =
@@ -33,7 +33,7 @@ impl Checker<'_> {
                     first_lines.insert(&name.value, name.position);
                 }
             }
-            definitions.extend(self.policy(policy, common));
+            definitions.extend(self.inside(&format!("policies.{at}"), |check| check.policy(policy, common)));
         }
         self.compiles(raw, &definitions);
         definitions
@@ -123,7 +123,9 @@ impl Checker<'_> {
             }
             (ActionKind::Relabel, Some(rules)) => self.rules(rules).map(Action::Relabel),
             (ActionKind::Relabel, None) => {
-                self.refuse(at.position, "`relabel` needs `relabel_configs`, a list of rules");
+                if !self.could_not_read(&["relabel_configs"]) {
+                    self.refuse(at.position, "`relabel` needs `relabel_configs`, a list of rules");
+                }
                 None
             }
             (_, Some(rules)) => {
@@ -143,7 +145,9 @@ impl Checker<'_> {
         match &at.value {
             MatchText::One(text) => self.selector(at.position, text).into_iter().collect(),
             MatchText::Any(texts) if texts.is_empty() => {
-                self.refuse(at.position, "the list is empty; leave `match` out to match every series");
+                if !self.could_not_read(&["match"]) {
+                    self.refuse(at.position, "the list is empty; leave `match` out to match every series");
+                }
                 Vec::new()
             }
             MatchText::Any(texts) => {

@@ -37,10 +37,12 @@ impl Checker<'_> {
             .collect();
         for policy in &policies {
             self.labels_listed_in_vain(policy);
+            self.outputs_listed_in_vain(policy);
             self.metrics_without_a_type(policy);
         }
         self.labels_that_rules_take(&policies);
         self.two_writers(&policies);
+        self.passed_names(&policies);
         let aggregating = policies.iter().find(|policy| policy.meant.enforced_aggregation().is_some());
         if let Some(policy) = aggregating {
             let place = raw.listen.max_connection_age.position.or(policy.raw.position);

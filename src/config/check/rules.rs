@@ -12,15 +12,21 @@ impl Checker<'_> {
     /// `None` if a rule was refused.
     pub(super) fn rules(&mut self, raw: &At<Vec<At<RawRule>>>) -> Option<Arc<[RuleText]>> {
         if raw.value.is_empty() {
-            self.refuse(raw.position, "the list is empty; a `relabel` policy has one rule at least");
+            if !self.could_not_read(&["relabel_configs"]) {
+                self.refuse(raw.position, "the list is empty; a `relabel` policy has one rule at least");
+            }
             return None;
         }
         let before = self.errors.len();
         let mut texts = Vec::with_capacity(raw.value.len());
-        for rule in &raw.value {
+        for (at, rule) in raw.value.iter().enumerate() {
             let text = text_of(&rule.value);
+            // What a rule lacks may be what could not be read of it.
+            let known = !self.could_not_read(&[&format!("relabel_configs.{at}")]);
             // Compiled to be checked and thrown away: whoever runs it compiles it.
-            if let Err(error) = Rule::new(&text) {
+            if let Err(error) = Rule::new(&text)
+                && known
+            {
                 self.refuse_rule(rule, &text, &error);
             }
             texts.push(text);

@@ -11,17 +11,23 @@ use crate::config::{OnThrottle, Tls, Upstream};
 
 impl Checker<'_> {
     pub(super) fn upstreams(&mut self, raw: Option<&At<Vec<At<RawUpstream>>>>) -> Option<Upstream> {
+        let known = !self.could_not_read(&["upstreams"]);
         let Some(raw) = raw else {
-            self.refuse(
-                Position::default(),
-                "`upstreams` is missing; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }",
-            );
+            if known {
+                self.refuse(
+                    Position::default(),
+                    "`upstreams` is missing; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }",
+                );
+            }
             return None;
         };
-        let checked: Vec<_> = raw.value.iter().map(|one| self.upstream(one)).collect();
+        let numbered = raw.value.iter().enumerate();
+        let checked: Vec<_> = numbered
+            .map(|(at, one)| self.inside(&format!("upstreams.{at}"), |check| check.upstream(one)))
+            .collect();
         if let Some(second) = raw.value.get(1) {
             self.refuse(second.position, "this version sends to one upstream; here is a second one");
-        } else if checked.is_empty() {
+        } else if checked.is_empty() && known {
             self.refuse(raw.position, "expected one upstream, found none");
         }
         checked.into_iter().next()?
@@ -41,7 +47,8 @@ impl Checker<'_> {
         let headers = self.headers(raw);
         let throttle = [("pass", OnThrottle::Pass), ("retry", OnThrottle::Retry)];
         let on_throttle = self.choice(&raw.upstream_429, &throttle).unwrap_or_default();
-        let tls = raw.tls.as_ref().map(|tls| self.tls(tls, url.as_deref())).unwrap_or_default();
+        let tls = raw.tls.as_ref().map(|tls| self.inside("tls", |check| check.tls(tls, url.as_deref())));
+        let tls = tls.unwrap_or_default();
         Some(Upstream {
             name: name?.value.clone(),
             url: url?,
@@ -61,7 +68,7 @@ impl Checker<'_> {
         key: &str,
         value: Option<&'r At<String>>,
     ) -> Option<&'r At<String>> {
-        if value.is_none() {
+        if value.is_none() && !self.could_not_read(&[key]) {
             self.refuse(parent, format!("`{key}` is missing here"));
         }
         value
@@ -81,7 +88,8 @@ impl Checker<'_> {
         for (one, other) in [(&raw.cert_file, "key_file"), (&raw.key_file, "cert_file")] {
             let other_given =
                 if other == "key_file" { raw.key_file.is_some() } else { raw.cert_file.is_some() };
-            if let Some(one) = one.as_ref().filter(|_| !other_given) {
+            let lacks = !other_given && !self.could_not_read(&[other]);
+            if let Some(one) = one.as_ref().filter(|_| lacks) {
                 self.refuse(
                     one.position,
                     format!("a client certificate needs both files; `{other}` is missing"),

@@ -1,7 +1,8 @@
-//! Labels that a policy lists although they always stay.
+//! What a policy lists in vain: labels that always stay, outputs of gauges where it has none.
 
 use super::{Checker, Policy};
-use crate::policy::{Aggregation, is_part_of_meaning};
+use crate::policy::known::NAME;
+use crate::policy::{Aggregation, MetricKind, is_part_of_meaning};
 
 impl Checker<'_> {
     pub(super) fn labels_listed_in_vain(&mut self, policy: &Policy<'_>) {
@@ -18,9 +19,26 @@ impl Checker<'_> {
     }
 }
 
+impl Checker<'_> {
+    pub(super) fn outputs_listed_in_vain(&mut self, policy: &Policy<'_>) {
+        let kind = policy.meant.aggregation().and_then(|aggregation| aggregation.kind);
+        let raw = &policy.raw.value;
+        if let (Some(MetricKind::Counter), Some(kind), Some(outputs)) = (kind, &raw.kind, &raw.outputs) {
+            let message = format!(
+                "`outputs` has no effect: it says what is made of gauges, and with `type: {}` the policy has none; leave \
+                 it out, or give `type: gauge`",
+                kind.value
+            );
+            self.warn(outputs.position, message);
+        }
+    }
+}
+
 /// Why a label always stays.
 fn reason(label: &str, aggregation: &Aggregation) -> &'static str {
-    if label == "quantile" {
+    if label == NAME {
+        "a metric's name always stays; `suffix` gives it another ending"
+    } else if label == "quantile" {
         "quantiles cannot be added up, so the label always stays"
     } else if is_part_of_meaning(label) {
         "buckets of different bounds cannot be added up, so the label always stays"

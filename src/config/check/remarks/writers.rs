@@ -30,6 +30,49 @@ impl Checker<'_> {
     }
 }
 
+impl Checker<'_> {
+    /// Metrics that pass under a name that a policy gives to what it makes of others.
+    pub(super) fn passed_names(&mut self, policies: &[Policy<'_>]) {
+        let passing = |policy: &&Policy<'_>| {
+            matches!(policy.meant.action, Action::Pass) && policy.meant.mode == Mode::Enforce
+        };
+        for maker in policies {
+            let Some(aggregation) = writes(maker) else { continue };
+            for passer in policies.iter().filter(passing) {
+                let pairs =
+                    maker.known.iter().flat_map(|one| passer.known.iter().map(move |other| (one, other)));
+                let Some(name) = pairs.filter_map(|(one, other)| taken(aggregation, one, other)).next()
+                else {
+                    continue;
+                };
+                let message = format!(
+                    "policy `{}` sends what it makes as `{name}`, and policy `{}` passes a metric of that name: of two \
+                     series that are then the same one is held back, or not aggregated; give another `suffix`",
+                    maker.name(),
+                    passer.name()
+                );
+                let suffix = maker.raw.value.suffix.as_ref().map(|suffix| suffix.position);
+                self.warn(suffix.unwrap_or(maker.raw.position), message);
+            }
+        }
+    }
+}
+
+/// A name that a policy gives to what it makes of one selector's metrics and that another selector asks for, if nothing
+/// that stays tells their series apart.
+fn taken(aggregation: &Aggregation, made: &Known, passed: &Known) -> Option<String> {
+    let apart = made.apart_by(passed);
+    if apart.iter().any(|label| label != NAME && aggregation.keeps(label)) {
+        return None;
+    }
+    let passed = passed.values(NAME)?;
+    let renamed = made.values(NAME)?.into_iter().flat_map(|name| {
+        let made = results(aggregation, &name);
+        made.into_iter().filter(move |result| *result != name)
+    });
+    renamed.into_iter().find(|name| passed.contains(name))
+}
+
 /// The label that tells the series of two policies apart and that the results of neither have; `None` where the
 /// results differ, and where nobody can know.
 fn left_out(first: &Policy<'_>, second: &Policy<'_>) -> Option<String> {
