@@ -1,6 +1,6 @@
 //! Samples come in.
 
-use super::doubts::First;
+use super::doubts::{Doubts, First};
 use super::member::{LATEST_MS, Member, Patience};
 use super::point::{Sample, Tally};
 use super::shard::{Shard, Window};
@@ -53,40 +53,62 @@ impl Shard {
         for sample in samples.clone() {
             self.members.prefetch(sample.series);
         }
-        let taking = Taking { at, end, late_from: late.then_some(over + 1), moment };
+        let late_from = late.then_some(over + 1);
+        let Self { members, open, doubts, births, baselines, moved, slow, round, .. } = self;
+        let (window, round) = (&mut open[at], *round as u8);
+        let mut intake =
+            Intake { window, doubts, births, baselines, moved, slow, round, end, late_from, moment };
         for sample in samples {
-            match self.members.get_mut(sample.series) {
+            match members.get_mut(sample.series) {
                 None => {
                     tally.forgotten += 1;
                     forgotten(sample.series);
                 }
                 Some(_) if !(0..=LATEST_MS).contains(&sample.ms) => tally.unfit += 1,
-                Some(member) if member.is_gauge() => self.take_gauge(sample, &taking, tally),
-                Some(_) => self.take_counter(sample, &taking, tally),
+                Some(member) if member.is_gauge() => intake.gauge(member, sample, tally),
+                Some(member) => intake.counter(member, sample, tally),
             }
         }
     }
+}
 
-    fn take_gauge(&mut self, sample: &Sample, taking: &Taking<'_>, tally: &mut Tally) {
-        let round = self.round as u8;
-        let Some(member) = self.members.get_mut(sample.series) else { return };
-        let Some(order) = taking.in_order(member.newest_ms(), sample, tally) else {
+/// What samples of one call go into, and how they are taken.
+struct Intake<'s> {
+    window: &'s mut Window,
+    doubts: &'s mut Doubts,
+    births: &'s mut u64,
+    baselines: &'s mut u64,
+    moved: &'s mut u64,
+    slow: &'s mut u64,
+    round: u8,
+    /// The end of the window.
+    end: i64,
+    /// The earliest time that is not over, if they come late.
+    late_from: Option<i64>,
+    moment: Moment<'s>,
+}
+
+impl Intake<'_> {
+    #[inline]
+    fn gauge(&mut self, member: &mut Member, sample: &Sample, tally: &mut Tally) {
+        let round = self.round;
+        let Some(order) = self.in_order(member.newest_ms(), sample, tally) else {
             return member.touch(round);
         };
         // an end holds whenever it is told: Prometheus does that two scrapes after the last sample
-        if taking.late_from.is_some() && sample.bits != STALE_MARKER {
+        if self.late_from.is_some() && sample.bits != STALE_MARKER {
             tally.late += 1;
             return member.touch(round);
         }
-        let aggregation = taking.moment.aggregation;
+        let aggregation = self.moment.aggregation;
         match order {
             Order::AfterMistake => member.pull_back(sample.ms, round),
             Order::Next if sample.bits == STALE_MARKER => member.end(sample.ms, round),
             Order::Next => member.advance(sample.ms, round, Patience::Usual),
         }
-        self.slow += u64::from(taking.is_slow(member) && member.is_slow());
+        *self.slow += u64::from(self.is_slow(member) && member.is_slow());
         let (number, group, period) = (member.payload as u32, member.group, member.period());
-        let window = &mut self.open[taking.at];
+        let window = &mut *self.window;
         *window.values.entry(number) = sample.bits;
         *window.periods.entry(number) = period;
         if aggregation.outputs.contains(&Output::Last) {
@@ -98,15 +120,15 @@ impl Shard {
         }
     }
 
-    fn take_counter(&mut self, sample: &Sample, taking: &Taking<'_>, tally: &mut Tally) {
-        let round = self.round as u8;
-        let Some(member) = self.members.get_mut(sample.series) else { return };
+    #[inline]
+    fn counter(&mut self, member: &mut Member, sample: &Sample, tally: &mut Tally) {
+        let round = self.round;
         let newest = member.newest_ms();
-        let Some(order) = taking.in_order(newest, sample, tally) else { return member.touch(round) };
+        let Some(order) = self.in_order(newest, sample, tally) else { return member.touch(round) };
         if sample.bits == STALE_MARKER {
             // a failed scrape marks everything stale; a counter that is gone just stops
             if newest.is_some() {
-                member.advance(sample.ms, round, taking.patience());
+                member.advance(sample.ms, round, self.patience());
             }
             return;
         }
@@ -117,23 +139,23 @@ impl Shard {
         }
         let (before, group) = (f64::from_bits(member.payload), member.group);
         // another gate may have counted it in the meantime; without a period nobody knows
-        let moved = taking.patience() == Patience::Long
+        let moved = self.patience() == Patience::Long
             && newest.is_some()
             && (member.period_ms().is_none() || member.is_late(sample.ms));
         let increase = match (newest, order) {
             (None, _) if member.is_born() => {
-                self.births += 1;
+                *self.births += 1;
                 value.max(0.0)
             }
             (None, _) => {
                 match self.doubts.get_mut(&sample.series) {
-                    Some(doubt) => doubt.first = Some(First::new(sample.ms, taking.end, value)),
-                    None => self.baselines += 1,
+                    Some(doubt) => doubt.first = Some(First::new(sample.ms, self.end, value)),
+                    None => *self.baselines += 1,
                 }
                 0.0
             }
             _ if moved => {
-                self.moved += 1;
+                *self.moved += 1;
                 0.0
             }
             // it may be a repetition of one from before the mistake
@@ -147,31 +169,13 @@ impl Shard {
             }
             _ => {
                 member.payload = sample.bits;
-                member.advance(sample.ms, round, taking.patience());
+                member.advance(sample.ms, round, self.patience());
             }
         }
-        self.slow += u64::from(taking.is_slow(member) && member.is_slow());
-        self.hear(group, taking, sample.ms, increase);
+        *self.slow += u64::from(self.is_slow(member) && member.is_slow());
+        self.window.grow(group, increase, self.heard(sample.ms));
     }
 
-    /// Notes in the open window that a group was heard of, and what it grew by.
-    fn hear(&mut self, group: u32, taking: &Taking<'_>, ms: i64, increase: f64) {
-        self.open[taking.at].grow(group, increase, taking.heard(ms));
-    }
-}
-
-/// How the samples of one call are taken.
-struct Taking<'a> {
-    /// Which of the open windows they go into.
-    at: usize,
-    /// Its end.
-    end: i64,
-    /// The earliest time that is not over, if they come late.
-    late_from: Option<i64>,
-    moment: Moment<'a>,
-}
-
-impl Taking<'_> {
     /// What a sample is to a member whose newest one is of the time `newest`; `None`, and counted, where it is no news.
     #[inline]
     fn in_order(&self, newest: Option<i64>, sample: &Sample, tally: &mut Tally) -> Option<Order> {
