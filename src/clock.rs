@@ -3,6 +3,7 @@
 //! Everything else takes a [`Clock`], so that a test or a simulation moves time by hand.
 
 mod steady;
+mod voices;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -4,6 +4,8 @@
 
 #[path = "aggregation/births.rs"]
 mod births;
+#[path = "aggregation/clocks.rs"]
+mod clocks;
 #[path = "aggregation/first_snapshot.rs"]
 mod first_snapshot;
 #[path = "aggregation/gauges.rs"]

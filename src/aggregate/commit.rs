@@ -25,6 +25,7 @@ impl Engine {
         now: Now,
         mut forgotten: impl FnMut(Fingerprint),
     ) -> Vec<Told> {
+        self.hear(batch, now);
         let Some(arrived) = self.arrived(batch, self.time(now)) else { return self.unfit(batch, now) };
         let tenant = self.tenant(batch.tenant);
         if !batch.joins.is_empty() {
@@ -43,6 +44,7 @@ impl Engine {
 
     /// Notes that a request was refused: its sender keeps what is in it, and comes again.
     pub fn refuse(&self, batch: &Batch, now: Now) {
+        self.hear(batch, now);
         if let Some(arrived) = self.arrived(batch, self.time(now)) {
             self.tenant(batch.tenant).refuse(batch.sender, &arrived);
         }

@@ -7,6 +7,7 @@ use super::close::{Closing, over_at, whole};
 use super::engine::{Collected, Engine};
 use super::pace::SILENT_MS;
 use super::partition::Partition;
+use super::point::Batch;
 use super::tenant::Tenant;
 use crate::clock::Now;
 use crate::policy::Aggregation;
@@ -34,15 +35,34 @@ pub(super) fn over(mark: i64, newest_ms: i64, aggregation: &Aggregation) -> i64 
     over_at(mark, aggregation).max(whole(newest_ms.saturating_sub(most), aggregation))
 }
 
+/// The time of the newest samples of a request, but for a tenth that may have times of their own.
+fn newest_but_strays(batch: &Batch) -> Option<i64> {
+    let mut times: Vec<i64> = batch.samples.iter().map(|sample| sample.ms).collect();
+    let last = times.len().checked_sub(1)?;
+    Some(*times.select_nth_unstable(last - last / 10).1)
+}
+
 impl Engine {
     pub(super) fn time(&self, now: Now) -> Time {
         let ms = self.steady.lock().at(now);
         Time { ms, latest_ms: ms.max(now.unix_ms), mono_ms: now.mono_ms }
     }
 
+    /// Notes of what time the samples of a request are.
+    pub(super) fn hear(&self, batch: &Batch, now: Now) {
+        self.steady.lock().hear(batch.sender, now, || newest_but_strays(batch));
+    }
+
     /// Closes what is over by now, and hands out the points made: tenant, policy, points.
     pub fn collect(&self, now: Now) -> Vec<Collected> {
         let time = self.time(now);
+        if let Some(by_ms) = self.steady.lock().take_difference(now) {
+            let seconds = by_ms / 1000;
+            tracing::warn!(
+                seconds,
+                "this machine's clock was set and is ahead (below 0: behind) of the samples that come; the clock as it was is kept"
+            );
+        }
         let tenants = self.tenants.read().clone();
         for tenant in &tenants {
             tenant.pass(time.mono_ms);

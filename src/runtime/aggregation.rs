@@ -19,14 +19,14 @@ const ROUNDS: u32 = 16;
 const TENANTS_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: CancellationToken) {
-    let mut expired_at = runtime.pipeline.clock().unix_ms();
+    let mut expired_at = runtime.pipeline.clock().mono_ms();
     let mut warned = 0;
     let (mut tenants_at, mut overflowed) = (clock::monotonic(), 0);
     loop {
         heartbeat();
         aside(&runtime, collect).await;
         save(&runtime, false).await;
-        let now = runtime.pipeline.clock().unix_ms();
+        let now = runtime.pipeline.clock().mono_ms();
         let round = clock::milliseconds(runtime.idle_after() / ROUNDS).max(1);
         if now - expired_at >= round {
             expired_at = now;

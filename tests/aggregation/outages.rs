@@ -9,7 +9,7 @@ use crate::rig::{Rig, aggregation};
 use crate::steps::*;
 
 /// A counter and a gauge of two pods, in windows of 5 s that wait for 2 s.
-fn quick(instance: Option<&str>) -> Rig {
+pub(crate) fn quick(instance: Option<&str>) -> Rig {
     let of = |kind| {
         let instance = instance.map(|gate| ("gate".to_owned(), gate.to_owned()));
         let keys = Keys::Without(vec!["pod".into()]);
@@ -21,7 +21,7 @@ fn quick(instance: Option<&str>) -> Rig {
     Rig::of(vec![counters, gauges], IDLE_MS)
 }
 
-fn scrape(at: i64, pods: &[&str]) -> WriteRequest {
+pub(crate) fn scrape(at: i64, pods: &[&str]) -> WriteRequest {
     let of = |pod: &&str| {
         [series("x_total", pod, &[(at, (1000 + 10 * at) as f64)]), series("g", pod, &[(at, 5.0)])]
     };
@@ -29,7 +29,7 @@ fn scrape(at: i64, pods: &[&str]) -> WriteRequest {
 }
 
 /// Points of both, if each gauge was 10 in all windows up to `last` and the counter grew by 100 in each.
-fn assert_whole(rig: &mut Rig, last: i64) {
+pub(crate) fn assert_whole(rig: &mut Rig, last: i64) {
     let output = rig.finish();
     let points = |series: &str| {
         let points =
@@ -343,7 +343,7 @@ fn silence_of_all_ages_nobody() {
 }
 
 /// A request of one of several senders, taken or not.
-fn from(rig: &mut Rig, sender: u8, request: &WriteRequest, taken: bool) {
+pub(crate) fn from(rig: &mut Rig, sender: u8, request: &WriteRequest, taken: bool) {
     let origin = seriesgate::pipeline::Origin { scope: "", sender: Some([10, 0, 0, sender].into()) };
     let body = seriesgate_proto::encode_snappy(request);
     let gate = &mut rig.gate;

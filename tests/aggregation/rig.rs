@@ -125,8 +125,14 @@ impl Rig {
     /// Ends the gate and begins another from a snapshot.
     pub(crate) fn restore(&mut self, snapshot: &[u8]) {
         let now = self.gate.pipeline.clock().unix_ms();
+        self.restore_at(snapshot, now.max(NOW_MS));
+    }
+
+    /// The same, where the wall clock shows this.
+    pub(crate) fn restore_at(&mut self, snapshot: &[u8], ms: i64) {
         self.gate = gate(&self.policies, self.idle_ms);
-        self.move_clock(now.max(NOW_MS));
+        let clock = self.gate.pipeline.clock();
+        clock.step_ms(ms - clock.unix_ms());
         let snapshot = Snapshot::read(snapshot).unwrap();
         let pipeline = &self.gate.pipeline;
         let prints = Fingerprinter::from_seed(1);

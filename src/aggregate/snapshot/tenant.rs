@@ -8,6 +8,7 @@ use super::bytes::{Put, Source};
 use super::{END, Restored, Snapshot, SnapshotError, TENANT_MAGIC, VERSION, finish, points, print_of};
 use crate::aggregate::Aggregator;
 use crate::aggregate::engine::Engine;
+use crate::aggregate::member::LATEST_MS;
 use crate::aggregate::outbox::Outbox;
 use crate::aggregate::partition::{Partition, SHARDS};
 use crate::aggregate::point::Point;
@@ -148,8 +149,10 @@ impl Engine {
     pub(super) fn restore_time(&self, tenant: u32, saved: SavedTime, now: Now) -> Result<(), SnapshotError> {
         self.be_unsure(now);
         let tenant = self.tenant(tenant);
-        let newest = saved.newest_ms.min(self.time(now).ms);
+        // it was that late already, whatever our clock shows now
+        let newest = saved.newest_ms.min(LATEST_MS);
         if newest != i64::MIN {
+            self.steady.lock().was(newest, now);
             tenant.pace(|pace| pace.restore(newest, saved.gaps, now.mono_ms));
         }
         let GivenUpSaved { series, newest_ms, words } = saved.given_up;
