@@ -101,7 +101,6 @@ fn a_word_that_stands_in_one_place_stands_nowhere_else() {
         ("allow(unsafe_code)", "series/prefetch.rs"),
         ("SystemTime::now", "clock.rs"),
         ("serde_saphyr", "config/yaml.rs"),
-        ("promql_parser", "cli/check/reads.rs"),
         ("Decoder::new().decompress", "codec/snappy.rs"),
         ("PrometheusBuilder", "telemetry/registry.rs"),
     ] {

@@ -7,13 +7,14 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const CASES: [&str; 3] = [
+const CASES: [&str; 4] = [
     include_str!("check_rules/dropped.txt"),
     include_str!("check_rules/relabeled.txt"),
     include_str!("check_rules/files.txt"),
+    include_str!("check_rules/aggregated.txt"),
 ];
 
-const UPSTREAM: &str = "upstreams: [ { name: a, url: 'http://h/w' } ]\n";
+const UPSTREAM: &str = "listen: { max_connection_age: 0s }\nupstreams: [ { name: a, url: 'http://h/w' } ]\n";
 
 fn check(dir: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));

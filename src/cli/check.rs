@@ -1,10 +1,16 @@
 //! `seriesgate check`.
 
+mod derived;
 mod impact;
+mod meaning;
+mod promql;
 mod reads;
 mod relabels;
 mod report;
 mod rules_file;
+mod steps;
+mod template;
+mod words;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

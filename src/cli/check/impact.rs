@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use super::derived;
+use super::meaning::{Misread, Value};
 use super::reads::{How, Read, Use};
 use super::relabels::{self, Change};
 use crate::policy::known::{Known, NAME, Overlap, Test};
@@ -13,7 +15,7 @@ use crate::policy::{Action, Aggregation, Definition, Mode, bound};
 /// A policy with its selectors made ready.
 pub(super) struct Candidate<'c> {
     pub(super) definition: &'c Definition,
-    selectors: Vec<Known>,
+    pub(super) selectors: Vec<Known>,
 }
 
 /// What a policy does to something that is read.
@@ -25,6 +27,8 @@ pub(super) enum Cause {
     Unnames,
     Removes(Use),
     Overwrites(Use),
+    /// Values of groups are read as if they were those of series.
+    Misreads(Value, Misread),
 }
 
 /// One policy, one thing that is read.
@@ -79,14 +83,13 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
             }
             Action::Aggregate(aggregation) if aggregation.keep_input => true,
             Action::Aggregate(aggregation) => {
-                for (label, change) in aggregated(aggregation, &labels, read) {
-                    causes(read, label, &change)
-                        .into_iter()
-                        .for_each(|cause| add(cause, certain && !some_left));
+                for cause in aggregated(aggregation, &labels, read, &now) {
+                    add(cause, certain && !some_left);
                 }
                 true
             }
             Action::Relabel(rules) | Action::RelabelAggregate(rules, _) => {
+                let aggregation = candidate.definition.aggregation();
                 let mut result = match met.as_slice() {
                     [(selector, _)] => now.and(selector),
                     _ => now.clone(),
@@ -100,6 +103,12 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
                 if !dropped {
                     for (label, (change, every)) in &effects.changes {
                         causes(read, label, change).into_iter().for_each(|cause| add(cause, all && *every));
+                    }
+                    // Series that come to have the labels of others are added up.
+                    let changes = !effects.changes.is_empty() || rules.iter().any(relabels::goes_by_names);
+                    let value = aggregation.filter(|_| changes);
+                    if let Some(cause) = value.and_then(|aggregation| misread(aggregation, read, &now)) {
+                        add(cause, false);
                     }
                     if enforced {
                         let changed = |gone: &Known| gone.labels().any(|l| effects.changes.contains_key(l));
@@ -121,15 +130,43 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
             gone.extend(met.iter().map(|(selector, _)| *selector));
         }
     }
+    // What a policy makes does not come back to it.
+    let derived = derived::impacts(candidates, read);
+    found.retain(|impact| !derived.contains_key(&impact.policy));
+    found.extend(derived.into_values().flatten());
     found
 }
 
-/// What an aggregation does to the labels that somebody reads.
-fn aggregated<'l>(
+/// What an aggregation does to what somebody reads.
+pub(super) fn aggregated(
     aggregation: &Aggregation,
-    labels: &BTreeSet<&'l str>,
+    labels: &BTreeSet<&str>,
     read: &Read,
-) -> Vec<(&'l str, Change)> {
+    series: &Known,
+) -> Vec<Cause> {
+    let changes = changes(aggregation, labels, read);
+    let mut found: Vec<Cause> = changes
+        .iter()
+        .filter_map(|(label, change)| causes(read, label, change))
+        .filter(|cause| !is_idle(cause))
+        .collect();
+    let renamed = found.iter().any(|cause| matches!(cause, Cause::Renames(_)));
+    found.extend(misread(aggregation, read, series).filter(|_| !renamed));
+    found
+}
+
+/// What is left out of a group's labels does not stand in the way of who leaves it out, too.
+fn is_idle(cause: &Cause) -> bool {
+    matches!(cause, Cause::Removes(used) if matches!(used.how, How::Without | How::Ignores))
+}
+
+fn misread(aggregation: &Aggregation, read: &Read, series: &Known) -> Option<Cause> {
+    let value = Value::of(aggregation, series)?;
+    value.misread(read.steps.as_deref()?).map(|why| Cause::Misreads(value, why))
+}
+
+/// What an aggregation does to the labels that somebody reads.
+fn changes<'l>(aggregation: &Aggregation, labels: &BTreeSet<&'l str>, read: &Read) -> Vec<(&'l str, Change)> {
     let mut changes = Vec::new();
     for label in labels {
         if *label == NAME {

@@ -1,19 +1,14 @@
-//! What an expression reads: its selectors, and for each the labels that the rest of the expression uses.
+//! What an expression reads: its selectors, for each the labels that the rest of the expression uses, and what is done
+//! with its values.
 //!
 //! Goes from the outside in with the labels that are wanted of what stands inside: an aggregation wants those of
 //! its `by` and hides all others, `label_replace` makes one label and wants another.
 
-use promql_parser::label::{MatchOp as ParsedOp, Matcher};
-use promql_parser::parser::{
-    AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector, parse,
-};
-
-use crate::policy::MatchOp;
+use super::promql::{Aggregate, Binary, Call, Expr, Keep, Operator, Refusal, Selector, parse};
+use super::steps::{self, Path, Step};
 use crate::policy::known::{Known, NAME, Test};
+use crate::policy::{MatchOp, Matcher};
 
-/// Beyond what people and generators write. An expression nests no deeper than it is long, and it is walked
-/// recursively.
-const MAX_BYTES: usize = 64 << 10;
 /// A regex of so many metric names is taken as so many selectors.
 const MAX_NAMES: usize = 32;
 /// How much of a selector without a name is shown.
@@ -28,6 +23,8 @@ pub(super) struct Read {
     pub(super) known: Known,
     /// Its labels that matter, its own matchers first.
     pub(super) uses: Vec<Use>,
+    /// What is done with its values, the first thing first; `None` if that is not asked.
+    pub(super) steps: Option<Vec<Step>>,
 }
 
 /// A label that matters.
@@ -51,13 +48,10 @@ pub(super) enum How {
     Sorts,
 }
 
-/// Every selector of an expression, in the order of the text; why it cannot be read.
-pub(super) fn reads(expression: &str) -> Result<Vec<Read>, String> {
-    if expression.len() > MAX_BYTES {
-        return Err(format!("it is longer than {} KiB", MAX_BYTES >> 10));
-    }
+/// Every selector of an expression, in the order of the text.
+pub(super) fn reads(expression: &str) -> Result<Vec<Read>, Refusal> {
     let mut reader = Reader { reads: Vec::new() };
-    reader.expr(&parse(expression)?, &[]);
+    reader.expr(&parse(expression)?, &[], &Path::NONE);
     Ok(reader.reads)
 }
 
@@ -66,107 +60,105 @@ struct Reader {
 }
 
 impl Reader {
-    fn expr(&mut self, expr: &Expr, wanted: &[Use]) {
+    /// `wanted` are the labels that is asked for of the result, `path` is what is done with it.
+    fn expr(&mut self, expr: &Expr, wanted: &[Use], path: &Path<'_>) {
         match expr {
-            Expr::Aggregate(aggregate) => self.aggregate(aggregate, wanted),
-            Expr::Binary(binary) => self.binary(binary, wanted),
-            Expr::Call(call) => self.call(call, wanted),
-            Expr::Unary(unary) => self.expr(&unary.expr, wanted),
-            Expr::Paren(paren) => self.expr(&paren.expr, wanted),
-            Expr::Subquery(subquery) => self.expr(&subquery.expr, wanted),
-            Expr::VectorSelector(selector) => self.selector(selector, wanted),
-            Expr::MatrixSelector(selector) => self.selector(&selector.vs, wanted),
-            Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+            Expr::Aggregate(aggregate) => self.aggregate(aggregate, wanted, path),
+            Expr::Binary(binary) => self.binary(binary, wanted, path),
+            Expr::Call(call) => self.call(call, wanted, path),
+            Expr::Negated(of) => self.expr(of, wanted, &Path::before(Some(&Step::Negated), path)),
+            Expr::Range { of, .. } => self.expr(of, wanted, path),
+            Expr::Selector(selector) => self.selector(selector, wanted, path),
+            Expr::Number(_) | Expr::Text(_) => {}
         }
     }
 
-    fn aggregate(&mut self, aggregate: &AggregateExpr, wanted: &[Use]) {
-        let op = aggregate.op.to_string();
+    fn aggregate(&mut self, aggregate: &Aggregate, wanted: &[Use], path: &Path<'_>) {
         // These pick series and leave their labels alone.
-        let picks = ["topk", "bottomk", "limitk", "limit_ratio"].contains(&op.as_str());
-        let inside = match &aggregate.modifier {
-            Some(LabelModifier::Include(labels)) => {
+        let picks = ["topk", "bottomk", "limitk", "limit_ratio"].contains(&aggregate.op.as_str());
+        let inside = match &aggregate.keep {
+            Some(Keep::These(labels)) => {
                 let kept = if picks { wanted } else { &[] };
-                with(kept, &labels.labels, How::GroupsBy)
+                with(kept, labels, How::GroupsBy)
             }
-            Some(LabelModifier::Exclude(labels)) => {
-                let kept = if picks { wanted.to_vec() } else { but(wanted, &labels.labels) };
-                with(&kept, &labels.labels, How::Without)
+            Some(Keep::Others(labels)) => {
+                let kept = if picks { wanted.to_vec() } else { but(wanted, labels) };
+                with(&kept, labels, How::Without)
             }
             None if picks => wanted.to_vec(),
             None => Vec::new(),
         };
-        self.expr(&aggregate.expr, &inside);
-        if let Some(param) = &aggregate.param {
-            self.expr(param, &[]);
+        let step = steps::of_aggregation(&aggregate.op);
+        self.expr(&aggregate.of, &inside, &Path::before(Some(&step), path));
+        if let Some(parameter) = &aggregate.parameter {
+            self.expr(parameter, &[], &Path::NONE);
         }
     }
 
-    fn binary(&mut self, binary: &BinaryExpr, wanted: &[Use]) {
-        let modifier = binary.modifier.as_ref();
-        let matching = modifier.and_then(|modifier| modifier.matching.as_ref());
-        let (matched, how): (&[String], _) = match matching {
-            Some(LabelModifier::Include(labels)) => (&labels.labels, How::MatchesOn),
-            Some(LabelModifier::Exclude(labels)) => (&labels.labels, How::Ignores),
+    fn binary(&mut self, binary: &Binary, wanted: &[Use], path: &Path<'_>) {
+        let (matched, how): (&[String], _) = match &binary.matching {
+            Some(Keep::These(labels)) => (labels, How::MatchesOn),
+            Some(Keep::Others(labels)) => (labels, How::Ignores),
             None => (&[], How::MatchesOn),
         };
         let joined = |wanted: &[Use]| with(wanted, matched, how);
         // What the result has: the labels it is matched on, or those it is not matched without.
-        let common = match matching {
-            Some(LabelModifier::Include(_)) => Vec::new(),
+        let common = match &binary.matching {
+            Some(Keep::These(_)) => Vec::new(),
             _ => but(wanted, matched),
         };
         let taken = |labels: &[String]| with(&joined(&[]), labels, How::TakesOver);
-        let op = binary.op.to_string();
-        let (left, right) = match modifier.map(|modifier| &modifier.card) {
-            Some(VectorMatchCardinality::ManyToOne(labels)) => {
-                (joined(&but(wanted, &labels.labels)), taken(&labels.labels))
-            }
-            Some(VectorMatchCardinality::OneToMany(labels)) => {
-                (taken(&labels.labels), joined(&but(wanted, &labels.labels)))
-            }
-            _ if op == "or" => (joined(wanted), joined(wanted)),
-            _ if op == "and" || op == "unless" => (joined(wanted), joined(&[])),
-            _ => (joined(&common), joined(&common)),
+        let (left, right) = match (&binary.group, binary.op) {
+            (Some((true, labels)), _) => (joined(&but(wanted, labels)), taken(labels)),
+            (Some((false, labels)), _) => (taken(labels), joined(&but(wanted, labels))),
+            (None, Operator::Or) => (joined(wanted), joined(wanted)),
+            (None, Operator::And | Operator::Unless) => (joined(wanted), joined(&[])),
+            (None, _) => (joined(&common), joined(&common)),
         };
-        self.expr(&binary.lhs, &left);
-        self.expr(&binary.rhs, &right);
+        let steps = steps::of_binary(binary);
+        self.expr(&binary.left, &left, &Path::before(Some(&steps.0), path));
+        self.expr(&binary.right, &right, &Path::before(Some(&steps.1), path));
     }
 
-    fn call(&mut self, call: &Call, wanted: &[Use]) {
-        let text = |n: usize| match call.args.args.get(n).map(|arg| &**arg) {
-            Some(Expr::StringLiteral(literal)) => Some(literal.val.clone()),
+    fn call(&mut self, call: &Call, wanted: &[Use], path: &Path<'_>) {
+        let text = |n: usize| match call.arguments.get(n) {
+            Some(Expr::Text(text)) => Some(text.clone()),
             _ => None,
         };
-        let texts_from = |start: usize| (start..call.args.args.len()).filter_map(text).collect::<Vec<_>>();
+        let texts_from = |start: usize| (start..call.arguments.len()).filter_map(text).collect::<Vec<_>>();
         let made: Vec<String> = text(1).into_iter().collect();
-        let inside = match call.func.name {
+        let inside = match call.function.as_str() {
             "label_replace" => with(&but(wanted, &made), text(3).as_slice(), How::Derives),
             "label_join" => with(&but(wanted, &made), &texts_from(3), How::Derives),
             "sort_by_label" | "sort_by_label_desc" => with(wanted, &texts_from(1), How::Sorts),
-            "histogram_quantile" | "histogram_fraction" => with(wanted, &["le".to_owned()], How::Quantile),
+            "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
+                with(wanted, &["le".to_owned()], How::Quantile)
+            }
+            // It finds the labels of the target by these.
+            "info" => with(wanted, &["instance".to_owned(), "job".to_owned()], How::MatchesOn),
             // Their results have no labels of the series.
             "absent" | "absent_over_time" | "scalar" => Vec::new(),
             _ => wanted.to_vec(),
         };
-        for arg in &call.args.args {
-            self.expr(arg, &inside);
+        // The second argument of `info` says which labels it adds.
+        let most = if call.function == "info" { 1 } else { call.arguments.len() };
+        for argument in &call.arguments[..most] {
+            if argument.is_number() {
+                self.expr(argument, &[], &Path::NONE);
+            } else {
+                let step = steps::of_call(&call.function, argument);
+                self.expr(argument, &inside, &Path::before(Some(&step), path));
+            }
         }
     }
 
-    fn selector(&mut self, selector: &VectorSelector, wanted: &[Use]) {
-        let matchers = &selector.matchers;
-        let groups = if matchers.or_matchers.is_empty() {
-            std::slice::from_ref(&matchers.matchers)
-        } else {
-            &matchers.or_matchers
-        };
-        for group in groups {
-            self.alternative(selector.name.as_deref(), group, wanted);
+    fn selector(&mut self, selector: &Selector, wanted: &[Use], path: &Path<'_>) {
+        for matchers in &selector.alternatives {
+            self.alternative(selector.name.as_deref(), matchers, wanted, path.steps());
         }
     }
 
-    fn alternative(&mut self, name: Option<&str>, matchers: &[Matcher], wanted: &[Use]) {
+    fn alternative(&mut self, name: Option<&str>, matchers: &[Matcher], wanted: &[Use], steps: Vec<Step>) {
         let mut known = Known::default();
         // Every series has a name.
         known.add(NAME, Test::NoneOf([String::new()].into()));
@@ -175,7 +167,7 @@ impl Reader {
         }
         let mut selected = Vec::new();
         for matcher in matchers {
-            known.matcher(&matcher.name, op_of(&matcher.op), &matcher.value);
+            known.matcher(&matcher.name, matcher.op, &matcher.value);
             if matcher.name != NAME {
                 selected.push(matcher.name.clone());
             }
@@ -187,20 +179,34 @@ impl Reader {
                 for name in names {
                     let mut known = known.clone();
                     known.set(NAME, Some(Test::is(name.as_str())));
-                    self.reads.push(Read { shown: name, known, uses: uses.clone() });
+                    self.reads.push(Read {
+                        shown: name,
+                        known,
+                        uses: uses.clone(),
+                        steps: Some(steps.clone()),
+                    });
                 }
             }
-            _ => {
-                let texts: Vec<String> = matchers.iter().map(ToString::to_string).collect();
-                let text = format!("{{{}}}", texts.join(","));
-                let mut shown: String = text.chars().take(MAX_SHOWN).collect();
-                if shown.len() < text.len() {
-                    shown.push('…');
-                }
-                self.reads.push(Read { shown, known, uses });
-            }
+            _ => self.reads.push(Read { shown: shown(matchers), known, uses, steps: Some(steps) }),
         }
     }
+}
+
+/// A selector without a name.
+fn shown(matchers: &[Matcher]) -> String {
+    let op = |op| match op {
+        MatchOp::Equal => "=",
+        MatchOp::NotEqual => "!=",
+        MatchOp::Regex => "=~",
+        MatchOp::NotRegex => "!~",
+    };
+    let text = |matcher: &Matcher| format!("{}{}{:?}", matcher.name, op(matcher.op), matcher.value);
+    let text = format!("{{{}}}", matchers.iter().map(text).collect::<Vec<_>>().join(","));
+    let mut shown: String = text.chars().take(MAX_SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn with(wanted: &[Use], labels: &[String], how: How) -> Vec<Use> {
@@ -210,15 +216,6 @@ fn with(wanted: &[Use], labels: &[String], how: How) -> Vec<Use> {
 
 fn but(wanted: &[Use], labels: &[String]) -> Vec<Use> {
     wanted.iter().filter(|wanted| !labels.contains(&wanted.label)).cloned().collect()
-}
-
-fn op_of(op: &ParsedOp) -> MatchOp {
-    match op {
-        ParsedOp::Equal => MatchOp::Equal,
-        ParsedOp::NotEqual => MatchOp::NotEqual,
-        ParsedOp::Re(_) => MatchOp::Regex,
-        ParsedOp::NotRe(_) => MatchOp::NotRegex,
-    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,11 @@ pub(super) fn run(rules: &[RuleText], known: &mut Known, labels: &BTreeSet<&str>
     effects
 }
 
+/// Whether it changes labels that nobody has to ask for.
+pub(super) fn goes_by_names(rule: &RuleText) -> bool {
+    rule.action.as_deref().is_some_and(|action| action.to_ascii_lowercase().starts_with("label"))
+}
+
 fn filter(rule: &RuleText, keep: bool, known: &mut Known, effects: &mut Effects) {
     match (matches(rule, known), keep) {
         (Overlap::Certain, true) | (Overlap::Disjoint, false) => {}

@@ -1,11 +1,12 @@
 //! The analysis of rule files in words.
 
 use super::impact::{Candidate, Cause, Impact, impacts};
-use super::reads::{How, Read, reads};
+use super::reads::Read;
 use super::rules_file::{Kind, RuleEntry, RulesFile};
-use crate::config::{ConfigError, ConfigErrors, Position, Source, listed};
+use super::words::{doing, sentence};
+use crate::config::{ConfigError, ConfigErrors, Position, Source};
+use crate::policy::Definition;
 use crate::policy::known::{Known, NAME, Test};
-use crate::policy::{Definition, Mode};
 
 /// What is to be said of one file.
 pub(super) struct Report {
@@ -19,6 +20,13 @@ pub(super) fn report(file: &RulesFile, policies: &[Definition]) -> Report {
     let candidates: Vec<Candidate<'_>> = policies.iter().map(Candidate::new).collect();
     let mut reporter =
         Reporter { source: Source::new(&file.text), candidates: &candidates, warnings: 0, told: Vec::new() };
+    for remark in &file.remarks {
+        if remark.is_warning {
+            reporter.warn(remark.position, &remark.message);
+        } else {
+            reporter.tell(remark.position, format!("note: {}", remark.message));
+        }
+    }
     for rule in &file.rules {
         reporter.rule(rule);
     }
@@ -36,18 +44,15 @@ struct Reporter<'a> {
 
 impl Reporter<'_> {
     fn rule(&mut self, rule: &RuleEntry) {
-        match reads(&rule.expr.value) {
-            Err(why) => {
-                // The parser's words may go over several lines.
-                let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
-                self.warn(rule.expr.position, &format!("cannot read this expression: {why}"));
-            }
-            Ok(reads) => {
-                let all = reads.iter().flat_map(|read| impacts(self.candidates, read));
-                for (impact, names) in merged(all) {
-                    let policy = self.candidates[impact.policy].definition;
-                    self.warn(rule.expr.position, &sentence(rule, policy, &impact, &names));
-                }
+        for query in &rule.queries {
+            let subject = match &query.text {
+                None => rule.subject(),
+                Some(text) => format!("{text} of {}", rule.subject()),
+            };
+            let all = query.reads.iter().flat_map(|read| impacts(self.candidates, read));
+            for (impact, names) in merged(all) {
+                let policy = self.candidates[impact.policy].definition;
+                self.warn(query.position, &sentence(&subject, policy, &impact, &names));
             }
         }
         if rule.kind == Kind::Recording {
@@ -62,11 +67,11 @@ impl Reporter<'_> {
         for (label, value) in &rule.labels {
             known.add(label, Test::is(value.as_str()));
         }
-        let read = Read { shown: rule.name.value.clone(), known, uses: Vec::new() };
+        let read = Read { shown: rule.name.value.clone(), known, uses: Vec::new(), steps: None };
         for impact in impacts(self.candidates, &read) {
             if impact.all && impact.cause == Cause::Drops {
                 let policy = self.candidates[impact.policy].definition;
-                let (subject, doing) = (subject(rule), doing(policy, "drops", "drop"));
+                let (subject, doing) = (rule.subject(), doing(policy, "drops", "drop"));
                 self.tell(rule.name.position, format!("note: what {subject} records, {doing}"));
             }
         }
@@ -100,62 +105,4 @@ fn merged(impacts: impl Iterator<Item = Impact>) -> Vec<(Impact, Vec<String>)> {
         }
     }
     merged
-}
-
-fn subject(rule: &RuleEntry) -> String {
-    let kind = match rule.kind {
-        Kind::Alert => "alert",
-        Kind::Recording => "recording rule",
-    };
-    format!("{kind} `{}` (group `{}`)", rule.name.value, rule.group)
-}
-
-/// `` policy `x` drops ``, and what it would do in preview.
-fn doing(policy: &Definition, does: &str, would: &str) -> String {
-    match policy.mode {
-        Mode::Enforce => format!("policy `{}` {does}", policy.name),
-        Mode::Preview => format!("policy `{}` (preview) would {would}", policy.name),
-    }
-}
-
-fn sentence(rule: &RuleEntry, policy: &Definition, impact: &Impact, names: &[String]) -> String {
-    let names = listed(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let subject = subject(rule);
-    let some = if impact.all { "" } else { "some of " };
-    let read = format!("{subject} reads {names}");
-    match &impact.cause {
-        Cause::Drops if impact.all => format!("{read}, all of which {}", doing(policy, "drops", "drop")),
-        Cause::Drops => format!("{read}, of which {} some", doing(policy, "drops", "drop")),
-        Cause::Renames(to) => {
-            let doing = doing(policy, "renames", "rename");
-            let to = to.as_ref().map(|to| format!(" to `{to}`")).unwrap_or_default();
-            format!("{read}, {some}which {doing}{to}")
-        }
-        Cause::Unnames => {
-            format!("{read}, {some}which {} without a name", doing(policy, "leaves", "leave"))
-        }
-        Cause::Removes(used) => {
-            let doing = doing(policy, "removes", "remove");
-            format!("{subject} {} `{}`, which {doing} from {some}{names}", verb(used.how), used.label)
-        }
-        Cause::Overwrites(used) => {
-            let doing = doing(policy, "overwrites", "overwrite");
-            format!("{subject} {} `{}`, which {doing} in {some}{names}", verb(used.how), used.label)
-        }
-    }
-}
-
-/// What an expression does with a label.
-fn verb(how: How) -> &'static str {
-    match how {
-        How::Selects => "selects by",
-        How::GroupsBy => "groups by",
-        How::Without => "aggregates without",
-        How::MatchesOn => "matches on",
-        How::Ignores => "matches ignoring",
-        How::TakesOver => "takes over",
-        How::Derives => "makes a label of",
-        How::Quantile => "computes quantiles by",
-        How::Sorts => "sorts by",
-    }
 }

@@ -1,11 +1,16 @@
-//! Rule files of Prometheus, Mimir and Loki, and PrometheusRule resources: each rule with its place.
+//! Rule files of Prometheus, Mimir and VictoriaMetrics, PrometheusRule and VMRule resources: each rule with its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod place;
+mod raw;
+mod reader;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer};
-
-use crate::config::{At, ConfigError, ConfigErrors, Position, Source, documents, read_text};
+use super::reads::Read;
+use crate::config::{At, ConfigErrors, Position, Source, documents, read_text};
+use raw::RawDocument;
+use reader::Reader;
 
 /// A file that was found good.
 #[derive(Debug)]
@@ -13,6 +18,8 @@ pub(super) struct RulesFile {
     pub(super) name: String,
     pub(super) text: String,
     pub(super) rules: Vec<RuleEntry>,
+    /// What was not read, and why.
+    pub(super) remarks: Vec<Remark>,
 }
 
 /// An alert or a recording rule.
@@ -22,9 +29,19 @@ pub(super) struct RuleEntry {
     pub(super) kind: Kind,
     /// Of the alert, or of the metric that is recorded.
     pub(super) name: At<String>,
-    pub(super) expr: At<String>,
+    /// Its expression, and those in its text templates.
+    pub(super) queries: Vec<Query>,
     /// Labels that the rule sets.
     pub(super) labels: BTreeMap<String, String>,
+}
+
+/// What one expression of a rule reads.
+#[derive(Debug)]
+pub(super) struct Query {
+    pub(super) position: Position,
+    /// Which text of the rule asks for it; `None` for the rule's own expression.
+    pub(super) text: Option<String>,
+    pub(super) reads: Vec<Read>,
 }
 
 /// What a rule makes.
@@ -34,39 +51,12 @@ pub(super) enum Kind {
     Recording,
 }
 
-/// One YAML document. Keys that are not here are somebody else's.
-#[derive(Deserialize)]
-struct RawDocument {
-    kind: Option<String>,
-    /// Outer `None`: the key is not there.
-    #[serde(default, deserialize_with = "even_if_empty")]
-    groups: Option<Option<Vec<At<RawGroup>>>>,
-    spec: Option<RawSpec>,
-    /// Of `kind: List`, which `kubectl get -o yaml` prints.
-    items: Option<Vec<RawDocument>>,
-}
-
-#[derive(Deserialize)]
-struct RawSpec {
-    groups: Option<Vec<At<RawGroup>>>,
-}
-
-#[derive(Deserialize)]
-struct RawGroup {
-    name: Option<At<String>>,
-    rules: Option<Vec<At<RawRule>>>,
-}
-
-#[derive(Deserialize)]
-struct RawRule {
-    alert: Option<At<String>>,
-    record: Option<At<String>>,
-    expr: Option<At<String>>,
-    labels: Option<BTreeMap<String, Option<String>>>,
-}
-
-fn even_if_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
+/// Something that was not read.
+#[derive(Debug)]
+pub(super) struct Remark {
+    pub(super) position: Position,
+    pub(super) is_warning: bool,
+    pub(super) message: String,
 }
 
 impl RulesFile {
@@ -78,119 +68,33 @@ impl RulesFile {
 
     fn parse(name: String, text: String) -> Result<RulesFile, ConfigErrors> {
         let source = Source::new(&text);
-        let mut reader = Reader { source: &source, rules: Vec::new(), errors: Vec::new() };
+        let mut reader = Reader::new(&source);
         if !source.is_blank() {
             match documents::<Option<RawDocument>>(&text) {
                 Ok(documents) => reader.documents(documents),
                 Err(refusal) => reader.refuse(refusal.position, refusal.message),
             }
         }
-        let Reader { rules, errors, .. } = reader;
+        let Reader { rules, remarks, errors, .. } = reader;
         if errors.is_empty() {
-            Ok(RulesFile { name, text, rules })
+            Ok(RulesFile { name, text, rules, remarks })
         } else {
             Err(ConfigErrors::new(&name, errors, None))
         }
     }
 }
 
-/// Collects rules and mistakes.
-struct Reader<'s> {
-    source: &'s Source<'s>,
-    rules: Vec<RuleEntry>,
-    errors: Vec<ConfigError>,
-}
-
-impl Reader<'_> {
-    fn refuse(&mut self, position: Position, message: impl Into<String>) {
-        let excerpt = self.source.excerpt(position, None);
-        self.errors.push(ConfigError::new(position, message, excerpt));
-    }
-
-    fn documents(&mut self, documents: Vec<Option<RawDocument>>) {
-        let mut known = false;
-        for document in documents.into_iter().flatten() {
-            known |= self.document(document);
-        }
-        if !known {
-            let message = "no rules in here: expected `groups`, or `kind: PrometheusRule` with `spec.groups`";
-            self.refuse(Position::default(), message);
-        }
-    }
-
-    /// Whether a document is about rules; a file of Kubernetes resources may have others beside them.
-    fn document(&mut self, document: RawDocument) -> bool {
-        match (document.kind.as_deref(), document.groups) {
-            (None, Some(groups)) => {
-                self.groups(groups.unwrap_or_default());
-                true
-            }
-            (Some("PrometheusRule"), _) => {
-                self.groups(document.spec.and_then(|spec| spec.groups).unwrap_or_default());
-                true
-            }
-            (Some("List" | "PrometheusRuleList"), _) => {
-                let mut known = false;
-                for item in document.items.unwrap_or_default() {
-                    known |= self.document(item);
-                }
-                known
-            }
-            _ => false,
-        }
-    }
-
-    fn groups(&mut self, groups: Vec<At<RawGroup>>) {
-        let mut names = BTreeSet::new();
-        for At { value: group, position } in groups {
-            let Some(name) = group.name.filter(|name| !name.value.is_empty()) else {
-                self.refuse(position, "this group has no `name`");
-                continue;
-            };
-            for rule in group.rules.unwrap_or_default() {
-                self.rule(&name.value, rule);
-            }
-            if !names.insert(name.value.clone()) {
-                self.refuse(name.position, format!("the group `{}` is given twice", name.value));
-            }
-        }
-    }
-
-    fn rule(&mut self, group: &str, At { value: rule, position }: At<RawRule>) {
-        let given = |name: &Option<At<String>>| name.clone().filter(|name| !name.value.is_empty());
-        let (kind, name) = match (given(&rule.alert), given(&rule.record)) {
-            (Some(alert), None) => (Kind::Alert, alert),
-            (None, Some(record)) => (Kind::Recording, record),
-            (Some(_), Some(record)) => {
-                return self.refuse(record.position, "a rule has `alert` or `record`, not both");
-            }
-            (None, None) => return self.refuse(position, "this rule has neither `alert` nor `record`"),
-        };
-        match rule.expr.filter(|expr| !expr.value.trim().is_empty()) {
-            Some(expr) => {
-                let expr = At { position: self.first_line(expr.position), value: expr.value };
-                let labels = rule.labels.unwrap_or_default().into_iter();
-                let labels = labels.map(|(name, value)| (name, value.unwrap_or_default())).collect();
-                self.rules.push(RuleEntry { group: group.to_owned(), kind, name, expr, labels });
-            }
-            None => self.refuse(position, format!("the rule `{}` has no `expr`", name.value)),
-        }
-    }
-
-    /// Where an expression starts: the block that holds it may start with a comment.
-    fn first_line(&self, position: Position) -> Position {
-        let tail = |position| self.source.tail(position).unwrap_or_default();
-        if !tail(position).starts_with('#') {
-            return position;
-        }
-        let lines = (position.line + 1..).map(|line| Position { line, column: 1 });
-        let mut lines = lines.map_while(|start| Some((start, self.source.tail(start)?)));
-        let Some((start, text)) = lines.find(|(_, text)| says_something(text)) else { return position };
-        let indent = text.chars().take_while(|c| c.is_whitespace()).count();
-        Position { column: u32::try_from(indent).map_or(1, |indent| indent + 1), ..start }
+impl RuleEntry {
+    /// What it is called in messages.
+    pub(super) fn subject(&self) -> String {
+        subject(self.kind, &self.name.value, &self.group)
     }
 }
 
-fn says_something(line: &str) -> bool {
-    !line.trim().is_empty() && !line.trim().starts_with('#')
+fn subject(kind: Kind, name: &str, group: &str) -> String {
+    let kind = match kind {
+        Kind::Alert => "alert",
+        Kind::Recording => "recording rule",
+    };
+    format!("{kind} `{name}` (group `{group}`)")
 }

@@ -59,6 +59,7 @@ fn labels_go_to_the_selectors_that_must_have_them() {
         (r#"sort_by_label(x, "a")"#, "x: sorts a"),
         ("histogram_quantile(0.9, sum by (le) (x))", "x: by le"),
         ("histogram_quantile(0.9, x)", "x: quantile le"),
+        (r#"info(x, {a=~".+"})"#, "x: on instance, on job"),
         // names
         (r#"{__name__=~"b|a"}"#, "a; b"),
         (r#"{__name__=~"a.+", x="y"}"#, r#"{__name__=~"a.+",x="y"}: selects x"#),
@@ -75,8 +76,33 @@ fn labels_go_to_the_selectors_that_must_have_them() {
 
 #[test]
 fn what_cannot_be_read_says_why() {
-    assert_eq!(reads("sum(").unwrap_err(), "unclosed left parenthesis");
-    assert_eq!(reads(&"x".repeat(MAX_BYTES + 1)).unwrap_err(), "it is longer than 64 KiB");
+    let why = |text: &str| reads(text).unwrap_err().message;
+    assert_eq!(why("sum(x"), "the `(` is not closed");
+    assert_eq!(why(&"x".repeat((64 << 10) + 1)), "it is longer than 64 KiB");
     let long = format!("{{a=\"{}\"}}", "b".repeat(100));
     assert_eq!(reads(&long).unwrap()[0].shown.chars().count(), MAX_SHOWN + 1);
+}
+
+#[test]
+fn what_is_done_with_values_goes_from_the_inside_out() {
+    let over = |function: &str| Step::OverTime(function.to_owned());
+    let function = |function: &str| Step::Function(function.to_owned());
+    let aggregated = |op: &str| Step::Aggregated(op.to_owned());
+    for (expression, expected) in [
+        ("x", vec![]),
+        ("sum(-x) > 5", vec![Step::Negated, aggregated("sum"), Step::Compared { op: ">", zero: false }]),
+        ("0 == rate(x[5m])", vec![over("rate"), Step::Compared { op: "==", zero: true }]),
+        ("avg_over_time(abs(x)[1h:])", vec![function("abs"), over("avg_over_time")]),
+        ("absent(x * 2)", vec![Step::Scaled, Step::Exists]),
+        ("-2 * x", vec![Step::Negated]),
+        ("2 / x", vec![Step::Combined("/")]),
+        ("x ^ 2", vec![Step::Combined("^")]),
+        ("x / on (a) group_left y", vec![Step::Scaled]),
+        ("x / on (a) group_right y", vec![Step::Combined("/")]),
+        ("x unless y", vec![Step::Chosen]),
+        ("vector(1) unless on () x", vec![Step::Exists]),
+        ("topk(scalar(x), vector(1))", vec![function("scalar")]),
+    ] {
+        assert_eq!(reads(expression).unwrap()[0].steps, Some(expected), "{expression}");
+    }
 }
