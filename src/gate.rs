@@ -2,6 +2,7 @@
 //!
 //! Everything of the data path that awaits is here, and nothing else is.
 
+mod complaints;
 mod exchange;
 pub(crate) mod flush;
 mod pool;
@@ -16,6 +17,7 @@ use hyper::StatusCode;
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
+use self::complaints::Complaints;
 use crate::admin::Health;
 use crate::aggregate::Outbox;
 use crate::egress::{Client, Outbound, Reply};
@@ -52,6 +54,7 @@ pub struct Gate {
     outbox: Outbox,
     aggregation: AggregationMetrics,
     scopes: Scopes,
+    complaints: Complaints,
 }
 
 /// What a gate needs to send what aggregations make.
@@ -94,6 +97,7 @@ impl Gate {
             outbox: Outbox::new(aggregation.max_pending_samples),
             aggregation: aggregation.metrics,
             scopes: Scopes::new(&aggregation.tenant_header),
+            complaints: Complaints::default(),
         }
     }
 

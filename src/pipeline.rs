@@ -9,6 +9,7 @@
 //! ```
 
 mod attend;
+mod blame;
 mod company;
 mod counts;
 mod decide;
@@ -173,7 +174,7 @@ impl Pipeline {
         if self.tracker.owners_have_come() {
             self.index.look_again_at_all();
         }
-        weigh::weigh(request, outcome);
+        weigh::weigh(body, request, outcome);
         // twice the limit of what comes in: rules may add labels, not without bounds
         let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
         rewrite::rewrite(body, request, &policies, room, rewrite)?;

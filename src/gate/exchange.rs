@@ -86,6 +86,8 @@ impl<'g> Exchange<'g> {
         let mut status = StatusCode::NO_CONTENT;
         if let Some(complaint) = self.outcome.complaint(sent.reply == Reply::Accepted) {
             status = StatusCode::BAD_REQUEST;
+            let sender = self.outcome.effects.aggregated.sender;
+            self.gate.complaints.tell(sender, &complaint, crate::clock::monotonic());
             messages.push(complaint);
         }
         match &sent.reply {

@@ -146,6 +146,8 @@ pub struct Outcome {
     pub rejected_series: u64,
     /// The same, by reason.
     pub rejected_by: [u64; Invalid::ALL.len()],
+    /// One of them, and the label that is the reason; empty if there is none.
+    pub first_rejected: String,
     /// Stale markers in place of what is withheld from now on.
     pub stale_markers: u64,
     /// Series sent although there was no room to note whose identity they have.
@@ -179,6 +181,7 @@ impl Outcome {
         self.rejected = Default::default();
         self.rejected_series = 0;
         self.rejected_by = Default::default();
+        self.first_rejected.clear();
         self.stale_markers = 0;
         self.unguarded = 0;
         self.rejected_metadata = 0;
@@ -243,8 +246,12 @@ impl Outcome {
         if self.rejected_metadata > 0 {
             reasons.push(format!("{} metadata entries: {}", self.rejected_metadata, Invalid::InvalidUtf8));
         }
+        let first = match self.first_rejected.as_str() {
+            "" => String::new(),
+            first => format!("; the first is {first}"),
+        };
         Some(format!(
-            "{} of {} series rejected{} ({})",
+            "{} of {} series rejected{} ({}){first}",
             self.rejected_series,
             self.series,
             if written { ", the valid rest was written" } else { "" },

@@ -1,12 +1,13 @@
 //! Fourth stage: adds up what becomes of the samples. Every slot has its fate by now.
 
 use super::Counts;
+use super::blame::blame;
 use super::outcome::Outcome;
 use super::scratch::{Fate, Request, Slot};
 use crate::policy::VerdictId;
 
 /// Fills the numbers of `outcome`.
-pub(super) fn weigh(request: &mut Request, outcome: &mut Outcome) {
+pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
     let mut untouched = Counts::default();
     let mut kept = 0;
     let mut touched = 0;
@@ -23,6 +24,9 @@ pub(super) fn weigh(request: &mut Request, outcome: &mut Outcome) {
                 }
             }
             Fate::Rejected(reason) => {
+                if outcome.rejected_series == 0 {
+                    outcome.first_rejected = blame(body, slot, reason);
+                }
                 outcome.rejected[reason as usize] += counts;
                 outcome.rejected_series += 1;
                 outcome.rejected_by[reason as usize] += 1;
