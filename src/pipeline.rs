@@ -17,6 +17,7 @@ mod edits;
 mod examples;
 mod gather;
 mod judge;
+mod learn;
 mod leave;
 mod outcome;
 mod own;

@@ -5,13 +5,13 @@ use std::ops::Range;
 use super::decide::Subject;
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
-use crate::aggregate::{self, Class, Declared, Join, Keys, Passed, Room, Sample, Starts};
+use crate::aggregate::{self, Class, Join, Keys, Passed, Room, Sample, Starts};
 use crate::policy::bound::Spelling;
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
-use crate::series::{Claimed, Fingerprint, Found, Labels, Probe};
-use crate::wire::labels::{LabelRun, put_canonical};
-use crate::wire::v1::{self, FieldKind, Fields};
+use crate::series::{Claimed, Fingerprint, Labels};
+use crate::wire::labels::put_canonical;
+use crate::wire::v1;
 
 /// Where a series belongs; see [`Join`].
 struct Place {
@@ -26,54 +26,6 @@ struct Place {
 }
 
 impl Judgement<'_> {
-    /// Learns from a request what its metrics are, before anything in it is decided.
-    pub(super) fn learn_types(&self, body: &[u8], slots: &[Slot], probes: &[Probe], metadata: u32) {
-        if metadata > 0 {
-            for field in Fields::new(body).flatten().filter(|field| field.kind == FieldKind::Metadata) {
-                if let Some((number, family)) = v1::metadata_type(body, &field)
-                    && self.policies.set.may_aggregate(family)
-                {
-                    self.engine.types.declare(self.party.tenant, family, Declared::from_wire(number));
-                }
-            }
-        }
-        for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == Found::Missing) {
-            if let Some(name) = metric(body, slot).and_then(|name| std::str::from_utf8(name).ok())
-                && aggregate::family_of(name).is_some_and(|family| self.policies.set.may_aggregate(family))
-            {
-                self.engine.types.see_name(self.party.tenant, name);
-            }
-        }
-    }
-
-    /// Learns from a request when things began: from its new series, and where a counter of it begins, from all. What they
-    /// say now is newer than what is known.
-    pub(super) fn learn_starts<'b>(
-        &self,
-        body: &'b [u8],
-        slots: &[Slot],
-        probes: &[Probe],
-        pairs: &mut Vec<(&'b str, &'b str)>,
-        joins: &[Join],
-    ) {
-        let all = joins.iter().any(|join| join.keys != Keys::default());
-        // neighbours often have the same name
-        let mut last: (&[u8], bool) = (b"", false);
-        let series = slots.iter().zip(probes);
-        for (slot, probe) in series.filter(|(_, probe)| all || probe.found == Found::Missing) {
-            let Some(metric) = metric(body, slot) else { continue };
-            if metric != last.0 {
-                last = (metric, Starts::tells(metric));
-            }
-            if last.1
-                && let Ok(Ok(_)) = identity::read(body, slot.labels(), self.limits, pairs)
-            {
-                let labels = Labels::from_sorted(pairs);
-                self.engine.starts.learn(self.tenant, probe.fingerprint, labels, slot.last_value(body));
-            }
-        }
-    }
-
     /// Makes a series part of a group when the request is done. Returns what finds the group again.
     ///
     /// # Errors
@@ -239,12 +191,6 @@ impl Judgement<'_> {
             samples.push(Sample { series, home, policy, ms, bits })
         });
     }
-}
-
-/// The name of a series. It is the first label nearly always: names in capitals are sorted before it.
-fn metric<'b>(body: &'b [u8], slot: &Slot) -> Option<&'b [u8]> {
-    let mut labels = LabelRun::new(body, slot.labels().start, slot.labels().end).map_while(Result::ok);
-    Some(labels.find(|label| label.name == b"__name__")?.value)
 }
 
 /// Appends the labels of one output.

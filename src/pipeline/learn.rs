@@ -1,0 +1,107 @@
+//! What a request says of its series beside their values: the types of metrics, and when things began.
+
+use super::judge::Judgement;
+use super::scratch::Slot;
+use crate::aggregate::{self, Declared, Join, Keys, Starts};
+use crate::series::{Found, Labels, Probe, identity};
+use crate::wire::labels::LabelRun;
+use crate::wire::v1::{self, FieldKind, Fields};
+
+impl Judgement<'_> {
+    /// Learns from a request what its metrics are, before anything in it is decided.
+    pub(super) fn learn_types(&self, body: &[u8], slots: &[Slot], probes: &[Probe], metadata: u32) {
+        if metadata > 0 {
+            for field in Fields::new(body).flatten().filter(|field| field.kind == FieldKind::Metadata) {
+                if let Some((number, family)) = v1::metadata_type(body, &field)
+                    && self.policies.set.may_aggregate(family)
+                {
+                    self.engine.types.declare(self.party.tenant, family, Declared::from_wire(number));
+                }
+            }
+        }
+        for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == Found::Missing) {
+            if let Some(name) = metric(body, slot).and_then(|name| std::str::from_utf8(name).ok())
+                && aggregate::family_of(name).is_some_and(|family| self.policies.set.may_aggregate(family))
+            {
+                self.engine.types.see_name(self.party.tenant, name);
+            }
+        }
+    }
+
+    /// Learns from a request when things began: from its new series, and where a counter of it begins, from all. What they
+    /// say now is newer than what is known.
+    pub(super) fn learn_starts<'b>(
+        &self,
+        body: &'b [u8],
+        slots: &[Slot],
+        probes: &[Probe],
+        pairs: &mut Vec<(&'b str, &'b str)>,
+        joins: &[Join],
+    ) {
+        let all = joins.iter().any(|join| join.keys != Keys::default());
+        // neighbours often have the same name
+        let mut last: (&[u8], bool) = (b"", false);
+        let series = slots.iter().zip(probes);
+        for (slot, probe) in series.filter(|(_, probe)| all || probe.found == Found::Missing) {
+            let Some(metric) = metric(body, slot) else { continue };
+            if metric != last.0 {
+                last = (metric, Starts::tells(metric));
+            }
+            if last.1
+                && let Ok(Ok(_)) = identity::read(body, slot.labels(), self.limits, pairs)
+            {
+                let labels = Labels::from_sorted(pairs);
+                self.engine.starts.learn(self.tenant, probe.fingerprint, labels, slot.last_value(body));
+            }
+        }
+    }
+}
+
+/// Bytes of a label that holds a metric's name, without that: tags, lengths, `__name__`.
+const NAME_BYTES: usize = 12;
+
+/// The name of a series. It is the first label nearly always: names in capitals are sorted before it.
+fn metric<'b>(body: &'b [u8], slot: &Slot) -> Option<&'b [u8]> {
+    // the first label as senders write it: its length, its name, the length of its value
+    if let [0x0a, length, label @ ..] = body.get(slot.labels())?
+        && let Some([value @ 0..=0x7f, rest @ ..]) = label.strip_prefix(b"\x0a\x08__name__\x12")
+        && usize::from(*length) == NAME_BYTES + usize::from(*value)
+    {
+        return rest.get(..usize::from(*value));
+    }
+    let mut labels = LabelRun::new(body, slot.labels().start, slot.labels().end).map_while(Result::ok);
+    Some(labels.find(|label| label.name == b"__name__")?.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::scratch::Request;
+    use seriesgate_proto::{Label, Sample as Value, TimeSeries, WriteRequest};
+
+    #[test]
+    fn the_name_is_found_wherever_and_however_it_stands() {
+        let long = "n".repeat(200);
+        for (names, expected) in [
+            (&["__name__", "a"][..], "up"),
+            (&["A", "__name__"], "up"),
+            (&["__name__"], ""),
+            (&["__name__", "a"], &long),
+            (&["__name__", "__name__"], "up"),
+        ] {
+            let label = |name: &&str| {
+                let value = if *name == "__name__" { expected } else { "x" };
+                Label { name: (*name).into(), value: value.into() }
+            };
+            let series = TimeSeries {
+                labels: names.iter().map(label).collect(),
+                samples: vec![Value { value: 1.0, timestamp: 1 }],
+                ..TimeSeries::default()
+            };
+            let body = prost::Message::encode_to_vec(&WriteRequest::of(vec![series]));
+            let mut request = Request::default();
+            request.scan_untracked(&body).unwrap();
+            assert_eq!(metric(&body, &request.slots[0]), Some(expected.as_bytes()), "{names:?}");
+        }
+    }
+}
