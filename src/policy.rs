@@ -17,6 +17,7 @@ mod verdict;
 
 pub use definition::{Action, ActionKind, Definition, Mode};
 pub use grouping::{Aggregation, Keys, MetricKind, Output, is_part_of_meaning};
+pub(crate) use selector::escape;
 pub use selector::{MatchOp, Matcher, Selector, SelectorError, parse_series};
 pub use set::{Aggregating, CompileError, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk};
 pub use verdict::{Decision, Disposition, Effect, OwnedLabels, PolicyIndex, ValidUntil, VerdictId, borrowed};

@@ -1,7 +1,9 @@
 //! PromQL series selectors, as `match` has them.
 
+mod escape;
 mod parse;
 
+pub(crate) use escape::escape;
 pub use parse::parse_series;
 
 /// The label that holds the metric name.

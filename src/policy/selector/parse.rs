@@ -1,5 +1,6 @@
 //! The parser: a cursor over the text, one function a rule.
 
+use super::escape::escape;
 use super::{METRIC_NAME, MatchOp, Matcher, Selector, SelectorError};
 use crate::policy::pattern::Pattern;
 
@@ -185,40 +186,7 @@ impl<'a> Cursor<'a> {
 
     fn escape(&mut self, quote: char, value: &mut Vec<u8>) -> Result<(), SelectorError> {
         let unknown = || fault("unknown escape; in a regex write `\\\\`, or put it in backticks", self.at);
-        let kind = self.rest().chars().nth(1).ok_or_else(unknown)?;
-        // What to skip before the digits, how many of them, and their base.
-        let (skip, digits, radix) = match kind {
-            'x' => (2, 2, 16),
-            'u' => (2, 4, 16),
-            'U' => (2, 8, 16),
-            '0'..='7' => (1, 3, 8),
-            _ => {
-                value.push(match kind {
-                    'a' => 7,
-                    'b' => 8,
-                    'f' => 12,
-                    'n' => b'\n',
-                    'r' => b'\r',
-                    't' => b'\t',
-                    'v' => 11,
-                    '\\' => b'\\',
-                    '"' if quote == '"' => b'"',
-                    '\'' if quote == '\'' => b'\'',
-                    _ => return Err(unknown()),
-                });
-                self.at += 2;
-                return Ok(());
-            }
-        };
-        let number = self.rest().get(skip..skip + digits).filter(|d| d.chars().all(|c| c.is_digit(radix)));
-        let number = number.and_then(|digits| u32::from_str_radix(digits, radix).ok()).ok_or_else(unknown)?;
-        if matches!(kind, 'u' | 'U') {
-            let c = char::from_u32(number).ok_or_else(unknown)?;
-            value.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        } else {
-            value.push(u8::try_from(number).map_err(|_| unknown())?);
-        }
-        self.at += skip + digits;
+        self.at += escape(self.rest(), quote, value).ok_or_else(unknown)?;
         Ok(())
     }
 

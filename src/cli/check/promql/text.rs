@@ -1,6 +1,7 @@
 //! Texts as Go has them: in quotes with escapes, or in backticks without.
 
 use super::Refusal;
+use crate::policy::escape;
 
 /// Reads the text that opens at the front: how long it is as written, and what it says.
 pub(super) fn quoted(from: &str) -> Result<(usize, String), Refusal> {
@@ -31,39 +32,4 @@ pub(super) fn quoted(from: &str) -> Result<(usize, String), Refusal> {
 pub(in crate::cli::check) fn unquote(from: &str) -> Option<(String, &str)> {
     let (length, value) = from.starts_with(['"', '\'', '`']).then(|| quoted(from).ok())??;
     Some((value, &from[length..]))
-}
-
-/// The length of an escape; `None` if there is none such.
-fn escape(rest: &str, quote: char, value: &mut Vec<u8>) -> Option<usize> {
-    let kind = rest[1..].chars().next()?;
-    // What to skip before the digits, how many of them, and their base.
-    let (skip, digits, radix) = match kind {
-        'x' => (2, 2, 16),
-        'u' => (2, 4, 16),
-        'U' => (2, 8, 16),
-        '0'..='7' => (1, 3, 8),
-        _ => {
-            value.push(match kind {
-                'a' => 7,
-                'b' => 8,
-                'f' => 12,
-                'n' => b'\n',
-                'r' => b'\r',
-                't' => b'\t',
-                'v' => 11,
-                '\\' => b'\\',
-                '"' | '\'' if kind == quote => u8::try_from(kind).ok()?,
-                _ => return None,
-            });
-            return Some(2);
-        }
-    };
-    let digits = rest.get(skip..skip + digits).filter(|text| text.chars().all(|c| c.is_digit(radix)))?;
-    let number = u32::from_str_radix(digits, radix).ok()?;
-    if matches!(kind, 'u' | 'U') {
-        value.extend_from_slice(char::from_u32(number)?.encode_utf8(&mut [0; 4]).as_bytes());
-    } else {
-        value.push(u8::try_from(number).ok()?);
-    }
-    Some(skip + digits.len())
 }
