@@ -1,6 +1,6 @@
 //! Where members start from: births, and all that looks like one.
 
-use seriesgate::policy::{Action, Mode};
+use seriesgate::policy::{Action, Aggregation, Mode};
 use seriesgate_proto::{Label, WriteRequest};
 
 use crate::pipeline::{labeldrop, policy, relabel};
@@ -371,4 +371,21 @@ fn all_buckets_of_a_histogram_are_born_or_none() {
         let last = |le: &str| output[&format!("lat_bucket{{le=\"{le}\"}}")].last().unwrap().1.clone();
         assert_eq!((&*last("1.0"), &*last("+Inf")), ("0", "90"), "{alone}");
     }
+}
+
+#[test]
+fn a_birth_counts_in_no_window_before_its_own_however_long_is_waited() {
+    let late = Aggregation { delay_ms: 150_000, ..without_pod() };
+    let agg = policy("agg", "x_total", Action::Aggregate(late.into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![agg], crate::IDLE_MS);
+    for at in (0..=420).step_by(15) {
+        let mut all = vec![("x_total", "old", 1e6)];
+        if at >= 105 {
+            all.push(("x_total", "born", 50.0));
+        }
+        rig.put_all(at, &all);
+        rig.collect();
+    }
+    let points = rig.points("x_total");
+    assert!(points.starts_with("-60:0 0:0 60:0 120:50 180:50"), "{points}");
 }
