@@ -12,7 +12,7 @@ use crate::policy::MetricKind;
 use crate::series::Fingerprint;
 
 impl Shard {
-    /// Makes a series part of a group, and takes back that it was born if it turns out to be older; idempotent.
+    /// Makes a series part of a group; idempotent. `start` says where a new counter starts from.
     pub(super) fn join(&mut self, join: &Join, labels: &[u8], start: impl Fn(&Join) -> Start) {
         let group = match self.groups.number_of(join.group) {
             Some(group) => group,

@@ -47,9 +47,10 @@ impl Starts {
 
     /// Takes in the value of a series, if it says when something began. Where several series say it of one thing, it is the
     /// oldest: they may be of two things of one name, and then nobody knows which is meant.
-    pub fn learn(&self, tenant: TenantKey, teller: Fingerprint, labels: Labels<'_>, value: Option<f64>) {
+    pub fn learn(&self, tenant: TenantKey, labels: Labels<'_>, value: Option<f64>) {
         let Some(seconds) = value.filter(|seconds| MEANT.contains(seconds)) else { return };
         let Some((of, key)) = self.told(tenant, labels) else { return };
+        let teller = self.teller(tenant, labels);
         let said = Start { teller, ms: (seconds * 1000.0) as i64 };
         let mut starts = self.of(of).lock();
         match starts.get_mut(&key) {
@@ -65,8 +66,9 @@ impl Starts {
     }
 
     /// A series has ended: what it said of when something began holds no longer.
-    pub fn end(&self, tenant: TenantKey, teller: Fingerprint, labels: Labels<'_>) {
+    pub fn end(&self, tenant: TenantKey, labels: Labels<'_>) {
         let Some((of, key)) = self.told(tenant, labels) else { return };
+        let teller = self.teller(tenant, labels);
         let mut starts = self.of(of).lock();
         if starts.peek(&key).is_some_and(|known| known.teller == teller) {
             starts.pop(&key);
@@ -90,6 +92,15 @@ impl Starts {
     /// When the run was due that a series is of, Unix milliseconds.
     pub fn due(labels: Labels<'_>) -> Option<i64> {
         Some(grammar::of_series(labels)?.scheduled? * 1000)
+    }
+
+    /// Who says it: by the labels, however their bytes came.
+    fn teller(&self, tenant: TenantKey, labels: Labels<'_>) -> Fingerprint {
+        let mut text = Vec::new();
+        for (name, value) in labels.iter() {
+            [name, value].into_iter().for_each(|part| keys::put(&mut text, part));
+        }
+        self.prints.fingerprint(&text, tenant)
     }
 
     /// Of what a series says when it began.
@@ -134,18 +145,14 @@ mod tests {
             Self { starts: Starts::new(prints.clone()), prints }
         }
 
-        fn teller(&self, pairs: Pairs) -> Fingerprint {
-            self.prints.fingerprint(format!("{pairs:?}").as_bytes(), self.prints.tenant(""))
-        }
-
         fn learn(&self, tenant: &str, pairs: Pairs, value: f64) {
             let labels = Labels::from_sorted(pairs);
             assert!(Starts::tells(labels.metric().as_bytes()));
-            self.starts.learn(self.prints.tenant(tenant), self.teller(pairs), labels, Some(value));
+            self.starts.learn(self.prints.tenant(tenant), labels, Some(value));
         }
 
         fn end(&self, pairs: Pairs) {
-            self.starts.end(self.prints.tenant(""), self.teller(pairs), Labels::from_sorted(pairs));
+            self.starts.end(self.prints.tenant(""), Labels::from_sorted(pairs));
         }
 
         fn of(&self, tenant: &str, asked: Pairs) -> Option<i64> {
@@ -348,7 +355,7 @@ mod tests {
             let number = number.to_string();
             let pairs = [("__name__", "x_created"), ("path", &*number)];
             let labels = Labels::from_sorted(&pairs);
-            rig.starts.learn(tenant, rig.prints.fingerprint(number.as_bytes(), tenant), labels, Some(1.7e9));
+            rig.starts.learn(tenant, labels, Some(1.7e9));
         }
         assert_eq!(
             rig.of("", &[("__name__", "x_total"), ("namespace", "n"), ("pod", "a")]),

@@ -74,7 +74,7 @@ impl Judgement<'_> {
             effects.returned.push(series);
         }
         if slot.ends && self.policies.aggregates() && Starts::tells(labels.metric().as_bytes()) {
-            self.engine.starts.end(self.tenant, probe.fingerprint, labels);
+            self.engine.starts.end(self.tenant, labels);
         }
         if slot.ends {
             effects.ended.push((series, self.tracker.node(self.party.tenant, labels, self.now)));

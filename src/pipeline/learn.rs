@@ -51,7 +51,7 @@ impl Judgement<'_> {
                 && let Ok(Ok(_)) = identity::read(body, slot.labels(), self.limits, pairs)
             {
                 let labels = Labels::from_sorted(pairs);
-                self.engine.starts.learn(self.tenant, probe.fingerprint, labels, slot.last_value(body));
+                self.engine.starts.learn(self.tenant, labels, slot.last_value(body));
             }
         }
     }

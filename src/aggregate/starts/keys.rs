@@ -125,7 +125,7 @@ impl<'l> About<'l> {
 }
 
 /// Adds a text and its end; labels are UTF-8, which has no such byte.
-fn put(text: &mut Vec<u8>, part: &str) {
+pub(super) fn put(text: &mut Vec<u8>, part: &str) {
     text.extend_from_slice(part.as_bytes());
     text.push(0xff);
 }
