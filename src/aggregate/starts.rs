@@ -114,7 +114,7 @@ impl Starts {
             metric if metric.ends_with("_created") => Of::Counter,
             _ => return None,
         };
-        Some((of, Keys::of(&self.prints, tenant, labels).get(of)?))
+        Some((of, Keys::one(&self.prints, tenant, labels, of)?))
     }
 
     fn of(&self, of: Of) -> &Mutex<LruCache<Key, Start>> {

@@ -42,7 +42,7 @@ impl Judgement<'_> {
         // neighbours often have the same name
         let mut last: (&[u8], bool) = (b"", false);
         let series = slots.iter().zip(probes);
-        for (slot, probe) in series.filter(|(_, probe)| all || probe.found == Found::Missing) {
+        for (slot, _) in series.filter(|(_, probe)| all || probe.found == Found::Missing) {
             let Some(metric) = metric(body, slot) else { continue };
             if metric != last.0 {
                 last = (metric, Starts::tells(metric));

@@ -113,6 +113,19 @@ fn a_pod_that_was_created_while_we_watched_counts_from_zero_at_once() {
 }
 
 #[test]
+fn a_pod_made_anew_under_its_name_is_told_by_the_same_series_whatever_order_its_labels_have() {
+    let seconds = |at: i64| (T / 1000 + at) as f64;
+    let mut rig = rig();
+    rig.put_all(0, &[("x_total", "old", 500.0), ("kube_pod_created", "web-0", seconds(-3600))]);
+    rig.put("x_total", "old", &[(50, 500.0)]);
+    let mut told = series("kube_pod_created", "web-0", &[(100, seconds(95))]);
+    told.labels.reverse();
+    let born = series("x_total", "web-0", &[(100, 5.0)]);
+    rig.deliver(&WriteRequest::of(vec![series("x_total", "old", &[(100, 500.0)]), born, told]));
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:0 120:5");
+}
+
+#[test]
 fn a_counter_that_is_born_below_zero_takes_nothing_from_its_group() {
     let mut rig = rig();
     for at in (0..=120).step_by(15) {

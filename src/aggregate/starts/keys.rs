@@ -34,19 +34,13 @@ impl Keys {
     pub(in crate::aggregate) const NONE: Self = Self([0; KINDS.len()]);
 
     pub(super) fn of(prints: &Fingerprinter, tenant: TenantKey, labels: Labels<'_>) -> Self {
-        let about = About::of(labels);
-        let mut text = Vec::with_capacity(512);
-        // names are unique within a cluster
-        CLUSTER.iter().for_each(|label| put(&mut text, labels.get(label)));
-        let cluster = text.len();
-        Self(KINDS.map(|of| {
-            text.truncate(cluster);
-            text.push(of as u8);
-            match about.put(of, labels, &mut text) {
-                Some(()) => prints.fingerprint(&text, tenant).high.max(1),
-                None => 0,
-            }
-        }))
+        let mut maker = Maker::new(prints, tenant, labels);
+        Self(KINDS.map(|of| maker.key(of).unwrap_or_default()))
+    }
+
+    /// What stands for one thing only.
+    pub(super) fn one(prints: &Fingerprinter, tenant: TenantKey, labels: Labels<'_>, of: Of) -> Option<Key> {
+        Maker::new(prints, tenant, labels).key(of)
     }
 
     pub(super) fn get(self, of: Of) -> Option<Key> {
@@ -72,6 +66,33 @@ impl Keys {
 
     pub(in crate::aggregate) fn from_numbers(numbers: [u64; KINDS.len()]) -> Self {
         Self(numbers)
+    }
+}
+
+/// Makes the keys of one series.
+struct Maker<'l> {
+    prints: &'l Fingerprinter,
+    tenant: TenantKey,
+    labels: Labels<'l>,
+    about: About<'l>,
+    text: Vec<u8>,
+    /// How much of the text is the cluster, which all keys begin with.
+    cluster: usize,
+}
+
+impl<'l> Maker<'l> {
+    fn new(prints: &'l Fingerprinter, tenant: TenantKey, labels: Labels<'l>) -> Self {
+        let mut text = Vec::with_capacity(512);
+        // names are unique within a cluster
+        CLUSTER.iter().for_each(|label| put(&mut text, labels.get(label)));
+        Self { prints, tenant, labels, about: About::of(labels), cluster: text.len(), text }
+    }
+
+    fn key(&mut self, of: Of) -> Option<Key> {
+        self.text.truncate(self.cluster);
+        self.text.push(of as u8);
+        self.about.put(of, self.labels, &mut self.text)?;
+        Some(self.prints.fingerprint(&self.text, self.tenant).high.max(1))
     }
 }
 
