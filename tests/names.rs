@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn long_deployments_keep_their_kind_or_are_generated(
+    fn deployments_whose_names_are_cut_are_generated(
         name in "[a-d][aeiou][k-n][aeiou]{40,57}[k-n][aeiou]", hash in hash(), random in random_part(),
     ) {
         let pod = generate_name(&format!("{name}-{}-", safe_encoded(hash)), &random);
@@ -180,12 +180,12 @@ proptest! {
     }
 
     #[test]
-    fn daemonsets_and_indexed_jobs_and_statefulsets_are_told(
+    fn daemonsets_and_numbered_owners_and_statefulsets_are_told(
         name in own_name(), index in 0_u32..1000, random in random_part(),
     ) {
         let of = |pod: &str| grammar::pod(pod).map(|found| (found.kind, found.name.to_owned()));
         prop_assert_eq!(of(&format!("{name}-{random}")), Some((Kind::Generated, name.clone())));
-        prop_assert_eq!(of(&format!("{name}-{index}-{random}")), Some((Kind::IndexedJob, name.clone())));
+        prop_assert_eq!(of(&format!("{name}-{index}-{random}")), Some((Kind::Generated, name.clone())));
         prop_assert_eq!(of(&format!("{name}-{index}")), Some((Kind::Statefulset, name.clone())));
         prop_assert_eq!(of(&name), None);
     }

@@ -9,6 +9,7 @@
 //!
 //! Rules: `k8s.io/apiserver/pkg/storage/names`, `k8s.io/apimachinery/pkg/util/rand`, and the controllers' sources.
 
+mod cut;
 mod engines;
 mod kubernetes;
 pub mod shape;
@@ -29,7 +30,8 @@ pub enum Kind {
     Statefulset,
     /// A Job that nothing schedules.
     Job,
-    /// A Job whose pods carry an index and five random characters.
+    /// A Job whose pods carry an index and five random characters, as an OpenShift DeploymentConfig's: no name
+    /// alone tells.
     IndexedJob,
     /// Its jobs carry the minute, before Kubernetes 1.21 the second, they were due.
     Cronjob,
@@ -129,7 +131,8 @@ pub fn job(name: &str) -> Option<Workload<'_>> {
     kubernetes::job(name).or_else(|| engines::airflow(name))
 }
 
-/// The Deployment of a ReplicaSet by its name (`owner_name` and `created_by_name` of kube-state-metrics).
+/// The Deployment of a ReplicaSet by its name (`owner_name` and `created_by_name` of kube-state-metrics). It is to be
+/// known that this is a ReplicaSet's name.
 pub fn replicaset(name: &str) -> Option<Workload<'_>> {
     if token::is_object_name(name) { kubernetes::replicaset(name) } else { None }
 }
@@ -180,7 +183,7 @@ pub fn workload_in<'a>(label: &str, value: &'a str, labels: Labels<'a>) -> Optio
         "job_name" | "exported_job_name" => job(value),
         "replicaset" | "exported_replicaset" => replicaset(value),
         "pod" | "exported_pod" | "pod_name" => static_pod(value, labels).or_else(|| pod(value)),
-        _ => pod(value).or_else(|| job(value)).or_else(|| replicaset(value)),
+        _ => pod(value).or_else(|| job(value)).or_else(|| kubernetes::hashed(value)),
     };
     found.map(|workload| workload.name)
 }

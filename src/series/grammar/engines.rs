@@ -2,7 +2,8 @@
 //! their tails would pass for something of Kubernetes' own.
 
 use super::token::{
-    is_hex, is_mixed_eight, is_number, is_suffix, is_template_hash, number, peel, schedule_seconds,
+    is_hex, is_milliseconds, is_mixed_eight, is_number, is_random_five, is_suffix, is_template_hash,
+    is_written_minute, number, peel, schedule_seconds,
 };
 use super::{Kind, Workload};
 
@@ -38,7 +39,9 @@ fn is_random_tail(part: &str) -> bool {
     (5..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
-/// `<app>-<16 hex>-driver` and `<app>-<16 hex>-exec-<n>`.
+/// `<app>-<id>-driver` and `<app>-<id>-exec-<n>`. The id is 16 hex digits since Spark 3 (`KubernetesUtils.uniqueID`),
+/// in 2.4 the launch time in milliseconds (`KubernetesClientApplication.getResourceNamePrefix`), in 2.3 an MD5
+/// (`DriverConfigOrchestrator`).
 fn spark(name: &str) -> Option<Workload<'_>> {
     let run = match name.strip_suffix("-driver") {
         Some(run) => run,
@@ -49,27 +52,61 @@ fn spark(name: &str) -> Option<Workload<'_>> {
         }
     };
     let (app, id) = peel(run)?;
-    is_hex(id, 16).then(|| Workload::of(Kind::Spark, app, Some(run)))
+    (is_hex(id, 16) || is_hex(id, 32) || is_milliseconds(id))
+        .then(|| Workload::of(Kind::Spark, app, Some(run)))
 }
 
-/// `<run>-<task>-pod` or `<run>-pod`, where a run is `<pipeline or task>-<5 random>`; a retry is marked.
+/// `<run>-<task>-pod` or `<run>-pod`, where a run is `<pipeline or task>-<5 random>`; a retry is marked. Before 0.24
+/// a random part follows (`<taskrun>-pod-<5>`), and a TaskRun's own name ends in one.
 fn tekton(name: &str) -> Option<Workload<'_>> {
-    let run_and_task = match name.strip_suffix("-pod") {
-        Some(rest) => rest,
-        None => {
-            let (rest, retry) = name.rsplit_once("-pod-retry")?;
-            number(retry)?;
-            rest
+    if let Some(found) = affinity_assistant(name) {
+        return Some(found);
+    }
+    if let Some(rest) = name.strip_suffix("-pod") {
+        let (name, run) = run_in(rest).or_else(|| run_in(before_md5(rest)?))?;
+        return Some(Workload::of(Kind::Tekton, name, Some(run)));
+    }
+    let found = match name.rsplit_once("-pod-retry") {
+        Some((rest, retry)) if number(retry).is_some() => run_in(rest),
+        _ => {
+            let (rest, random) = peel(name)?;
+            let taskrun = rest.strip_suffix("-pod").filter(|_| is_suffix(random))?;
+            let of_pipeline =
+                peel(taskrun).filter(|(_, last)| is_suffix(last)).and_then(|(rest, _)| run_in(rest));
+            of_pipeline.or_else(|| run_in(taskrun))
         }
     };
-    let (name, run) = run_in(run_and_task)?;
+    let (name, run) = found?;
     Some(Workload::of(Kind::Tekton, name, Some(run)))
 }
 
-/// `<workflow>-<template>-<hash>`: the hash of the node's name in decimal. A workflow is `<name>-<5 random>`, or
-/// `<cron workflow>-<Unix seconds>`; one that a person named cannot be told from its template.
+/// Whole parts before the MD5 that takes the place of what does not fit into 63 bytes (`kmeta.ChildName`,
+/// `knative.dev/pkg`): 27 bytes of the name, the digest glued to them.
+fn before_md5(rest: &str) -> Option<&str> {
+    let (head, digest) = rest.split_at_checked(27)?;
+    let (parts, _) = head.rsplit_once('-').filter(|_| is_hex(digest, 32))?;
+    Some(parts)
+}
+
+/// `affinity-assistant-<10 hex>-0`: keeps the pods of one pipeline run on a node (`affinity_assistant.go` of Tekton).
+fn affinity_assistant(name: &str) -> Option<Workload<'_>> {
+    let run = name.strip_suffix("-0")?;
+    let (stem, id) = peel(run).filter(|(stem, _)| *stem == "affinity-assistant")?;
+    is_hex(id, 10).then(|| Workload::of(Kind::Tekton, stem, Some(run)))
+}
+
+/// `<workflow>-<template>-<hash>`: the hash of the node's name in decimal (`GeneratePodName`; version 1 has no template).
+/// A workflow is `<name>-<5 random>`, `<cron workflow>-<Unix seconds>` (`getChildWorkflowName`) or, by Argo CD's
+/// action on a WorkflowTemplate, `<name>-<YYYYmmddHHMM>`; one that a person named cannot be told from its template. A
+/// workflow of one template has a pod of its own name, which says so only with a CronWorkflow's seconds.
 fn argo(name: &str) -> Option<Workload<'_>> {
     let (workflow_and_template, hash) = peel(name)?;
+    if let (None, Some(due)) = (run_in(workflow_and_template), schedule_seconds(hash)) {
+        return Some(Workload {
+            scheduled: Some(due),
+            ..Workload::of(Kind::Argo, workflow_and_template, Some(name))
+        });
+    }
     let value = number(hash)?;
     // fewer digits are one in 4,000 and would take StatefulSets' ordinals
     if hash.len() < 7 || u32::try_from(value).is_err() {
@@ -87,7 +124,8 @@ fn run_in(text: &str) -> Option<(&str, &str)> {
     for part in text.split('-') {
         let start = end;
         end = start + part.len();
-        let generated = is_suffix(part) || schedule_seconds(part).is_some();
+        let minute = part.len() == 12 && is_written_minute(part);
+        let generated = is_suffix(part) || schedule_seconds(part).is_some() || minute;
         // the first part is the name's
         if start > 0 && generated {
             if found.is_some() {
@@ -106,11 +144,13 @@ fn knative(name: &str) -> Option<Workload<'_>> {
     let (rest, hash) = peel(rest)?;
     let revision = rest.strip_suffix("-deployment")?;
     let (service, generation) = peel(revision)?;
-    let fits = is_suffix(random) && is_template_hash(hash) && generation.len() == 5 && is_number(generation);
+    let fits =
+        is_random_five(random) && is_template_hash(hash) && generation.len() == 5 && is_number(generation);
     fits.then(|| Workload::of(Kind::Knative, service, Some(revision)))
 }
 
-/// `<dag>-<task>-<8 letters and digits>`; before 2.4 a dot and 32 hex digits.
+/// `<dag>-<task>-<8 letters and digits>` (`add_unique_suffix`); before 2.4 a dot and 32 hex digits
+/// (`make_unique_pod_id`). Before 2.0 a dash stands there, as other generators have it: no kind is claimed then.
 pub(super) fn airflow(name: &str) -> Option<Workload<'_>> {
     if let Some((task, id)) = name.rsplit_once('.')
         && is_hex(id, 32)

@@ -54,8 +54,13 @@ fn is_random(byte: u8) -> bool {
 
 /// Whether this may be the five random characters: right alphabet, neither a number nor a known word.
 pub(super) fn is_suffix(part: &str) -> bool {
-    let bytes = part.as_bytes();
-    bytes.len() == SUFFIX_LEN && bytes.iter().all(|b| is_random(*b)) && !is_number(part) && !is_word(part)
+    is_random_five(part) && !is_number(part) && !is_word(part)
+}
+
+/// Whether these are five of the random part's characters. One in 850 random parts is a number, and a few are words:
+/// to be believed behind something that only a controller writes.
+pub(super) fn is_random_five(part: &str) -> bool {
+    part.len() == SUFFIX_LEN && part.bytes().all(is_random)
 }
 
 fn is_word(part: &str) -> bool {
@@ -70,6 +75,12 @@ pub(super) fn is_template_hash(part: &str) -> bool {
     // shorter ones are one in 5,000; a short number is rather an index
     let len = if digits { 8..=10 } else { 6..=10 };
     len.contains(&part.len()) && hash_value(part).is_some_and(|value| u32::try_from(value).is_ok())
+}
+
+/// Whether this may be a template hash of Kubernetes 1.7 and before: Adler-32 in decimal
+/// (`GetPodTemplateSpecHash`, `pkg/util/pod` of 1.5). Fewer digits are one in 40 and as well a date.
+pub(super) fn is_decimal_hash(part: &str) -> bool {
+    part.len() >= 9 && number(part).is_some_and(|value| u32::try_from(value).is_ok())
 }
 
 /// Whether this may be the start of a template hash whose end was cut off.
@@ -106,14 +117,39 @@ pub(super) fn number(part: &str) -> Option<i64> {
     if plain { part.parse().ok() } else { None }
 }
 
-/// The moment in a CronJob's job name: eight digits are minutes, ten are seconds (before Kubernetes 1.21).
+/// The moment in a CronJob's job name: eight digits are minutes, ten are seconds (before Kubernetes 1.21). A schedule
+/// is on a whole minute; other seconds are a script's, or an old template hash.
 pub(super) fn schedule(part: &str) -> Option<i64> {
     let value = number(part)?;
     match part.len() {
         8 if MINUTES.contains(&value) => Some(value * 60),
-        10 if SECONDS.contains(&value) => Some(value),
+        10 if SECONDS.contains(&value) && value % 60 == 0 => Some(value),
         _ => None,
     }
+}
+
+/// Whether ten digits are Unix seconds of our days, on a whole minute or not.
+fn is_seconds(part: &str) -> bool {
+    part.len() == 10 && number(part).is_some_and(|value| SECONDS.contains(&value))
+}
+
+/// Whether thirteen digits are Unix milliseconds of our days.
+pub(super) fn is_milliseconds(part: &str) -> bool {
+    part.len() == 13 && is_number(part) && is_seconds(&part[..10])
+}
+
+/// Whether digits are a minute as people write it: `YYYYmmddHHMM` or `yymmddHHMM`, the century as schedules have it.
+pub(super) fn is_written_minute(part: &str) -> bool {
+    let short = match part.len() {
+        12 => part.strip_prefix("20"),
+        10 => Some(part),
+        _ => None,
+    };
+    let two = |digits: &str, at: usize| digits.get(at..at + 2).and_then(|two| two.parse::<u8>().ok());
+    short.filter(|digits| is_number(digits)).is_some_and(|digits| {
+        let within = [(0, 15..=39), (2, 1..=12), (4, 1..=31), (6, 0..=23), (8, 0..=59)];
+        within.into_iter().all(|(at, range)| two(digits, at).is_some_and(|value| range.contains(&value)))
+    })
 }
 
 /// The moment in a CronWorkflow's run: seconds only.
@@ -186,8 +222,26 @@ mod tests {
     fn schedules_are_minutes_or_seconds_of_our_days() {
         assert_eq!(schedule("29707814"), Some(1_782_468_840));
         assert_eq!(schedule("1719878400"), Some(1_719_878_400));
-        for no in ["20261121", "19991231", "99999999", "0719878400", "9719878400", "297078", ""] {
+        assert!(is_seconds("1719878401") && is_milliseconds("1719878401123"));
+        for no in ["1719878401", "20261121", "19991231", "99999999", "0719878400", "9719878400", "297078", ""]
+        {
             assert_eq!(schedule(no), None, "{no}");
+        }
+    }
+
+    #[test]
+    fn minutes_that_people_write_have_months_and_hours() {
+        assert!(is_written_minute("202611290512") && is_written_minute("2611290512"));
+        for no in ["202613290512", "202611320512", "202611292460", "190011290512", "20261129", "1719878400"] {
+            assert!(!is_written_minute(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_hash_has_32_bits() {
+        assert!(is_decimal_hash("4294967295") && is_decimal_hash("987654321"));
+        for no in ["4294967296", "12345678", "0123456789", "3498762a14"] {
+            assert!(!is_decimal_hash(no), "{no}");
         }
     }
 }
