@@ -8,6 +8,7 @@ mod blame;
 mod book;
 mod findings;
 mod owners;
+mod recorded;
 mod records;
 mod sketch;
 mod snapshot;
@@ -18,6 +19,7 @@ mod trend;
 mod whose;
 
 pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
+pub use recorded::RecordedOwners;
 pub use snapshot::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
 pub use tally::Lifetimes;
 pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, Watched, is_on};

@@ -1,6 +1,7 @@
 //! `seriesgate explain`: what the policies do with a series, without any traffic.
 
 mod note;
+mod workload;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -12,11 +13,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use self::note::{Unaggregated, unaggregated};
+use crate::cardinality::RecordedOwners;
 use crate::clock::Clock;
 use crate::policy::{
     Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, borrowed, parse_series,
 };
-use crate::series::grammar::{self, Workload};
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
 
@@ -32,6 +33,9 @@ pub(super) struct Options {
     /// The time to decide for: RFC 3339 or Unix seconds; now if absent.
     #[arg(long, value_name = "T")]
     now: Option<String>,
+    /// Recordings of kube-state-metrics, text or remote-write bodies: workloads are told by the owners said there.
+    #[arg(long, value_name = "FILE", num_args = 1)]
+    owners: Vec<PathBuf>,
     /// Series to explain.
     #[arg(value_name = "SERIES")]
     series: Vec<String>,
@@ -56,8 +60,15 @@ pub(super) fn explain(options: &Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let owners = match workload::owners(&options.owners, loaded.config.listen.max_decoded_bytes) {
+        Ok(owners) => owners,
+        Err(why) => {
+            eprintln!("--owners: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
     let limits = loaded.config.series.limits();
-    let explainer = Explainer { set, limits, at, json: options.json };
+    let explainer = Explainer { set, limits, owners, at, json: options.json };
     let mut out = std::io::stdout().lock();
     let result = if options.series.is_empty() {
         explainer.all(std::io::stdin().lock().lines(), &mut out)
@@ -77,6 +88,7 @@ pub(super) fn explain(options: &Options) -> ExitCode {
 struct Explainer {
     set: PolicySet,
     limits: Limits,
+    owners: Option<RecordedOwners>,
     at: String,
     json: bool,
 }
@@ -157,6 +169,8 @@ impl Explainer {
             _ => Value::Null,
         };
         let ended_by = walk.ended_by.and_then(named);
+        let series = Labels::from_sorted(pairs);
+        let found = workload::of(series, self.owners.as_ref());
         json!({
             "input": labels,
             "tenant": "",
@@ -165,11 +179,13 @@ impl Explainer {
             "reason": walk.reason.map(Invalid::as_str),
             "policy": ended_by.map(|policy| &*policy.name),
             "output": output,
-            "workload": grammar::of_series(Labels::from_sorted(pairs)).map(|workload| json!({
-                "kind": workload.kind.as_str(),
-                "name": workload.name,
-                "run": workload.run,
+            "workload": found.as_ref().map(|found| json!({
+                "kind": found.kind.as_str(),
+                "name": found.name,
+                "run": found.run,
+                "by": if found.owner_said { "owner" } else { "name" },
             })),
+            "workload_note": workload::doubt(series, found.as_ref(), self.owners.is_some()),
             "steps": steps.collect::<Vec<_>>(),
             "note": passes.map(|passes| &*passes.why),
         })
@@ -183,8 +199,14 @@ impl Explainer {
         out: &mut impl Write,
     ) -> std::io::Result<()> {
         writeln!(out, "{}", Labels::from_sorted(pairs))?;
-        if let Some(workload) = grammar::of_series(Labels::from_sorted(pairs)) {
-            writeln!(out, "  {:<24} {}", "workload", told(&workload))?;
+        let series = Labels::from_sorted(pairs);
+        let found = workload::of(series, self.owners.as_ref());
+        let doubt = workload::doubt(series, found.as_ref(), self.owners.is_some());
+        if found.is_some() || doubt.is_some() {
+            writeln!(out, "  {:<24} {}", "workload", workload::in_words(found.as_ref()))?;
+        }
+        if let Some(doubt) = doubt {
+            writeln!(out, "  {:<24}   {doubt}", "")?;
         }
         let mut before: OwnedLabels =
             pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
@@ -220,18 +242,6 @@ impl Explainer {
         }
         Ok(())
     }
-}
-
-/// A workload in words: its kind and name, the run, when that was due.
-fn told(workload: &Workload<'_>) -> String {
-    let mut text = format!("{} {}", workload.kind.as_str(), workload.name);
-    if let Some(run) = workload.run {
-        text += &format!(", run {run}");
-    }
-    if let Some(due) = workload.scheduled.and_then(|seconds| Timestamp::from_second(seconds).ok()) {
-        text += &format!(", due {due}");
-    }
-    text
 }
 
 fn verdict(walk: &Walk) -> &'static str {
@@ -321,17 +331,6 @@ mod tests {
     }
 
     #[test]
-    fn a_workload_is_told_with_its_run_and_when_that_was_due() {
-        for (name, expected) in [
-            ("sync-29707814-h2f28", "cronjob sync, run sync-29707814, due 2026-06-26T10:14:00Z"),
-            ("web-7d764666f9-qdcxt", "deployment web, run web-7d764666f9"),
-            ("kindnet-zkpn8", "generated kindnet"),
-        ] {
-            assert_eq!(told(&grammar::pod(name).unwrap()), expected);
-        }
-    }
-
-    #[test]
     fn a_line_is_series_text_or_a_json_object() {
         let read_pairs = |text: &str| read(text).map(|labels| labels.into_iter().collect::<Vec<_>>());
         let expected = vec![("__name__".to_owned(), "up".to_owned()), ("job".to_owned(), "a b".to_owned())];
@@ -349,7 +348,8 @@ mod tests {
         let config = config.unwrap().config;
         let answer = |json: bool, series: &str| {
             let set = PolicySet::compile(&config.policies, Run::AsConfigured).unwrap();
-            let explainer = Explainer { set, limits: config.series.limits(), at: String::new(), json };
+            let explainer =
+                Explainer { set, limits: config.series.limits(), owners: None, at: String::new(), json };
             let mut out = Vec::new();
             assert!(explainer.all(std::iter::once(Ok(series.to_owned())), &mut out).unwrap());
             String::from_utf8(out).unwrap()

@@ -65,6 +65,25 @@ pub(super) fn simulate(options: &Options) -> ExitCode {
     }
 }
 
+/// Shows every request of a recording to `each`, a plain remote-write 1.0 message. When text without timestamps was
+/// scraped does not matter here.
+///
+/// # Errors
+/// With the file's name: if it cannot be read, or `each` refuses it.
+pub(super) fn recording(
+    inputs: &[PathBuf],
+    limit: usize,
+    mut each: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut scrapes = Scrapes { next_ms: 0, interval_ms: Some(1000) };
+    for file in input::files(inputs)? {
+        for body in input::requests(&file, limit, &mut scrapes)? {
+            each(&body).map_err(|why| format!("{}: {why}", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
 fn run(options: &Options, limit: usize, drive: &mut Drive) -> Result<(), String> {
     let interval_ms = match &options.interval {
         Some(text) => {

@@ -159,6 +159,11 @@ const NODES: [&str; 8] = [
     "host",
 ];
 
+/// Whether a series names a pod or a job, so that a workload made it, known or not.
+pub fn names_a_workload(labels: Labels<'_>) -> bool {
+    NAMING.iter().any(|(label, _)| !labels.get(label).is_empty())
+}
+
 /// The workload that a series is about, by the names in its labels. The first label there decides: if its
 /// name says nothing, another's would speak of somebody else.
 pub fn of_series(labels: Labels<'_>) -> Option<Workload<'_>> {

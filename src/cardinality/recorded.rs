@@ -1,0 +1,52 @@
+//! Owners that a recording names, for questions without traffic.
+
+use ahash::RandomState;
+
+use super::owners::{Owners, Said};
+use super::whose::{Registry, Scope};
+use crate::series::Labels;
+use crate::series::grammar::Workload;
+
+/// There is one tenant in a recording.
+const TENANT: u32 = 0;
+
+/// What kube-state-metrics said of owners, and whose a series is by that.
+pub struct RecordedOwners {
+    owners: Owners,
+    hash: RandomState,
+}
+
+impl RecordedOwners {
+    /// Room for `max` owners; of more, those go that were learned first.
+    pub fn new(max: usize) -> Self {
+        Self { owners: Owners::new(max), hash: RandomState::new() }
+    }
+
+    /// Takes in what a series says of an owner, if it is one that does.
+    pub fn learn(&self, labels: Labels<'_>) {
+        if let Some(said) = Said::read(labels) {
+            let scope = Scope { tenant: TENANT, cluster: labels.get("cluster"), namespace: said.namespace };
+            self.owners.learn(scope.key(&self.hash, said.owned, said.name), &said, 0);
+        }
+    }
+
+    /// Owners known.
+    pub fn len(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// Whether no owner is known.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Shows the workload of a series to `then`, and whether an owner said so or only the name did; `None` where
+    /// nothing in the series' labels says whose it is.
+    pub fn workload<T>(&self, labels: Labels<'_>, then: impl FnOnce(Workload<'_>, bool) -> T) -> Option<T> {
+        let registry = Registry { owners: &self.owners, hash: &self.hash };
+        registry.whose(TENANT, labels, |whose| {
+            let (kind, name, run, scheduled) = (whose.kind, whose.name, whose.run, whose.scheduled);
+            then(Workload { kind, name, run, scheduled }, whose.said)
+        })
+    }
+}
