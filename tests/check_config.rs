@@ -8,11 +8,14 @@ use std::process::{Command, Output};
 
 use seriesgate::config::Config;
 
-const CASES: [&str; 4] = [
+const CASES: [&str; 7] = [
     include_str!("check_config/labels.txt"),
     include_str!("check_config/types.txt"),
     include_str!("check_config/writers.txt"),
     include_str!("check_config/connections.txt"),
+    include_str!("check_config/reach.txt"),
+    include_str!("check_config/name.txt"),
+    include_str!("check_config/upstream.txt"),
 ];
 
 /// Agents stay with a gate that listens on loopback.

@@ -3,6 +3,7 @@
 mod derived;
 mod impact;
 mod meaning;
+mod memory;
 mod promql;
 mod reads;
 mod relabels;
@@ -58,6 +59,11 @@ pub(super) fn check(options: &Options) -> ExitCode {
     if !remarks.is_empty() {
         println!("{remarks}");
     }
+    let memory = crate::intake::memory_limit_bytes().and_then(|memory| memory::warning(&config, memory));
+    if let Some(warning) = &memory {
+        println!("{}: {warning}", path.display());
+    }
+    let own = remarks.warnings().len() + usize::from(memory.is_some());
     let checked = if options.rules.is_empty() {
         Some(0)
     } else {
@@ -66,7 +72,7 @@ pub(super) fn check(options: &Options) -> ExitCode {
     };
     match checked {
         None => ExitCode::FAILURE,
-        Some(warnings) if options.strict && warnings + remarks.warnings().len() > 0 => ExitCode::FAILURE,
+        Some(warnings) if options.strict && warnings + own > 0 => ExitCode::FAILURE,
         Some(_) => ExitCode::SUCCESS,
     }
 }

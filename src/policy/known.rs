@@ -155,6 +155,13 @@ impl Known {
         known
     }
 
+    /// What is known of any series: it has a name.
+    pub(crate) fn any_series() -> Known {
+        let mut known = Known::default();
+        known.add(NAME, Test::NoneOf(BTreeSet::from([String::new()])));
+        known
+    }
+
     /// What each selector of a policy says; a policy without one asks nothing.
     pub(crate) fn of_policy(definition: &Definition) -> Vec<Known> {
         let mut known: Vec<Known> = definition.selectors.iter().map(Known::of).collect();

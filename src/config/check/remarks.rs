@@ -1,8 +1,10 @@
 //! A config without mistakes that may yet not do what was meant: warnings and notes.
 
 mod labels;
+mod reach;
 mod rules;
 mod untyped;
+mod upstream;
 mod writers;
 
 use super::Checker;
@@ -39,6 +41,12 @@ impl Checker<'_> {
             self.labels_listed_in_vain(policy);
             self.outputs_listed_in_vain(policy);
             self.metrics_without_a_type(policy);
+            self.drops_everything(policy);
+            self.rules_that_take_the_name(policy);
+        }
+        self.never_reached(&policies);
+        if let Some(upstream) = raw.upstreams.as_ref().and_then(|upstreams| upstreams.value.first()) {
+            self.upstream_remarks(upstream, &config.upstream);
         }
         self.labels_that_rules_take(&policies);
         self.two_writers(&policies);

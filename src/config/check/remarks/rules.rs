@@ -3,7 +3,7 @@
 use super::{Checker, Policy};
 use crate::config::at::{At, Position};
 use crate::config::raw::RawRule;
-use crate::policy::known::Overlap;
+use crate::policy::known::{NAME, Overlap};
 use crate::policy::pattern::Pattern;
 use crate::policy::relabel::RuleText;
 use crate::policy::{Action, Aggregation, Mode};
@@ -36,6 +36,40 @@ impl Checker<'_> {
                 }
             }
         }
+    }
+}
+
+impl Checker<'_> {
+    /// A series without a name is rejected. A later rule may give it another.
+    pub(super) fn rules_that_take_the_name(&mut self, policy: &Policy<'_>) {
+        if policy.meant.mode == Mode::Preview {
+            return;
+        }
+        let (Action::Relabel(rules) | Action::RelabelAggregate(rules, _)) = &policy.meant.action else {
+            return;
+        };
+        let written = policy.raw.value.relabel_configs.iter().flat_map(|at| &at.value);
+        for (at, (raw, rule)) in written.zip(rules.iter()).enumerate() {
+            let named_again = rules[at..].iter().any(|later| later.target_label == NAME);
+            if takes_name(rule) && !named_again {
+                let action = rule.action.as_deref().unwrap_or_default();
+                let message = format!(
+                    "`{action}` removes the metric's name (`{NAME}`): the series of policy `{}` are then refused",
+                    policy.name()
+                );
+                self.warn(place(raw), message);
+            }
+        }
+    }
+}
+
+fn takes_name(rule: &RuleText) -> bool {
+    let action = rule.action.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let Some(Ok(regex)) = rule.regex.as_deref().map(Pattern::compile) else { return false };
+    match action.as_str() {
+        "labeldrop" => regex.is_match(NAME),
+        "labelkeep" => !regex.is_match(NAME),
+        _ => false,
     }
 }
 
