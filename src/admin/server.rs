@@ -16,8 +16,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::page;
 use super::report::{self, Asked, View};
-use super::{Health, page};
+use crate::health::Health;
 
 /// Connections served at one time; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 64;

@@ -13,9 +13,10 @@ use super::parts::Parts;
 use super::reload::{Runtime, Source};
 use super::settings::intake_settings;
 use super::{aggregation as windows, janitor, watcher};
-use crate::admin::{self, Phase};
+use crate::admin;
 use crate::config::Loaded;
 use crate::gate::flush::Flusher;
+use crate::health::Phase;
 use crate::intake::{self, Drained};
 
 /// Metrics are folded this often, scraped or not.
