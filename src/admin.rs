@@ -1,8 +1,11 @@
 //! The admin port: metrics, health, readiness, reload, bypass. Never shares the write port's listener.
 
+mod browser;
+mod connections;
 mod page;
 pub(crate) mod policies;
 mod report;
+mod route;
 mod server;
 
 pub use report::View;
