@@ -1,12 +1,13 @@
 //! The admin port: metrics, health, readiness, reload, bypass. Never shares the write port's listener.
 
-mod health;
+mod browser;
+mod connections;
 mod page;
 pub(crate) mod policies;
 mod report;
+mod route;
 mod server;
 
-pub use health::{Health, Heartbeat, Phase};
 pub use report::View;
 pub(crate) use server::bind;
 pub use server::{Control, serve};

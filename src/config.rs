@@ -12,6 +12,7 @@ mod collect;
 mod duration;
 mod errors;
 mod expand;
+mod files;
 mod load;
 mod mask;
 mod model;
@@ -26,6 +27,7 @@ mod yaml;
 pub(crate) use at::{At, Position};
 pub(crate) use duration::parse as parse_duration;
 pub use errors::{ConfigError, ConfigErrors};
+pub use files::FilesRead;
 pub use load::Loaded;
 pub(crate) use load::read_text;
 pub use model::{

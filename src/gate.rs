@@ -18,9 +18,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use self::complaints::Complaints;
-use crate::admin::Health;
 use crate::aggregate::Outbox;
 use crate::egress::{Client, Outbound, Reply};
+use crate::health::Health;
 use crate::intake::{Answer, Handler, Inbound};
 use crate::pipeline::{Body, Origin, Outcome, Pipeline, Scratch};
 use crate::telemetry::{AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Returned};

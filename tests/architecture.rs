@@ -13,7 +13,7 @@ const ORDER: [&[&str]; 13] = [
     &["aggregate"],
     &["config"],
     &["pipeline"],
-    &["telemetry"],
+    &["telemetry", "health"],
     &["intake", "egress", "admin"],
     &["gate"],
     &["runtime"],

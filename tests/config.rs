@@ -108,9 +108,9 @@ fn secrets_come_from_files_beside_the_config_without_their_last_newline() {
     assert_eq!(loaded.config.upstream.headers[0].1.expose(), "v");
 
     let again = Config::load(&path, &env).unwrap();
-    assert_eq!(again.text_hash, loaded.text_hash, "nothing changed");
+    assert_eq!(again.files, loaded.files, "nothing changed");
     fs::write(dir.path().join("pw"), "other").unwrap();
-    assert_ne!(Config::load(&path, &env).unwrap().text_hash, loaded.text_hash, "a secret changed");
+    assert_ne!(Config::load(&path, &env).unwrap().files, loaded.files, "a secret changed");
 }
 
 #[test]

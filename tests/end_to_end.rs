@@ -4,6 +4,8 @@
 // clippy allows it in `#[test]` functions only, not in what they call
 #![allow(clippy::unwrap_used)]
 
+#[path = "end_to_end/admin_port.rs"]
+mod admin_port;
 #[path = "end_to_end/aggregating.rs"]
 mod aggregating;
 #[path = "end_to_end/bad_input.rs"]

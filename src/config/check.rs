@@ -4,12 +4,12 @@
 //! from a file with mistakes gets out.
 
 use std::collections::BTreeSet;
-use std::hash::DefaultHasher;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::at::{At, Position};
 use super::errors::ConfigError;
+use super::files::FilesRead;
 use super::raw::{DurationText, RawConfig, SizeText};
 use super::remarks::Found;
 use super::source::Source;
@@ -40,8 +40,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) errors: Vec<ConfigError>,
     /// What is no mistake, and worth saying.
     pub(crate) remarks: Found,
-    /// Takes in each file that is read, see [`super::Loaded::text_hash`].
-    pub(crate) hasher: DefaultHasher,
+    /// Takes in each file that is read, see [`super::Loaded::files`].
+    pub(crate) files: FilesRead,
     /// Paths of what the file gives in a form that could not be read. That is said already.
     pub(crate) unread: BTreeSet<String>,
     /// The path of the mapping that is being checked.
@@ -49,23 +49,9 @@ pub(crate) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub(crate) fn new(
-        source: &'a Source<'a>,
-        base_dir: &'a Path,
-        env: Env<'a>,
-        hasher: DefaultHasher,
-    ) -> Self {
+    pub(crate) fn new(source: &'a Source<'a>, base_dir: &'a Path, env: Env<'a>, files: FilesRead) -> Self {
         let (errors, remarks) = (Vec::new(), Vec::new());
-        Self {
-            source,
-            base_dir,
-            env,
-            errors,
-            remarks,
-            hasher,
-            unread: BTreeSet::new(),
-            within: String::new(),
-        }
+        Self { source, base_dir, env, errors, remarks, files, unread: BTreeSet::new(), within: String::new() }
     }
 }
 

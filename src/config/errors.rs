@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::at::Position;
+use super::files::FilesRead;
 use super::source::Excerpt;
 
 /// Everything found wrong with one file, in the order of the file. `Display` renders all of it.
@@ -10,7 +11,7 @@ use super::source::Excerpt;
 pub struct ConfigErrors {
     file: String,
     errors: Vec<ConfigError>,
-    text_hash: Option<u64>,
+    files: FilesRead,
 }
 
 /// One mistake.
@@ -30,10 +31,10 @@ pub(crate) struct Note {
 }
 
 impl ConfigErrors {
-    pub(crate) fn new(file: &str, mut errors: Vec<ConfigError>, text_hash: Option<u64>) -> Self {
+    pub(crate) fn new(file: &str, mut errors: Vec<ConfigError>, files: FilesRead) -> Self {
         // What concerns the file as a whole has no place and comes first.
         errors.sort_by_key(|error| error.position);
-        Self { file: file.to_owned(), errors, text_hash }
+        Self { file: file.to_owned(), errors, files }
     }
 
     /// The mistakes, in the order of the file. Never empty.
@@ -41,9 +42,9 @@ impl ConfigErrors {
         &self.errors
     }
 
-    /// As [`super::Loaded::text_hash`], so that a watcher reports a bad file once; `None` if it could not be read.
-    pub fn text_hash(&self) -> Option<u64> {
-        self.text_hash
+    /// As [`super::Loaded::files`], so that a watcher reports a bad file once.
+    pub fn files(&self) -> &FilesRead {
+        &self.files
     }
 }
 

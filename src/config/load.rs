@@ -1,13 +1,11 @@
 //! From a path to a checked [`Config`].
 
-use std::fs::File;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::Read as _;
 use std::path::Path;
 
 use super::at::Position;
 use super::check::{Checker, Env};
 use super::errors::{ConfigError, ConfigErrors};
+use super::files::FilesRead;
 use super::remarks::{Found, Remarks};
 use super::source::Source;
 use super::{Config, yaml};
@@ -20,9 +18,8 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 pub struct Loaded {
     /// What the file means.
     pub config: Config,
-    /// Changes when the file or any file it names (secrets, certificates) changes. Only for comparing within one
-    /// process: secrets go into it, so it is not to be shown.
-    pub text_hash: u64,
+    /// The file and each file it names (secrets, certificates), to tell when one of them changes.
+    pub files: FilesRead,
     /// What is no mistake, and worth saying.
     pub remarks: Remarks,
 }
@@ -30,8 +27,9 @@ pub struct Loaded {
 impl Config {
     /// Reads and checks a file. Relative paths in it start at its directory; `env` gives environment variables.
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigErrors> {
-        let text = read_text(path)?;
-        Self::parse(&text, &path.display().to_string(), path.parent().unwrap_or(Path::new("")), env)
+        let (text, files) = read_file(path)?;
+        let base_dir = path.parent().unwrap_or(Path::new(""));
+        Self::parse_file(&text, &path.display().to_string(), base_dir, env, files)
     }
 
     /// Checks a text. `file_name` is for the errors, relative paths start at `base_dir`.
@@ -41,42 +39,57 @@ impl Config {
         base_dir: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Loaded, ConfigErrors> {
-        let mut hasher = hash(text.as_bytes());
-        let errors = match checked(text, base_dir, env, &mut hasher) {
+        Self::parse_file(text, file_name, base_dir, env, FilesRead::default())
+    }
+
+    fn parse_file(
+        text: &str,
+        file_name: &str,
+        base_dir: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+        mut files: FilesRead,
+    ) -> Result<Loaded, ConfigErrors> {
+        let errors = match checked(text, base_dir, env, &mut files) {
             Ok((config, told)) => {
                 let remarks = Remarks::new(file_name, told);
-                return Ok(Loaded { config, text_hash: hasher.finish(), remarks });
+                return Ok(Loaded { config, files, remarks });
             }
             Err(errors) => errors,
         };
-        Err(ConfigErrors::new(file_name, errors, Some(hasher.finish())))
+        Err(ConfigErrors::new(file_name, errors, files))
     }
 }
 
 /// The text of a file, if it is one of bearable size.
 pub(crate) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
+    read_file(path).map(|(text, _)| text)
+}
+
+fn read_file(path: &Path) -> Result<(String, FilesRead), ConfigErrors> {
+    let mut files = FilesRead::default();
+    let read = files.read(path, MAX_FILE_BYTES);
     let name = path.display().to_string();
     let whole_file = |message: String| {
-        ConfigErrors::new(&name, vec![ConfigError::new(Position::default(), message, None)], None)
+        ConfigErrors::new(&name, vec![ConfigError::new(Position::default(), message, None)], files.clone())
     };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| whole_file(format!("cannot read the file: {error}")))?;
+    let bytes = read.map_err(|error| whole_file(format!("cannot read the file: {error}")))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(whole_file("the file is larger than 16MiB".into()));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let (valid, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
-        ConfigErrors::new(&name, vec![not_utf8(bytes, valid)], Some(hash(bytes).finish()))
-    })
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((text, files)),
+        Err(error) => {
+            let wrong = not_utf8(error.as_bytes(), error.utf8_error().valid_up_to());
+            Err(ConfigErrors::new(&name, vec![wrong], files))
+        }
+    }
 }
 
 fn checked(
     text: &str,
     base_dir: &Path,
     env: Env<'_>,
-    hasher: &mut DefaultHasher,
+    files: &mut FilesRead,
 ) -> Result<(Config, Found), Vec<ConfigError>> {
     let mut source = Source::new(text);
     if source.is_blank() {
@@ -93,21 +106,14 @@ fn checked(
     });
     let errors: Vec<ConfigError> = refused.collect();
     let Some(raw) = raw else { return Err(errors) };
-    let mut checker = Checker::new(&source, base_dir, env, hasher.clone());
+    let mut checker = Checker::new(&source, base_dir, env, std::mem::take(files));
     (checker.errors, checker.unread) = (errors, unread);
     let config = checker.config(&raw);
-    *hasher = checker.hasher;
+    *files = checker.files;
     match config {
         Some(config) if checker.errors.is_empty() => Ok((config, checker.remarks)),
         _ => Err(checker.errors),
     }
-}
-
-/// SipHash with fixed keys: the same in every load of a process, which is all it is for.
-fn hash(bytes: &[u8]) -> DefaultHasher {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    hasher
 }
 
 fn not_utf8(bytes: &[u8], valid: usize) -> ConfigError {

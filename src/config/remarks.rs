@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::errors::{ConfigError, ConfigErrors};
+use super::files::FilesRead;
 
 /// Warnings and notes on one file, in its order. `Display` renders all of them, as mistakes are.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +39,10 @@ impl Remarks {
         let warnings = warnings.map(|(_, remark)| remark.message().to_owned()).collect();
         let remark = |(weight, remark): (Weight, ConfigError)| remark.prefixed(weight.as_str());
         let told: Vec<ConfigError> = told.into_iter().map(remark).collect();
-        Self { told: (!told.is_empty()).then(|| ConfigErrors::new(file, told, None)), warnings }
+        Self {
+            told: (!told.is_empty()).then(|| ConfigErrors::new(file, told, FilesRead::default())),
+            warnings,
+        }
     }
 
     /// The warnings without their places, as they were found; notes are none.

@@ -11,9 +11,10 @@ use super::aggregation;
 use super::parts::{self, Parts};
 use super::settings::pipeline_settings;
 use super::snapshots::Snapshots;
-use crate::admin::{self, Control, Health, View};
-use crate::config::{Config, ConfigErrors, Loaded};
+use crate::admin::{self, Control, View};
+use crate::config::{Config, ConfigErrors, FilesRead, Loaded};
 use crate::gate::Gate;
+use crate::health::Health;
 use crate::pipeline::Pipeline;
 use crate::policy::{PolicySet, Run};
 use crate::telemetry::{DataMetrics, ProcessMetrics, Registry, TrackingMetrics};
@@ -49,8 +50,8 @@ pub struct Runtime {
     pub(super) gate: Arc<Gate>,
     source: Source,
     config: ArcSwap<Config>,
-    /// Hash of the content last looked at, good or bad; held for the length of a reload, so they come one by one.
-    seen: Mutex<Option<u64>>,
+    /// The files last looked at, good or bad; held for the length of a reload, so they come one by one.
+    seen: Mutex<FilesRead>,
     seed: u64,
     /// Where the state of aggregations is kept; `None`: in memory only.
     pub(super) snapshots: Option<Arc<Snapshots>>,
@@ -69,7 +70,7 @@ impl Runtime {
             gate,
             source,
             config: ArcSwap::from_pointee(loaded.config),
-            seen: Mutex::new(Some(loaded.text_hash)),
+            seen: Mutex::new(loaded.files),
             seed,
             snapshots,
         }
@@ -81,13 +82,10 @@ impl Runtime {
 
     /// Reloads if the file has other content than when it was last looked at.
     pub(super) fn reload_if_changed(&self) {
-        let Some(read) = self.source.load() else { return };
-        let hash = match &read {
-            Ok(loaded) => Some(loaded.text_hash),
-            Err(errors) => errors.text_hash(),
-        };
-        if hash != *self.seen.lock() {
-            drop(self.apply(read));
+        // not under the lock: a file system may keep us waiting, and bypass must not
+        let seen = self.seen.lock().clone();
+        if seen.changed() {
+            drop(self.reload());
         }
     }
 
@@ -96,12 +94,12 @@ impl Runtime {
         let mut seen = self.seen.lock();
         let result = match read {
             Ok(loaded) => {
-                *seen = Some(loaded.text_hash);
+                *seen = loaded.files;
                 loaded.remarks.log();
                 self.replace(loaded.config)
             }
             Err(errors) => {
-                *seen = errors.text_hash();
+                *seen = errors.files().clone();
                 Err(errors.to_string())
             }
         };

@@ -13,10 +13,12 @@ use super::parts::Parts;
 use super::reload::{Runtime, Source};
 use super::settings::intake_settings;
 use super::{aggregation as windows, janitor, watcher};
-use crate::admin::{self, Phase};
+use crate::admin;
 use crate::config::Loaded;
 use crate::gate::flush::Flusher;
+use crate::health::Phase;
 use crate::intake::{self, Drained};
+use crate::telemetry::AdminMetrics;
 
 /// Metrics are folded this often, scraped or not.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -69,7 +71,7 @@ impl Running {
         let closing = windows::run(own().0, beat(&runtime, "aggregation"), own().1);
         let watching = watcher::run(own().0, sockets.hangups, beat(&runtime, "config"), own().1);
         let loops = vec![
-            tokio::spawn(admin::serve(sockets.admin, own().0, own().1)),
+            tokio::spawn(admin::serve(sockets.admin, own().0, AdminMetrics::new(&runtime.registry), own().1)),
             tokio::spawn(closing),
             tokio::spawn(janitor::run(own().0, beat(&runtime, "expiry"), own().1)),
             tokio::spawn(watching),

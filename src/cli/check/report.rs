@@ -4,7 +4,7 @@ use super::impact::{Candidate, Cause, Impact, impacts};
 use super::reads::Read;
 use super::rules_file::{Kind, RuleEntry, RulesFile};
 use super::words::{doing, sentence};
-use crate::config::{ConfigError, ConfigErrors, Position, Source};
+use crate::config::{ConfigError, ConfigErrors, FilesRead, Position, Source};
 use crate::policy::Definition;
 use crate::policy::known::{Known, NAME, Test};
 
@@ -31,7 +31,7 @@ pub(super) fn report(file: &RulesFile, policies: &[Definition]) -> Report {
         reporter.rule(rule);
     }
     let Reporter { warnings, told, .. } = reporter;
-    let text = (!told.is_empty()).then(|| ConfigErrors::new(&file.name, told, None));
+    let text = (!told.is_empty()).then(|| ConfigErrors::new(&file.name, told, FilesRead::default()));
     Report { warnings, text }
 }
 

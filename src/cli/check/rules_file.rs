@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::reads::Read;
-use crate::config::{At, ConfigErrors, Position, Source, documents, read_text};
+use crate::config::{At, ConfigErrors, FilesRead, Position, Source, documents, read_text};
 use raw::RawDocument;
 use reader::Reader;
 
@@ -79,7 +79,7 @@ impl RulesFile {
         if errors.is_empty() {
             Ok(RulesFile { name, text, rules, remarks })
         } else {
-            Err(ConfigErrors::new(&name, errors, None))
+            Err(ConfigErrors::new(&name, errors, FilesRead::default()))
         }
     }
 }

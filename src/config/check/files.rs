@@ -1,8 +1,6 @@
 //! Files that the config names: secrets and certificates.
 
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _};
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Checker;
@@ -46,19 +44,12 @@ impl Checker<'_> {
     }
 
     fn content(&mut self, position: Position, path: &Path) -> Option<Vec<u8>> {
-        let read = File::open(path).and_then(|file| {
-            let mut content = Vec::new();
-            file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map(|_| content)
-        });
-        match read {
+        match self.files.read(path, MAX_FILE_BYTES) {
             Ok(content) if content.len() as u64 > MAX_FILE_BYTES => {
                 self.refuse(position, format!("`{}` is larger than 4MiB", path.display()));
                 None
             }
-            Ok(content) => {
-                content.hash(&mut self.hasher);
-                Some(content)
-            }
+            Ok(content) => Some(content),
             Err(error) => {
                 self.refuse(position, format!("cannot read `{}`: {error}", path.display()));
                 None

@@ -1,0 +1,155 @@
+//! The admin port's routes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::timeout;
+
+use super::connections::Taken;
+use super::report::{self, Asked};
+use super::server::{Control, REQUEST_TIMEOUT};
+use super::{browser, page};
+use crate::health::Health;
+use crate::telemetry::AdminMetrics;
+
+/// The form of a POST.
+const MAX_FORM_BYTES: usize = 64 << 10;
+
+/// Answers one request.
+pub(super) async fn answer<C: Control>(
+    control: Arc<C>,
+    taken: &Taken,
+    metrics: &AdminMetrics,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let post = request.method() == Method::POST;
+    let path = request.uri().path().to_owned();
+    if let Some(path) = report::path(&path) {
+        return Ok(match get || (post && report::takes_post(path)) {
+            true => reported(control, taken, path, request).await,
+            false => not_allowed("GET, HEAD"),
+        });
+    }
+    taken.request_came();
+    Ok(match path.as_str() {
+        // here and now: what is asked for may be why no blocking thread is free
+        "/-/healthy" if get => healthy(control.health()),
+        "/-/ready" if get => ready(control.health()),
+        "/-/reload" | "/-/bypass" if post && browser::sent(request.headers()) => {
+            metrics.from_browsers.increment(1);
+            text(
+                StatusCode::FORBIDDEN,
+                "not for a page in a browser; use a program such as curl\n".to_owned(),
+            )
+        }
+        _ => {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            off_the_workers(move || page(&*control, get, post, &path, &query)).await
+        }
+    })
+}
+
+/// The pages and calls that are no reports.
+fn page<C: Control>(control: &C, get: bool, post: bool, path: &str, query: &str) -> Response<Full<Bytes>> {
+    match path {
+        "/" if get => html(&page::index(status_of(control.health()), control.active_series())),
+        "/metrics" if get => {
+            reply(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", control.metrics())
+        }
+        "/api/v1/policies" if get => reply(StatusCode::OK, "application/json", control.policies()),
+        "/-/reload" if post => done(control.reload()),
+        "/-/bypass" if post => match query {
+            "on=true" => done(control.bypass(true)),
+            "on=false" => done(control.bypass(false)),
+            _ => text(StatusCode::BAD_REQUEST, "say ?on=true or ?on=false\n".to_owned()),
+        },
+        "/" | "/metrics" | "/api/v1/policies" | "/-/healthy" | "/-/ready" => not_allowed("GET, HEAD"),
+        "/-/reload" | "/-/bypass" => not_allowed("POST"),
+        _ => text(StatusCode::NOT_FOUND, "no such page; / lists what there is\n".to_owned()),
+    }
+}
+
+/// A cardinality report.
+async fn reported<C: Control>(
+    control: Arc<C>,
+    taken: &Taken,
+    path: &'static str,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let header = control.tenant_header();
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let tenant = request.headers().get(header).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let form = Limited::new(request.into_body(), MAX_FORM_BYTES).collect();
+    let body = match timeout(REQUEST_TIMEOUT, form).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, "the form is too long\n".to_owned()),
+        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the form did not come in time\n".to_owned()),
+    };
+    taken.request_came();
+    off_the_workers(move || {
+        let asked = Asked { path, query: &query, body: &body, tenant: tenant.as_deref() };
+        let (status, json) = report::answer(&control.view(), &asked);
+        reply(status, "application/json", json)
+    })
+    .await
+}
+
+async fn off_the_workers(
+    work: impl FnOnce() -> Response<Full<Bytes>> + Send + 'static,
+) -> Response<Full<Bytes>> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the request failed\n".to_owned()))
+}
+
+fn healthy(health: &Health) -> Response<Full<Bytes>> {
+    let (status, body) = health.healthy();
+    reply(status, "application/json", body)
+}
+
+fn ready(health: &Health) -> Response<Full<Bytes>> {
+    let (status, body) = health.ready();
+    text(status, body)
+}
+
+fn status_of(health: &Health) -> &'static str {
+    match health.healthy().0 {
+        StatusCode::OK if health.bypassed() => "bypassed",
+        StatusCode::OK => "ok",
+        _ => "stuck",
+    }
+}
+
+fn done(result: Result<String, String>) -> Response<Full<Bytes>> {
+    match result {
+        Ok(what) => text(StatusCode::OK, format!("{what}\n")),
+        Err(why) => text(StatusCode::BAD_REQUEST, format!("{why}\n")),
+    }
+}
+
+fn not_allowed(allow: &'static str) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("use {allow}\n"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+fn html(body: &str) -> Response<Full<Bytes>> {
+    reply(StatusCode::OK, "text/html; charset=utf-8", body.to_owned())
+}
+
+fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    reply(status, "text/plain; charset=utf-8", body)
+}
+
+fn reply(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
