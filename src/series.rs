@@ -10,6 +10,7 @@ pub mod index;
 pub mod labels;
 mod prefetch;
 pub mod scope;
+pub mod subject;
 pub(crate) mod table;
 pub mod tenants;
 
@@ -21,4 +22,5 @@ pub use index::{
 };
 pub use labels::Labels;
 pub use scope::Scope;
+pub use subject::{Subject, SubjectKind, SubjectLabels, SubjectTable};
 pub use tenants::{Tenant, Tenants};

@@ -499,3 +499,78 @@ fn what_finds_no_room_is_counted_among_the_others() {
         0
     );
 }
+
+#[test]
+fn workloads_say_by_which_labels_their_series_named_them() {
+    let mut gate = watching();
+    const TARGET: [(&str, &str); 2] = [("namespace", "monitoring"), ("pod", "kube-state-metrics-0")];
+    let of = |pairs: &[(&'static str, &'static str)]| series(&sorted(&[pairs, &TARGET].concat()));
+    let shop = ("exported_namespace", "shop");
+    send(
+        &mut gate,
+        vec![
+            of(&[("__name__", "kube_pod_info"), shop, ("exported_pod", "sync-29707814-x7k2p")]),
+            of(&[("__name__", "kube_job_info"), shop, ("job_name", "sync-29707814")]),
+            of(&[("__name__", "kube_deployment_created"), shop, ("deployment", "web")]),
+            of(&[("__name__", "kube_node_info"), ("node", "worker-1")]),
+            of(&[("__name__", "kube_state_metrics_list_total"), ("resource", "pods")]),
+            series(&[
+                ("__name__", "app_requests_total"),
+                ("k8s_cluster_name", "west"),
+                ("kubernetes_pod_name", "copy-29707814-x7k2p"),
+                ("namespace", "shop"),
+            ]),
+        ],
+    );
+    let lines = gate.pipeline.tracker().workloads(now(&gate));
+    let told: BTreeMap<String, (u64, Vec<String>)> = lines
+        .iter()
+        .filter(|line| line.number > 0)
+        .map(|line| {
+            let names = line
+                .labels
+                .iter()
+                .map(|labels| format!("{}+{}", labels.namespace.as_deref().unwrap_or_default(), labels.name));
+            let whose = format!("{}:{}/{}/{}", line.cluster_label, line.cluster, line.namespace, line.name);
+            (whose, (line.counts.active, names.collect()))
+        })
+        .collect();
+    let labels = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let expected = [
+        (":/monitoring/kube-state-metrics", (1, labels(&["namespace+pod"]))),
+        (":/shop/sync", (2, labels(&["exported_namespace+exported_pod", "exported_namespace+job_name"]))),
+        ("k8s_cluster_name:west/shop/copy", (1, labels(&["namespace+kubernetes_pod_name"]))),
+    ];
+    assert_eq!(told, expected.map(|(whose, what)| (whose.to_owned(), what)).into());
+}
+
+#[test]
+fn what_nobody_owns_stands_for_itself_whatever_its_name_looks_like() {
+    let mut gate = watching();
+    let job = series(&[("__name__", "kube_job_owner"), ("job_name", "sync-29707814"), ("namespace", "ops")]);
+    let set = [("__name__", "kube_replicaset_owner"), ("namespace", "ops"), ("replicaset", "web-7d764666f9")];
+    let bare = |pod| series(&[("__name__", "kube_pod_owner"), ("namespace", "ops"), ("pod", pod)]);
+    send(
+        &mut gate,
+        vec![
+            job,
+            series(&set),
+            owner("web-7d764666f9-x7k2p", "ReplicaSet", "web-7d764666f9"),
+            bare("copy-29707814-x7k2p"),
+            bare("runner-abc123-project-7-concurrent-0-x7k2pbcd"),
+        ],
+    );
+    let lines = gate.pipeline.tracker().workloads(now(&gate));
+    let told: std::collections::BTreeSet<(&str, &str)> = lines
+        .iter()
+        .filter(|line| line.number > 0 && line.counts.active > 0)
+        .map(|line| (line.kind.as_str(), line.name.as_str()))
+        .collect();
+    let expected = [
+        ("job", "sync-29707814"),
+        ("replicaset", "web-7d764666f9"),
+        ("generated", "copy-29707814-x7k2p"),
+        ("gitlab_runner", "runner-abc123-project-7"),
+    ];
+    assert_eq!(told, expected.into());
+}

@@ -15,7 +15,7 @@ use super::starts::Starts;
 use super::tenant::Tenant;
 use super::types::Types;
 use crate::clock::Steady;
-use crate::series::{Fingerprint, Fingerprinter};
+use crate::series::{Fingerprint, Fingerprinter, SubjectTable};
 
 /// Bounds of all aggregations together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,11 +86,11 @@ pub type Adopted = Box<[Option<Arc<Aggregator>>]>;
 pub type Collected = (u32, Arc<Aggregator>, Vec<Point>);
 
 impl Engine {
-    /// Nothing is aggregated yet.
-    pub fn new(settings: Settings, prints: Fingerprinter) -> Self {
+    /// Nothing is aggregated yet. `subjects`: the labels by which series say what they are about.
+    pub fn new(settings: Settings, prints: Fingerprinter, subjects: Arc<SubjectTable>) -> Self {
         Self {
             types: Types::new(settings.max_types),
-            starts: Starts::new(prints),
+            starts: Starts::new(prints, subjects),
             aggregators: RwLock::default(),
             tenants: RwLock::default(),
             totals: Arc::default(),

@@ -2,12 +2,14 @@
 
 mod keys;
 
+use std::sync::Arc;
+
 use lru::LruCache;
 use parking_lot::Mutex;
 
 pub use self::keys::Keys;
-use self::keys::{Key, Of};
-use crate::series::{Fingerprint, Fingerprinter, Labels, TenantKey, grammar};
+use self::keys::{Key, Names, Of};
+use crate::series::{Fingerprint, Fingerprinter, Labels, SubjectTable, TenantKey, grammar};
 
 /// Starts of pods, jobs, containers, processes and machines that are remembered, and those that counters have of their own,
 /// by `_created`: one for each set of labels. About 80 bytes each; the one not spoken of for longest is forgotten first.
@@ -26,16 +28,16 @@ struct Start {
 
 /// Starts by what began.
 pub struct Starts {
-    prints: Fingerprinter,
+    names: Names,
     things: Mutex<LruCache<Key, Start>>,
     own: Mutex<LruCache<Key, Start>>,
 }
 
 impl Starts {
-    pub(super) fn new(prints: Fingerprinter) -> Self {
+    pub(super) fn new(prints: Fingerprinter, subjects: Arc<SubjectTable>) -> Self {
         // a bound given to the cache would be allocated at once
         let empty = || Mutex::new(LruCache::unbounded());
-        Self { prints, things: empty(), own: empty() }
+        Self { names: Names { prints, subjects }, things: empty(), own: empty() }
     }
 
     /// Whether the value of a metric of this name says when something began.
@@ -77,7 +79,7 @@ impl Starts {
 
     /// What finds the start of a series, now or later.
     pub fn keys(&self, tenant: TenantKey, labels: Labels<'_>) -> Keys {
-        Keys::of(&self.prints, tenant, labels)
+        Keys::of(&self.names, tenant, labels)
     }
 
     /// When a series began, by what is nearest to it, Unix milliseconds.
@@ -90,8 +92,9 @@ impl Starts {
     }
 
     /// When the run was due that a series is of, Unix milliseconds.
-    pub fn due(labels: Labels<'_>) -> Option<i64> {
-        Some(grammar::of_series(labels)?.scheduled? * 1000)
+    pub fn due(&self, labels: Labels<'_>) -> Option<i64> {
+        let subject = self.names.subjects.about(labels).subject()?;
+        Some(grammar::of_subject(subject, labels)?.scheduled? * 1000)
     }
 
     /// Who says it: by the labels, however their bytes came.
@@ -100,7 +103,7 @@ impl Starts {
         for (name, value) in labels.iter() {
             [name, value].into_iter().for_each(|part| keys::put(&mut text, part));
         }
-        self.prints.fingerprint(&text, tenant)
+        self.names.prints.fingerprint(&text, tenant)
     }
 
     /// Of what a series says when it began.
@@ -114,7 +117,7 @@ impl Starts {
             metric if metric.ends_with("_created") => Of::Counter,
             _ => return None,
         };
-        Some((of, Keys::one(&self.prints, tenant, labels, of)?))
+        Some((of, Keys::one(&self.names, tenant, labels, of)?))
     }
 
     fn of(&self, of: Of) -> &Mutex<LruCache<Key, Start>> {
@@ -142,7 +145,7 @@ mod tests {
     impl Rig {
         fn new() -> Self {
             let prints = Fingerprinter::from_seed(1);
-            Self { starts: Starts::new(prints.clone()), prints }
+            Self { starts: Starts::new(prints.clone(), Arc::default()), prints }
         }
 
         fn learn(&self, tenant: &str, pairs: Pairs, value: f64) {
@@ -261,7 +264,7 @@ mod tests {
         }
         let run: Pairs = &[("__name__", "x_total"), ("pod", "sync-29707814-x7k2p")];
         assert_eq!(of(&[], run), None);
-        assert_eq!(Starts::due(Labels::from_sorted(run)), Some(29_707_814 * 60_000));
+        assert_eq!(Rig::new().starts.due(Labels::from_sorted(run)), Some(29_707_814 * 60_000));
     }
 
     #[test]

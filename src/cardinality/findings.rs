@@ -9,6 +9,7 @@ use ahash::AHashMap;
 
 use super::snapshot::{CauseLine, NodeLine, WorkloadLine};
 use super::tracker::Tracker;
+use crate::series::SubjectLabels;
 use crate::series::grammar::Kind;
 
 /// Finished runs of a CronJob that Kubernetes keeps by default: three that succeeded, one that failed.
@@ -95,8 +96,12 @@ impl FindingKind {
 /// The workload of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Culprit {
-    /// The label `cluster` of its series; may be empty.
+    /// Its cluster; may be empty.
     pub cluster: String,
+    /// The label of its series that names the cluster; empty where there is none.
+    pub cluster_label: &'static str,
+    /// The labels by which its series name their pods and jobs.
+    pub labels: Vec<SubjectLabels>,
     /// May be empty.
     pub namespace: String,
     /// What it is.
@@ -271,6 +276,8 @@ fn nothing(minutes: u32) -> Finding {
 fn culprit(line: &WorkloadLine) -> Culprit {
     Culprit {
         cluster: line.cluster.clone(),
+        cluster_label: line.cluster_label,
+        labels: line.labels.clone(),
         namespace: line.namespace.clone(),
         kind: line.kind,
         name: line.name.clone(),

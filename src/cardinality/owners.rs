@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use crate::series::Labels;
+use crate::series::{Labels, SubjectTable};
 
 /// More than there are workers, so that they seldom meet.
 const SHARDS: usize = 16;
@@ -46,6 +46,8 @@ pub(super) enum OwnerKind {
 pub(super) struct Owner {
     pub(super) kind: OwnerKind,
     pub(super) name: Arc<str>,
+    /// Whether it is an owner that controls nothing: there may be another.
+    vague: bool,
     /// When it was last said, Unix seconds.
     said: u32,
 }
@@ -67,25 +69,40 @@ pub(super) struct Said<'a> {
     pub(super) namespace: &'a str,
     kind: OwnerKind,
     owner: &'a str,
+    /// Whether it is an owner that controls nothing: there may be another.
+    vague: bool,
 }
 
 impl<'a> Said<'a> {
     /// Reads the series of kube-state-metrics that name owners.
-    pub(super) fn read(labels: Labels<'a>) -> Option<Self> {
-        let (owned, own, kind, owner) = match labels.metric() {
-            "kube_pod_owner" => (Owned::Pod, ["exported_pod", "pod"], "owner_kind", "owner_name"),
-            "kube_pod_info" => (Owned::Pod, ["exported_pod", "pod"], "created_by_kind", "created_by_name"),
-            "kube_job_owner" => (Owned::Job, ["exported_job_name", "job_name"], "owner_kind", "owner_name"),
-            "kube_replicaset_owner" => {
-                (Owned::ReplicaSet, ["exported_replicaset", "replicaset"], "owner_kind", "owner_name")
-            }
+    pub(super) fn read(labels: Labels<'a>, subjects: &SubjectTable) -> Option<Self> {
+        let metric = labels.metric();
+        let (owned, kind, owner) = match metric {
+            "kube_pod_owner" => (Owned::Pod, "owner_kind", "owner_name"),
+            "kube_pod_info" => (Owned::Pod, "created_by_kind", "created_by_name"),
+            "kube_job_owner" => (Owned::Job, "owner_kind", "owner_name"),
+            "kube_replicaset_owner" => (Owned::ReplicaSet, "owner_kind", "owner_name"),
             _ => return None,
         };
-        let first = |names: [&str; 2]| names.map(|name| labels.get(name)).into_iter().find(|v| !v.is_empty());
-        let name = first(own)?;
-        let namespace = first(["exported_namespace", "namespace"]).unwrap_or("");
-        Some(Self { owned, name, namespace, kind: kind_of(labels.get(kind)), owner: labels.get(owner) })
+        let about = subjects.about(labels);
+        let (name, namespace) = match owned {
+            Owned::Pod => about.pod.map(|pod| (pod.name, pod.namespace))?,
+            Owned::Job => about.job.map(|job| (job.name, job.namespace))?,
+            Owned::ReplicaSet => (replica_set(labels)?, about.namespace),
+        };
+        let kind = kind_of(labels.get(kind));
+        // only the other three say that there is no owner
+        if metric == "kube_pod_info" && kind == OwnerKind::Nobody {
+            return None;
+        }
+        let vague = labels.get("owner_is_controller") == "false";
+        Some(Self { owned, name, namespace, kind, owner: labels.get(owner), vague })
     }
+}
+
+fn replica_set(labels: Labels<'_>) -> Option<&str> {
+    let names = ["exported_replicaset", "replicaset"].map(|label| labels.get(label));
+    names.into_iter().find(|name| !name.is_empty())
 }
 
 fn kind_of(text: &str) -> OwnerKind {
@@ -129,21 +146,22 @@ impl Owners {
         }
     }
 
-    /// Remembers what was said of the thing with this key. What names nobody does not take back a name.
+    /// Remembers what was said of the thing with this key. What is vague does not take back what is not.
     pub(super) fn learn(&self, key: u64, said: &Said<'_>, now: u32) {
         self.spoken.store(true, Ordering::Relaxed);
         let mut shard = self.shard(key).lock();
         if let Some(owner) = shard.get_mut(&key) {
             owner.said = now;
-            if said.kind != OwnerKind::Nobody && (owner.kind != said.kind || &*owner.name != said.owner) {
+            if (owner.vague || !said.vague) && (owner.kind != said.kind || &*owner.name != said.owner) {
                 (owner.kind, owner.name) = (said.kind, Arc::from(said.owner));
             }
+            owner.vague &= said.vague;
             return;
         }
         if shard.len() >= self.room {
             shard.pop_lru();
         }
-        shard.put(key, Owner { kind: said.kind, name: Arc::from(said.owner), said: now });
+        shard.put(key, Owner { kind: said.kind, name: Arc::from(said.owner), vague: said.vague, said: now });
     }
 
     /// Whether anybody names owners here: else nothing more will be known of a series than its labels say.
@@ -189,8 +207,8 @@ impl Owners {
 mod tests {
     use super::*;
 
-    fn said<'a>(kind: &str, owner: &'a str) -> Said<'a> {
-        Said { owned: Owned::Pod, name: "web-0", namespace: "shop", kind: kind_of(kind), owner }
+    fn said<'a>(vague: bool, kind: &str, owner: &'a str) -> Said<'a> {
+        Said { owned: Owned::Pod, name: "web-0", namespace: "shop", kind: kind_of(kind), owner, vague }
     }
 
     #[test]
@@ -205,7 +223,7 @@ mod tests {
             ("owner_name", "sync-1"),
             ("pod", "kube-state-metrics-0"),
         ];
-        let job = Said::read(Labels::from_sorted(&pairs)).unwrap();
+        let job = Said::read(Labels::from_sorted(&pairs), &SubjectTable::default()).unwrap();
         assert_eq!((job.owned, job.name, job.namespace), (Owned::Pod, "web-0", "shop"));
         for key in 0..3 {
             owners.learn(key, &job, 10);
@@ -219,13 +237,19 @@ mod tests {
     }
 
     #[test]
-    fn nobody_does_not_take_back_a_name() {
+    fn what_is_vague_takes_back_nothing_and_nobody_is_believed() {
         let owners = Owners::new(100);
-        owners.learn(1, &said("", ""), 10);
-        assert_eq!(owners.of(1).unwrap().kind, OwnerKind::Nobody);
-        owners.learn(1, &said("StatefulSet", "web"), 11);
-        owners.learn(1, &said("<none>", ""), 12);
-        let owner = owners.of(1).unwrap();
-        assert_eq!((owner.kind, &*owner.name), (OwnerKind::StatefulSet, "web"));
+        let of = |said: &Said<'_>| {
+            owners.learn(1, said, 10);
+            let owner = owners.of(1).unwrap();
+            (owner.kind, owner.name.to_string())
+        };
+        assert_eq!(of(&said(true, "", "")).0, OwnerKind::Nobody);
+        assert_eq!(of(&said(true, "Other", "x")).0, OwnerKind::Other);
+        let set = (OwnerKind::StatefulSet, "web".to_owned());
+        assert_eq!(of(&said(false, "StatefulSet", "web")), set);
+        assert_eq!(of(&said(true, "<none>", "")), set);
+        // a pod of the same name, made by hand
+        assert_eq!(of(&said(false, "", "")).0, OwnerKind::Nobody);
     }
 }

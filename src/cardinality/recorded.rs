@@ -4,8 +4,8 @@ use ahash::RandomState;
 
 use super::owners::{Owners, Said};
 use super::whose::{Registry, Scope};
-use crate::series::Labels;
 use crate::series::grammar::Workload;
+use crate::series::{Labels, SubjectTable};
 
 /// There is one tenant in a recording.
 const TENANT: u32 = 0;
@@ -24,7 +24,7 @@ impl RecordedOwners {
 
     /// Takes in what a series says of an owner, if it is one that does.
     pub fn learn(&self, labels: Labels<'_>) {
-        if let Some(said) = Said::read(labels) {
+        if let Some(said) = Said::read(labels, &SubjectTable::known()) {
             let scope = Scope { tenant: TENANT, cluster: labels.get("cluster"), namespace: said.namespace };
             self.owners.learn(scope.key(&self.hash, said.owned, said.name), &said, 0);
         }
@@ -43,7 +43,7 @@ impl RecordedOwners {
     /// Shows the workload of a series to `then`, and whether an owner said so or only the name did; `None` where
     /// nothing in the series' labels says whose it is.
     pub fn workload<T>(&self, labels: Labels<'_>, then: impl FnOnce(Workload<'_>, bool) -> T) -> Option<T> {
-        let registry = Registry { owners: &self.owners, hash: &self.hash };
+        let registry = Registry { owners: &self.owners, hash: &self.hash, subjects: &SubjectTable::known() };
         registry.whose(TENANT, labels, |whose| {
             let (kind, name, run, scheduled) = (whose.kind, whose.name, whose.run, whose.scheduled);
             then(Workload { kind, name, run, scheduled }, whose.said)

@@ -8,6 +8,7 @@ use super::tally::{LastHour, Tally};
 use super::trend::Trend;
 use super::whose::Whose;
 use crate::series::grammar::Kind;
+use crate::series::subject::LabelsUsed;
 
 /// One metric of a tenant.
 #[derive(Debug, Default)]
@@ -22,6 +23,10 @@ pub(super) struct Metric {
 pub(super) struct Workload {
     pub(super) tenant: u32,
     pub(super) cluster: Box<str>,
+    /// The label that named it; empty where there is none.
+    pub(super) cluster_label: &'static str,
+    /// The labels by which its series named their pod or job, sorted.
+    pub(super) labels: Vec<LabelsUsed>,
     pub(super) namespace: Box<str>,
     pub(super) kind: Kind,
     pub(super) name: Box<str>,
@@ -42,10 +47,19 @@ impl Workload {
         Self {
             tenant: whose.scope.tenant,
             cluster: whose.scope.cluster.into(),
+            cluster_label: whose.cluster_label,
             namespace: whose.scope.namespace.into(),
             kind: whose.kind,
             name: whose.name.into(),
             ..Self::nobody()
+        }
+    }
+
+    /// Notes that a series was about it.
+    pub(super) fn see(&mut self, whose: &Whose<'_>, now: u32) {
+        self.tally.last = now;
+        if let Err(at) = self.labels.binary_search(&whose.labels) {
+            self.labels.insert(at, whose.labels);
         }
     }
 
@@ -54,6 +68,8 @@ impl Workload {
         Self {
             tenant: 0,
             cluster: "".into(),
+            cluster_label: "",
+            labels: Vec::new(),
             namespace: "".into(),
             kind: Kind::Generated,
             name: "".into(),

@@ -4,6 +4,7 @@ mod read;
 
 use super::records::ends;
 use super::tally::Lifetimes;
+use crate::series::SubjectLabels;
 use crate::series::grammar::Kind;
 
 /// Counts of the series of one thing.
@@ -49,8 +50,12 @@ pub struct WorkloadLine {
     pub number: u32,
     /// Number of the tenant.
     pub tenant: u32,
-    /// The label `cluster` of its series; may be empty.
+    /// Its cluster; may be empty.
     pub cluster: String,
+    /// The label of its series that names the cluster; empty where there is none.
+    pub cluster_label: &'static str,
+    /// The labels by which its series name their pods and jobs.
+    pub labels: Vec<SubjectLabels>,
     /// Where it lives; may be empty.
     pub namespace: String,
     /// What it is.

@@ -6,6 +6,7 @@ mod look;
 pub use look::LookScratch;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ahash::{AHashMap, RandomState};
@@ -18,7 +19,7 @@ use super::records::{Cause, Label, Metric, Node, Sender, Unit, Workload};
 use super::tally::Tally;
 
 use crate::series::index::MAX_SENDERS;
-use crate::series::{Charge, Fingerprint};
+use crate::series::{Charge, Fingerprint, SubjectTable};
 
 /// Bounds of what is kept, and the times that decide what is news.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub struct Settings {
     pub max_causes: usize,
     /// Memory for telling new label values from known ones, bytes.
     pub filter_bytes: usize,
+    /// The labels by which series say what they are about.
+    pub subjects: Arc<SubjectTable>,
 }
 
 impl Default for Settings {
@@ -64,6 +67,7 @@ impl Default for Settings {
             max_nodes: 10_000,
             max_causes: 8192,
             filter_bytes: 64 << 20,
+            subjects: SubjectTable::known(),
         }
     }
 }
@@ -129,6 +133,7 @@ pub struct Tracker {
     pub(super) labels_epoch: AtomicU32,
     pub(super) nodes: Book<Node>,
     pub(super) causes: Book<Cause>,
+    pub(super) subjects: Arc<SubjectTable>,
     pub(super) owners: Owners,
     pub(super) known: Known,
     /// The cause that each metric and workload had last.
@@ -154,6 +159,7 @@ impl Tracker {
             labels_epoch: AtomicU32::new(0),
             nodes: Book::new(settings.max_nodes, Node::default()),
             causes: Book::new(settings.max_causes, Cause::default()),
+            subjects: Arc::clone(&settings.subjects),
             owners: Owners::new(settings.max_owners),
             known: Known::new(settings.filter_bytes),
             latest_causes: Mutex::default(),

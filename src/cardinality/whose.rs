@@ -4,15 +4,16 @@
 use ahash::RandomState;
 
 use super::owners::{Owned, Owner, OwnerKind, Owners};
-use crate::series::Labels;
 use crate::series::grammar::{self, Kind, Workload};
+use crate::series::subject::{self, LabelsUsed};
+use crate::series::{Labels, Subject, SubjectKind, SubjectTable};
 
 /// The part of the world in which names of workloads are unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Scope<'a> {
     /// Number of the tenant.
     pub(super) tenant: u32,
-    /// The label `cluster`, where there is one.
+    /// Of the first label that names one; empty where there is none.
     pub(super) cluster: &'a str,
     pub(super) namespace: &'a str,
 }
@@ -21,35 +22,6 @@ impl Scope<'_> {
     /// What the owner of something is found by.
     pub(super) fn key(&self, hash: &RandomState, owned: Owned, name: &str) -> u64 {
         hash.hash_one((self, owned, name))
-    }
-}
-
-/// What a series is about: a pod, or a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Subject<'a> {
-    owned: Owned,
-    name: &'a str,
-    namespace: &'a str,
-}
-
-/// Labels that name it, in the order in which they are asked; of an exporter's own pod and another's, the other's.
-const PODS: [(&str, bool); 3] = [("exported_pod", true), ("pod", false), ("pod_name", false)];
-const JOBS: [(&str, bool); 2] = [("exported_job_name", true), ("job_name", false)];
-
-impl<'a> Subject<'a> {
-    fn of(labels: Labels<'a>) -> Option<Self> {
-        let find = |names: &[(&str, bool)], owned| {
-            let (name, exported) = names
-                .iter()
-                .map(|(label, exported)| (labels.get(label), *exported))
-                .find(|(name, _)| !name.is_empty())?;
-            let elsewhere = if exported { labels.get("exported_namespace") } else { "" };
-            let namespace = if elsewhere.is_empty() { labels.get("namespace") } else { elsewhere };
-            Some(Self { owned, name, namespace })
-        };
-        let (pods, jobs) = (|| find(&PODS, Owned::Pod), || find(&JOBS, Owned::Job));
-        // these are about a job whatever pod they were scraped from
-        if labels.metric().starts_with("kube_job_") { jobs().or_else(pods) } else { pods().or_else(jobs) }
     }
 }
 
@@ -64,12 +36,25 @@ pub(super) struct Whose<'a> {
     pub(super) scheduled: Option<i64>,
     /// Whether an owner said so; else only the name did, and more may be known later.
     pub(super) said: bool,
+    /// The labels that named its pod or job.
+    pub(super) labels: LabelsUsed,
+    /// The label that named its cluster; empty where there is none.
+    pub(super) cluster_label: &'static str,
 }
 
-impl<'a> Whose<'a> {
-    fn new(scope: Scope<'a>, said: bool, workload: Workload<'a>) -> Self {
+/// What the labels of a series say of it whoever owns it.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    scope: Scope<'a>,
+    labels: LabelsUsed,
+    cluster_label: &'static str,
+}
+
+impl Known<'_> {
+    fn whose<'w>(&'w self, said: bool, workload: Workload<'w>) -> Whose<'w> {
+        let Known { scope, labels, cluster_label } = *self;
         let Workload { kind, name, run, scheduled } = workload;
-        Self { scope, kind, name, run, scheduled, said }
+        Whose { scope, kind, name, run, scheduled, said, labels, cluster_label }
     }
 }
 
@@ -78,6 +63,7 @@ impl<'a> Whose<'a> {
 pub(super) struct Registry<'r> {
     pub(super) owners: &'r Owners,
     pub(super) hash: &'r RandomState,
+    pub(super) subjects: &'r SubjectTable,
 }
 
 impl Registry<'_> {
@@ -88,47 +74,56 @@ impl Registry<'_> {
         labels: Labels<'_>,
         then: impl FnOnce(Whose<'_>) -> T,
     ) -> Option<T> {
-        let subject = Subject::of(labels)?;
-        let scope = Scope { tenant, cluster: labels.get("cluster"), namespace: subject.namespace };
-        if subject.owned == Owned::Job {
-            return Some(self.of_job(scope, subject.name, then));
+        let subject = self.subjects.about(labels).subject()?;
+        let (cluster_label, cluster) = subject::cluster(labels);
+        let scope = Scope { tenant, cluster, namespace: subject.namespace };
+        let known = Known { scope, labels: subject.labels, cluster_label };
+        if subject.kind == SubjectKind::Job {
+            return Some(self.of_job(known, subject.name, then));
         }
         let Some(owner) = self.ask(scope, Owned::Pod, subject.name) else {
-            return grammar::of_series(labels).map(|workload| then(Whose::new(scope, false, workload)));
+            return grammar::of_subject(subject, labels).map(|workload| then(known.whose(false, workload)));
         };
         Some(match owner.kind {
-            OwnerKind::Job => self.of_job(scope, &owner.name, then),
-            OwnerKind::ReplicaSet => self.of_replica_set(scope, &owner.name, then),
+            OwnerKind::Job => self.of_job(known, &owner.name, then),
+            OwnerKind::ReplicaSet => self.of_replica_set(known, &owner.name, then),
+            OwnerKind::Nobody => then(known.whose(true, nobodys_pod(subject, labels))),
             _ => {
                 let workload = owned_pod(subject.name, &owner)
-                    .or_else(|| grammar::of_series(labels))
+                    .or_else(|| grammar::of_subject(subject, labels))
                     .unwrap_or(whole(Kind::Generated, subject.name));
-                then(Whose::new(scope, true, workload))
+                then(known.whose(true, workload))
             }
         })
     }
 
-    fn of_job<T>(self, scope: Scope<'_>, job: &str, then: impl FnOnce(Whose<'_>) -> T) -> T {
-        match self.ask(scope, Owned::Job, job) {
+    fn of_job<T>(self, known: Known<'_>, job: &str, then: impl FnOnce(Whose<'_>) -> T) -> T {
+        match self.ask(known.scope, Owned::Job, job) {
             Some(Owner { kind: OwnerKind::CronJob, name, .. }) => {
                 let scheduled = grammar::job(job).and_then(|found| found.scheduled);
                 let workload = Workload { kind: Kind::Cronjob, name: &name, run: Some(job), scheduled };
-                then(Whose::new(scope, true, workload))
+                then(known.whose(true, workload))
             }
-            Some(_) => then(Whose::new(scope, true, plain_job(job))),
-            None => then(Whose::new(scope, false, grammar::job(job).unwrap_or(plain_job(job)))),
+            Some(Owner { kind: OwnerKind::Nobody, .. }) => {
+                then(known.whose(true, Workload { run: Some(job), ..whole(Kind::Job, job) }))
+            }
+            Some(_) => then(known.whose(true, plain_job(job))),
+            None => then(known.whose(false, grammar::job(job).unwrap_or(plain_job(job)))),
         }
     }
 
-    fn of_replica_set<T>(self, scope: Scope<'_>, set: &str, then: impl FnOnce(Whose<'_>) -> T) -> T {
-        match self.ask(scope, Owned::ReplicaSet, set) {
+    fn of_replica_set<T>(self, known: Known<'_>, set: &str, then: impl FnOnce(Whose<'_>) -> T) -> T {
+        match self.ask(known.scope, Owned::ReplicaSet, set) {
             Some(Owner { kind: OwnerKind::Deployment, name, .. }) => {
                 let workload = Workload { run: Some(set), ..whole(Kind::Deployment, &name) };
-                then(Whose::new(scope, true, workload))
+                then(known.whose(true, workload))
             }
-            _ => {
+            Some(Owner { kind: OwnerKind::Nobody, .. }) => {
+                then(known.whose(true, whole(Kind::Replicaset, set)))
+            }
+            owner => {
                 let workload = grammar::replicaset(set).unwrap_or(whole(Kind::Replicaset, set));
-                then(Whose::new(scope, true, workload))
+                then(known.whose(owner.is_some(), workload))
             }
         }
     }
@@ -136,6 +131,15 @@ impl Registry<'_> {
     fn ask(self, scope: Scope<'_>, owned: Owned, name: &str) -> Option<Owner> {
         self.owners.of(scope.key(self.hash, owned, name))
     }
+}
+
+/// A pod that no object owns. Controllers own their pods, so it stands for itself whatever its name looks like; but for
+/// programs that make a pod for each task and own none of them.
+fn nobodys_pod<'a>(pod: Subject<'a>, labels: Labels<'a>) -> Workload<'a> {
+    let owns_none = |kind| matches!(kind, Kind::Airflow | Kind::Spark | Kind::GitlabRunner);
+    grammar::of_subject(pod, labels)
+        .filter(|workload| owns_none(workload.kind))
+        .unwrap_or(whole(Kind::Generated, pod.name))
 }
 
 /// A Job that nothing schedules. One that was generated goes under what it was generated from.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::policy::Definition;
-use crate::series::Limits;
+use crate::series::{Limits, SubjectTable};
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,6 +185,8 @@ pub struct Series {
     pub max_label_name_bytes: usize,
     /// Label value at most, bytes.
     pub max_label_value_bytes: usize,
+    /// Labels that name the pod or the job that a series is about.
+    pub subjects: Arc<SubjectTable>,
 }
 
 impl Series {

@@ -12,6 +12,7 @@ mod aggregation;
 mod listen;
 mod policy;
 mod rule;
+mod subject;
 mod text;
 mod tracking;
 mod upstream;
@@ -20,6 +21,7 @@ pub(crate) use aggregation::RawAggregation;
 pub(crate) use listen::RawListen;
 pub(crate) use policy::{LATER_POLICY_KEYS, MatchText, RawPolicy};
 pub(crate) use rule::{Given, RawRule};
+pub(crate) use subject::RawSubjectLabels;
 pub(crate) use text::{DurationText, SecretText, SizeText};
 pub(crate) use tracking::RawTracking;
 pub(crate) use upstream::{RawBasicAuth, RawTls, RawUpstream};
@@ -107,6 +109,10 @@ pub(crate) struct RawSeries {
     pub(crate) max_label_name_size: At<SizeText>,
     /// Size of a label value at most.
     pub(crate) max_label_value_size: At<SizeText>,
+    /// Labels that name the pod or the job that a series is about, asked before the known ones; 32 entries at most.
+    #[schemars(length(max = 32))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) subject_labels: Vec<At<RawSubjectLabels>>,
 }
 
 impl Default for RawSeries {
@@ -119,6 +125,7 @@ impl Default for RawSeries {
             max_labels: At::default_value(256_u64),
             max_label_name_size: At::default_value("4KiB"),
             max_label_value_size: At::default_value("64KiB"),
+            subject_labels: Vec::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::decide::Subject;
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
-use crate::aggregate::{self, Class, Join, Keys, Passed, Room, Sample, Starts};
+use crate::aggregate::{self, Class, Join, Keys, Passed, Room, Sample};
 use crate::policy::bound::Spelling;
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
@@ -140,7 +140,7 @@ impl Judgement<'_> {
             unknown: unknown && !self.index.is_full(),
             first_ms,
             keys: if begins { self.engine.starts.keys(self.tenant, labels) } else { Keys::default() },
-            due_ms: begins.then(|| Starts::due(labels)).flatten(),
+            due_ms: begins.then(|| self.engine.starts.due(labels)).flatten(),
         }
     }
 

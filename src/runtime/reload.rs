@@ -193,6 +193,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         "aggregation.max_pending_samples",
     );
     note(old.aggregation.max_types != new.aggregation.max_types, "aggregation.max_types");
+    note(old.series.subjects != new.series.subjects, "series.subject_labels");
     note(old.series.max_tracked != new.series.max_tracked, "series.max_tracked");
     keys
 }

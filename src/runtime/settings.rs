@@ -1,5 +1,6 @@
 //! What the parts of a gate take from a config.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::milliseconds;
@@ -46,6 +47,7 @@ fn tracking(config: &Config) -> cardinality::Settings {
         max_labels: tracking.max_labels,
         values_per_label: tracking.values_per_label,
         filter_bytes: tracking.filter_bytes,
+        subjects: Arc::clone(&config.series.subjects),
     }
 }
 

@@ -15,7 +15,7 @@ mod kubernetes;
 pub mod shape;
 mod token;
 
-use super::Labels;
+use super::{Labels, Subject, SubjectKind, SubjectTable};
 
 /// What kind of object made a pod or a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -137,16 +137,6 @@ pub fn replicaset(name: &str) -> Option<Workload<'_>> {
     if token::is_object_name(name) { kubernetes::replicaset(name) } else { None }
 }
 
-/// Labels that name a series' workload, and whether they hold a pod's name. `exported_` comes first: it is
-/// what the series is about, where the plain label is the exporter's own pod.
-const NAMING: [(&str, bool); 5] = [
-    ("exported_pod", true),
-    ("pod", true),
-    ("pod_name", true),
-    ("exported_job_name", false),
-    ("job_name", false),
-];
-
 /// Labels that hold the name of a node.
 const NODES: [&str; 8] = [
     "node",
@@ -161,17 +151,19 @@ const NODES: [&str; 8] = [
 
 /// Whether a series names a pod or a job, so that a workload made it, known or not.
 pub fn names_a_workload(labels: Labels<'_>) -> bool {
-    NAMING.iter().any(|(label, _)| !labels.get(label).is_empty())
+    SubjectTable::known().about(labels).subject().is_some()
 }
 
-/// The workload that a series is about, by the names in its labels. The first label there decides: if its
-/// name says nothing, another's would speak of somebody else.
+/// The workload that a series is about, by the known labels that name pods and jobs.
 pub fn of_series(labels: Labels<'_>) -> Option<Workload<'_>> {
-    let (name, is_pod) = NAMING
-        .iter()
-        .map(|(label, is_pod)| (labels.get(label), *is_pod))
-        .find(|(name, _)| !name.is_empty())?;
-    if is_pod {
+    of_subject(SubjectTable::known().about(labels).subject()?, labels)
+}
+
+/// The workload behind what a series is about, by its name. If that says nothing, another label's would speak of
+/// somebody else.
+pub fn of_subject<'a>(subject: Subject<'a>, labels: Labels<'a>) -> Option<Workload<'a>> {
+    let name = subject.name;
+    if subject.kind == SubjectKind::Pod {
         return static_pod(name, labels).or_else(|| pod(name));
     }
     job(name).or_else(|| {
@@ -184,11 +176,11 @@ pub fn of_series(labels: Labels<'_>) -> Option<Workload<'_>> {
 /// The name of the workload behind the value of a label, for labels that are to name it instead; `None` where the
 /// value says nothing.
 pub fn workload_in<'a>(label: &str, value: &'a str, labels: Labels<'a>) -> Option<&'a str> {
-    let found = match label {
-        "job_name" | "exported_job_name" => job(value),
-        "replicaset" | "exported_replicaset" => replicaset(value),
-        "pod" | "exported_pod" | "pod_name" => static_pod(value, labels).or_else(|| pod(value)),
-        _ => pod(value).or_else(|| job(value)).or_else(|| kubernetes::hashed(value)),
+    let found = match SubjectTable::known().names(label) {
+        Some(SubjectKind::Job) => job(value),
+        Some(SubjectKind::Pod) => static_pod(value, labels).or_else(|| pod(value)),
+        None if matches!(label, "replicaset" | "exported_replicaset") => replicaset(value),
+        None => pod(value).or_else(|| job(value)).or_else(|| kubernetes::hashed(value)),
     };
     found.map(|workload| workload.name)
 }

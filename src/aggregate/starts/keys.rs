@@ -1,9 +1,9 @@
 //! What a series is about: the things whose start says when its counter began.
 
-use crate::series::{Fingerprinter, Labels, TenantKey};
+use std::sync::Arc;
 
-/// Labels that agents use to tell clusters apart.
-const CLUSTER: [&str; 4] = ["cluster", "cluster_id", "cluster_name", "k8s_cluster_name"];
+use crate::series::subject::{About, CLUSTER};
+use crate::series::{Fingerprinter, Labels, SubjectTable, TenantKey};
 
 /// What began. The nearer it is to a counter, the more it says about it; the nearest comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +33,14 @@ impl Keys {
     /// Of a series of which nobody wants to know.
     pub(in crate::aggregate) const NONE: Self = Self([0; KINDS.len()]);
 
-    pub(super) fn of(prints: &Fingerprinter, tenant: TenantKey, labels: Labels<'_>) -> Self {
-        let mut maker = Maker::new(prints, tenant, labels);
+    pub(super) fn of(names: &Names, tenant: TenantKey, labels: Labels<'_>) -> Self {
+        let mut maker = Maker::new(names, tenant, labels);
         Self(KINDS.map(|of| maker.key(of).unwrap_or_default()))
     }
 
     /// What stands for one thing only.
-    pub(super) fn one(prints: &Fingerprinter, tenant: TenantKey, labels: Labels<'_>, of: Of) -> Option<Key> {
-        Maker::new(prints, tenant, labels).key(of)
+    pub(super) fn one(names: &Names, tenant: TenantKey, labels: Labels<'_>, of: Of) -> Option<Key> {
+        Maker::new(names, tenant, labels).key(of)
     }
 
     pub(super) fn get(self, of: Of) -> Option<Key> {
@@ -69,23 +69,36 @@ impl Keys {
     }
 }
 
+/// What keys are made with.
+pub(super) struct Names {
+    pub(super) prints: Fingerprinter,
+    pub(super) subjects: Arc<SubjectTable>,
+}
+
 /// Makes the keys of one series.
 struct Maker<'l> {
     prints: &'l Fingerprinter,
     tenant: TenantKey,
     labels: Labels<'l>,
-    about: About<'l>,
+    about: Told<'l>,
     text: Vec<u8>,
     /// How much of the text is the cluster, which all keys begin with.
     cluster: usize,
 }
 
 impl<'l> Maker<'l> {
-    fn new(prints: &'l Fingerprinter, tenant: TenantKey, labels: Labels<'l>) -> Self {
+    fn new(names: &'l Names, tenant: TenantKey, labels: Labels<'l>) -> Self {
         let mut text = Vec::with_capacity(512);
         // names are unique within a cluster
         CLUSTER.iter().for_each(|label| put(&mut text, labels.get(label)));
-        Self { prints, tenant, labels, about: About::of(labels), cluster: text.len(), text }
+        Self {
+            prints: &names.prints,
+            tenant,
+            labels,
+            about: Told(names.subjects.about(labels)),
+            cluster: text.len(),
+            text,
+        }
     }
 
     fn key(&mut self, of: Of) -> Option<Key> {
@@ -96,27 +109,10 @@ impl<'l> Maker<'l> {
     }
 }
 
-/// The pod or job that a series is about. Where a scrape renamed labels that were there already (Prometheus without
-/// `honor_labels`), `exported_namespace` goes with `exported_pod` and with `job_name`.
-struct About<'l> {
-    exported: bool,
-    namespace: &'l str,
-    pod: Option<&'l str>,
-    job: Option<&'l str>,
-}
+/// What a series is about.
+struct Told<'l>(About<'l>);
 
-impl<'l> About<'l> {
-    fn of(labels: Labels<'l>) -> Self {
-        let given = |label| Some(labels.get(label)).filter(|value| !value.is_empty());
-        let exported = ["exported_namespace", "exported_pod", "exported_job_name"].map(given);
-        let job = given("exported_job_name").or(given("job_name"));
-        if exported.iter().any(Option::is_some) {
-            let namespace = given("exported_namespace").or(given("namespace")).unwrap_or_default();
-            return Self { exported: true, namespace, pod: given("exported_pod"), job };
-        }
-        Self { exported: false, namespace: labels.get("namespace"), pod: given("pod"), job }
-    }
-
+impl Told<'_> {
     /// Adds what tells a thing from others of its kind; `None` where the series is about none.
     fn put(&self, of: Of, labels: Labels<'_>, text: &mut Vec<u8>) -> Option<()> {
         match of {
@@ -128,18 +124,17 @@ impl<'l> About<'l> {
             Of::Machine | Of::Process => {
                 let target = ["job", "instance", "namespace", "pod"].map(|label| labels.get(label));
                 // an exporter's own process says nothing of what it tells of others
-                if self.exported || target.iter().all(|value| value.is_empty()) {
+                if !self.0.of_target || target.iter().all(|value| value.is_empty()) {
                     return None;
                 }
                 target.iter().for_each(|value| put(text, value));
             }
             Of::Container => {
-                let container = labels.get(if self.exported { "exported_container" } else { "container" });
-                let pod = self.pod.filter(|_| !container.is_empty())?;
-                [self.namespace, pod, container].into_iter().for_each(|part| put(text, part));
+                let pod = self.0.pod.filter(|pod| !pod.container.is_empty())?;
+                [pod.namespace, pod.name, pod.container].into_iter().for_each(|part| put(text, part));
             }
-            Of::Pod => [self.namespace, self.pod?].into_iter().for_each(|part| put(text, part)),
-            Of::Job => [self.namespace, self.job?].into_iter().for_each(|part| put(text, part)),
+            Of::Pod => [self.0.pod?.namespace, self.0.pod?.name].into_iter().for_each(|part| put(text, part)),
+            Of::Job => [self.0.job?.namespace, self.0.job?.name].into_iter().for_each(|part| put(text, part)),
         }
         Some(())
     }

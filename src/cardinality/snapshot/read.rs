@@ -62,6 +62,8 @@ impl Tracker {
                 number,
                 tenant: workload.tenant,
                 cluster: workload.cluster.to_string(),
+                cluster_label: workload.cluster_label,
+                labels: workload.labels.iter().map(|used| self.subjects.labels(*used)).collect(),
                 namespace: workload.namespace.to_string(),
                 kind: workload.kind,
                 name: workload.name.to_string(),

@@ -15,7 +15,7 @@ use crate::cardinality::tally::Tally;
 use crate::cardinality::whose::{Registry, Scope};
 use crate::series::grammar::{Kind, shape};
 use crate::series::index::WINDOW_SECONDS;
-use crate::series::{Charge, Labels};
+use crate::series::{Charge, Labels, subject};
 
 /// Sets of label names that a worker remembers.
 const MOST_SHAPES: usize = 4096;
@@ -97,7 +97,7 @@ impl Tracker {
         tenant: u32,
         labels: Labels<'_>,
     ) -> Option<(String, Kind, String, Option<String>)> {
-        let registry = Registry { owners: &self.owners, hash: &self.hash };
+        let registry = self.registry();
         registry.whose(tenant, labels, |whose| {
             let (namespace, run) = (whose.scope.namespace.to_owned(), whose.run.map(str::to_owned));
             (namespace, whose.kind, whose.name.to_owned(), run)
@@ -115,7 +115,7 @@ impl Tracker {
         if name.is_empty() || labels.metric().starts_with("kube_") {
             return OTHERS;
         }
-        let key = self.hash.hash_one(("node", tenant, labels.get("cluster"), name));
+        let key = self.hash.hash_one(("node", tenant, subject::cluster(labels).1, name));
         let make = || Node { tenant, name: name.into(), ..Node::default() };
         self.nodes.number(key, make, |node| node.last = now)
     }
@@ -128,20 +128,24 @@ impl Tracker {
 
     /// The run that a series is about, and whether an owner said so (or nothing ever will).
     fn unit(&self, tenant: u32, labels: Labels<'_>, now: u32) -> (u32, bool) {
-        if let Some(said) = Said::read(labels) {
-            let scope = Scope { tenant, cluster: labels.get("cluster"), namespace: said.namespace };
+        if let Some(said) = Said::read(labels, &self.subjects) {
+            let scope = Scope { tenant, cluster: subject::cluster(labels).1, namespace: said.namespace };
             self.owners.learn(scope.key(&self.hash, said.owned, said.name), &said, now);
         }
-        let registry = Registry { owners: &self.owners, hash: &self.hash };
+        let registry = self.registry();
         let number = registry.whose(tenant, labels, |whose| {
             let key = self.hash.hash_one((whose.scope, whose.kind, whose.name));
             let workload =
-                self.workloads.number(key, || Workload::new(&whose), |workload| workload.tally.last = now);
+                self.workloads.number(key, || Workload::new(&whose), |workload| workload.see(&whose, now));
             let key = self.hash.hash_one((key, whose.run));
             let unit = self.units.number(key, || Unit::new(workload, &whose), |unit| unit.last = now);
             (unit, whose.said)
         });
         number.unwrap_or((OTHERS, true))
+    }
+
+    fn registry(&self) -> Registry<'_> {
+        Registry { owners: &self.owners, hash: &self.hash, subjects: &self.subjects }
     }
 
     fn hash_pairs(&self, labels: Labels<'_>, hashes: &mut Vec<u64>) {

@@ -1,8 +1,14 @@
 //! `series`.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::Checker;
 use crate::config::Series;
-use crate::config::raw::RawSeries;
+use crate::config::at::At;
+use crate::config::raw::{RawSeries, RawSubjectLabels};
+use crate::series::SubjectTable;
+use crate::series::subject::LabelRow;
 
 impl Checker<'_> {
     pub(super) fn series(&mut self, raw: &RawSeries) -> Series {
@@ -15,6 +21,32 @@ impl Checker<'_> {
             max_labels: self.number(&raw.max_labels, 1, 65_535),
             max_label_name_bytes: self.size(&raw.max_label_name_size, "16B", "1MiB"),
             max_label_value_bytes: self.size(&raw.max_label_value_size, "16B", "16MiB"),
+            subjects: Arc::new(self.subjects(&raw.subject_labels)),
         }
+    }
+
+    fn subjects(&mut self, raw: &[At<RawSubjectLabels>]) -> SubjectTable {
+        if let Some(more) = raw.get(SubjectTable::MAX_ROWS) {
+            self.refuse(more.position, format!("{} entries at most", SubjectTable::MAX_ROWS));
+        }
+        let rows = raw.iter().take(SubjectTable::MAX_ROWS).map(|at| {
+            let RawSubjectLabels { pod, job, namespace, container } = &at.value;
+            if pod.is_none() && job.is_none() {
+                self.refuse(at.position, "expected `pod`, `job` or both: the label that holds its name");
+            }
+            let mut label = |at: &Option<At<String>>| {
+                let Some(at) = at else { return Cow::Borrowed("") };
+                self.label_name(at);
+                Cow::Owned(at.value.clone())
+            };
+            LabelRow {
+                namespace: label(namespace),
+                pod: label(pod),
+                job: label(job),
+                container: label(container),
+            }
+        });
+        let rows = rows.collect();
+        SubjectTable::new(rows)
     }
 }
