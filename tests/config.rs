@@ -111,6 +111,13 @@ fn secrets_come_from_files_beside_the_config_without_their_last_newline() {
     assert_eq!(again.files, loaded.files, "nothing changed");
     fs::write(dir.path().join("pw"), "other").unwrap();
     assert_ne!(Config::load(&path, &env).unwrap().files, loaded.files, "a secret changed");
+    assert!(loaded.files.changed());
+
+    fs::write(&path, "upstreams: 1\n").unwrap();
+    let bad = Config::load(&path, &env).unwrap_err();
+    assert!(!bad.files().changed(), "a bad file is looked at once");
+    fs::write(&path, "upstreams: 2\n").unwrap();
+    assert!(bad.files().changed());
 }
 
 #[test]

@@ -8,9 +8,10 @@ use std::path::Path;
 
 use seriesgate::config::{Config, ConfigErrors, Loaded};
 
-const CASES: [&str; 4] = [
+const CASES: [&str; 5] = [
     include_str!("config_errors/yaml.txt"),
     include_str!("config_errors/listen.txt"),
+    include_str!("config_errors/series.txt"),
     include_str!("config_errors/upstreams.txt"),
     include_str!("config_errors/policies.txt"),
 ];

@@ -7,7 +7,8 @@ use std::process::Command;
 /// Exit status, standard output, standard error.
 fn explain(options: &[&str]) -> (Option<i32>, String, String) {
     let dir = tempfile::tempdir().unwrap();
-    let config = "upstreams: [ { name: a, url: 'http://h/w' } ]\n";
+    let config =
+        "upstreams: [ { name: a, url: 'http://h/w' } ]\nseries: { subject_labels: [ { pod: task } ] }\n";
     std::fs::write(dir.path().join("gate.yaml"), config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
     let command = command.current_dir(dir.path()).args(["explain", "--config", "gate.yaml"]);
@@ -38,6 +39,7 @@ const STATE: &str = r#"# TYPE kube_pod_owner gauge
 kube_pod_owner{namespace="shop",pod="agent-2-x2b7q",owner_kind="DaemonSet",owner_name="agent-2"} 1
 kube_pod_owner{namespace="shop",pod="by-hand-x2b7q",owner_kind="Job",owner_name="by-hand"} 1
 kube_job_owner{namespace="shop",job_name="by-hand",owner_kind="CronJob",owner_name="sync"} 1
+kube_pod_owner{cluster_id="eu",namespace="shop",pod="agent-3-x2b7q",owner_kind="DaemonSet",owner_name="agent-3"} 1
 "#;
 
 #[test]
@@ -91,4 +93,21 @@ fn a_recording_without_owners_is_an_error() {
     assert!(err.starts_with("--owners: no series in the recording names an owner"), "{err}");
     let (code, _, err) = explain(&["--owners", "absent.prom", "up"]);
     assert!(code == Some(1) && err.starts_with("--owners: absent.prom"), "{err}");
+}
+
+#[test]
+fn the_labels_of_the_config_name_pods_and_any_label_of_clusters_tells_them_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ksm.prom");
+    std::fs::write(&file, STATE).unwrap();
+    for (labels, expected) in [
+        (r#"namespace="shop",task="agent-2-x2b7q""#, "daemonset agent-2, by its owner"),
+        (r#"cluster_id="eu",namespace="shop",pod="agent-3-x2b7q""#, "daemonset agent-3, by its owner"),
+        (r#"namespace="shop",pod="agent-3-x2b7q""#, "generated agent"),
+    ] {
+        let (_, out, _) = explain(&["--owners", file.to_str().unwrap(), &format!("up{{{labels}}}")]);
+        assert!(out.contains(&format!("{:<24} {expected}\n", "workload")), "{labels}: {out}");
+    }
+    let (_, out, _) = explain(&[r#"up{task="web-7d764666f9-qdcxt"}"#]);
+    assert!(out.contains("deployment web, run web-7d764666f9\n"), "{out}");
 }

@@ -1,9 +1,11 @@
 //! Owners that a recording names, for questions without traffic.
 
+use std::sync::Arc;
+
 use ahash::RandomState;
 
-use super::owners::{Owners, Said};
-use super::whose::{Registry, Scope};
+use super::owners::Owners;
+use super::whose::Registry;
 use crate::series::grammar::Workload;
 use crate::series::{Labels, SubjectTable};
 
@@ -14,20 +16,19 @@ const TENANT: u32 = 0;
 pub struct RecordedOwners {
     owners: Owners,
     hash: RandomState,
+    subjects: Arc<SubjectTable>,
 }
 
 impl RecordedOwners {
-    /// Room for `max` owners; of more, those go that were learned first.
-    pub fn new(max: usize) -> Self {
-        Self { owners: Owners::new(max), hash: RandomState::new() }
+    /// Room for `max` owners; of more, those go that were learned first. `subjects`: the labels by which series say what
+    /// they are about.
+    pub fn new(max: usize, subjects: Arc<SubjectTable>) -> Self {
+        Self { owners: Owners::new(max), hash: RandomState::new(), subjects }
     }
 
     /// Takes in what a series says of an owner, if it is one that does.
     pub fn learn(&self, labels: Labels<'_>) {
-        if let Some(said) = Said::read(labels, &SubjectTable::known()) {
-            let scope = Scope { tenant: TENANT, cluster: labels.get("cluster"), namespace: said.namespace };
-            self.owners.learn(scope.key(&self.hash, said.owned, said.name), &said, 0);
-        }
+        self.registry().learn(TENANT, labels, 0);
     }
 
     /// Owners known.
@@ -43,10 +44,13 @@ impl RecordedOwners {
     /// Shows the workload of a series to `then`, and whether an owner said so or only the name did; `None` where
     /// nothing in the series' labels says whose it is.
     pub fn workload<T>(&self, labels: Labels<'_>, then: impl FnOnce(Workload<'_>, bool) -> T) -> Option<T> {
-        let registry = Registry { owners: &self.owners, hash: &self.hash, subjects: &SubjectTable::known() };
-        registry.whose(TENANT, labels, |whose| {
+        self.registry().whose(TENANT, labels, |whose| {
             let (kind, name, run, scheduled) = (whose.kind, whose.name, whose.run, whose.scheduled);
             then(Workload { kind, name, run, scheduled }, whose.said)
         })
+    }
+
+    fn registry(&self) -> Registry<'_> {
+        Registry { owners: &self.owners, hash: &self.hash, subjects: &self.subjects }
     }
 }

@@ -3,7 +3,7 @@
 
 use ahash::RandomState;
 
-use super::owners::{Owned, Owner, OwnerKind, Owners};
+use super::owners::{Owned, Owner, OwnerKind, Owners, Said};
 use crate::series::grammar::{self, Kind, Workload};
 use crate::series::subject::{self, LabelsUsed};
 use crate::series::{Labels, Subject, SubjectKind, SubjectTable};
@@ -67,6 +67,14 @@ pub(super) struct Registry<'r> {
 }
 
 impl Registry<'_> {
+    /// Takes in what a series says of an owner, if it is one that does.
+    pub(super) fn learn(self, tenant: u32, labels: Labels<'_>, now: u32) {
+        if let Some(said) = Said::read(labels, self.subjects) {
+            let scope = Scope { tenant, cluster: subject::cluster(labels).1, namespace: said.namespace };
+            self.owners.learn(scope.key(self.hash, said.owned, said.name), &said, now);
+        }
+    }
+
     /// Finds out whose a series is and shows it to `then`; `None` where nothing in its labels says so.
     pub(super) fn whose<T>(
         self,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ use crate::policy::{
     Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, borrowed, parse_series,
 };
 use crate::series::identity;
-use crate::series::{Invalid, Labels, Limits};
+use crate::series::{Invalid, Labels, Limits, SubjectTable};
 
 /// Options of `explain`.
 #[derive(Debug, Args)]
@@ -60,7 +61,8 @@ pub(super) fn explain(options: &Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let owners = match workload::owners(&options.owners, loaded.config.listen.max_decoded_bytes) {
+    let subjects = Arc::clone(&loaded.config.series.subjects);
+    let owners = match workload::owners(&options.owners, loaded.config.listen.max_decoded_bytes, &subjects) {
         Ok(owners) => owners,
         Err(why) => {
             eprintln!("--owners: {why}");
@@ -68,7 +70,7 @@ pub(super) fn explain(options: &Options) -> ExitCode {
         }
     };
     let limits = loaded.config.series.limits();
-    let explainer = Explainer { set, limits, owners, at, json: options.json };
+    let explainer = Explainer { set, limits, subjects, owners, at, json: options.json };
     let mut out = std::io::stdout().lock();
     let result = if options.series.is_empty() {
         explainer.all(std::io::stdin().lock().lines(), &mut out)
@@ -88,6 +90,7 @@ pub(super) fn explain(options: &Options) -> ExitCode {
 struct Explainer {
     set: PolicySet,
     limits: Limits,
+    subjects: Arc<SubjectTable>,
     owners: Option<RecordedOwners>,
     at: String,
     json: bool,
@@ -170,7 +173,7 @@ impl Explainer {
         };
         let ended_by = walk.ended_by.and_then(named);
         let series = Labels::from_sorted(pairs);
-        let found = workload::of(series, self.owners.as_ref());
+        let found = workload::of(series, &self.subjects, self.owners.as_ref());
         json!({
             "input": labels,
             "tenant": "",
@@ -185,7 +188,7 @@ impl Explainer {
                 "run": found.run,
                 "by": if found.owner_said { "owner" } else { "name" },
             })),
-            "workload_note": workload::doubt(series, found.as_ref(), self.owners.is_some()),
+            "workload_note": workload::doubt(series, &self.subjects, found.as_ref(), self.owners.is_some()),
             "steps": steps.collect::<Vec<_>>(),
             "note": passes.map(|passes| &*passes.why),
         })
@@ -200,8 +203,8 @@ impl Explainer {
     ) -> std::io::Result<()> {
         writeln!(out, "{}", Labels::from_sorted(pairs))?;
         let series = Labels::from_sorted(pairs);
-        let found = workload::of(series, self.owners.as_ref());
-        let doubt = workload::doubt(series, found.as_ref(), self.owners.is_some());
+        let found = workload::of(series, &self.subjects, self.owners.as_ref());
+        let doubt = workload::doubt(series, &self.subjects, found.as_ref(), self.owners.is_some());
         if found.is_some() || doubt.is_some() {
             writeln!(out, "  {:<24} {}", "workload", workload::in_words(found.as_ref()))?;
         }
@@ -348,8 +351,14 @@ mod tests {
         let config = config.unwrap().config;
         let answer = |json: bool, series: &str| {
             let set = PolicySet::compile(&config.policies, Run::AsConfigured).unwrap();
-            let explainer =
-                Explainer { set, limits: config.series.limits(), owners: None, at: String::new(), json };
+            let explainer = Explainer {
+                set,
+                limits: config.series.limits(),
+                subjects: Arc::default(),
+                owners: None,
+                at: String::new(),
+                json,
+            };
             let mut out = Vec::new();
             assert!(explainer.all(std::iter::once(Ok(series.to_owned())), &mut out).unwrap());
             String::from_utf8(out).unwrap()

@@ -149,11 +149,6 @@ const NODES: [&str; 8] = [
     "host",
 ];
 
-/// Whether a series names a pod or a job, so that a workload made it, known or not.
-pub fn names_a_workload(labels: Labels<'_>) -> bool {
-    SubjectTable::known().about(labels).subject().is_some()
-}
-
 /// The workload that a series is about, by the known labels that name pods and jobs.
 pub fn of_series(labels: Labels<'_>) -> Option<Workload<'_>> {
     of_subject(SubjectTable::known().about(labels).subject()?, labels)

@@ -80,7 +80,7 @@ struct Maker<'l> {
     prints: &'l Fingerprinter,
     tenant: TenantKey,
     labels: Labels<'l>,
-    about: Told<'l>,
+    about: About<'l>,
     text: Vec<u8>,
     /// How much of the text is the cluster, which all keys begin with.
     cluster: usize,
@@ -95,7 +95,7 @@ impl<'l> Maker<'l> {
             prints: &names.prints,
             tenant,
             labels,
-            about: Told(names.subjects.about(labels)),
+            about: names.subjects.about(labels),
             cluster: text.len(),
             text,
         }
@@ -104,40 +104,35 @@ impl<'l> Maker<'l> {
     fn key(&mut self, of: Of) -> Option<Key> {
         self.text.truncate(self.cluster);
         self.text.push(of as u8);
-        self.about.put(of, self.labels, &mut self.text)?;
+        put_thing(&self.about, of, self.labels, &mut self.text)?;
         Some(self.prints.fingerprint(&self.text, self.tenant).high.max(1))
     }
 }
 
-/// What a series is about.
-struct Told<'l>(About<'l>);
-
-impl Told<'_> {
-    /// Adds what tells a thing from others of its kind; `None` where the series is about none.
-    fn put(&self, of: Of, labels: Labels<'_>, text: &mut Vec<u8>) -> Option<()> {
-        match of {
-            Of::Counter => {
-                put(text, stem(labels.metric()));
-                let own = labels.iter().filter(|(name, _)| !["__name__", "le", "quantile"].contains(name));
-                own.for_each(|(name, value)| [name, value].into_iter().for_each(|part| put(text, part)));
-            }
-            Of::Machine | Of::Process => {
-                let target = ["job", "instance", "namespace", "pod"].map(|label| labels.get(label));
-                // an exporter's own process says nothing of what it tells of others
-                if !self.0.of_target || target.iter().all(|value| value.is_empty()) {
-                    return None;
-                }
-                target.iter().for_each(|value| put(text, value));
-            }
-            Of::Container => {
-                let pod = self.0.pod.filter(|pod| !pod.container.is_empty())?;
-                [pod.namespace, pod.name, pod.container].into_iter().for_each(|part| put(text, part));
-            }
-            Of::Pod => [self.0.pod?.namespace, self.0.pod?.name].into_iter().for_each(|part| put(text, part)),
-            Of::Job => [self.0.job?.namespace, self.0.job?.name].into_iter().for_each(|part| put(text, part)),
+/// Adds what tells a thing from others of its kind; `None` where the series is about none.
+fn put_thing(about: &About<'_>, of: Of, labels: Labels<'_>, text: &mut Vec<u8>) -> Option<()> {
+    match of {
+        Of::Counter => {
+            put(text, stem(labels.metric()));
+            let own = labels.iter().filter(|(name, _)| !["__name__", "le", "quantile"].contains(name));
+            own.for_each(|(name, value)| [name, value].into_iter().for_each(|part| put(text, part)));
         }
-        Some(())
+        Of::Machine | Of::Process => {
+            let target = ["job", "instance", "namespace", "pod"].map(|label| labels.get(label));
+            // an exporter's own process says nothing of what it tells of others
+            if !about.of_target || target.iter().all(|value| value.is_empty()) {
+                return None;
+            }
+            target.iter().for_each(|value| put(text, value));
+        }
+        Of::Container => {
+            let pod = about.pod.filter(|pod| !pod.container.is_empty())?;
+            [pod.namespace, pod.name, pod.container].into_iter().for_each(|part| put(text, part));
+        }
+        Of::Pod => [about.pod?.namespace, about.pod?.name].into_iter().for_each(|part| put(text, part)),
+        Of::Job => [about.job?.namespace, about.job?.name].into_iter().for_each(|part| put(text, part)),
     }
+    Some(())
 }
 
 /// Adds a text and its end; labels are UTF-8, which has no such byte.

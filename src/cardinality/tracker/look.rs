@@ -9,10 +9,9 @@ use ahash::AHashMap;
 use super::{First, Party, Sighting, Tracker, Watched, is_on};
 use crate::cardinality::blame::Novelty;
 use crate::cardinality::book::OTHERS;
-use crate::cardinality::owners::Said;
 use crate::cardinality::records::{Cause, Label, Metric, Node, Unit, Workload};
 use crate::cardinality::tally::Tally;
-use crate::cardinality::whose::{Registry, Scope};
+use crate::cardinality::whose::Registry;
 use crate::series::grammar::{Kind, shape};
 use crate::series::index::WINDOW_SECONDS;
 use crate::series::{Charge, Labels, subject};
@@ -128,11 +127,8 @@ impl Tracker {
 
     /// The run that a series is about, and whether an owner said so (or nothing ever will).
     fn unit(&self, tenant: u32, labels: Labels<'_>, now: u32) -> (u32, bool) {
-        if let Some(said) = Said::read(labels, &self.subjects) {
-            let scope = Scope { tenant, cluster: subject::cluster(labels).1, namespace: said.namespace };
-            self.owners.learn(scope.key(&self.hash, said.owned, said.name), &said, now);
-        }
         let registry = self.registry();
+        registry.learn(tenant, labels, now);
         let number = registry.whose(tenant, labels, |whose| {
             let key = self.hash.hash_one((whose.scope, whose.kind, whose.name));
             let workload =

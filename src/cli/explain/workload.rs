@@ -1,14 +1,15 @@
 //! Which workload made a series: by the owners of a recording, else by its name, and what is not known then.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use prost::Message;
 use seriesgate_proto::WriteRequest;
 
 use crate::cardinality::RecordedOwners;
-use crate::series::Labels;
 use crate::series::grammar::{self, Kind, Workload};
+use crate::series::{Labels, SubjectTable};
 
 /// Owners of a recording that are kept: more pods than a cluster may have (150,000), with their jobs.
 const MAX_OWNERS: usize = 1 << 20;
@@ -28,11 +29,15 @@ pub(super) struct Attribution {
 ///
 /// # Errors
 /// If a file cannot be read, with its name; if no owner is in any.
-pub(super) fn owners(recordings: &[PathBuf], limit: usize) -> Result<Option<RecordedOwners>, String> {
+pub(super) fn owners(
+    recordings: &[PathBuf],
+    limit: usize,
+    subjects: &Arc<SubjectTable>,
+) -> Result<Option<RecordedOwners>, String> {
     if recordings.is_empty() {
         return Ok(None);
     }
-    let owners = RecordedOwners::new(MAX_OWNERS);
+    let owners = RecordedOwners::new(MAX_OWNERS, Arc::clone(subjects));
     crate::cli::simulate::recording(recordings, limit, |body| {
         let request = WriteRequest::decode(body).map_err(|error| error.to_string())?;
         for series in &request.timeseries {
@@ -54,7 +59,11 @@ pub(super) fn owners(recordings: &[PathBuf], limit: usize) -> Result<Option<Reco
 }
 
 /// The workload of a series, as far as it is known.
-pub(super) fn of(series: Labels<'_>, owners: Option<&RecordedOwners>) -> Option<Attribution> {
+pub(super) fn of(
+    series: Labels<'_>,
+    subjects: &SubjectTable,
+    owners: Option<&RecordedOwners>,
+) -> Option<Attribution> {
     let then = |workload: Workload<'_>, owner_said: bool| Attribution {
         kind: workload.kind,
         name: workload.name.to_owned(),
@@ -64,19 +73,23 @@ pub(super) fn of(series: Labels<'_>, owners: Option<&RecordedOwners>) -> Option<
     };
     match owners {
         Some(owners) => owners.workload(series, then),
-        None => grammar::of_series(series).map(|workload| then(workload, false)),
+        None => {
+            let subject = subjects.about(series).subject()?;
+            grammar::of_subject(subject, series).map(|workload| then(workload, false))
+        }
     }
 }
 
 /// What is not known of the workload, for a person; `None` where it is, and where the series names no pod and no job.
 pub(super) fn doubt(
     series: Labels<'_>,
+    subjects: &SubjectTable,
     found: Option<&Attribution>,
     with_owners: bool,
 ) -> Option<&'static str> {
     let vague = found.is_none_or(|found| found.kind == Kind::Generated);
     match found {
-        _ if !grammar::names_a_workload(series) => None,
+        _ if subjects.about(series).subject().is_none() => None,
         Some(found) if found.owner_said => None,
         _ if with_owners => Some("the recording names no owner of it: this is what its name says"),
         _ if vague => {
@@ -114,7 +127,8 @@ mod tests {
             ("kindnet-zkpn8", "generated kindnet"),
             ("toolbox", "unknown"),
         ] {
-            assert_eq!(in_words(of(Labels::from_sorted(&[("pod", name)]), None).as_ref()), expected);
+            let found = of(Labels::from_sorted(&[("pod", name)]), &SubjectTable::known(), None);
+            assert_eq!(in_words(found.as_ref()), expected);
         }
     }
 }

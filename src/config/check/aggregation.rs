@@ -160,7 +160,7 @@ impl Checker<'_> {
         at.value.iter().map(|label| label.value.clone()).collect()
     }
 
-    pub(super) fn label_name(&mut self, at: &At<String>) -> bool {
+    fn label_name(&mut self, at: &At<String>) -> bool {
         let good = !at.value.is_empty() && at.value != "__name__";
         if !good {
             self.refuse(at.position, "expected the name of a label other than `__name__`, which stays");

@@ -36,7 +36,9 @@ impl Checker<'_> {
             }
             let mut label = |at: &Option<At<String>>| {
                 let Some(at) = at else { return Cow::Borrowed("") };
-                self.label_name(at);
+                if matches!(at.value.as_str(), "" | "__name__") {
+                    self.refuse(at.position, "expected the name of a label other than `__name__`");
+                }
                 Cow::Owned(at.value.clone())
             };
             LabelRow {
