@@ -29,6 +29,8 @@ mod safety;
 mod scopes;
 #[path = "aggregation/steps.rs"]
 mod steps;
+#[path = "aggregation/torn.rs"]
+mod torn;
 #[path = "aggregation/world.rs"]
 mod world;
 #[path = "aggregation/writers.rs"]

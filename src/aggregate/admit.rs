@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::birth::Start;
+use super::birth::Open;
 use super::group::{Group, NONE};
 use super::member::Member;
 use super::point::Join;
@@ -12,8 +12,8 @@ use crate::policy::MetricKind;
 use crate::series::Fingerprint;
 
 impl Shard {
-    /// Makes a series part of a group; idempotent. `start` says where a new counter starts from.
-    pub(super) fn join(&mut self, join: &Join, labels: &[u8], start: impl Fn(&Join) -> Start) {
+    /// Makes a series part of a group; idempotent. `open` says what is open of a new counter.
+    pub(super) fn join(&mut self, join: &Join, labels: &[u8], open: impl Fn(&Join) -> Option<Open>) {
         let group = match self.groups.number_of(join.group) {
             Some(group) => group,
             None => self.groups.add(self.founded(join, labels), join.bucket),
@@ -25,7 +25,7 @@ impl Shard {
                 self.move_member(join.series, group);
             }
         } else {
-            self.admit(join, group, start(join));
+            self.admit(join, group, open);
         }
     }
 
@@ -49,17 +49,17 @@ impl Shard {
         }
     }
 
-    fn admit(&mut self, join: &Join, group: u32, start: Start) {
+    fn admit(&mut self, join: &Join, group: u32, open: impl Fn(&Join) -> Option<Open>) {
         let Some(kind) = self.groups.get(group).map(|group| group.kind) else { return };
         let round = self.round as u8;
         let member = match kind {
             MetricKind::Gauge => Member::gauge(join.series, group, round, self.gauges.add(group)),
             MetricKind::Counter => {
-                let mut member = Member::counter(join.series, group, round, start);
+                let mut member = Member::counter(join.series, group, round);
                 if let Some(tombstone) = self.tombstones.get_mut(join.series) {
                     member.resume(tombstone);
                     self.tombstones.remove(join.series);
-                } else if let Start::Open(open) = start {
+                } else if let Some(open) = open(join) {
                     self.doubt(join, open);
                 }
                 member

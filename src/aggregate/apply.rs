@@ -54,10 +54,9 @@ impl Shard {
             self.members.prefetch(sample.series);
         }
         let late_from = late.then_some(over + 1);
-        let Self { members, open, doubts, births, baselines, moved, slow, round, .. } = self;
+        let Self { members, open, doubts, baselines, moved, slow, round, .. } = self;
         let (window, round) = (&mut open[at], *round as u8);
-        let mut intake =
-            Intake { window, doubts, births, baselines, moved, slow, round, end, late_from, moment };
+        let mut intake = Intake { window, doubts, baselines, moved, slow, round, end, late_from, moment };
         for sample in samples {
             match members.get_mut(sample.series) {
                 None => {
@@ -76,7 +75,6 @@ impl Shard {
 struct Intake<'s> {
     window: &'s mut Window,
     doubts: &'s mut Doubts,
-    births: &'s mut u64,
     baselines: &'s mut u64,
     moved: &'s mut u64,
     slow: &'s mut u64,
@@ -143,11 +141,8 @@ impl Intake<'_> {
             && newest.is_some()
             && (member.period_ms().is_none() || member.is_late(sample.ms));
         let increase = match (newest, order) {
-            (None, _) if member.is_born() => {
-                *self.births += 1;
-                value.max(0.0)
-            }
             (None, _) => {
+                // what it is now may count later
                 match self.doubts.get_mut(&sample.series) {
                     Some(doubt) => doubt.first = Some(First::new(sample.ms, self.end, value)),
                     None => *self.baselines += 1,

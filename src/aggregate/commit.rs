@@ -141,13 +141,12 @@ impl Engine {
             let Some(Some(aggregator)) = aggregators.get(usize::from(policy.0)) else { continue };
             let joins: Vec<&Join> = batch.joins.iter().filter(|join| join.policy == policy).collect();
             let Some(partition) = aggregator.partition(batch.tenant) else { continue };
-            let start = |join: &Join| {
-                birth::start(&Evidence {
+            let open = |join: &Join| {
+                birth::open(&Evidence {
                     first_ms: join.first_ms,
                     was_here: !join.unknown,
                     given_up: tenant.given_up.has(join.series),
                     given_up_ms: tenant.given_up.newest_ms(),
-                    started_ms: self.starts.find(&join.keys),
                     due_ms: join.due_ms,
                     watch,
                     company_ms,
@@ -156,7 +155,7 @@ impl Engine {
                     several_gates: aggregator.aggregation.instance.is_some(),
                 })
             };
-            partition.join(batch, &joins, start);
+            partition.join(batch, &joins, open);
         }
     }
 }

@@ -1,9 +1,9 @@
-//! New counters of which nothing says yet when they began. What they had counted at first counts, or does not, once that
-//! has had time to come: it may be in another request of the same scrape.
+//! New counters, until it is settled where they start from. What says when one began may be in another request of the same
+//! scrape; what it had counted at first counts, or does not, when that has had time to come.
 
 use ahash::AHashMap;
 
-use super::birth::Open;
+use super::birth::{Open, Start};
 use super::close::Closing;
 use super::member::Member;
 use super::point::Join;
@@ -15,8 +15,12 @@ use crate::series::table::Slot as _;
 
 /// So long, in sample time, that may come, milliseconds: nearly all targets are scraped once a minute at least.
 const DOUBT_MS: i64 = 60_000;
+/// Where windows are shorter than this, it is looked for whether it came in some of them only, milliseconds.
+const ASK_MS: i64 = 5_000;
+/// New counters of a shard that are remembered, about 200 bytes each. What finds no room starts from where it is.
+const MOST: usize = 1 << 14;
 
-/// New counters whose start is open.
+/// New counters whose start is not settled.
 pub(super) type Doubts = AHashMap<Fingerprint, Doubt>;
 
 /// One of them.
@@ -35,7 +39,7 @@ pub(super) struct First {
     /// Its time, and the end of the window in which it was taken in, Unix milliseconds.
     pub(super) ms: i64,
     pub(super) end: i64,
-    /// When its start is settled.
+    /// When its start is settled at the latest.
     pub(super) due_ms: i64,
     pub(super) value: f64,
 }
@@ -44,17 +48,33 @@ impl First {
     pub(super) fn new(ms: i64, end: i64, value: f64) -> Self {
         Self { ms, end, due_ms: ms.saturating_add(DOUBT_MS), value }
     }
-
-    /// Whether it is settled in the window that ends then, and closes `delay_ms` later.
-    fn is_due(&self, end: i64, delay_ms: i64) -> bool {
-        self.end <= end && end.saturating_add(delay_ms) >= self.due_ms
-    }
 }
 
 impl Doubt {
-    /// Whether it was born, by what is known by now.
-    fn is_born(&self, first: &First, starts: &Starts) -> bool {
-        starts.find(&self.keys).map_or(self.open.born, |started| self.open.is_born(started, first.ms))
+    /// Where it starts from, by what is known by now.
+    fn start(&self, first: &First, starts: &Starts) -> Start {
+        self.open.start(starts.find(&self.keys), first.ms)
+    }
+}
+
+/// What is known of the parts of one histogram or summary; of another counter, of it alone.
+struct Family {
+    /// Whether a part came that counts in a later window only.
+    waits: bool,
+    /// Whether the time of one is over.
+    due: bool,
+    /// Whether all are born, and whether nothing can change that.
+    born: bool,
+    sure: bool,
+}
+
+impl Family {
+    const NEW: Self = Self { waits: false, due: false, born: true, sure: true };
+
+    /// Whether its parts were born, once that is settled. One that counts some parts from zero and others not is wrong for
+    /// as long as it lives, and one that does so at different times for as long as that is.
+    fn settled(&self) -> Option<bool> {
+        (!self.waits && (self.due || self.sure)).then_some(self.born)
     }
 }
 
@@ -62,25 +82,17 @@ impl Shard {
     /// Notes that the start of a new counter is open.
     pub(super) fn doubt(&mut self, join: &Join, open: Open) {
         let Join { series, keys, .. } = *join;
-        self.doubts.insert(series, Doubt { open, keys, first: None });
+        if self.doubts.len() < MOST {
+            self.doubts.insert(series, Doubt { open, keys, first: None });
+        }
     }
 
-    /// Counts in a window that closes what was born.
+    /// Counts in a window that closes what was born, as far as that is settled.
     pub(super) fn settle(&mut self, window: &mut Window, end: i64, closing: &Closing<'_>) {
-        let due = self.take_due(end, closing.aggregation.delay_ms);
-        if due.is_empty() {
-            return;
-        }
-        // a histogram of which some buckets count from zero and others do not is wrong for as long as it lives
-        let mut families: AHashMap<u64, bool> = AHashMap::new();
-        for (_, doubt, first) in &due {
-            *families.entry(doubt.keys.family()).or_insert(true) &= doubt.is_born(first, closing.starts);
-        }
         // a group that was not heard of in this window is heard of as it begins
         let heard = end - closing.aggregation.interval_ms + 1;
-        for (series, doubt, first) in &due {
-            let born = families.get(&doubt.keys.family()).is_some_and(|born| *born);
-            match self.members.get_mut(*series).filter(|_| born) {
+        for (series, first, born) in self.take_settled(end, closing) {
+            match self.members.get_mut(series).filter(|_| born) {
                 Some(member) => {
                     self.births += 1;
                     window.grow(member.group, first.value.max(0.0), heard);
@@ -91,24 +103,45 @@ impl Shard {
         }
     }
 
-    /// Takes those out that are due, in an order that is the same each time.
-    fn take_due(&mut self, end: i64, delay_ms: i64) -> Vec<(Fingerprint, Doubt, First)> {
-        let is_due = |first: &First| first.is_due(end, delay_ms);
-        let all = self.doubts.iter().filter_map(|(series, doubt)| Some((*series, *doubt, doubt.first?)));
-        let mut due: Vec<_> = all.filter(|(.., first)| is_due(first)).collect();
-        due.sort_unstable_by_key(|(series, ..)| *series);
-        for (series, ..) in &due {
+    /// Takes those out that are settled, in an order that is the same each time.
+    fn take_settled(&mut self, end: i64, closing: &Closing<'_>) -> Vec<(Fingerprint, First, bool)> {
+        let families = self.families(end, closing);
+        let settled = |doubt: &Doubt| families.get(&doubt.keys.family()).and_then(Family::settled);
+        let all = self.doubts.iter();
+        let mut taken: Vec<_> =
+            all.filter_map(|(series, doubt)| Some((*series, doubt.first?, settled(doubt)?))).collect();
+        taken.sort_unstable_by_key(|(series, ..)| *series);
+        for (series, ..) in &taken {
             self.doubts.remove(series);
         }
-        self.doubts.shrink_to(2 * due.len());
-        due
+        let room = 2 * self.doubts.len();
+        self.doubts.shrink_to(room);
+        taken
+    }
+
+    fn families(&self, end: i64, closing: &Closing<'_>) -> AHashMap<u64, Family> {
+        let Closing { aggregation, starts, .. } = *closing;
+        let asks = end.div_euclid(ASK_MS) != (end - aggregation.interval_ms).div_euclid(ASK_MS);
+        let mut families: AHashMap<u64, Family> = AHashMap::new();
+        for doubt in self.doubts.values() {
+            let Some(first) = &doubt.first else { continue };
+            let family = families.entry(doubt.keys.family()).or_insert(Family::NEW);
+            family.waits |= first.end > end;
+            let due = end.saturating_add(aggregation.delay_ms) >= first.due_ms;
+            family.due |= due;
+            let asked = asks || due || first.end == end;
+            let start = if asked { doubt.start(first, starts) } else { Start::Here };
+            family.sure &= start == Start::Zero;
+            family.born &= start != Start::Here;
+        }
+        families
     }
 
     /// Counts what a member had counted at first that goes.
     pub(super) fn settle_last(&mut self, member: &Member, starts: &Starts) {
         let Some(doubt) = self.doubts.remove(&member.fingerprint()) else { return };
         let Some(first) = doubt.first else { return };
-        if !doubt.is_born(&first, starts) {
+        if doubt.start(&first, starts) == Start::Here {
             self.baselines += 1;
             return;
         }

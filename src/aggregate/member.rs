@@ -1,6 +1,5 @@
 //! What is remembered of each series that is part of a group, and of those that were; 32 bytes each.
 
-use super::birth::Start;
 use crate::series::Fingerprint;
 use crate::series::table::Slot;
 
@@ -22,13 +21,11 @@ pub(super) struct Member {
 const LIVE: u64 = 1;
 /// It had a sample, so that there is something to go on from.
 const SAMPLED: u64 = 2;
-/// It was born while we watched, so that it counts from zero.
-const BORN: u64 = 4;
 /// It is a gauge.
 const GAUGE: u64 = 8;
 /// It is known to be sampled slower than the interval.
 const SLOW: u64 = 16;
-const FLAGS: u64 = 0x1f;
+const FLAGS: u64 = LIVE | SAMPLED | GAUGE | SLOW;
 /// How many samples in a row came much later than its period says.
 const LATE_AT: u32 = 5;
 const LATE: u64 = 7 << LATE_AT;
@@ -55,10 +52,8 @@ pub(super) enum Patience {
 }
 
 impl Member {
-    pub(super) fn counter(series: Fingerprint, group: u32, round: u8, start: Start) -> Self {
-        // what is in doubt counts later
-        let born = if start == Start::Zero { BORN } else { 0 };
-        Self::new(series, group, round, born, 0)
+    pub(super) fn counter(series: Fingerprint, group: u32, round: u8) -> Self {
+        Self::new(series, group, round, 0, 0)
     }
 
     pub(super) fn gauge(series: Fingerprint, group: u32, round: u8, number: u32) -> Self {
@@ -73,7 +68,7 @@ impl Member {
     /// The same series, come back.
     pub(super) fn resume(&mut self, tombstone: &Tombstone) {
         self.payload = tombstone.value;
-        self.stamp = self.stamp & !BORN | SAMPLED | (tombstone.newest_ms as u64) << TIME_AT;
+        self.stamp = self.stamp | SAMPLED | (tombstone.newest_ms as u64) << TIME_AT;
     }
 
     /// Time of the newest sample, Unix milliseconds; `None` before the first.
@@ -104,7 +99,7 @@ impl Member {
     /// Notes the time of a sample.
     #[inline]
     pub(super) fn advance(&mut self, ms: i64, round: u8, patience: Patience) {
-        let mut kept = self.stamp & (FLAGS | PERIOD | LATE) & !BORN | SAMPLED;
+        let mut kept = self.stamp & (FLAGS | PERIOD | LATE) | SAMPLED;
         if let Some(newest) = self.newest_ms() {
             let late = ((kept & LATE) >> LATE_AT) + 1;
             kept &= !LATE;
@@ -141,10 +136,6 @@ impl Member {
         (self.stamp >> ROUND_AT) as u8
     }
 
-    pub(super) fn is_born(&self) -> bool {
-        self.stamp & BORN != 0
-    }
-
     #[inline]
     pub(super) fn is_gauge(&self) -> bool {
         self.stamp & GAUGE != 0
@@ -164,7 +155,7 @@ impl Member {
 
     /// A stamp as version 1 of snapshots has it: flags, round, time.
     pub(super) fn stamp_of_version_1(stamp: u64) -> u64 {
-        let (flags, slow) = (stamp & (LIVE | SAMPLED | BORN | GAUGE), (stamp >> 5) & 1);
+        let (flags, slow) = (stamp & (LIVE | SAMPLED | GAUGE), (stamp >> 5) & 1);
         let (round, ms) = ((stamp >> 8) & 0xff, stamp >> 16);
         flags | (slow * SLOW) | (round << ROUND_AT) | (ms.min(LATEST_MS as u64) << TIME_AT)
     }
@@ -260,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_lost_sample_does_not_make_a_member_slow_and_two_do() {
-        let mut member = Member::counter(Fingerprint::default(), 0, 0, Start::Zero);
+        let mut member = Member::counter(Fingerprint::default(), 0, 0);
         let mut after = |seconds: &[i64]| {
             seconds.iter().for_each(|second| member.advance(second * 1000, 7, Patience::Usual));
             (member.period_ms().map(|ms| ms / 1000), member.newest_ms().unwrap(), member.round())
@@ -292,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_sample_is_late_after_a_period_and_a_half_and_a_long_silence_leaves_no_period() {
-        let mut member = Member::counter(Fingerprint::default(), 0, 0, Start::Zero);
+        let mut member = Member::counter(Fingerprint::default(), 0, 0);
         [0, 15_000, 30_000].iter().for_each(|ms| member.advance(*ms, 0, Patience::Long));
         assert!(!member.is_late(50_000) && member.is_late(55_000));
         member.advance(30_000 + LONGEST_MS, 0, Patience::Long);

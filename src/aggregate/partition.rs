@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::apply::Moment;
-use super::birth::Start;
+use super::birth::Open;
 use super::close::Closing;
 use super::given_up::GivenUp;
 use super::locked::{Locked, Shards, Totals};
@@ -58,7 +58,7 @@ impl Partition {
     }
 
     /// Makes series part of their groups.
-    pub(super) fn join(&self, batch: &Batch, joins: &[&Join], start: impl Fn(&Join) -> Start) {
+    pub(super) fn join(&self, batch: &Batch, joins: &[&Join], open: impl Fn(&Join) -> Option<Open>) {
         let searching = self.search_rounds.load(Ordering::Relaxed) > 0;
         for join in joins {
             let home = shard_of(join.home);
@@ -66,7 +66,7 @@ impl Partition {
                 self.fetch(join.series, home);
             }
             if let Some(mut shard) = self.shards.lock(home) {
-                shard.join(join, &batch.labels, &start);
+                shard.join(join, &batch.labels, &open);
             }
         }
     }

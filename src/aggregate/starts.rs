@@ -15,6 +15,9 @@ use crate::series::{Fingerprint, Fingerprinter, Labels, SubjectTable, TenantKey,
 /// by `_created`: one for each set of labels. About 80 bytes each; the one not spoken of for longest is forgotten first.
 const THINGS: usize = 200_000;
 const OWN: usize = 50_000;
+/// Of two that tell of one thing, the one that said nothing for so long while the other did says nothing any more, seconds:
+/// nearly all targets are scraped more often than that. It may have gone without a stale marker.
+const SILENT_SECONDS: u32 = 600;
 /// Unix seconds that can be meant: from 2001 to 5138. An exporter without a clock says 0.
 const MEANT: std::ops::Range<f64> = 1e9..1e11;
 
@@ -24,6 +27,17 @@ struct Start {
     /// The series.
     teller: Fingerprint,
     ms: i64,
+    /// When it said so last, seconds of the clock that the index goes by.
+    heard: u32,
+}
+
+impl Start {
+    /// Whether it is right beside another: the oldest is, for as long as it is said. They may be of two things of one name,
+    /// and then nobody knows which is meant.
+    fn outweighs(&self, other: &Self) -> bool {
+        let silent = other.heard.saturating_sub(self.heard) > SILENT_SECONDS;
+        self.teller != other.teller && self.ms < other.ms && !silent
+    }
 }
 
 /// Starts by what began.
@@ -42,21 +56,23 @@ impl Starts {
 
     /// Whether the value of a metric of this name says when something began.
     pub fn tells(metric: &[u8]) -> bool {
-        metric.ends_with(b"_created")
-            || metric.ends_with(b"_time_seconds")
-            || metric == b"kube_pod_start_time"
+        told_by(metric).is_some()
     }
 
-    /// Takes in the value of a series, if it says when something began. Where several series say it of one thing, it is the
-    /// oldest: they may be of two things of one name, and then nobody knows which is meant.
-    pub fn learn(&self, tenant: TenantKey, labels: Labels<'_>, value: Option<f64>) {
+    /// Whether that is something whose parts may begin anew while the metric goes on: all but a counter.
+    pub fn tells_of_thing(metric: &[u8]) -> bool {
+        told_by(metric).is_some_and(|of| of != Of::Counter)
+    }
+
+    /// Takes in the value of a series at `now` (seconds of the clock that the index goes by), if it says when something began.
+    pub fn learn(&self, tenant: TenantKey, labels: Labels<'_>, value: Option<f64>, now: u32) {
         let Some(seconds) = value.filter(|seconds| MEANT.contains(seconds)) else { return };
         let Some((of, key)) = self.told(tenant, labels) else { return };
         let teller = self.teller(tenant, labels);
-        let said = Start { teller, ms: (seconds * 1000.0) as i64 };
+        let said = Start { teller, ms: (seconds * 1000.0) as i64, heard: now };
         let mut starts = self.of(of).lock();
         match starts.get_mut(&key) {
-            Some(known) if known.teller != teller && known.ms < said.ms => {}
+            Some(known) if known.outweighs(&said) => {}
             Some(known) => *known = said,
             None => {
                 starts.put(key, said);
@@ -108,20 +124,24 @@ impl Starts {
 
     /// Of what a series says when it began.
     fn told(&self, tenant: TenantKey, labels: Labels<'_>) -> Option<(Of, Key)> {
-        let of = match labels.metric() {
-            "kube_pod_created" | "kube_pod_start_time" => Of::Pod,
-            "kube_job_created" => Of::Job,
-            "container_start_time_seconds" => Of::Container,
-            "process_start_time_seconds" => Of::Process,
-            "node_boot_time_seconds" => Of::Machine,
-            metric if metric.ends_with("_created") => Of::Counter,
-            _ => return None,
-        };
+        let of = told_by(labels.metric().as_bytes())?;
         Some((of, Keys::one(&self.names, tenant, labels, of)?))
     }
 
     fn of(&self, of: Of) -> &Mutex<LruCache<Key, Start>> {
         if of == Of::Counter { &self.own } else { &self.things }
+    }
+}
+
+/// Of what a metric says when it began.
+fn told_by(metric: &[u8]) -> Option<Of> {
+    match metric {
+        b"kube_pod_created" | b"kube_pod_start_time" => Some(Of::Pod),
+        b"kube_job_created" => Some(Of::Job),
+        b"container_start_time_seconds" => Some(Of::Container),
+        b"process_start_time_seconds" => Some(Of::Process),
+        b"node_boot_time_seconds" => Some(Of::Machine),
+        _ => metric.ends_with(b"_created").then_some(Of::Counter),
     }
 }
 
@@ -140,18 +160,19 @@ mod tests {
     struct Rig {
         prints: Fingerprinter,
         starts: Starts,
+        now: std::cell::Cell<u32>,
     }
 
     impl Rig {
         fn new() -> Self {
             let prints = Fingerprinter::from_seed(1);
-            Self { starts: Starts::new(prints.clone(), Arc::default()), prints }
+            Self { starts: Starts::new(prints.clone(), Arc::default()), prints, now: Default::default() }
         }
 
         fn learn(&self, tenant: &str, pairs: Pairs, value: f64) {
             let labels = Labels::from_sorted(pairs);
             assert!(Starts::tells(labels.metric().as_bytes()));
-            self.starts.learn(self.prints.tenant(tenant), labels, Some(value));
+            self.starts.learn(self.prints.tenant(tenant), labels, Some(value), self.now.get());
         }
 
         fn end(&self, pairs: Pairs) {
@@ -347,6 +368,15 @@ mod tests {
         rig.end(THEIRS);
         rig.learn("", OURS, 1.7e9);
         assert_eq!(rig.of("", ASKED), Some(1_700_000_000));
+        // who goes without a word is believed for ten minutes
+        rig.learn("", THEIRS, 1.6e9);
+        for (now, right) in [(300, 1_600_000_000), (600, 1_600_000_000), (601, 1_700_000_000)] {
+            rig.now.set(now);
+            rig.learn("", OURS, 1.7e9);
+            assert_eq!(rig.of("", ASKED), Some(right), "{now}");
+        }
+        rig.learn("", THEIRS, 1.6e9);
+        assert_eq!(rig.of("", ASKED), Some(1_600_000_000), "it was silent, and is there");
     }
 
     #[test]
@@ -358,7 +388,7 @@ mod tests {
             let number = number.to_string();
             let pairs = [("__name__", "x_created"), ("path", &*number)];
             let labels = Labels::from_sorted(&pairs);
-            rig.starts.learn(tenant, labels, Some(1.7e9));
+            rig.starts.learn(tenant, labels, Some(1.7e9), 0);
         }
         assert_eq!(
             rig.of("", &[("__name__", "x_total"), ("namespace", "n"), ("pod", "a")]),

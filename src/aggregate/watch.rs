@@ -14,6 +14,8 @@ pub(super) struct Watch {
     /// The first scrape after that one; `i64::MAX` before there was one.
     second_ms: i64,
     newest_ms: i64,
+    /// The newest sample of the scrape before, if the last one came when it was due; else that of the last one.
+    before_ms: i64,
     /// How far its scrapes are apart, the longer steps weighing more.
     step_ms: i64,
 }
@@ -21,12 +23,15 @@ pub(super) struct Watch {
 impl Watch {
     /// Begins with a request whose newest sample is of this time.
     pub(super) fn new(newest_ms: i64) -> Self {
-        Self { since_ms: newest_ms, second_ms: i64::MAX, newest_ms, step_ms: 0 }
+        Self { since_ms: newest_ms, second_ms: i64::MAX, newest_ms, before_ms: newest_ms, step_ms: 0 }
     }
 
     /// Notes a request that was taken.
     pub(super) fn see(&mut self, newest_ms: i64) {
         let jump = newest_ms.saturating_sub(self.newest_ms);
+        if jump >= SCRAPE_APART_MS {
+            self.before_ms = if self.is_next(newest_ms) { self.newest_ms } else { newest_ms };
+        }
         if jump > self.longest_pause_ms() {
             *self = Self { step_ms: jump, ..Self::new(newest_ms) };
         } else if jump >= SCRAPE_APART_MS {
@@ -55,6 +60,11 @@ impl Watch {
 
     pub(super) fn newest_ms(&self) -> i64 {
         self.newest_ms
+    }
+
+    /// The newest sample of the scrape before the one that a sample of this time is of.
+    pub(super) fn before_ms(&self, ms: i64) -> i64 {
+        if ms.saturating_sub(self.newest_ms) < SCRAPE_APART_MS { self.before_ms } else { self.newest_ms }
     }
 
     /// Whether there is no gap up to a sample of this time.
@@ -113,6 +123,20 @@ mod tests {
         assert!(watch.is_next(45_000) && watch.is_next(52_000) && !watch.is_next(60_000));
         assert!(!after(&[0]).is_next(1), "one scrape has no rhythm");
         assert!(watch.has_two_scrapes(16_000) && !watch.has_two_scrapes(15_000));
+    }
+
+    #[test]
+    fn parts_of_one_scrape_have_the_same_scrape_before_them_unless_one_is_missing() {
+        for (seconds, at, before) in [
+            (&[0, 15, 30][..], 45, 30),
+            (&[0, 15, 30, 45], 45, 30),
+            (&[0, 15, 30, 60], 60, 60),
+            (&[0, 15, 30, 60, 75], 75, 60),
+            (&[0], 0, 0),
+            (&[0, 15], 15, 15),
+        ] {
+            assert_eq!(after(seconds).before_ms(at * 1000), before * 1000, "{seconds:?}");
+        }
     }
 
     #[test]

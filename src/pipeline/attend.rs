@@ -29,6 +29,7 @@ impl Judgement<'_> {
                 decided,
                 sighting,
                 keys: (0, 0),
+                tells: false,
                 samples: probe.samples,
                 ends: slot.ends,
             };
@@ -39,7 +40,8 @@ impl Judgement<'_> {
         let labels = Labels::from_sorted(pairs);
         let sighting = self.tracker.look(self.party, labels, first, &mut work.scratch.look, keys, self.now);
         let keys = (start, keys.len() as u32);
-        Birth { series, decided, sighting, keys, samples: probe.samples, ends: slot.ends }
+        let tells = self.policies.aggregates() && Starts::tells_of_thing(labels.metric().as_bytes());
+        Birth { series, decided, sighting, keys, tells, samples: probe.samples, ends: slot.ends }
     }
 
     /// Does what there is to be done with a series that is known.
@@ -73,12 +75,16 @@ impl Judgement<'_> {
         if probe.notice.has_returned() {
             effects.returned.push(series);
         }
-        if slot.ends && self.policies.aggregates() && Starts::tells(labels.metric().as_bytes()) {
-            self.engine.starts.end(self.tenant, labels);
+        let tells = Starts::tells(labels.metric().as_bytes());
+        if tells && self.policies.aggregates() {
+            match slot.ends {
+                true => self.engine.starts.end(self.tenant, labels),
+                false => self.engine.starts.learn(self.tenant, labels, value, self.now),
+            }
         }
         if slot.ends {
             effects.ended.push((series, self.tracker.node(self.party.tenant, labels, self.now)));
-        } else if probe.notice.watched().is_some_and(|on| on != is_on(value)) {
+        } else if !tells && probe.notice.watched().is_some_and(|on| on != is_on(value)) {
             effects.turned.push((series, is_on(value)));
         }
     }

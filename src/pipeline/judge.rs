@@ -93,8 +93,7 @@ impl Judgement<'_> {
             };
         }
         if news {
-            let joins = &work.outcome.effects.aggregated.joins;
-            self.learn_starts(body, slots, probes, &mut pairs, joins);
+            self.learn_starts(body, slots, probes, &mut pairs);
         }
         Ok(())
     }

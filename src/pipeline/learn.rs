@@ -2,7 +2,7 @@
 
 use super::judge::Judgement;
 use super::scratch::Slot;
-use crate::aggregate::{self, Declared, Join, Keys, Starts};
+use crate::aggregate::{self, Declared, Starts};
 use crate::series::{Found, Labels, Probe, identity};
 use crate::wire::labels::LabelRun;
 use crate::wire::v1::{self, FieldKind, Fields};
@@ -28,21 +28,20 @@ impl Judgement<'_> {
         }
     }
 
-    /// Learns from a request when things began: from its new series, and where a counter of it begins, from all. What they
-    /// say now is newer than what is known.
+    /// Learns from the new series of a request when things began. Those that are known and may say something else one day
+    /// are watched: see [`Judgement::attend`].
     pub(super) fn learn_starts<'b>(
         &self,
         body: &'b [u8],
         slots: &[Slot],
         probes: &[Probe],
         pairs: &mut Vec<(&'b str, &'b str)>,
-        joins: &[Join],
     ) {
-        let all = joins.iter().any(|join| join.keys != Keys::default());
         // neighbours often have the same name
         let mut last: (&[u8], bool) = (b"", false);
         let series = slots.iter().zip(probes);
-        for (slot, _) in series.filter(|(_, probe)| all || probe.found == Found::Missing) {
+        let new = series.filter(|(_, probe)| !matches!(probe.found, Found::Known(..) | Found::Skip));
+        for (slot, probe) in new {
             let Some(metric) = metric(body, slot) else { continue };
             if metric != last.0 {
                 last = (metric, Starts::tells(metric));
@@ -51,7 +50,11 @@ impl Judgement<'_> {
                 && let Ok(Ok(_)) = identity::read(body, slot.labels(), self.limits, pairs)
             {
                 let labels = Labels::from_sorted(pairs);
-                self.engine.starts.learn(self.tenant, labels, slot.last_value(body));
+                self.engine.starts.learn(self.tenant, labels, slot.last_value(body), self.now);
+                // it may be known from a time when nothing was aggregated
+                if Starts::tells_of_thing(metric) && matches!(probe.found, Found::Stale(..)) {
+                    self.index.watch(probe.fingerprint);
+                }
             }
         }
     }

@@ -49,6 +49,8 @@ pub struct Birth {
     pub sighting: Sighting,
     /// Where in [`Effects::keys`] stands what is to be remembered of its labels.
     pub keys: (u32, u32),
+    /// Whether it says when something began, and may say otherwise later.
+    pub tells: bool,
     /// Samples that came with it, saturating.
     pub samples: u16,
     /// Whether the last of them is a stale marker.
@@ -63,7 +65,7 @@ impl Birth {
             charge,
             learned,
             samples: self.samples,
-            watched: watched.is_some(),
+            watched: self.tells || watched.is_some(),
             on: watched.is_some_and(|watched| watched.over),
             ended: self.ends,
             look_again,

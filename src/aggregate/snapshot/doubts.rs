@@ -2,7 +2,7 @@
 
 use super::SnapshotError;
 use super::bytes::{Put, Source};
-use crate::aggregate::birth::Open;
+use crate::aggregate::birth::{Open, Unsaid};
 use crate::aggregate::doubts::{Doubt, First};
 use crate::aggregate::shard::Shard;
 use crate::aggregate::starts::Keys;
@@ -11,11 +11,12 @@ impl Shard {
     pub(super) fn save_doubts(&self, out: &mut Vec<u8>) {
         out.put_u32(self.doubts.len() as u32);
         for (series, doubt) in &self.doubts {
-            let Doubt { open: Open { since_ms, born }, keys, first } = *doubt;
+            let Doubt { open: Open { since_ms, unsaid }, keys, first } = *doubt;
             out.put_series(*series);
             out.put_i64(since_ms);
             keys.numbers().into_iter().for_each(|key| out.put_u64(key));
-            out.push(u8::from(born) | u8::from(first.is_some()) << 1);
+            let born = u8::from(unsaid != Unsaid::Here) | u8::from(unsaid == Unsaid::Due) << 2;
+            out.push(born | u8::from(first.is_some()) << 1);
             if let Some(First { ms, end, due_ms, value }) = first {
                 [ms, end, due_ms].into_iter().for_each(|time| out.put_i64(time));
                 out.put_u64(value.to_bits());
@@ -42,7 +43,12 @@ impl Shard {
                     value: f64::from_bits(source.u64()?),
                 }),
             };
-            let open = Open { since_ms, born: flags & 1 != 0 };
+            let unsaid = match flags & 5 {
+                0 => Unsaid::Here,
+                1 => Unsaid::Watched,
+                _ => Unsaid::Due,
+            };
+            let open = Open { since_ms, unsaid };
             self.doubts.insert(series, Doubt { open, keys: Keys::from_numbers(keys), first });
         }
         Ok(())

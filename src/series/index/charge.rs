@@ -112,6 +112,13 @@ impl Index {
         entry.end(ended).then(|| past.charge())
     }
 
+    /// Has the values of a series be watched from now on.
+    pub fn watch(&self, series: Fingerprint) {
+        if let Some(entry) = self.shards[self.shard_of(series)].lock().series.get_mut(series) {
+            entry.watch();
+        }
+    }
+
     /// Remembers whether the value of a watched series is other than 0; returns who it is charged to if that is news.
     pub fn turn(&self, series: Fingerprint, on: bool) -> Option<Charge> {
         let mut shard = self.shards[self.shard_of(series)].lock();

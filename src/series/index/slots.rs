@@ -38,7 +38,7 @@ const GENERATION_AT: u32 = 9;
 const EMITS: u32 = 0b111;
 /// The window in which the series was last looked at closely, its lowest bits.
 const WINDOW: u32 = 0b111 << WINDOW_AT;
-/// Its values say something about a run, see [`Notice`].
+/// Its values say something about a run or a start, see [`Notice`].
 const WATCHED: u32 = 1 << FLAGS_AT;
 /// The last of them was not 0.
 const ON: u32 = 2 << FLAGS_AT;
@@ -142,6 +142,10 @@ impl Entry {
         let before = self.state & flag != 0;
         self.state = if set { self.state | flag } else { self.state & !flag };
         before != set
+    }
+
+    pub(super) fn watch(&mut self) {
+        self.set(WATCHED, true);
     }
 
     /// Remembers whether the value of a watched series is other than 0; returns whether that is news.
