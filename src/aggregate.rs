@@ -36,6 +36,7 @@ mod pace;
 mod pages;
 mod partition;
 mod point;
+mod retype;
 mod runs;
 mod shard;
 mod snapshot;

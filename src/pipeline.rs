@@ -16,6 +16,7 @@ mod decide;
 mod edits;
 mod examples;
 mod gather;
+mod groups;
 mod judge;
 mod learn;
 mod leave;
@@ -33,7 +34,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ahash::AHashMap;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
@@ -44,14 +44,13 @@ pub use policies::Policies;
 pub use scratch::Scratch;
 
 use self::policies::Former;
-use crate::aggregate::{self, Engine, Named, Told};
+use crate::aggregate::{self, Engine, Told};
 use crate::cardinality::{self, Tracker};
 use crate::clock::Clock;
 use crate::codec::snappy;
 use crate::policy::PolicySet;
 use crate::series::index::MAX_GENERATION;
-use crate::series::scope::VACANT;
-use crate::series::{Claimant, Fingerprint, Fingerprinter, Index, Inserted, Limits, Tenant, Tenants};
+use crate::series::{Fingerprint, Fingerprinter, Index, Inserted, Limits, Tenant, Tenants};
 
 /// What a pipeline is made with.
 #[derive(Clone, Debug)]
@@ -276,33 +275,6 @@ impl Pipeline {
         let _turn = self.changing.lock();
         self.engine.be_unsure(self.clock.now());
         self.put_in_force(Arc::new(set));
-    }
-
-    /// Renews the claims of all groups on their identities; what is not renewed for `series.idle_after` is forgotten.
-    pub fn claim_groups(&self) {
-        let generation = self.policies.load().generation;
-        let now = self.clock.unix_seconds();
-        self.for_each_output(&self.engine.groups(), |output, owner| {
-            let by = Claimant { owner, series: owner, generation, now, begins: u32::MAX, ends: false };
-            // what is taken was so before the group came, and is told with each series that it would have
-            let _claimed = self.index.claim(output, &by);
-        });
-    }
-
-    /// Shows what groups are sent as, and who has the claim on it.
-    fn for_each_output(&self, groups: &[Named], mut visit: impl FnMut(Fingerprint, Fingerprint)) {
-        let names = self.tenants.names();
-        let mut definitions: AHashMap<&str, Fingerprint> = AHashMap::new();
-        for Named { definition, tenant, labels } in groups {
-            let Some(name) = names.get(*tenant as usize).filter(|name| *name != VACANT) else { continue };
-            let key = self.prints.tenant(name);
-            let definition =
-                *definitions.entry(definition).or_insert_with(|| self.prints.definition(definition));
-            for block in labels {
-                let output = self.prints.fingerprint(block, key);
-                visit(output, aggregate::owner_of(definition, output));
-            }
-        }
     }
 
     /// Leaves the table of edits behind where most of them are for series that are gone; `rewritten` is how many

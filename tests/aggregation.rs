@@ -21,6 +21,8 @@ mod outages;
 mod pipeline;
 #[path = "aggregation/promises.rs"]
 mod promises;
+#[path = "aggregation/retyped.rs"]
+mod retyped;
 #[path = "aggregation/rig.rs"]
 mod rig;
 #[path = "aggregation/safety.rs"]

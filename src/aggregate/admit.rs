@@ -15,7 +15,8 @@ impl Shard {
     /// Makes a series part of a group; idempotent. `open` says what is open of a new counter.
     pub(super) fn join(&mut self, join: &Join, labels: &[u8], open: impl Fn(&Join) -> Option<Open>) {
         let group = match self.groups.number_of(join.group) {
-            Some(group) => group,
+            Some(group) if !self.is_left(group, join.kind) => group,
+            Some(left) => self.found_again(left, join, labels),
             None => self.groups.add(self.founded(join, labels), join.bucket),
         };
         let round = self.round as u8;
@@ -27,6 +28,22 @@ impl Shard {
         } else {
             self.admit(join, group, open);
         }
+    }
+
+    /// Whether a group has ended as something else than `kind`, and nothing is part of it.
+    fn is_left(&self, group: u32, kind: MetricKind) -> bool {
+        self.groups
+            .get(group)
+            .is_some_and(|group| group.kind != kind && group.members == 0 && group.from_ms == i64::MAX)
+    }
+
+    /// Makes a group of another kind out of one that has ended; it begins after the end of that.
+    fn found_again(&mut self, left: u32, join: &Join, labels: &[u8]) -> u32 {
+        let ended_ms = self.groups.get(left).map_or(i64::MIN, |group| group.ended_ms);
+        self.groups.remove(left);
+        let mut founded = self.founded(join, labels);
+        founded.ended_ms = founded.ended_ms.max(ended_ms);
+        self.groups.add(founded, join.bucket)
     }
 
     fn founded(&self, join: &Join, labels: &[u8]) -> Group {

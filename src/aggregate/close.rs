@@ -113,6 +113,12 @@ impl Shard {
         last
     }
 
+    /// Ends one group.
+    pub(super) fn end_group(&mut self, number: u32, at: i64) {
+        let mut emission = Emission { end: at, interval: 0, idle: 0, silent: false, out: &mut self.out };
+        self.groups.get_mut(number).into_iter().for_each(|group| emission.stale(group));
+    }
+
     fn end_all(&mut self, at: i64) {
         let mut emission = Emission { end: at, interval: 0, idle: 0, silent: false, out: &mut self.out };
         self.groups.iter_mut().for_each(|group| emission.stale(group));

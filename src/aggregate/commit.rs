@@ -139,7 +139,9 @@ impl Engine {
         policies.dedup();
         for policy in policies {
             let Some(Some(aggregator)) = aggregators.get(usize::from(policy.0)) else { continue };
-            let joins: Vec<&Join> = batch.joins.iter().filter(|join| join.policy == policy).collect();
+            let still = |join: &&Join| self.is_still(join, batch, &aggregator.aggregation);
+            let joins = batch.joins.iter().filter(|join| join.policy == policy);
+            let joins: Vec<&Join> = joins.filter(still).collect();
             let Some(partition) = aggregator.partition(batch.tenant) else { continue };
             let open = |join: &Join| {
                 birth::open(&Evidence {

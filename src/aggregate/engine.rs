@@ -65,6 +65,8 @@ pub struct Engine {
     pub(super) not_before: AtomicI64,
     /// Points of aggregations that were retired; [`Engine::collect`] hands them out next.
     pub(super) leftover: Mutex<Vec<Collected>>,
+    /// When groups were looked through last for those that are of another type (monotonic clock, milliseconds).
+    pub(super) retyped_at: AtomicI64,
     /// Tenants that had a part in an aggregation that was retired, until they are saved without it.
     pub(super) ended: Mutex<BTreeSet<u32>>,
 }
@@ -99,6 +101,7 @@ impl Engine {
             unsure_until: AtomicI64::new(i64::MIN),
             not_before: AtomicI64::new(i64::MIN),
             leftover: Mutex::default(),
+            retyped_at: AtomicI64::new(i64::MIN),
             ended: Mutex::default(),
         }
     }

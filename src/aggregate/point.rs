@@ -70,6 +70,8 @@ pub struct Batch {
     pub company: Company,
     /// Whether a part of the request goes to the upstream.
     pub forwarded: bool,
+    /// What was known of the types of metrics when it was decided, as a number.
+    pub types: u32,
     /// Whose it is.
     pub tenant: u32,
     /// Who sent it.

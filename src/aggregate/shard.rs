@@ -75,6 +75,8 @@ pub struct Counts {
     pub moved: u64,
     /// Windows closed ahead of time by a clock that was wrong, and opened again.
     pub reopened: u64,
+    /// Groups that ended because metadata said that their metric is of another type.
+    pub retyped: u64,
     /// Series sampled slower than the interval.
     pub slow: u64,
     /// Histograms whose members do not all have the same buckets.
@@ -94,6 +96,7 @@ impl std::ops::AddAssign for Counts {
         self.baselines += other.baselines;
         self.moved += other.moved;
         self.reopened += other.reopened;
+        self.retyped += other.retyped;
         self.slow += other.slow;
         self.mixed_buckets += other.mixed_buckets;
         self.windows += other.windows;
@@ -123,6 +126,7 @@ pub(super) struct Shard {
     pub(super) baselines: u64,
     pub(super) moved: u64,
     pub(super) reopened: u64,
+    pub(super) retyped: u64,
     pub(super) slow: u64,
     pub(super) mixed_buckets: usize,
     pub(super) windows: u64,
@@ -145,6 +149,7 @@ impl Shard {
             baselines: 0,
             moved: 0,
             reopened: 0,
+            retyped: 0,
             slow: 0,
             mixed_buckets: 0,
             windows: 0,
@@ -163,6 +168,7 @@ impl Shard {
             baselines: self.baselines,
             moved: self.moved,
             reopened: self.reopened,
+            retyped: self.retyped,
             slow: self.slow,
             mixed_buckets: self.mixed_buckets,
             windows: self.windows,

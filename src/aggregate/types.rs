@@ -126,6 +126,45 @@ impl Types {
         }
     }
 
+    /// Whether what is said of a metric speaks against what a group of it was taken for.
+    pub(super) fn speaks_against(
+        &self,
+        tenant: u32,
+        labels: Labels<'_>,
+        aggregation: &Aggregation,
+        kind: MetricKind,
+    ) -> bool {
+        let name = labels.metric();
+        let stem = family_of(name).or_else(|| name.strip_suffix("_total"));
+        let said = |family: &str| self.known.of(tenant).ask(family).declared != Declared::Unknown.number();
+        if !said(name) && !stem.is_some_and(said) {
+            // what was known once and is forgotten holds for the groups that are there
+            return false;
+        }
+        match self.class(tenant, labels, aggregation) {
+            Class::Counter | Class::Histogram(_) => kind != MetricKind::Counter,
+            Class::Gauge => kind != MetricKind::Gauge,
+            Class::Pass(_) => true,
+        }
+    }
+
+    /// Another number whenever the type of a metric is said of which nothing was said.
+    #[inline]
+    pub fn declarations(&self) -> u32 {
+        self.known.declarations()
+    }
+
+    /// Whether that was so, of any tenant's metric, since the look before the last.
+    pub(super) fn has_news(&self) -> bool {
+        self.known.has_news()
+    }
+
+    /// The tenants of which there was such news since the look before the last: requests that were on their way at the last
+    /// one are there by now.
+    pub(super) fn take_news(&self) -> Vec<u32> {
+        self.known.take_news()
+    }
+
     /// What a series is to `aggregation`: as the policy says, as metadata says, as the ends of names say.
     pub fn class(&self, tenant: u32, labels: Labels<'_>, aggregation: &Aggregation) -> Class {
         let name = labels.metric();

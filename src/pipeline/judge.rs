@@ -55,6 +55,7 @@ impl Judgement<'_> {
             && probes.iter().any(|probe| matches!(probe.found, Found::Missing | Found::Stale(..)));
         if self.policies.aggregates() {
             self.learn_types(body, slots, probes, request.metadata);
+            work.outcome.effects.aggregated.types = self.engine.types.declarations();
             if news {
                 work.outcome.effects.aggregated.company = company(self.index, probes, self.now);
             }

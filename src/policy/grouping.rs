@@ -1,5 +1,6 @@
 //! Which series become one, and under which labels: the part of an `aggregate` policy that only labels are needed for.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::OwnedLabels;
@@ -116,6 +117,18 @@ impl Aggregation {
         }
     }
 
+    /// The metric whose groups are sent under a name, by the first output; see [`Aggregation::metric`].
+    pub fn metric_of<'n>(&self, sent: &'n str) -> Cow<'n, str> {
+        let Some(suffix) = &self.suffix else { return sent.into() };
+        for ending in ENDINGS {
+            if let Some(stem) = sent.strip_suffix(ending).and_then(|name| name.strip_suffix(suffix.as_str()))
+            {
+                return format!("{stem}{ending}").into();
+            }
+        }
+        sent.strip_suffix(suffix.as_str()).unwrap_or(sent).into()
+    }
+
     /// The labels of the group that a series belongs to as they are sent, sorted by name.
     pub fn group_of(&self, labels: Labels<'_>) -> OwnedLabels {
         let metric = self.metric(labels.metric(), 0);
@@ -180,9 +193,12 @@ fn listed(labels: &[String], name: &str) -> bool {
     labels.iter().any(|label| label == name)
 }
 
+/// How the names of parts of a metric end.
+const ENDINGS: [&str; 4] = ["_bucket", "_sum", "_count", "_total"];
+
 /// Parts of one histogram keep their endings, by which others know them.
 fn suffixed(metric: &str, suffix: &str) -> String {
-    for ending in ["_bucket", "_sum", "_count", "_total"] {
+    for ending in ENDINGS {
         if let Some(stem) = metric.strip_suffix(ending).filter(|stem| !stem.is_empty()) {
             return format!("{stem}{suffix}{ending}");
         }

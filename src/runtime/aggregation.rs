@@ -74,7 +74,7 @@ async fn aside<T: Default + Send + 'static>(
 
 /// Takes what windows made.
 fn collect(runtime: &Runtime) {
-    take(runtime, runtime.pipeline.engine().collect(runtime.pipeline.clock().now()));
+    take(runtime, runtime.pipeline.collect());
 }
 
 fn take(runtime: &Runtime, collected: Vec<Collected>) {

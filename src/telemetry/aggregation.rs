@@ -113,6 +113,7 @@ impl AggregationMetrics {
         counter(&names::AGGREGATION_BASELINES, counts.baselines);
         counter(&names::AGGREGATION_MOVED, counts.moved);
         counter(&names::AGGREGATION_REOPENED, counts.reopened);
+        counter(&names::AGGREGATION_RETYPED, counts.retyped);
         counter(&names::AGGREGATION_SLOW, counts.slow);
         counter(&names::AGGREGATION_WINDOWS, counts.windows);
     }

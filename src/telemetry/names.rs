@@ -91,6 +91,7 @@ metrics! {
     AGGREGATION_BASELINES = Counter "seriesgate_aggregation_baselines_total" ["policy"] "Counters whose first sample was only where they start from.";
     AGGREGATION_MOVED = Counter "seriesgate_aggregation_moved_total" ["policy"] "Times a counter started again from where it is, because another gate may have had it in the meantime.";
     AGGREGATION_GIVEN_UP = Counter "seriesgate_aggregation_given_up_total" [] "Counters that are gone and whose last value was given up, for age (a day) or room (aggregation.max_tombstones).";
+    AGGREGATION_RETYPED = Counter "seriesgate_aggregation_retyped_groups_total" ["policy"] "Groups that ended, and began anew as what they are, because metadata said that their metric is of another type than its name says.";
     AGGREGATION_REOPENED = Counter "seriesgate_aggregation_reopened_windows_total" ["policy"] "Windows closed ahead of time by a clock that was wrong, and opened again, in each of the sixteen parts of a tenant's groups.";
     AGGREGATION_SLOW = Counter "seriesgate_aggregation_slow_members_total" ["policy"] "Series found to be sampled slower than the interval of their policy.";
     AGGREGATION_WINDOWS = Counter "seriesgate_aggregation_windows_total" ["policy"] "Windows closed, in each of the sixteen parts of a tenant's groups.";

@@ -154,7 +154,7 @@ impl Rig {
     }
 
     pub(crate) fn collect(&mut self) {
-        let made = self.gate.pipeline.engine().collect(self.gate.pipeline.clock().now());
+        let made = self.gate.pipeline.collect();
         self.keep(made.into_iter().flat_map(|(_, _, points)| Outgoing::of(points)));
     }
 

@@ -59,6 +59,8 @@ struct Held {
     count: usize,
     /// Tenants of which something was learned or forgotten.
     changed: AHashSet<u32>,
+    /// Tenants of which the first type of a family was said since the last look, and between that and the one before.
+    news: [AHashSet<u32>; 2],
 }
 
 pub(super) struct Families {
@@ -67,13 +69,22 @@ pub(super) struct Families {
     max: usize,
     /// Changes whenever more is known, and only then.
     epoch: AtomicU32,
+    /// The same for families of which no type was said before.
+    declarations: AtomicU32,
     given_up: AtomicU64,
 }
 
 impl Families {
     pub(super) fn new(max: usize) -> Self {
         let round = AtomicU32::new(FIRST_ROUND);
-        Self { held: RwLock::default(), round, max, epoch: AtomicU32::new(0), given_up: AtomicU64::new(0) }
+        Self {
+            held: RwLock::default(),
+            round,
+            max,
+            epoch: AtomicU32::new(0),
+            declarations: AtomicU32::new(0),
+            given_up: AtomicU64::new(0),
+        }
     }
 
     fn round(&self) -> u32 {
@@ -98,7 +109,9 @@ impl Families {
 
     fn write(&self, tenant: u32, family: &str, news: Known, round: u32) {
         let mut held = self.held.write();
+        let mut before = 0;
         if let Some(found) = held.tenants.get_mut(&tenant).and_then(|families| families.get_mut(family)) {
+            before = found.known.declared;
             found.known = found.known.and(news);
             found.spoken_of(round);
         } else if self.max == 0 {
@@ -114,12 +127,35 @@ impl Families {
             held.count += 1;
         }
         held.changed.insert(tenant);
+        if before == 0 && news.declared != 0 {
+            held.news[0].insert(tenant);
+            self.declarations.fetch_add(1, Ordering::Release);
+        }
         self.epoch.fetch_add(1, Ordering::Release);
     }
 
     #[inline]
     pub(super) fn epoch(&self) -> u32 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(super) fn declarations(&self) -> u32 {
+        self.declarations.load(Ordering::Acquire)
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        self.held.read().news.iter().any(|tenants| !tenants.is_empty())
+    }
+
+    /// The tenants with news since the look before the last.
+    pub(super) fn take_news(&self) -> Vec<u32> {
+        let mut held = self.held.write();
+        let [now, before] = &mut held.news;
+        let mut all: Vec<u32> = now.union(before).copied().collect();
+        *before = std::mem::take(now);
+        all.sort_unstable();
+        all
     }
 
     /// The families of a tenant, to ask about.
@@ -187,7 +223,7 @@ impl Held {
     }
 
     fn retain(&mut self, mut keep: impl FnMut(&Family) -> bool) {
-        let Self { tenants, count, changed } = self;
+        let Self { tenants, count, changed, .. } = self;
         tenants.retain(|tenant, families| {
             let before = families.len();
             families.retain(|_, family| keep(family));

@@ -117,7 +117,7 @@ impl Drive {
         note(&self.prints, &request.timeseries, &mut self.seen);
         self.tally();
         self.forward(request, &compressed)?;
-        let made = self.pipeline.engine().collect(self.pipeline.clock().now());
+        let made = self.pipeline.collect();
         self.generated(made)
     }
 
