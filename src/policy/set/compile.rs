@@ -11,7 +11,9 @@ use super::walk::Plain;
 use super::{Act, Branch, MAX_POLICIES, Policy, PolicySet, Run, Summary};
 use crate::policy::pattern::{Pattern, PatternError};
 use crate::policy::relabel::{Rule, RuleField, Rules};
-use crate::policy::{Action, ActionKind, Definition, Effect, MatchOp, Matcher, Mode, PolicyIndex, Selector};
+use crate::policy::{
+    Action, ActionKind, Definition, Disposition, MatchOp, Matcher, Mode, PolicyIndex, Selector,
+};
 
 /// What the regexes of all policies may take together, bytes; the combined ones of `columns` not counted.
 const MAX_PATTERN_BYTES: usize = 128 << 20;
@@ -79,10 +81,16 @@ impl PolicySet {
             .collect();
         let in_force = |summary: &&(PolicyIndex, &Summary)| summary.1.mode == Mode::Enforce;
         let numbered: Vec<_> = (0..).map(PolicyIndex).zip(&summaries).collect();
-        let endings = numbered.iter().filter(in_force).map(|(index, summary)| match summary.action {
-            ActionKind::Pass => (*index, Effect::Pass),
-            ActionKind::Drop | ActionKind::Relabel => (*index, Effect::Drop),
-            ActionKind::Aggregate => (*index, Effect::Aggregate),
+        let endings = numbered.iter().filter(in_force).flat_map(|(index, summary)| {
+            let how = match summary.action {
+                ActionKind::Pass => &[Disposition::Forward][..],
+                ActionKind::Drop => &[Disposition::Drop],
+                // by its rules, or where what it makes is added up
+                ActionKind::Relabel => &[Disposition::Drop, Disposition::Aggregate],
+                // or it cannot, or is to keep its input
+                ActionKind::Aggregate => &[Disposition::Aggregate, Disposition::Forward],
+            };
+            how.iter().map(|disposition| (*index, *disposition))
         });
         let rows = Rows::new(endings);
         let makes = |action| matches!(action, ActionKind::Relabel | ActionKind::Aggregate);

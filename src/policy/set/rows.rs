@@ -39,21 +39,15 @@ struct Grown {
 }
 
 impl Rows {
-    /// `endings`: the policies that can end a walk, and how.
-    pub(super) fn new(endings: impl Iterator<Item = (PolicyIndex, Effect)>) -> Self {
+    /// `endings`: the policies that can end a walk, and what happens to the samples then.
+    pub(super) fn new(endings: impl Iterator<Item = (PolicyIndex, Disposition)>) -> Self {
         let rows = Self {
             grown: RwLock::new(Grown { rows: Vec::new(), ids: AHashMap::default() }),
             overflow: AtomicU64::new(0),
         };
         rows.id(Row::default());
-        for (policy, effect) in endings {
-            let disposition = match effect {
-                Effect::Drop => Disposition::Drop,
-                Effect::Aggregate => Disposition::Aggregate,
-                Effect::None | Effect::Pass | Effect::Relabel => Disposition::Forward,
-            };
-            let matched = Box::from([(policy, effect)]);
-            rows.id(Row { disposition, ended_by: Some(policy), matched, ..Row::default() });
+        for (policy, disposition) in endings {
+            rows.id(Row { disposition, ended_by: Some(policy), ..Row::default() }.in_short());
         }
         for disposition in [Disposition::Rewrite, Disposition::Collide] {
             rows.id(Row { disposition, ..Row::default() });
@@ -101,16 +95,17 @@ impl Row {
         !matches!(effect, Effect::Drop | Effect::Aggregate) && !spoilt
     }
 
-    /// The row that was there from the start for what happens to the samples.
+    /// The row that was there from the start for what happens to the samples, and by which policy.
     fn in_short(&self) -> Row {
-        let kept = Row { disposition: self.disposition, reason: self.reason, ..Row::default() };
-        let ending = self.ended_by.zip(self.matched.last());
-        match (self.disposition, ending) {
-            (Disposition::Forward | Disposition::Drop | Disposition::Aggregate, Some((policy, last))) => {
-                Row { ended_by: Some(policy), matched: Box::from([*last]), ..kept }
-            }
-            _ => kept,
-        }
+        let effect = match self.disposition {
+            Disposition::Forward => Effect::Pass,
+            Disposition::Drop => Effect::Drop,
+            Disposition::Aggregate => Effect::Aggregate,
+            Disposition::Rewrite | Disposition::Collide | Disposition::Reject => Effect::None,
+        };
+        let ended_by = self.ended_by.filter(|_| effect != Effect::None);
+        let matched = ended_by.map(|policy| (policy, effect)).into_iter().collect();
+        Row { disposition: self.disposition, reason: self.reason, ended_by, changed_by: None, matched }
     }
 }
 
@@ -121,7 +116,7 @@ mod tests {
     #[test]
     fn a_full_table_keeps_the_disposition_and_counts_what_it_forgets() {
         let last = PolicyIndex(19);
-        let rows = Rows::new(std::iter::once((last, Effect::Drop)));
+        let rows = Rows::new([(last, Disposition::Drop), (last, Disposition::Aggregate)].into_iter());
         let previews =
             |bits: u16| (0..16).filter(move |p| bits >> p & 1 == 1).map(|p| (PolicyIndex(p), Effect::Drop));
         let dropped = |bits| Row {
@@ -136,8 +131,16 @@ mod tests {
             matched: previews(bits).collect(),
             ..Row::default()
         };
+        // rules that have what they make added up where series become one: another policy may be the last that matched
+        let collected = |bits| Row {
+            disposition: Disposition::Aggregate,
+            ended_by: Some(last),
+            changed_by: Some(last),
+            matched: [(last, Effect::Relabel)].into_iter().chain(previews(bits)).collect(),
+            ..Row::default()
+        };
         for bits in 0..9000 {
-            for row in [dropped(bits), rewritten(bits)] {
+            for row in [dropped(bits), rewritten(bits), collected(bits)] {
                 let id = rows.id(row.clone());
                 assert_eq!(id.disposition(), row.disposition);
                 assert_eq!(id, rows.id(row.clone()));
@@ -145,8 +148,8 @@ mod tests {
                 assert_eq!(rows.get(id).ended_by, row.ended_by);
             }
         }
-        // 12 rows are there from the start, and one of the dropped ones is among them
-        let room = VerdictId::MAX_ROWS as u64 - 12;
-        assert_eq!(rows.overflow(), 2 * (18_000 - 1 - room));
+        // 13 rows are there from the start, and one of the dropped ones is among them
+        let room = VerdictId::MAX_ROWS as u64 - 13;
+        assert_eq!(rows.overflow(), 2 * (27_000 - 1 - room));
     }
 }

@@ -88,6 +88,52 @@ fn what_cannot_be_compiled_is_named() {
 }
 
 #[test]
+fn what_is_aggregated_is_sent_by_nobody_else_though_the_table_of_verdicts_is_full() {
+    use crate::policy::{Aggregation, Keys};
+    let without = Aggregation {
+        keys: Keys::Without(vec!["pod".into()]),
+        collapse: Vec::new(),
+        replica_labels: [].into(),
+        instance: None,
+        interval_ms: 60_000,
+        delay_ms: 0,
+        kind: None,
+        outputs: Vec::new(),
+        suffix: None,
+        keep_input: false,
+    };
+    let drop_pod =
+        RuleText { action: Some("labeldrop".into()), regex: Some("pod".into()), ..RuleText::default() };
+    let previews =
+        (0..14).map(|bit| policy("p", &[&format!("{{b{bit:02}=\"1\"}}")], Action::Drop, Mode::Preview));
+    let all: Vec<_> = [
+        enforced(&["a_total"], Action::RelabelAggregate([drop_pod].into(), without.clone().into())),
+        enforced(&["b_total"], Action::Aggregate(without.into())),
+    ]
+    .into_iter()
+    .chain(previews.clone())
+    .collect();
+    // previews before the policy that decides, and after it
+    for definitions in [previews.chain(all[..2].to_vec()).collect(), all.clone()] {
+        let set = PolicySet::compile(&definitions, Run::AsConfigured).unwrap();
+        for bits in 0..10_000u32 {
+            for metric in ["a_total", "b_total"] {
+                let names: Vec<String> = (0..14).map(|bit| format!("b{bit:02}")).collect();
+                let mut pairs = vec![("__name__", metric)];
+                pairs.extend((0..14).filter(|bit| bits >> bit & 1 == 1).map(|bit| (&*names[bit], "1")));
+                pairs.push(("pod", "x"));
+                let decision = set.decide(Labels::from_sorted(&pairs), &LIMITS);
+                let row = set.row(decision.verdict);
+                assert!(decision.aggregated_by.is_some(), "{metric} {bits}");
+                assert_eq!(row.disposition, Disposition::Aggregate, "{metric} {bits}");
+                assert_eq!(row.ended_by, decision.aggregated_by, "{metric} {bits}");
+            }
+        }
+        assert!(set.preview_overflow() > 0);
+    }
+}
+
+#[test]
 fn all_patterns_together_are_bounded() {
     let large = |number: usize| {
         let regex = format!("(?:{number}[a-zà-ÿ]){{500}}");
