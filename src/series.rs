@@ -9,6 +9,7 @@ pub mod identity;
 pub mod index;
 pub mod labels;
 mod prefetch;
+pub mod quote;
 pub mod scope;
 pub mod subject;
 pub(crate) mod table;

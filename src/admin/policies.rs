@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::policy::Summary;
+use crate::series::quote;
 use crate::telemetry::Statement;
 
 /// The whole answer.
@@ -48,7 +49,7 @@ pub(crate) fn report(bypassed: bool, policies: &[(Summary, Statement)]) -> Strin
     let rows: Vec<Row<'_>> = policies.iter().map(|(summary, statement)| row(summary, statement)).collect();
     let never = rows.iter().filter(|row| row.last_matched.is_none()).map(|row| row.name).collect();
     let report = Report { bypassed, never_matched: never, policies: rows };
-    serde_json::to_string(&report).unwrap_or_default()
+    quote::json(serde_json::to_string(&report).unwrap_or_default())
 }
 
 fn row<'r>(summary: &'r Summary, statement: &'r Statement) -> Row<'r> {

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use self::query::Query;
 use crate::cardinality::Tracker;
-use crate::series::Scope;
+use crate::series::{Scope, quote};
 
 /// What a report is made from.
 pub struct View<'a> {
@@ -145,7 +145,7 @@ impl Report<'_> {
 }
 
 fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    quote::json(serde_json::to_string(value).unwrap_or_default())
 }
 
 fn time(unix_seconds: u32) -> String {

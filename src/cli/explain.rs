@@ -20,7 +20,7 @@ use crate::policy::{
     Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, borrowed, parse_series,
 };
 use crate::series::identity;
-use crate::series::{Invalid, Labels, Limits, SubjectTable};
+use crate::series::{Invalid, Labels, Limits, SubjectTable, quote};
 
 /// Options of `explain`.
 #[derive(Debug, Args)]
@@ -116,9 +116,9 @@ impl Explainer {
                     good = false;
                     // with --json each line has its answer where answers are read
                     if self.json {
-                        writeln!(out, "{}", json!({ "error": why }))?;
+                        writeln!(out, "{}", quote::json(json!({ "error": why }).to_string()))?;
                     } else {
-                        eprintln!("{text}: {why}");
+                        eprintln!("{}: {}", quote::shown(text), quote::shown(&why));
                     }
                 }
             }
@@ -138,7 +138,8 @@ impl Explainer {
         };
         let passes = unaggregated(&self.set, Labels::from_sorted(&pairs), &walk);
         if self.json {
-            writeln!(out, "{}", self.explained(labels, &pairs, &walk, passes.as_ref()))
+            let answer = self.explained(labels, &pairs, &walk, passes.as_ref());
+            writeln!(out, "{}", quote::json(answer.to_string()))
         } else {
             self.text(&pairs, &walk, passes.as_ref(), out)
         }
@@ -206,10 +207,10 @@ impl Explainer {
         let found = workload::of(series, &self.subjects, self.owners.as_ref());
         let doubt = workload::doubt(series, &self.subjects, found.as_ref(), self.owners.is_some());
         if found.is_some() || doubt.is_some() {
-            writeln!(out, "  {:<24} {}", "workload", workload::in_words(found.as_ref()))?;
+            writeln!(out, "  {:<24} {}", "workload", quote::shown(&workload::in_words(found.as_ref())))?;
         }
         if let Some(doubt) = doubt {
-            writeln!(out, "  {:<24}   {doubt}", "")?;
+            writeln!(out, "  {:<24}   {}", "", quote::shown(&doubt))?;
         }
         let mut before: OwnedLabels =
             pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
@@ -222,7 +223,7 @@ impl Explainer {
             };
             writeln!(out, "  {:<24} {what}", policy.name)?;
             for line in changes(&before, &step.labels) {
-                writeln!(out, "  {:<24}   {line}", "")?;
+                writeln!(out, "  {:<24}   {}", "", quote::shown(&line))?;
             }
             before.clone_from(&step.labels);
         }
@@ -232,7 +233,7 @@ impl Explainer {
             let now = if *for_good { "" } else { ", for now" };
             writeln!(out, "  => forward{now} ({} does not aggregate it)", policy.name)?;
             writeln!(out, "     {}", Labels::from_sorted(&borrowed(labels)))?;
-            return writeln!(out, "     note: {why}");
+            return writeln!(out, "     note: {}", quote::shown(why));
         }
         let because = match (walk.reason, walk.ended_by.and_then(named)) {
             (Some(reason), _) => format!(" ({}: {reason})", reason.as_str()),

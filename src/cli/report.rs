@@ -12,6 +12,8 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+use crate::series::quote;
+
 /// Time between two reports of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(10);
 
@@ -63,7 +65,7 @@ pub(super) fn report(options: &Options) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("report: {error:#}");
+            eprintln!("report: {}", quote::shown_lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
@@ -82,7 +84,7 @@ async fn show(options: &Options) -> Result<()> {
     loop {
         let answer = fetch::get(&options.admin, &path).await?;
         let text = if options.json {
-            format!("{answer}\n")
+            format!("{}\n", quote::json(answer))
         } else {
             let value: Value = serde_json::from_str(&answer)
                 .context("the answer is not JSON: is this a gate's admin port?")?;

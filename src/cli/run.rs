@@ -1,15 +1,19 @@
 //! `seriesgate run`: the process around a gate.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::{FormatFields, format};
 
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::runtime::{self, Source};
+use crate::series::quote;
 
 pub(super) fn run(path: &Path) -> ExitCode {
     let loaded = match super::load(path) {
@@ -57,13 +61,29 @@ async fn serve(loaded: Loaded, source: Source) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Fields of a log line, as `name=value`. What does not print is escaped, for some of it is text of senders and upstreams;
+/// our own messages may have several lines.
+fn fields() -> impl for<'w> FormatFields<'w> + 'static {
+    format::debug_fn(|writer, field, value| {
+        if field.name() == "message" {
+            let lines = format!("{value:?}");
+            write!(writer, "{}", quote::shown_lines(&lines))
+        } else {
+            write!(writer, "{field}=")?;
+            write!(quote::Printing(writer), "{value:?}")
+        }
+    })
+    .delimited(" ")
+}
+
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("SERIESGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
+        .with_target(false)
+        .fmt_fields(fields());
     // only the first subscriber of a process takes; a second start in one process keeps it
     drop(subscriber.try_init());
 }

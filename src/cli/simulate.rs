@@ -18,6 +18,7 @@ use self::drive::Drive;
 use self::input::Scrapes;
 use crate::config::parse_duration;
 use crate::policy::{PolicySet, Run};
+use crate::series::quote;
 
 /// Options of `simulate`.
 #[derive(Debug, Args)]
@@ -116,7 +117,7 @@ fn tell(options: &Options, drive: &mut Drive, policies: &[crate::policy::Summary
     } else {
         let account = drive.finish();
         if options.json {
-            writeln!(out, "{}", summary::as_json(account, policies))?;
+            writeln!(out, "{}", quote::json(summary::as_json(account, policies).to_string()))?;
         } else {
             summary::as_text(account, policies, &mut out)?;
         }

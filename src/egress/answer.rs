@@ -6,6 +6,8 @@ use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
 
+use crate::series::quote;
+
 /// Read at most, so that the connection can be used again. Beyond it a new connection is cheaper.
 const MAX_DRAIN_BYTES: usize = 64 << 10;
 
@@ -58,12 +60,8 @@ pub(super) fn excerpt(start: &[u8], secrets: &[String]) -> String {
 fn printable(c: char) -> char {
     match c {
         '\n' | '\r' | '\t' => ' ',
-        // separators, and marks that turn the direction of the text around them
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-            '\u{fffd}'
-        }
-        c if c.is_control() => '\u{fffd}',
-        c => c,
+        c if quote::prints(c) => c,
+        _ => '\u{fffd}',
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which series of a request cannot be accepted, and for which label: in words that a sender and a log can be told.
 
 use super::scratch::Slot;
-use crate::series::Invalid;
+use crate::series::{Invalid, quote};
 use crate::wire::labels::{LabelRun, RawLabel};
 
 /// Characters of a name that are shown; both names and what is around them fit in 256 bytes.
@@ -44,7 +44,8 @@ fn shown(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     // a character takes up to ten when it is escaped
     let mut shown = String::new();
-    for part in text.chars().map(|letter| letter.escape_debug().to_string()) {
+    for letter in text.chars() {
+        let part = quote::shown(letter.encode_utf8(&mut [0; 4])).into_owned();
         if shown.len() + part.len() > SHOWN {
             shown.push('…');
             break;
@@ -61,7 +62,7 @@ mod tests {
     #[test]
     fn a_name_of_a_sender_is_short_and_prints() {
         assert_eq!(shown(b"up"), "up");
-        assert_eq!(shown(b"a\x1b[31m\n\xff"), "a\\u{1b}[31m\\n\u{fffd}");
+        assert_eq!(shown(b"a\x1b[31m\n\xff"), "a\\u001b[31m\\n\u{fffd}");
         let long = shown("ä".repeat(1000).as_bytes());
         assert!(long.len() <= SHOWN + 3 && long.ends_with('…'), "{long}");
     }

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use super::quote;
+
 /// The labels of one series: sorted by name in byte order, no duplicate names, no empty names or values.
 /// Whoever builds one promises that; `validate` does it for what comes from the wire.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,7 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// As PromQL writes a series: `name{label="value"}`, or `{"odd name","odd.label"="value"}`.
+/// As PromQL writes a series: `name{label="value"}`, or `{"odd name","odd.label"="value"}`. All of it prints.
 impl fmt::Display for Labels<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metric = self.metric();
@@ -67,7 +69,7 @@ impl fmt::Display for Labels<'_> {
         f.write_str("{")?;
         let mut comma = "";
         if !plain_metric && !metric.is_empty() {
-            quoted(metric, f)?;
+            f.write_str(&quote::promql(metric))?;
             comma = ",";
         }
         for (name, value) in others {
@@ -75,27 +77,14 @@ impl fmt::Display for Labels<'_> {
             if is_label_name(name) {
                 f.write_str(name)?
             } else {
-                quoted(name, f)?
+                f.write_str(&quote::promql(name))?
             }
             f.write_str("=")?;
-            quoted(value, f)?;
+            f.write_str(&quote::promql(value))?;
             comma = ",";
         }
         f.write_str("}")
     }
-}
-
-fn quoted(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str("\"")?;
-    for part in text.split_inclusive(['\\', '"', '\n']) {
-        match part.as_bytes().last() {
-            Some(b'\\') => write!(f, "{}\\\\", &part[..part.len() - 1])?,
-            Some(b'"') => write!(f, "{}\\\"", &part[..part.len() - 1])?,
-            Some(b'\n') => write!(f, "{}\\n", &part[..part.len() - 1])?,
-            _ => f.write_str(part)?,
-        }
-    }
-    f.write_str("\"")
 }
 
 fn is_metric_name(text: &str) -> bool {
@@ -122,6 +111,7 @@ mod tests {
             (&[("__name__", "up")][..], "up"),
             (&[("__name__", "up"), ("a", "x\"\\\n")], r#"up{a="x\"\\\n"}"#),
             (&[("__name__", "a.b"), ("c.d", "é")], r#"{"a.b","c.d"="é"}"#),
+            (&[("__name__", "up"), ("a", "\u{202e}\x1b[m")], r#"up{a="\u202e\u001b[m"}"#),
             (&[("a", "1"), ("b", "2")], r#"{a="1",b="2"}"#),
             (&[], "{}"),
         ] {

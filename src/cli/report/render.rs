@@ -1,9 +1,12 @@
 //! A gate's answer as text.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::table::{Align, Table};
 use crate::cli::demo::with_commas;
+use crate::series::quote;
 
 /// How text is decorated.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,7 @@ pub(super) fn churn(answer: &Value, style: Style) -> String {
         Some(worst) => {
             out.push_str(&format!(
                 "\n{}\n",
-                style.strong(&format!("{}.", capital(text(&worst["sentence"]))))
+                style.strong(&format!("{}.", capital(&text(&worst["sentence"]))))
             ));
         }
     }
@@ -66,7 +69,7 @@ fn headline(answer: &Value) -> String {
 }
 
 fn rows(answer: &Value, style: Style) -> String {
-    let by = text(&answer["by"]);
+    let by = &*text(&answer["by"]);
     let rows = list(&answer["rows"]);
     let (left, right) = (Align::Left, Align::Right);
     let mut table = match by {
@@ -87,7 +90,7 @@ fn rows(answer: &Value, style: Style) -> String {
         ]),
     };
     for row in rows {
-        let name = match text(&row["name"]) {
+        let name = match &*text(&row["name"]) {
             "" => "(others)".to_owned(),
             name => name.to_owned(),
         };
@@ -117,8 +120,8 @@ fn rows(answer: &Value, style: Style) -> String {
 /// The labels that most new series of a row blame.
 fn because(row: &Value) -> String {
     let Some(cause) = list(&row["causes"]).first() else { return String::new() };
-    let labels: Vec<&str> = list(&cause["changed_labels"]).iter().map(text).collect();
-    match (labels.is_empty(), text(&cause["pattern"])) {
+    let labels: Vec<_> = list(&cause["changed_labels"]).iter().map(text).collect();
+    match (labels.is_empty(), &*text(&cause["pattern"])) {
         (true, _) => "new combinations".to_owned(),
         (_, "") => labels.join("+"),
         (_, pattern) => format!("{} ({pattern})", labels.join("+")),
@@ -127,7 +130,7 @@ fn because(row: &Value) -> String {
 
 fn most(row: &Value) -> String {
     let values = list(&row["top_values"]).iter().take(3);
-    let shown = values.map(|value| format!("{} ({})", cut(text(&value["value"])), number(&value["series"])));
+    let shown = values.map(|value| format!("{} ({})", cut(&text(&value["value"])), number(&value["series"])));
     shown.collect::<Vec<_>>().join(", ")
 }
 
@@ -153,18 +156,19 @@ fn remedies(findings: &[Value], style: Style) -> String {
     let with: Vec<&Value> = findings.iter().filter(|finding| !finding["remedy"].is_null()).collect();
     let Some(first) = with.first() else { return String::new() };
     let policies: String =
-        with.iter().take(REMEDIES).map(|finding| text(&finding["remedy"]["policy"])).collect();
+        with.iter().take(REMEDIES).map(|finding| indented(&finding["remedy"]["policy"])).collect();
     format!(
         "\n{}\npolicies:\n{}\n{}\nmetric_relabel_configs:\n{}",
         style.title("to paste into the config of the gate"),
-        indented(&policies),
+        policies,
         style.title("the first of them for the agent, in its scrape config"),
-        indented(text(&first["remedy"]["metric_relabel_configs"])),
+        indented(&first["remedy"]["metric_relabel_configs"]),
     )
 }
 
-fn indented(yaml: &str) -> String {
-    yaml.lines().map(|line| format!("  {line}\n")).collect()
+fn indented(yaml: &Value) -> String {
+    let lines = yaml.as_str().unwrap_or_default().lines();
+    lines.map(|line| format!("  {}\n", quote::shown(line))).collect()
 }
 
 /// `/api/v1/policies`.
@@ -181,13 +185,13 @@ pub(super) fn policies(answer: &Value, top: usize) -> String {
     ]);
     for row in list(&answer["policies"]).iter().take(top) {
         table.row(vec![
-            text(&row["name"]).to_owned(),
-            text(&row["action"]).to_owned(),
-            text(&row["mode"]).to_owned(),
+            text(&row["name"]).into_owned(),
+            text(&row["action"]).into_owned(),
+            text(&row["mode"]).into_owned(),
             number(&row["samples_in"]),
             number(&row["samples_out"]),
             number(&row["saved_series"]),
-            row["last_matched"].as_str().unwrap_or("never").to_owned(),
+            row["last_matched"].as_str().map_or("never".into(), quote::shown).into_owned(),
         ]);
     }
     table.render()
@@ -197,8 +201,9 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
+/// Names in it are the senders' choice: what does not print never reaches the terminal.
+fn text(value: &Value) -> Cow<'_, str> {
+    quote::shown(value.as_str().unwrap_or_default())
 }
 
 fn number(value: &Value) -> String {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use seriesgate_proto::{Histogram, TimeSeries};
 
 use super::text::STALE_NAN;
-use crate::series::Labels;
+use crate::series::{Labels, quote};
 
 /// What was forwarded so far: by labels, then in the order of arrival.
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl Collected {
             }
             points.histograms.sort_by_key(|histogram| histogram.timestamp);
             for histogram in &points.histograms {
-                writeln!(out, "# {}", as_json(&pairs, histogram))?;
+                writeln!(out, "# {}", quote::json(as_json(&pairs, histogram).to_string()))?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::drive::{Account, Volume};
 use crate::policy::{Mode, Summary};
+use crate::series::quote;
 
 /// Metrics without a type that are named to people.
 const NAMED: usize = 20;
@@ -82,7 +83,7 @@ pub(super) fn as_text(account: &Account, policies: &[Summary], out: &mut impl Wr
         writeln!(out, "{:<22} {samples:>14} samples", format!("rejected: {reason}"))?;
     }
     if !account.untyped.is_empty() {
-        let named: Vec<&str> = account.untyped.iter().take(NAMED).map(|metric| &**metric).collect();
+        let named: Vec<_> = account.untyped.iter().take(NAMED).map(|metric| quote::shown(metric)).collect();
         let more = account.untyped.len() - named.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         writeln!(out, "\npassed, because nothing says what they are: {}{more}", named.join(", "))?;
