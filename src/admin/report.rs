@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use self::query::Query;
 use crate::cardinality::Tracker;
+use crate::policy::Summary;
 use crate::series::{Scope, quote};
 
 /// What a report is made from.
@@ -28,6 +29,8 @@ pub struct View<'a> {
     pub tracker: &'a Tracker,
     /// The texts of their scopes, by number.
     pub tenants: Vec<String>,
+    /// The policies that there are.
+    pub policies: Vec<Summary>,
     /// Unix seconds.
     pub now: u32,
 }

@@ -210,7 +210,7 @@ impl Explainer {
             writeln!(out, "  {:<24} {}", "workload", quote::shown(&workload::in_words(found.as_ref())))?;
         }
         if let Some(doubt) = doubt {
-            writeln!(out, "  {:<24}   {}", "", quote::shown(&doubt))?;
+            writeln!(out, "  {:<24}   {}", "", quote::shown(doubt))?;
         }
         let mut before: OwnedLabels =
             pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();

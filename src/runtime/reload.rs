@@ -232,6 +232,7 @@ impl Control for Runtime {
         View {
             tracker: self.pipeline.tracker(),
             tenants: self.pipeline.tenants().names(),
+            policies: self.pipeline.policies().set.policies().to_vec(),
             now: self.pipeline.clock().unix_seconds(),
         }
     }

@@ -74,11 +74,7 @@ impl fmt::Display for Labels<'_> {
         }
         for (name, value) in others {
             f.write_str(comma)?;
-            if is_label_name(name) {
-                f.write_str(name)?
-            } else {
-                f.write_str(&quote::promql(name))?
-            }
+            f.write_str(&quote::label(name))?;
             f.write_str("=")?;
             f.write_str(&quote::promql(value))?;
             comma = ",";
@@ -91,7 +87,7 @@ fn is_metric_name(text: &str) -> bool {
     is_name(text, |b| b == b'_' || b == b':')
 }
 
-fn is_label_name(text: &str) -> bool {
+pub(super) fn is_label_name(text: &str) -> bool {
     is_name(text, |b| b == b'_')
 }
 

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
+use super::labels::is_label_name;
+
 /// Whether a character is seen as itself in one place of a line.
 pub fn prints(c: char) -> bool {
     matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1
@@ -30,6 +32,11 @@ pub fn shown_lines(text: &str) -> String {
 /// A string of PromQL, in double quotes.
 pub fn promql(text: &str) -> String {
     double_quoted(text)
+}
+
+/// The name of a label, in PromQL or YAML: in double quotes where it is an odd one.
+pub fn label(name: &str) -> Cow<'_, str> {
+    if is_label_name(name) { Cow::Borrowed(name) } else { Cow::Owned(double_quoted(name)) }
 }
 
 /// A string of YAML: in single quotes where all of it prints, else in double quotes with escapes.

@@ -80,11 +80,30 @@ async fn the_culprit_is_named_and_the_remedy_works() {
     let (ok, said) = seriesgate(&["check", "--config", config]);
     assert!(ok, "{said}\n{pasted}");
     for (series, verdict) in [
-        (r#"kube_pod_info{namespace="data-prod",pod="sync-once-record-cronjob-29453765-x7k2p"}"#, "drop"),
-        (r#"kube_job_info{namespace="data-prod",job_name="sync-once-record-cronjob-29453765"}"#, "drop"),
-        (r#"kube_cronjob_info{namespace="data-prod",cronjob="sync-once-record-cronjob"}"#, "forward"),
-        (r#"kube_pod_info{namespace="other",pod="sync-once-record-cronjob-29453765-x7k2p"}"#, "forward"),
-        (r#"kube_pod_info{namespace="data-prod",pod="sync-once-record-cronjobs-0"}"#, "forward"),
+        (
+            r#"kube_pod_info{cluster="prod-1",namespace="data-prod",pod="sync-once-record-cronjob-29453765-x7k2p"}"#,
+            "drop",
+        ),
+        (
+            r#"kube_job_info{cluster="prod-1",namespace="data-prod",job_name="sync-once-record-cronjob-29453765"}"#,
+            "drop",
+        ),
+        (
+            r#"kube_cronjob_info{cluster="prod-1",namespace="data-prod",cronjob="sync-once-record-cronjob"}"#,
+            "forward",
+        ),
+        (
+            r#"kube_pod_info{cluster="prod-2",namespace="data-prod",pod="sync-once-record-cronjob-29453765-x7k2p"}"#,
+            "forward",
+        ),
+        (
+            r#"kube_pod_info{cluster="prod-1",namespace="other",pod="sync-once-record-cronjob-29453765-x7k2p"}"#,
+            "forward",
+        ),
+        (
+            r#"kube_pod_info{cluster="prod-1",namespace="data-prod",pod="sync-once-record-cronjobs-0"}"#,
+            "forward",
+        ),
     ] {
         let (ok, said) = seriesgate(&["explain", "--config", config, "--json", series]);
         assert!(ok && said.contains(&format!("\"verdict\":\"{verdict}\"")), "{series}: {said}");

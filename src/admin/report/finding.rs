@@ -87,6 +87,6 @@ pub(super) fn found(report: &Report<'_>, finding: &Finding) -> Found {
         runs_growth_per_hour: finding.growth_per_hour.map(rounded),
         runs_double_in_hours: finding.doubles_in_hours.map(rounded),
         runs_over_examples: finding.examples.clone(),
-        remedy: remedy::of(finding),
+        remedy: remedy::of(finding, &report.view.policies),
     }
 }

@@ -1,8 +1,27 @@
 //! What to paste against a finding: a policy of ours, and the same for the agent where its language can say it.
+//!
+//! Names and values in it are the senders' choice. They are quoted, so that they mean themselves and nothing else.
 
+use std::hash::{DefaultHasher, Hasher};
+
+use regex::Regex;
 use serde::Serialize;
 
 use crate::cardinality::{Culprit, Finding, FindingKind};
+use crate::policy::{Mode, Summary};
+use crate::series::grammar::Kind;
+use crate::series::{SubjectKind, SubjectLabels, quote};
+
+/// Letters that the name of a pod takes from that of its job and a dash; five random ones follow (Kubernetes'
+/// `maxGeneratedNameLength`).
+const KEPT_OF_A_JOB: usize = 58;
+/// Digits in the name of a run: minutes since 1970, or seconds before Kubernetes 1.21.
+const MINUTES: usize = 8;
+const SECONDS: usize = 10;
+/// Letters that the index of an Indexed job's pod takes, with its dashes.
+const INDEX: usize = 7;
+/// Letters of a policy's name at most.
+const LONGEST_NAME: usize = 64;
 
 /// Text in YAML.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -11,73 +30,149 @@ pub(super) struct Remedy {
     policy: String,
     /// For a scrape config of Prometheus or one that understands it.
     metric_relabel_configs: String,
+    /// Whether a policy of that name is in the config already, and how: `preview` or `enforce`.
+    in_force: Option<&'static str>,
 }
 
-/// The remedy, where dropping is one: events that are over by themselves need none.
-pub(super) fn of(finding: &Finding) -> Option<Remedy> {
+/// The remedy, where dropping is one: events that are over by themselves need none. `policies`: those that there are.
+pub(super) fn of(finding: &Finding, policies: &[Summary]) -> Option<Remedy> {
     match finding.kind {
-        FindingKind::Runs | FindingKind::StuckRuns => runs(finding.culprit.as_ref()?),
-        FindingKind::Labels => label(finding),
+        FindingKind::Runs | FindingKind::StuckRuns => runs(finding, policies),
+        FindingKind::Labels => label(finding, policies),
         FindingKind::Rollout | FindingKind::Replaced | FindingKind::NodeLost => None,
     }
 }
 
-/// The series of a workload's runs, by the names that Kubernetes gives its jobs and pods.
-fn runs(culprit: &Culprit) -> Option<Remedy> {
-    let name = escaped(&culprit.name);
-    // minutes, or seconds before Kubernetes 1.21; a job by hand has its five characters
-    let job = format!("{name}-[0-9]{{8,10}}");
-    let pod = format!("{job}-[a-z0-9]{{5}}");
-    if culprit.kind.as_str() != "cronjob" {
-        return None;
+/// The series of a CronJob's runs, by the names that Kubernetes gives its jobs and pods.
+fn runs(finding: &Finding, policies: &[Summary]) -> Option<Remedy> {
+    let culprit = finding.culprit.as_ref().filter(|culprit| culprit.kind == Kind::Cronjob)?;
+    let name = policy_name(&name_of(culprit));
+    let mut policy = left(culprit, &finding.examples);
+    policy.push_str(&format!("- name: {name}\n  match:\n"));
+    let mut rules = String::new();
+    for labels in &culprit.labels {
+        let regex = of_a_run(&culprit.name, labels.kind);
+        policy.push_str(&format!("    - {}\n", quote::yaml(&selector(culprit, labels, &regex))));
+        rules.push_str(&rule(culprit, labels, &regex));
     }
-    let within = |label: &str, regex: &str| {
-        if culprit.namespace.is_empty() {
-            format!("{{{label}=~\"{regex}\"}}")
-        } else {
-            format!("{{namespace=\"{}\", {label}=~\"{regex}\"}}", culprit.namespace)
+    policy.push_str(IN_PREVIEW);
+    let in_force = in_force(&name, policies);
+    (!culprit.labels.is_empty()).then_some(Remedy { policy, metric_relabel_configs: rules, in_force })
+}
+
+const IN_PREVIEW: &str =
+    "  action: drop\n  mode: preview   # take this line out when the numbers are right\n";
+
+/// What the names of a CronJob's jobs, or of their pods, are like.
+fn of_a_run(cronjob: &str, kind: SubjectKind) -> String {
+    let name = quote::regex(cronjob);
+    match kind {
+        SubjectKind::Job => format!("{name}-[0-9]{{{MINUTES},{SECONDS}}}"),
+        SubjectKind::Pod => {
+            let room = KEPT_OF_A_JOB.saturating_sub(1 + cronjob.chars().count());
+            let digits = MINUTES.min(room);
+            // of long names the dash is cut, or what is before it
+            let dash = if room > MINUTES + INDEX { "-" } else { "-?" };
+            format!("{name}-[0-9]{{{digits},{SECONDS}}}(?:-[0-9]{{1,6}})?{dash}[a-z0-9]{{5}}")
         }
+    }
+}
+
+/// Series of these names, by the labels that they were seen to have.
+fn selector(culprit: &Culprit, labels: &SubjectLabels, regex: &str) -> String {
+    let mut matchers = Vec::new();
+    let mut add = |label: &str, op: &str, value: &str| {
+        matchers.push(format!("{}{op}{}", quote::label(label), quote::promql(value)));
     };
-    // in a selector the backslashes of a regex are doubled
-    let doubled = |regex: &str| regex.replace('\\', "\\\\");
-    let policy = format!(
-        "- name: {}\n  match:\n    - '{}'\n    - '{}'\n  action: drop\n  mode: preview   # take this line out when the \
-         numbers are right\n",
-        policy_name(&format!("runs-of-{}", culprit.name)),
-        within("pod", &doubled(&pod)),
-        within("job_name", &doubled(&job)),
-    );
-    let rule = |label: &str, regex: &str| {
-        format!(
-            "- source_labels: [namespace, {label}]\n  regex: '{};{regex}'\n  action: drop\n",
-            escaped(&culprit.namespace)
-        )
+    if !culprit.cluster.is_empty() {
+        add(culprit.cluster_label, "=", &culprit.cluster);
+    }
+    if let Some(namespace) = namespace(culprit, labels) {
+        add(namespace, "=", &culprit.namespace);
+    }
+    add(&labels.name, "=~", regex);
+    format!("{{{}}}", matchers.join(", "))
+}
+
+/// The same for an agent of that cluster: it knows of no other, and adds the label that names it later.
+fn rule(culprit: &Culprit, labels: &SubjectLabels, regex: &str) -> String {
+    let name = quote::label(&labels.name);
+    let (sources, regex) = match namespace(culprit, labels) {
+        Some(namespace) => {
+            let regex = format!("{};{regex}", quote::regex(&culprit.namespace));
+            (format!("{}, {name}", quote::label(namespace)), regex)
+        }
+        None => (name.into_owned(), regex.to_owned()),
     };
-    Some(Remedy { policy, metric_relabel_configs: rule("pod", &pod) + &rule("job_name", &job) })
+    format!("- source_labels: [{sources}]\n  regex: {}\n  action: drop\n", quote::yaml(&regex))
+}
+
+fn namespace<'l>(culprit: &Culprit, labels: &'l SubjectLabels) -> Option<&'l str> {
+    labels.namespace.as_deref().filter(|_| !culprit.namespace.is_empty())
+}
+
+/// A line that says which runs have other names, as those that people start have; empty where none is known.
+fn left(culprit: &Culprit, runs: &[String]) -> String {
+    let Ok(regex) = Regex::new(&format!("^(?:{})$", of_a_run(&culprit.name, SubjectKind::Job))) else {
+        return String::new();
+    };
+    let others: Vec<_> =
+        runs.iter().filter(|run| !regex.is_match(run)).map(|run| quote::shown(run)).collect();
+    match others.is_empty() {
+        true => String::new(),
+        false => format!("# runs of other names are not taken: {}\n", others.join(", ")),
+    }
 }
 
 /// The metric whose label has ever new values: without the label its series would be one, so it goes as a whole.
-fn label(finding: &Finding) -> Option<Remedy> {
+fn label(finding: &Finding, policies: &[Summary]) -> Option<Remedy> {
     let worst = finding.worst.as_ref()?;
-    let labels = worst.labels.join(", ");
+    let labels: Vec<_> = worst.labels.iter().map(|label| quote::shown(label)).collect();
+    let name = policy_name(&format!("no-{}", worst.name));
     let policy = format!(
         "# {labels} of {metric} has ever new values. Best is to change the exporter; until then the metric goes:\n\
-         - name: {name}\n  match: '{{__name__=\"{metric}\"}}'\n  action: drop\n  mode: preview   # take this line out when \
-         the numbers are right\n",
-        metric = worst.name,
-        name = policy_name(&format!("no-{}", worst.name)),
+         - name: {name}\n  match: {selector}\n{IN_PREVIEW}",
+        labels = labels.join(", "),
+        metric = quote::shown(&worst.name),
+        selector = quote::yaml(&format!("{{__name__={}}}", quote::promql(&worst.name))),
     );
-    let rule = format!("- source_labels: [__name__]\n  regex: '{}'\n  action: drop\n", escaped(&worst.name));
-    Some(Remedy { policy, metric_relabel_configs: rule })
+    let regex = quote::yaml(&quote::regex(&worst.name));
+    let rule = format!("- source_labels: [__name__]\n  regex: {regex}\n  action: drop\n");
+    Some(Remedy { policy, metric_relabel_configs: rule, in_force: in_force(&name, policies) })
 }
 
-/// A literal inside of a regex.
-fn escaped(text: &str) -> String {
-    regex::escape(text).replace("\\-", "-")
+/// How a policy of this name is in force.
+fn in_force(name: &str, policies: &[Summary]) -> Option<&'static str> {
+    policies.iter().find(|policy| &*policy.name == name).map(|policy| match policy.mode {
+        Mode::Preview => "preview",
+        Mode::Enforce => "enforce",
+    })
 }
 
-/// A name that a policy may have.
+/// What to call the policy for the runs of a CronJob.
+fn name_of(culprit: &Culprit) -> String {
+    let mut name = format!("runs-of-{}", culprit.name);
+    for (word, value) in [("in", &culprit.namespace), ("of", &culprit.cluster)] {
+        if !value.is_empty() {
+            name.push_str(&format!("-{word}-{value}"));
+        }
+    }
+    name
+}
+
+/// A name that a policy may have: the same for the same text, another for another.
 fn policy_name(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
-    text.chars().map(plain).take(64).collect()
+    let name: String = text.chars().map(plain).collect();
+    if name == text && name.len() <= LONGEST_NAME {
+        return name;
+    }
+    // what is cut or replaced still tells them apart
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text.as_bytes());
+    let short: String = name.chars().take(LONGEST_NAME - 9).collect();
+    format!("{short}-{:08x}", hasher.finish() as u32)
 }
+
+#[cfg(test)]
+mod tests;

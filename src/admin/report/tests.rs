@@ -46,8 +46,12 @@ fn ninety_minutes() -> (Pipeline, Clock) {
 #[test]
 fn answers_are_as_documented() {
     let (pipeline, clock) = ninety_minutes();
-    let view =
-        View { tracker: pipeline.tracker(), tenants: pipeline.tenants().names(), now: clock.unix_seconds() };
+    let view = View {
+        tracker: pipeline.tracker(),
+        tenants: pipeline.tenants().names(),
+        policies: vec![],
+        now: clock.unix_seconds(),
+    };
     for (file, path, query) in [
         ("churn_by_metric", "/api/v1/churn", "limit=2"),
         ("churn_by_workload", "/api/v1/churn", "by=workload&limit=2&offset=1"),
@@ -88,8 +92,12 @@ fn a_tenants_scopes_are_told_apart_and_asked_for_together() {
             pipeline.commit(&outcome);
         }
     }
-    let view =
-        View { tracker: pipeline.tracker(), tenants: pipeline.tenants().names(), now: clock.unix_seconds() };
+    let view = View {
+        tracker: pipeline.tracker(),
+        tenants: pipeline.tenants().names(),
+        policies: vec![],
+        now: clock.unix_seconds(),
+    };
     let whose = |query| {
         let asked = Asked { path: "/api/v1/workloads", query, body: b"", tenant: None };
         let json: serde_json::Value = serde_json::from_str(&answer(&view, &asked).1).unwrap();

@@ -39,14 +39,11 @@ pub(super) fn churn(answer: &Value, style: Style) -> String {
         }
         None => out.push_str("\nNothing multiplies series: there is nobody to name.\n"),
         Some(worst) => {
-            out.push_str(&format!(
-                "\n{}\n",
-                style.strong(&format!("{}.", capital(&text(&worst["sentence"]))))
-            ));
+            out.push_str(&format!("\n{}\n", style.strong(&format!("{}.", capital(&sentence(worst))))));
         }
     }
     for finding in findings.iter().skip(1).take(FINDINGS - 1) {
-        out.push_str(&format!("- {}.\n", text(&finding["sentence"])));
+        out.push_str(&format!("- {}.\n", sentence(finding)));
     }
     if findings.len() > FINDINGS {
         out.push_str(&format!("- and {} more (--json has them all)\n", findings.len() - FINDINGS));
@@ -152,8 +149,21 @@ fn lifetime(lifetimes: &Value) -> String {
     }
 }
 
+/// What is found, and whether the policy against it is in the config already.
+fn sentence(finding: &Value) -> String {
+    let said = text(&finding["sentence"]);
+    match &*text(&finding["remedy"]["in_force"]) {
+        "" => said.into_owned(),
+        "preview" => {
+            format!("{said} (its policy is in preview: it shows what it would take, and takes nothing)")
+        }
+        _ => format!("{said} (its policy is in force)"),
+    }
+}
+
 fn remedies(findings: &[Value], style: Style) -> String {
-    let with: Vec<&Value> = findings.iter().filter(|finding| !finding["remedy"].is_null()).collect();
+    let to_paste = |finding: &&Value| !finding["remedy"].is_null() && finding["remedy"]["in_force"].is_null();
+    let with: Vec<&Value> = findings.iter().filter(to_paste).collect();
     let Some(first) = with.first() else { return String::new() };
     let policies: String =
         with.iter().take(REMEDIES).map(|finding| indented(&finding["remedy"]["policy"])).collect();
