@@ -26,6 +26,7 @@ pub mod pipeline;
 
 pub mod health;
 pub mod telemetry;
+pub mod via;
 
 pub mod admin;
 pub mod egress;

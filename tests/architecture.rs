@@ -13,7 +13,7 @@ const ORDER: [&[&str]; 13] = [
     &["aggregate"],
     &["config"],
     &["pipeline"],
-    &["telemetry", "health"],
+    &["telemetry", "health", "via"],
     &["intake", "egress", "admin"],
     &["gate"],
     &["runtime"],

@@ -19,6 +19,7 @@ use super::{EgressError, Outbound, Reply};
 use crate::clock::Clock;
 use crate::config::{OnThrottle, Upstream};
 use crate::telemetry::EgressMetrics;
+use crate::via::Via;
 
 /// Sends requests to one upstream. Shared by all who do; its connections are kept between requests.
 pub struct Client {
@@ -37,9 +38,10 @@ pub struct Client {
 impl Client {
     /// Checks the settings and reads the TLS files. Connects to nothing yet.
     ///
-    /// `seed` is for the jitter of `Retry-After`: the same seed gives the same sequence.
+    /// `seed` is for the jitter of `Retry-After` (the same seed gives the same sequence), and what this gate is called on
+    /// the way of a request ([`Via`]).
     pub fn new(upstream: &Upstream, metrics: Arc<EgressMetrics>, seed: u64) -> Result<Self, EgressError> {
-        let template = Template::new(upstream)?;
+        let template = Template::new(upstream, Via::new(seed))?;
         Ok(Self {
             target: Target::new(&upstream.name, template.uri()),
             transport: Transport::new(upstream, template.uri().scheme())?,

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hyper::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA,
 };
 use hyper::http::uri::{PathAndQuery, Scheme};
 use hyper::{Method, Request, Uri};
@@ -13,10 +13,11 @@ use metrics::Counter;
 use super::body::CountedBody;
 use super::{EgressError, Outbound};
 use crate::config::{Upstream, UpstreamAuth};
+use crate::via::Via;
 
 /// Headers that frame a request, belong to one hop, or say what the body is. Neither the config nor a sender
 /// sets them. `accept-encoding` is among them because we decode no answer.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 15] = [
     "accept-encoding",
     "connection",
     "content-encoding",
@@ -30,6 +31,7 @@ const RESERVED: [&str; 14] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "via",
     "x-prometheus-remote-write-version",
 ];
 
@@ -45,18 +47,19 @@ pub(super) struct Template {
     before_query: String,
     /// Ours and the configured ones. They win over what a sender sent.
     fixed: HeaderMap,
+    via: Via,
     forward_authorization: bool,
 }
 
 impl Template {
-    pub(super) fn new(upstream: &Upstream) -> Result<Self, EgressError> {
+    pub(super) fn new(upstream: &Upstream, via: Via) -> Result<Self, EgressError> {
         let uri = parse_url(&upstream.url)?;
         let before_query = match uri.query() {
             Some(query) => format!("{}?{query}&", uri.path()),
             None => format!("{}?", uri.path()),
         };
         let fixed = fixed_headers(upstream, &uri)?;
-        Ok(Self { uri, before_query, fixed, forward_authorization: upstream.forward_authorization })
+        Ok(Self { uri, before_query, fixed, via, forward_authorization: upstream.forward_authorization })
     }
 
     /// Where the upstream is.
@@ -103,6 +106,7 @@ impl Template {
             headers.append(name, value);
         }
         headers.entry(USER_AGENT).or_insert(OWN_USER_AGENT);
+        headers.insert(VIA, self.via.after(from_sender.get(VIA)));
         headers
     }
 }

@@ -4,13 +4,14 @@
 //! `X-Prometheus-Remote-Write-Version` decides nothing.
 
 use hyper::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA,
 };
 use hyper::{StatusCode, http::header::InvalidHeaderName};
 
 use super::refusal::Refusal;
 use crate::series::scope::HEADERS as SCOPE;
 use crate::telemetry::Undecodable;
+use crate::via;
 
 /// A tenant's name at most, bytes.
 const TENANT_MAX_BYTES: usize = 256;
@@ -55,14 +56,17 @@ impl Names {
         Err(Refusal::new(StatusCode::BAD_REQUEST, Undecodable::Tenant, text))
     }
 
-    /// The headers that may go upstream. Of a header sent twice the first counts, as for the tenant.
+    /// The headers that may go upstream. Of a header sent twice the first counts, as for the tenant; of `Via` all do.
     pub(super) fn forwarded(&self, headers: &HeaderMap) -> HeaderMap {
-        let mut kept = HeaderMap::with_capacity(FORWARDED.len() + 1);
+        let mut kept = HeaderMap::with_capacity(FORWARDED.len() + 2);
         let extra = self.tenant_is_extra.then_some(&self.tenant);
         for name in FORWARDED.iter().chain(extra) {
             if let Some(value) = headers.get(name) {
                 kept.insert(name, value.clone());
             }
+        }
+        if let Some(way) = via::way(headers) {
+            kept.insert(VIA, way);
         }
         kept
     }

@@ -28,6 +28,14 @@ impl Refusal {
         Self { status, reason, text, retry_after: Some(retry_after) }
     }
 
+    /// This gate sent it. The gate is the sender here, and hands the answer on.
+    pub(super) fn comes_back(retry_after: Duration) -> Self {
+        let text =
+            "this request came through this gate before: `url` of its upstream leads back to it".to_owned();
+        let status = StatusCode::LOOP_DETECTED;
+        Self { status, reason: Undecodable::Loop, text, retry_after: Some(retry_after) }
+    }
+
     /// More bytes than allowed.
     pub(super) fn too_large(max_bytes: usize) -> Self {
         let text = format!(

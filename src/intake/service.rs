@@ -21,6 +21,7 @@ use super::reply::{Manner, Reply, respond};
 use super::route::{Route, Routes};
 use super::{Answer, Handler, Inbound, Settings};
 use crate::telemetry::{IntakeMetrics, Undecodable};
+use crate::via::Via;
 
 /// What all connections of a gate share.
 pub(super) struct Shared<H> {
@@ -30,6 +31,7 @@ pub(super) struct Shared<H> {
     budget: Arc<Budget>,
     routes: Routes,
     names: Names,
+    via: Via,
     max_body_bytes: usize,
     body_timeout: Duration,
     pub(super) shutdown: CancellationToken,
@@ -79,6 +81,7 @@ impl<H: Handler> Shared<H> {
             budget,
             routes: Routes::new(&listen.paths),
             names,
+            via: Via::new(*seed),
             body_timeout: listen.body_timeout,
             shutdown,
         })
@@ -174,6 +177,9 @@ impl<H: Handler> Shared<H> {
 
     /// What the head decides.
     fn admit(&self, headers: &HeaderMap) -> Result<String, Refusal> {
+        if self.via.is_in(headers) {
+            return Err(Refusal::comes_back(self.jitter.retry_after()));
+        }
         let tenant = self.names.tenant(headers)?;
         check_format(headers)?;
         Ok(tenant)

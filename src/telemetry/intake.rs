@@ -23,11 +23,12 @@ pub enum Undecodable {
     Overload,
     Path,
     Tenant,
+    Loop,
 }
 
 impl Undecodable {
     /// All reasons, for registration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Method,
         Self::ContentType,
         Self::ContentEncoding,
@@ -40,6 +41,7 @@ impl Undecodable {
         Self::Overload,
         Self::Path,
         Self::Tenant,
+        Self::Loop,
     ];
 
     /// The `reason` label.
@@ -57,6 +59,7 @@ impl Undecodable {
             Self::Overload => "overload",
             Self::Path => "path",
             Self::Tenant => "tenant",
+            Self::Loop => "loop",
         }
     }
 }

@@ -42,6 +42,7 @@ async fn a_plain_request_has_exactly_the_headers_of_remote_write() {
         "content-type: application/x-protobuf",
         &host,
         &agent,
+        "via: 1.1 seriesgate-00000007",
         "x-prometheus-remote-write-version: 0.1.0",
     ];
     assert_eq!(lines, expected);

@@ -248,3 +248,18 @@ async fn retryable_wins_over_400() {
     assert_eq!((metrics.fate("rejected"), metrics.fate("forwarded")), (1.0, 1.0));
     gate.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_leads_back_to_the_gate_makes_one_request_of_each() {
+    let gate = Setup::to_itself().start().await;
+    for _ in 0..3 {
+        let reply = gate.send(&mixture(1, 0)).await;
+        assert_eq!(reply.status, 508, "{}", reply.text);
+        assert!(reply.text.contains("leads back to it"), "{}", reply.text);
+    }
+    let metrics = gate.metrics().await;
+    let looped = metrics.sum("seriesgate_undecodable_requests_total", &[("reason", "loop")]);
+    assert_eq!((looped, returned(&gate, "upstream").await), (3.0, 3.0));
+    metrics.assert_conserved();
+    gate.finish().await;
+}

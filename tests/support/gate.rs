@@ -31,6 +31,11 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    /// Writes to itself.
+    pub(crate) fn to_itself() -> Self {
+        Self::to("http://{write}/api/v1/write")
+    }
+
     /// Writes to this URL, without policies.
     pub(crate) fn to(url: impl Into<String>) -> Self {
         let none = String::new;
@@ -72,6 +77,7 @@ impl Setup {
 
     fn yaml(&self, write: SocketAddr, admin: SocketAddr) -> String {
         let Self { url, upstream, listen, series, rest } = self;
+        let url = url.replace("{write}", &write.to_string());
         format!(
             "listen: {{ address: '{write}'{listen} }}\nadmin: {{ address: '{admin}' }}\n\
              upstreams: [ {{ name: primary, url: '{url}'{upstream} }} ]\n{series}{rest}"

@@ -1,7 +1,7 @@
 //! What HTTP allows in header names and values, and which headers are not the user's.
 
 /// Headers that remote write or the connection owns.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 23] = [
     "host",
     "content-encoding",
     "content-length",
@@ -19,6 +19,7 @@ const RESERVED: [&str; 22] = [
     "transfer-encoding",
     "upgrade",
     "expect",
+    "via",
     "x-prometheus-remote-write-version",
     "x-prometheus-remote-read-version",
     "x-amz-date",

@@ -46,7 +46,7 @@ impl Checker<'_> {
         }
         self.never_reached(&policies);
         if let Some(upstream) = raw.upstreams.as_ref().and_then(|upstreams| upstreams.value.first()) {
-            self.upstream_remarks(upstream, &config.upstream);
+            self.upstream_remarks(upstream, &config.upstream, config.listen.address);
         }
         self.labels_that_rules_take(&policies);
         self.two_writers(&policies);

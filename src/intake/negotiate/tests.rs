@@ -65,12 +65,13 @@ fn only_listed_headers_go_on() {
         ("accountid", "7"),
         ("x-greptime-db-name", "shop"),
         ("x-team", "b"),
+        ("via", "1.1 nginx"),
     ]));
     let mut kept: Vec<_> = kept.keys().map(HeaderName::as_str).collect();
     kept.sort_unstable();
     assert_eq!(
         kept,
-        ["accountid", "authorization", "user-agent", "x-greptime-db-name", "x-scope-orgid", "x-team"]
+        ["accountid", "authorization", "user-agent", "via", "x-greptime-db-name", "x-scope-orgid", "x-team"]
     );
 }
 

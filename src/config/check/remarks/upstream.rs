@@ -1,5 +1,6 @@
 //! An upstream that takes requests otherwise than senders expect.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hyper::Uri;
@@ -13,7 +14,19 @@ use crate::config::raw::RawUpstream;
 const SENDERS_WAIT: Duration = Duration::from_secs(30);
 
 impl Checker<'_> {
-    pub(super) fn upstream_remarks(&mut self, raw: &At<RawUpstream>, upstream: &Upstream) {
+    pub(super) fn upstream_remarks(
+        &mut self,
+        raw: &At<RawUpstream>,
+        upstream: &Upstream,
+        listens_at: SocketAddr,
+    ) {
+        if let Some(at) = raw.value.url.as_ref().filter(|_| leads_to(&upstream.url, listens_at)) {
+            self.warn(
+                at.position,
+                "the url leads to this gate itself (`listen.address`): each request would come back, and is refused with a \
+                 508; give the URL of the backend",
+            );
+        }
         let pathless = upstream.url.parse::<Uri>().is_ok_and(|url| matches!(url.path(), "" | "/"));
         if let Some(at) = raw.value.url.as_ref().filter(|_| pathless) {
             self.warn(
@@ -38,4 +51,24 @@ impl Checker<'_> {
             );
         }
     }
+}
+
+/// Whether a URL is that of a server on this machine that listens there, as far as it says so itself.
+fn leads_to(url: &str, listens_at: SocketAddr) -> bool {
+    let Ok(url) = url.parse::<Uri>() else { return false };
+    let port = url.port_u16().unwrap_or(if url.scheme_str() == Some("https") { 443 } else { 80 });
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let ip = match host {
+        "localhost" => None,
+        host => match host.parse::<IpAddr>() {
+            Ok(ip) => Some(ip),
+            Err(_) => return false,
+        },
+    };
+    let here = listens_at.ip();
+    let same = match ip {
+        None => here.is_loopback() || here.is_unspecified(),
+        Some(ip) => ip == here || ip.is_unspecified() || ip.is_loopback() && here.is_unspecified(),
+    };
+    port == listens_at.port() && same
 }
