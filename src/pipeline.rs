@@ -28,12 +28,14 @@ mod scan;
 mod scratch;
 mod splice;
 mod tenancy;
+mod untracked;
 mod weigh;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ahash::AHashSet;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
@@ -168,8 +170,11 @@ impl Pipeline {
                 judgement.run(body, request, judge, outcome)?;
             }
             Tenant::Overflow => {
-                request.scan_untracked(body)?;
                 outcome.overflow_tenant = true;
+                request.scan(body, |_| Fingerprint::default())?;
+                let (policies, limits, taken) = (&policies, &settings.limits, AHashSet::new());
+                untracked::Untracked { policies, limits, scratch: judge, outcome, taken }
+                    .run(body, request)?;
             }
         }
         if self.tracker.owners_have_come() {

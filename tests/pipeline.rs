@@ -14,7 +14,9 @@ use seriesgate::pipeline::{Body, Counts};
 use seriesgate::policy::{Action, Definition, Disposition, Mode, PolicySet, Run};
 use seriesgate::series::Invalid;
 use seriesgate_proto::{Label, MetricMetadata, Sample, TimeSeries, WriteRequest, encode_snappy, snappy};
-use support::{Gate, NOW_MS, STALE, assert_conserved, named, policy, series, set, text};
+use support::{
+    Gate, NOW_MS, STALE, assert_conserved, labeldrop, named, policy, relabel, sent, series, set, text,
+};
 
 fn drop_noise() -> Vec<Definition> {
     vec![policy("noise", r#"{__name__=~"noise.*"}"#, Action::Drop, Mode::Enforce)]
@@ -203,19 +205,43 @@ fn a_full_index_goes_on_deciding_and_counts() {
     assert_eq!(gate.pipeline.index().live(), 10);
 }
 
-#[test]
-fn one_tenant_too_many_is_passed_through() {
-    let mut gate = Gate::new(&drop_noise());
-    let request = WriteRequest::of(vec![named("noise")]);
+/// A gate with room for two tenants, which has seen two.
+fn full_of_tenants(policies: &[Definition]) -> Gate {
+    let mut gate = Gate::new(policies);
     for tenant in ["a", "b"] {
-        gate.pass(tenant, &request);
-        assert_eq!(gate.outcome.body, Body::Nothing);
+        gate.pass(tenant, &WriteRequest::of(vec![named("up")]));
     }
+    gate
+}
+
+#[test]
+fn of_one_tenant_too_many_nothing_is_remembered_and_its_series_are_dropped_all_the_same() {
+    let mut gate = full_of_tenants(&drop_noise());
+    let live = gate.pipeline.index().live();
+    let request = WriteRequest::of(vec![named("noise"), named("up"), named("")]);
+    for _ in 0..3 {
+        gate.pass("c", &request);
+        assert!(gate.outcome.overflow_tenant);
+        assert_eq!(sent(&gate, &request), ["up{job=\"node\"}"]);
+        assert_eq!((gate.outcome.forwarded.samples, gate.outcome.rejected_series), (1, 1));
+        assert_conserved(&gate.outcome);
+    }
+    assert_eq!(gate.pipeline.index().live(), live);
+}
+
+#[test]
+fn its_series_are_relabeled_and_no_two_of_a_request_become_one() {
+    let mut gate = full_of_tenants(&[relabel("hits", &[labeldrop("pod")])]);
+    let of = |pod: &str, zone: &str| {
+        let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+        let labels = vec![label("__name__", "hits"), label("pod", pod), label("zone", zone)];
+        TimeSeries { labels, ..named("hits") }
+    };
+    let request = WriteRequest::of(vec![of("a", "x"), of("b", "x"), of("a", "y")]);
     gate.pass("c", &request);
-    assert_eq!((gate.outcome.body, gate.outcome.forwarded.samples), (Body::Untouched, 1));
-    assert!(gate.outcome.overflow_tenant);
-    gate.pass("a", &request);
-    assert_eq!(gate.outcome.body, Body::Nothing);
+    assert_eq!(sent(&gate, &request), ["hits{zone=\"x\"}", "hits{zone=\"y\"}"]);
+    assert_eq!(gate.outcome.unguarded, 2);
+    assert_conserved(&gate.outcome);
 }
 
 #[test]

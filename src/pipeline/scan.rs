@@ -2,7 +2,6 @@
 
 use super::decide::seconds;
 use super::scratch::{Fate, Request, Slot};
-use crate::policy::VerdictId;
 use crate::series::identity::Form;
 use crate::series::{Fingerprint, Found, Invalid, Notice, Probe};
 use crate::wire::schema::Text;
@@ -68,24 +67,6 @@ impl Request {
                     self.slots.push(slot(&field, &frame));
                 }
                 FieldKind::Metadata => self.metadata_field(body, &field)?,
-                FieldKind::Unknown => {}
-            }
-        }
-        self.check_message(body)
-    }
-
-    /// Counts what there is without asking who it is: everything is to be forwarded as it came.
-    pub(super) fn scan_untracked(&mut self, body: &[u8]) -> Result<(), WireError> {
-        self.clear();
-        for field in fields(body) {
-            let field = field?;
-            match field.kind {
-                FieldKind::Series => {
-                    let frame = v1::series(body, &field)?;
-                    let fate = Fate::Verdict(VerdictId::UNTOUCHED);
-                    self.slots.push(Slot { fate, ..slot(&field, &frame) });
-                }
-                FieldKind::Metadata => self.metadata += 1,
                 FieldKind::Unknown => {}
             }
         }

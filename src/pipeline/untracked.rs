@@ -1,0 +1,80 @@
+//! Series of a scope that found no place among the `tenant.max`: nothing of them is remembered, and policies apply all the
+//! same, so that nobody escapes them by sending under new names.
+//!
+//! What needs memory cannot be done: a series that would be aggregated passes, and of two that become one by rules only
+//! those of one request are seen.
+
+use ahash::AHashSet;
+
+use super::Policies;
+use super::edits::LOOSE;
+use super::outcome::Outcome;
+use super::scratch::{Fate, JudgeScratch, Request, Slot, Told};
+use crate::aggregate::Passed;
+use crate::policy::{Decision, Disposition, VerdictId, borrowed};
+use crate::series::identity;
+use crate::series::{Labels, Limits, edit};
+use crate::wire::WireError;
+
+/// What one request is decided with.
+pub(super) struct Untracked<'a> {
+    pub(super) policies: &'a Policies,
+    pub(super) limits: &'a Limits,
+    pub(super) scratch: &'a mut JudgeScratch,
+    pub(super) outcome: &'a mut Outcome,
+    /// Canonical labels that series of this request go under by rules.
+    pub(super) taken: AHashSet<Box<[u8]>>,
+}
+
+impl Untracked<'_> {
+    /// Gives every open slot its fate.
+    pub(super) fn run(&mut self, body: &[u8], request: &mut Request) -> Result<(), WireError> {
+        let Request { slots, loose, .. } = request;
+        let mut pairs = Vec::new();
+        for (number, slot) in (0..).zip(slots.iter_mut()).filter(|(_, slot)| slot.fate == Fate::Open) {
+            slot.fate = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
+                Ok(form) => {
+                    slot.form = form;
+                    Fate::Verdict(self.decide(&pairs, number, slot, loose))
+                }
+                Err(invalid) => Fate::Rejected(invalid),
+            };
+        }
+        Ok(())
+    }
+
+    fn decide(
+        &mut self,
+        pairs: &[(&str, &str)],
+        number: u32,
+        slot: &mut Slot,
+        loose: &mut Vec<Vec<u8>>,
+    ) -> VerdictId {
+        let labels = Labels::from_sorted(pairs);
+        let Decision { mut verdict, output, aggregated_by, .. } =
+            self.policies.set.decide(labels, self.limits);
+        if let Some(policy) = aggregated_by {
+            // under its own labels: those of the group are for the group alone
+            self.outcome.passed.push((policy, Passed::Full));
+            verdict = self.policies.set.passed(verdict, false);
+        }
+        let output = output.filter(|_| verdict.disposition() == Disposition::Rewrite);
+        if let Some(output) = &output {
+            let output = borrowed(output);
+            identity::encode_canonical(&output, &mut self.scratch.canonical);
+            if self.taken.insert(self.scratch.canonical.as_slice().into()) {
+                self.outcome.unguarded += 1;
+                edit::derive(pairs, &output, &mut self.scratch.script);
+                slot.edit = LOOSE | loose.len() as u32;
+                loose.push(self.scratch.script.clone());
+            } else {
+                verdict = self.policies.set.collided(verdict);
+            }
+        }
+        if verdict != VerdictId::UNTOUCHED {
+            let output = output.filter(|_| verdict.disposition() == Disposition::Rewrite);
+            self.scratch.told.push(Told { slot: number, verdict, output });
+        }
+        verdict
+    }
+}
