@@ -81,7 +81,7 @@ fn rows(answer: &Value, style: Style) -> String {
             ("name", left),
             ("active", right),
             ("new series/h", right),
-            ("half live up to", right),
+            ("median lifetime", right),
             ("samples/series", right),
             ("because of", left),
         ]),
