@@ -31,8 +31,8 @@ pub use files::FilesRead;
 pub use load::Loaded;
 pub(crate) use load::read_text;
 pub use model::{
-    Admin, Aggregation, BasicAuth, Config, Listen, OnThrottle, Secret, Series, Tenant, Tls, Tracking,
-    Upstream, UpstreamAuth,
+    Admin, Aggregation, BasicAuth, Config, Listen, OnInvalid, OnThrottle, Secret, Series, Tenant, Tls,
+    Tracking, Upstream, UpstreamAuth,
 };
 pub use remarks::Remarks;
 pub use schema::schema;

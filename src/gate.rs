@@ -19,6 +19,7 @@ use tokio::time::timeout_at;
 
 use self::complaints::Complaints;
 use crate::aggregate::Outbox;
+use crate::config::OnInvalid;
 use crate::egress::{Client, Outbound, Reply};
 use crate::health::Health;
 use crate::intake::{Answer, Handler, Inbound};
@@ -83,6 +84,7 @@ impl Gate {
         intake: Arc<IntakeMetrics>,
         health: Arc<Health>,
         aggregation: Aggregating,
+        on_invalid: OnInvalid,
     ) -> Self {
         Self {
             pipeline,
@@ -97,7 +99,7 @@ impl Gate {
             outbox: Outbox::new(aggregation.max_pending_samples),
             aggregation: aggregation.metrics,
             scopes: Scopes::new(&aggregation.tenant_header),
-            complaints: Complaints::default(),
+            complaints: Complaints::new(on_invalid),
         }
     }
 

@@ -56,6 +56,8 @@ pub struct Listen {
     pub header_timeout: Duration,
     /// From the end of the headers to the end of the body.
     pub body_timeout: Duration,
+    /// What a sender is told of series that cannot be accepted.
+    pub on_invalid: OnInvalid,
     /// Between a response and the next request.
     pub idle_timeout: Duration,
     /// After this age (±10%) a connection is closed with its next response; zero = never.
@@ -139,6 +141,19 @@ pub struct BasicAuth {
     pub username: String,
     /// Password.
     pub password: Secret,
+}
+
+/// What a sender is told of series that cannot be accepted; the valid rest is written in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnInvalid {
+    /// 400, and 204 from the third time on that it sends the very same: some senders repeat a refused request for ever, and
+    /// nothing new of theirs gets through.
+    #[default]
+    Report,
+    /// 204.
+    Accept,
+    /// 400.
+    AlwaysReport,
 }
 
 /// What a 429 of the upstream becomes.

@@ -11,7 +11,7 @@ use crate::intake::Answer;
 use crate::pipeline::Outcome;
 use crate::telemetry::Returned;
 
-/// When to come again where the upstream said 429 and not when (CONTRACT.md, Write port).
+/// When to come again where the upstream said 429 and not when.
 const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// When to come again where what aggregations made waits to be sent.
@@ -85,10 +85,16 @@ impl<'g> Exchange<'g> {
         let mut messages: Vec<String> = Vec::new();
         let mut status = StatusCode::NO_CONTENT;
         if let Some(complaint) = self.outcome.complaint(sent.reply == Reply::Accepted) {
-            status = StatusCode::BAD_REQUEST;
             let sender = self.outcome.effects.aggregated.sender;
-            self.gate.complaints.tell(sender, &complaint, crate::clock::monotonic());
-            messages.push(complaint);
+            let now = crate::clock::monotonic();
+            if self.gate.complaints.are_of_no_use(sender, self.outcome.rejected_mark, now) {
+                self.gate.data.accepted_in_part();
+                self.gate.complaints.tell(sender, &format!("{complaint}; the sender was told 204"), now);
+            } else {
+                status = StatusCode::BAD_REQUEST;
+                self.gate.complaints.tell(sender, &complaint, now);
+                messages.push(complaint);
+            }
         }
         match &sent.reply {
             Reply::Invalid { status: theirs, excerpt } => {

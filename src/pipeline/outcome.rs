@@ -148,6 +148,9 @@ pub struct Outcome {
     pub rejected_series: u64,
     /// The same, by reason.
     pub rejected_by: [u64; Invalid::ALL.len()],
+    /// The same for requests that were rejected the same series with the same samples, in whatever order: the smallest of their
+    /// hashes. `u64::MAX` where none was.
+    pub rejected_mark: u64,
     /// One of them, and the label that is the reason; empty if there is none.
     pub first_rejected: String,
     /// Stale markers in place of what is withheld from now on.
@@ -184,6 +187,7 @@ impl Outcome {
         self.rejected_series = 0;
         self.rejected_by = Default::default();
         self.first_rejected.clear();
+        self.rejected_mark = u64::MAX;
         self.stale_markers = 0;
         self.unguarded = 0;
         self.rejected_metadata = 0;

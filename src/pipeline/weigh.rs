@@ -1,5 +1,7 @@
 //! Fourth stage: adds up what becomes of the samples. Every slot has its fate by now.
 
+use ahash::RandomState;
+
 use super::Counts;
 use super::blame::blame;
 use super::outcome::Outcome;
@@ -27,6 +29,8 @@ pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
                 if outcome.rejected_series == 0 {
                     outcome.first_rejected = blame(body, slot, reason);
                 }
+                outcome.rejected_mark =
+                    outcome.rejected_mark.min(mark(&body[slot.start as usize..slot.end as usize]));
                 outcome.rejected[reason as usize] += counts;
                 outcome.rejected_series += 1;
                 outcome.rejected_by[reason as usize] += 1;
@@ -48,6 +52,14 @@ pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
     outcome.stale_markers = request.leaving.len() as u64;
     outcome.series = request.slots.len() as u64;
     outcome.rejected_metadata = request.bad_metadata.len() as u64;
+    for (start, end) in &request.bad_metadata {
+        outcome.rejected_mark = outcome.rejected_mark.min(mark(&body[*start as usize..*end as usize]));
+    }
+}
+
+/// What stands for the bytes of a series that was rejected.
+fn mark(bytes: &[u8]) -> u64 {
+    RandomState::with_seeds(1, 2, 3, 4).hash_one(bytes)
 }
 
 impl Slot {

@@ -60,6 +60,7 @@ impl Parts {
                 tenant_header: config.tenant.header.clone(),
                 max_pending_samples: config.aggregation.max_pending_samples,
             },
+            config.listen.on_invalid,
         ));
         let snapshots = snapshots.map(|(snapshots, last)| {
             go_on(&snapshots, &last, &pipeline, &gate, config);

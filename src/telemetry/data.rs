@@ -68,6 +68,7 @@ pub struct DataMetrics {
     rejected_metadata: Counter,
     decoded_bytes: Counter,
     overflow_requests: Counter,
+    accepted_in_part: Counter,
 }
 
 impl DataMetrics {
@@ -94,6 +95,7 @@ impl DataMetrics {
             rejected_metadata: registry.counter(&names::REJECTED_METADATA, &[]),
             decoded_bytes: registry.counter(&names::DECODED_BYTES, &[]),
             overflow_requests: registry.counter(&names::OVERFLOW_REQUESTS, &[]),
+            accepted_in_part: registry.counter(&names::ACCEPTED_IN_PART, &[]),
         }
     }
 
@@ -102,6 +104,11 @@ impl DataMetrics {
         for policy in policies {
             self.policies.account(policy);
         }
+    }
+
+    /// Counts a request that was answered 204 although series of it were rejected.
+    pub fn accepted_in_part(&self) {
+        self.accepted_in_part.increment(1);
     }
 
     /// What each policy did.

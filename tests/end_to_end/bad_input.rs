@@ -59,6 +59,34 @@ async fn invalid_series_are_refused_and_the_rest_is_written() {
     gate.finish().await;
 }
 
+/// Telegraf does so for ever, in another order each time, and sends nothing new before it got through.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_what_was_refused_a_third_time_gets_through_and_what_is_new_is_told_again() {
+    let backend = Backend::start(|_| stored()).await;
+    let gate = Setup::to(backend.url()).start().await;
+    let bad = |job: &str| raw_series(vec![Label::new("job", job)]);
+    let mut all = [pods("kept", 2), vec![bad("a"), bad("b")]].concat();
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(gate.send(&WriteRequest::of(all.clone())).await.status);
+        all.rotate_left(1);
+    }
+    assert_eq!(told, [400, 400, 204, 204]);
+    assert_eq!(gate.send(&WriteRequest::of(vec![bad("c")])).await.status, 400);
+    let metrics = gate.metrics().await;
+    assert_eq!(metrics.sum("seriesgate_requests_accepted_in_part_total", &[]), 2.0);
+    assert_eq!(metrics.sum("seriesgate_samples_total", &[("fate", "rejected")]), 9.0);
+    metrics.assert_conserved();
+    gate.finish().await;
+    for (invalid, status) in [("accept", 204), ("always_report", 400)] {
+        let gate = Setup::to(backend.url()).listen(&format!("invalid: {invalid}")).start().await;
+        for _ in 0..4 {
+            assert_eq!(gate.send(&WriteRequest::of(all.clone())).await.status, status, "{invalid}");
+        }
+        gate.finish().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn text_that_is_not_utf8_is_refused_and_the_rest_is_written() {
     let backend = Backend::start(|_| stored()).await;

@@ -81,6 +81,7 @@ pub(crate) fn listen() -> Listen {
         first_byte_timeout: minute,
         header_timeout: minute,
         body_timeout: minute,
+        on_invalid: seriesgate::config::OnInvalid::Report,
         idle_timeout: 6 * minute,
         max_connection_age: Duration::ZERO,
         drain_timeout: minute,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::{Checker, http};
 use crate::config::at::At;
 use crate::config::raw::{RawAdmin, RawListen, RawTenant};
-use crate::config::{Admin, Listen, Tenant, duration, size};
+use crate::config::{Admin, Listen, OnInvalid, Tenant, duration, size};
 
 /// Prometheus keeps an idle connection for 5 minutes. Whoever closes first sees no error; it must not be us.
 const MIN_IDLE: &str = "6m";
@@ -13,6 +13,11 @@ const MIN_IDLE: &str = "6m";
 impl Checker<'_> {
     pub(super) fn listen(&mut self, raw: &RawListen) -> Listen {
         self.idle_timeout(raw);
+        let invalid = [
+            ("report", OnInvalid::Report),
+            ("accept", OnInvalid::Accept),
+            ("always_report", OnInvalid::AlwaysReport),
+        ];
         let listen = Listen {
             address: self.address(&raw.address),
             paths: raw.paths.iter().map(|path| self.write_path(path)).collect(),
@@ -25,6 +30,7 @@ impl Checker<'_> {
             first_byte_timeout: self.duration(&raw.first_byte_timeout, "1ms", "1h"),
             header_timeout: self.duration(&raw.header_timeout, "1ms", "1h"),
             body_timeout: self.duration(&raw.body_timeout, "1ms", "1h"),
+            on_invalid: self.choice(&raw.invalid, &invalid).unwrap_or_default(),
             idle_timeout: self.duration(&raw.idle_timeout, "0s", "1d"),
             max_connection_age: self.duration(&raw.max_connection_age, "0s", "30d"),
             drain_timeout: self.duration(&raw.drain_timeout, "0s", "1h"),

@@ -34,6 +34,9 @@ pub(crate) struct RawListen {
     pub(crate) header_timeout: At<DurationText>,
     /// From the end of the headers to the end of the body.
     pub(crate) body_timeout: At<DurationText>,
+    /// What a sender is told of series that cannot be accepted: `report` (400; the third time it sends the very same, 204, as it
+    /// would go on for ever), `accept` (204), `always_report` (400).
+    pub(crate) invalid: At<String>,
     /// Between a response and the next request on the connection. At least 6m.
     pub(crate) idle_timeout: At<DurationText>,
     /// A connection older than this (±10%) is closed with its next response; `0s` = never.
@@ -56,6 +59,7 @@ impl Default for RawListen {
             first_byte_timeout: At::default_value("10s"),
             header_timeout: At::default_value("10s"),
             body_timeout: At::default_value("30s"),
+            invalid: At::default_value("report"),
             idle_timeout: At::default_value("10m"),
             max_connection_age: At::default_value("30m"),
             drain_timeout: At::default_value("25s"),

@@ -55,6 +55,7 @@ fn settings() -> Settings {
         first_byte_timeout: minute,
         header_timeout: minute,
         body_timeout: minute,
+        on_invalid: crate::config::OnInvalid::Report,
         idle_timeout: minute,
         max_connection_age: Duration::ZERO,
         drain_timeout: minute,
