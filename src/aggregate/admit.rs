@@ -31,7 +31,7 @@ impl Shard {
     }
 
     /// Whether a group has ended as something else than `kind`, and nothing is part of it.
-    fn is_left(&self, group: u32, kind: MetricKind) -> bool {
+    pub(super) fn is_left(&self, group: u32, kind: MetricKind) -> bool {
         self.groups
             .get(group)
             .is_some_and(|group| group.kind != kind && group.members == 0 && group.from_ms == i64::MAX)

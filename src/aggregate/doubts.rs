@@ -3,7 +3,7 @@
 
 use ahash::AHashMap;
 
-use super::birth::{Open, Start};
+use super::birth::{Open, Start, Unsaid};
 use super::close::Closing;
 use super::member::Member;
 use super::point::Join;
@@ -17,8 +17,9 @@ use crate::series::table::Slot as _;
 const DOUBT_MS: i64 = 60_000;
 /// Where windows are shorter than this, it is looked for whether it came in some of them only, milliseconds.
 const ASK_MS: i64 = 5_000;
-/// New counters of a shard that are remembered, about 200 bytes each. What finds no room starts from where it is.
-const MOST: usize = 1 << 14;
+/// New counters of a shard that are remembered, about 200 bytes each; all parts of one metric's histograms may be in one shard.
+/// What finds no room starts from where it is.
+pub(super) const MOST: usize = 1 << 16;
 
 /// New counters whose start is not settled.
 pub(super) type Doubts = AHashMap<Fingerprint, Doubt>;
@@ -27,8 +28,9 @@ pub(super) type Doubts = AHashMap<Fingerprint, Doubt>;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doubt {
     pub(super) open: Open,
-    /// What finds out when it began.
+    /// What finds out when it began, and what that said last.
     pub(super) keys: Keys,
+    pub(super) said_ms: Option<i64>,
     /// `None` before it came.
     pub(super) first: Option<First>,
 }
@@ -52,8 +54,10 @@ impl First {
 
 impl Doubt {
     /// Where it starts from, by what is known by now.
-    fn start(&self, first: &First, starts: &Starts) -> Start {
-        self.open.start(starts.find(&self.keys), first.ms)
+    fn start(&mut self, first: &First, starts: &Starts) -> Start {
+        // what was said once is not unsaid: what said it may be forgotten
+        self.said_ms = starts.find(&self.keys).or(self.said_ms);
+        self.open.start(self.said_ms, first.ms)
     }
 }
 
@@ -82,8 +86,10 @@ impl Shard {
     /// Notes that the start of a new counter is open.
     pub(super) fn doubt(&mut self, join: &Join, open: Open) {
         let Join { series, keys, .. } = *join;
-        if self.doubts.len() < MOST {
-            self.doubts.insert(series, Doubt { open, keys, first: None });
+        // the parts of one histogram come one behind the other
+        if self.doubts.len() < MOST || keys.family() == self.last_doubted {
+            self.last_doubted = keys.family();
+            self.doubts.insert(series, Doubt { open, keys, said_ms: None, first: None });
         }
     }
 
@@ -119,29 +125,31 @@ impl Shard {
         taken
     }
 
-    fn families(&self, end: i64, closing: &Closing<'_>) -> AHashMap<u64, Family> {
+    fn families(&mut self, end: i64, closing: &Closing<'_>) -> AHashMap<u64, Family> {
         let Closing { aggregation, starts, .. } = *closing;
         let asks = end.div_euclid(ASK_MS) != (end - aggregation.interval_ms).div_euclid(ASK_MS);
         let mut families: AHashMap<u64, Family> = AHashMap::new();
-        for doubt in self.doubts.values() {
-            let Some(first) = &doubt.first else { continue };
+        // where not all that is said is known, that nothing is says nothing
+        let watched = !starts.is_short();
+        for doubt in self.doubts.values_mut() {
+            let Some(first) = doubt.first else { continue };
             let family = families.entry(doubt.keys.family()).or_insert(Family::NEW);
             family.waits |= first.end > end;
             let due = end.saturating_add(aggregation.delay_ms) >= first.due_ms;
             family.due |= due;
             let asked = asks || due || first.end == end;
-            let start = if asked { doubt.start(first, starts) } else { Start::Here };
+            let start = if asked { doubt.start(&first, starts) } else { Start::Here };
             family.sure &= start == Start::Zero;
-            family.born &= start != Start::Here;
+            family.born &= start == Start::Zero || start == Start::PerhapsZero && watched;
         }
         families
     }
 
     /// Counts what a member had counted at first that goes.
     pub(super) fn settle_last(&mut self, member: &Member, starts: &Starts) {
-        let Some(doubt) = self.doubts.remove(&member.fingerprint()) else { return };
+        let Some(mut doubt) = self.doubts.remove(&member.fingerprint()) else { return };
         let Some(first) = doubt.first else { return };
-        if doubt.start(&first, starts) == Start::Here {
+        if doubt.start(&first, starts) != Start::Zero {
             self.baselines += 1;
             return;
         }
@@ -162,10 +170,21 @@ impl Shard {
         }
     }
 
-    /// Nothing more comes: nothing more will be said.
-    pub(super) fn settle_soon(&mut self) {
+    /// Goes on after a restart at `now_ms` (Unix milliseconds): what says when something began has to be said again.
+    pub(super) fn wait_anew(&mut self, now_ms: i64) {
+        let due_ms = now_ms.saturating_add(DOUBT_MS);
         let firsts = self.doubts.values_mut().filter_map(|doubt| doubt.first.as_mut());
-        firsts.for_each(|first| first.due_ms = 0);
+        firsts.for_each(|first| first.due_ms = first.due_ms.max(due_ms));
+    }
+
+    /// It ends before all was said: what is proved counts, and nothing else.
+    pub(super) fn settle_soon(&mut self) {
+        for doubt in self.doubts.values_mut() {
+            if doubt.open.unsaid == Unsaid::Watched {
+                doubt.open.unsaid = Unsaid::Here;
+            }
+            doubt.first.iter_mut().for_each(|first| first.due_ms = 0);
+        }
         if !self.doubts.is_empty() && self.open.is_empty() {
             self.open.push_back(Window::default());
         }

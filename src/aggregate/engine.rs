@@ -8,13 +8,14 @@ use parking_lot::{Mutex, RwLock};
 
 use super::aggregator::Aggregator;
 use super::group::Named;
-use super::locked::Totals;
+use super::locked::{Locked, Totals};
 use super::partition::shard_of;
 use super::point::Point;
 use super::starts::Starts;
 use super::tenant::Tenant;
 use super::types::Types;
 use crate::clock::Steady;
+use crate::policy::MetricKind;
 use crate::series::{Fingerprint, Fingerprinter, SubjectTable};
 
 /// Bounds of all aggregations together.
@@ -149,7 +150,13 @@ impl Engine {
     }
 
     /// Whether there is room for one more series in this group.
-    pub fn room(&self, aggregator: &Aggregator, tenant: u32, home: u32, group: Fingerprint) -> Room {
+    pub fn room(
+        &self,
+        aggregator: &Aggregator,
+        tenant: u32,
+        (home, group): (u32, Fingerprint),
+        kind: MetricKind,
+    ) -> Room {
         let settings = self.settings();
         if self.totals.members() >= settings.max_members {
             return Room::None;
@@ -157,7 +164,11 @@ impl Engine {
         // decided under policies that have just been replaced: the commit will find nobody that takes it
         let Some(partition) = aggregator.partition(tenant) else { return Room::InGroup };
         let shard = partition.shards.lock(shard_of(home));
-        if shard.is_none_or(|shard| shard.groups.number_of(group).is_some()) {
+        // one that has ended as something else has other outputs
+        let is_there = |shard: Locked<'_>| {
+            shard.groups.number_of(group).is_some_and(|number| !shard.is_left(number, kind))
+        };
+        if shard.is_none_or(is_there) {
             return Room::InGroup;
         }
         if self.totals.groups() < settings.max_groups { Room::ForGroup } else { Room::None }

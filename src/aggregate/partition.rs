@@ -42,6 +42,13 @@ impl Partition {
         self.search_rounds.store(u32::from(IDLE_ROUNDS) + 1, Ordering::Relaxed);
     }
 
+    /// Counters whose start is open wait anew for what says when it was.
+    pub(super) fn wait_anew(&self, now_ms: i64) {
+        for mut shard in self.shards.each().filter(|shard| !shard.doubts.is_empty()) {
+            shard.wait_anew(now_ms);
+        }
+    }
+
     /// Brings what is known of a series to the shard of its group, if it was in a group elsewhere.
     fn fetch(&self, series: Fingerprint, home: usize) {
         if self.shards.lock(home).is_none_or(|mut shard| shard.knows(series)) {

@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::group::Group;
 use super::point::{Batch, Join};
 use super::shard::{Cell, Shard, Window};
-use super::types::Types;
+use super::types::{self, Types};
 use crate::clock::Now;
 use crate::policy::{Aggregation, MetricKind};
 use crate::series::table::Slot as _;
@@ -31,16 +31,20 @@ impl Engine {
             return Vec::new();
         }
         self.retyped_at.store(mono, Ordering::Relaxed);
-        let tenants = self.types.take_news();
+        let news = self.types.take_news();
         let mut series = Vec::new();
         let mut metrics: Vec<String> = Vec::new();
         for aggregator in self.aggregators().iter().filter(|found| found.aggregation.kind.is_none()) {
             let aggregation = &*aggregator.aggregation;
-            for tenant in &tenants {
+            for (tenant, families) in &news {
                 let Some(partition) = aggregator.existing(*tenant) else { continue };
                 let mut is_other = |group: &Group| {
                     let labels = group.labels.first().map_or(&[][..], |block| block);
-                    let other = is_other(&self.types, *tenant, labels, aggregation, group.kind);
+                    // of others senders may say now one thing, now another
+                    let told =
+                        |metric: &str| types::families_of(metric).any(|family| families.contains(family));
+                    let other = is_other(&self.types, *tenant, labels, aggregation, group.kind)
+                        .filter(|metric| told(metric));
                     metrics.extend(other.as_deref().map(str::to_owned));
                     other.is_some()
                 };

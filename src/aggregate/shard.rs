@@ -114,6 +114,8 @@ pub(super) struct Shard {
     pub(super) tombstones: Table<Tombstone>,
     /// Members of which it is open whether they were born.
     pub(super) doubts: Doubts,
+    /// Of which histogram the last one of them is a part.
+    pub(super) last_doubted: u64,
     pub(super) groups: Groups,
     pub(super) gauges: Gauges,
     /// Points made and not yet taken away.
@@ -140,6 +142,7 @@ impl Shard {
             members: Table::default(),
             tombstones: Table::default(),
             doubts: Doubts::default(),
+            last_doubted: 0,
             groups: Groups::default(),
             gauges: Gauges::default(),
             out: Vec::new(),

@@ -3,6 +3,7 @@
 mod keys;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -27,7 +28,7 @@ struct Start {
     /// The series.
     teller: Fingerprint,
     ms: i64,
-    /// When it said so last, seconds of the clock that the index goes by.
+    /// When it said so last, seconds of the clock that the index goes by; 0 once the series has ended.
     heard: u32,
 }
 
@@ -36,7 +37,7 @@ impl Start {
     /// and then nobody knows which is meant.
     fn outweighs(&self, other: &Self) -> bool {
         let silent = other.heard.saturating_sub(self.heard) > SILENT_SECONDS;
-        self.teller != other.teller && self.ms < other.ms && !silent
+        self.teller != other.teller && self.ms < other.ms && self.heard > 0 && !silent
     }
 }
 
@@ -45,13 +46,18 @@ pub struct Starts {
     names: Names,
     things: Mutex<LruCache<Key, Start>>,
     own: Mutex<LruCache<Key, Start>>,
+    /// When something was said last, and when a start was forgotten for room that was said shortly before; seconds of the clock
+    /// that the index goes by.
+    now: AtomicU32,
+    short: AtomicU32,
 }
 
 impl Starts {
     pub(super) fn new(prints: Fingerprinter, subjects: Arc<SubjectTable>) -> Self {
         // a bound given to the cache would be allocated at once
         let empty = || Mutex::new(LruCache::unbounded());
-        Self { names: Names { prints, subjects }, things: empty(), own: empty() }
+        let (now, short) = Default::default();
+        Self { names: Names { prints, subjects }, things: empty(), own: empty(), now, short }
     }
 
     /// Whether the value of a metric of this name says when something began.
@@ -69,7 +75,8 @@ impl Starts {
         let Some(seconds) = value.filter(|seconds| MEANT.contains(seconds)) else { return };
         let Some((of, key)) = self.told(tenant, labels) else { return };
         let teller = self.teller(tenant, labels);
-        let said = Start { teller, ms: (seconds * 1000.0) as i64, heard: now };
+        let said = Start { teller, ms: (seconds * 1000.0) as i64, heard: now.max(1) };
+        self.now.fetch_max(now, Ordering::Relaxed);
         let mut starts = self.of(of).lock();
         match starts.get_mut(&key) {
             Some(known) if known.outweighs(&said) => {}
@@ -77,19 +84,33 @@ impl Starts {
             None => {
                 starts.put(key, said);
                 if starts.len() > if of == Of::Counter { OWN } else { THINGS } {
-                    starts.pop_lru();
+                    let gone = starts.pop_lru();
+                    self.forgot(gone.map(|(_, start)| start.heard), now);
                 }
             }
         }
     }
 
-    /// A series has ended: what it said of when something began holds no longer.
+    fn forgot(&self, heard: Option<u32>, now: u32) {
+        if heard.is_some_and(|heard| heard > 0 && now.saturating_sub(heard) <= SILENT_SECONDS) {
+            self.short.fetch_max(now.max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether starts that are said are forgotten for lack of room: then it proves nothing that none is known.
+    pub(super) fn is_short(&self) -> bool {
+        let short = self.short.load(Ordering::Relaxed);
+        short > 0 && self.now.load(Ordering::Relaxed).saturating_sub(short) <= SILENT_SECONDS
+    }
+
+    /// A series has ended: what it said holds until another says something else. The counters of what began then may still be
+    /// open.
     pub fn end(&self, tenant: TenantKey, labels: Labels<'_>) {
         let Some((of, key)) = self.told(tenant, labels) else { return };
         let teller = self.teller(tenant, labels);
         let mut starts = self.of(of).lock();
-        if starts.peek(&key).is_some_and(|known| known.teller == teller) {
-            starts.pop(&key);
+        if let Some(known) = starts.peek_mut(&key).filter(|known| known.teller == teller) {
+            known.heard = 0;
         }
     }
 
@@ -364,13 +385,15 @@ mod tests {
         rig.learn("", THEIRS, 1.6e9);
         assert_eq!(rig.of("", ASKED), Some(1_600_000_000));
         rig.end(OURS);
+        rig.learn("", OURS, 1.7e9);
         assert_eq!(rig.of("", ASKED), Some(1_600_000_000), "it was another that ended");
         rig.end(THEIRS);
+        assert_eq!(rig.of("", ASKED), Some(1_600_000_000), "what began then may still be open");
         rig.learn("", OURS, 1.7e9);
         assert_eq!(rig.of("", ASKED), Some(1_700_000_000));
         // who goes without a word is believed for ten minutes
         rig.learn("", THEIRS, 1.6e9);
-        for (now, right) in [(300, 1_600_000_000), (600, 1_600_000_000), (601, 1_700_000_000)] {
+        for (now, right) in [(300, 1_600_000_000), (600, 1_600_000_000), (602, 1_700_000_000)] {
             rig.now.set(now);
             rig.learn("", OURS, 1.7e9);
             assert_eq!(rig.of("", ASKED), Some(right), "{now}");
@@ -388,12 +411,20 @@ mod tests {
             let number = number.to_string();
             let pairs = [("__name__", "x_created"), ("path", &*number)];
             let labels = Labels::from_sorted(&pairs);
-            rig.starts.learn(tenant, labels, Some(1.7e9), 0);
+            rig.starts.learn(tenant, labels, Some(1.7e9), 1);
         }
         assert_eq!(
             rig.of("", &[("__name__", "x_total"), ("namespace", "n"), ("pod", "a")]),
             Some(1_500_000_000)
         );
         assert_eq!(rig.starts.own.lock().len(), OWN);
+        assert!(rig.starts.is_short(), "some of them are said");
+        // long after, and what goes now was not said for long
+        rig.now.set(SILENT_SECONDS + 2);
+        rig.learn("", POD.0, POD.1);
+        rig.learn("", &[("__name__", "x_created"), ("path", "late")], 1.7e9);
+        rig.now.set(2 * SILENT_SECONDS + 4);
+        rig.learn("", &[("__name__", "x_created"), ("path", "later")], 1.7e9);
+        assert!(!rig.starts.is_short());
     }
 }

@@ -4,7 +4,7 @@ mod families;
 mod untyped;
 
 use self::families::Families;
-pub(super) use self::families::Known;
+pub(super) use self::families::{Known, News};
 use self::untyped::Untyped;
 use crate::policy::{Aggregation, MetricKind, bound};
 use crate::series::Labels;
@@ -108,6 +108,12 @@ pub fn family_of(name: &str) -> Option<&str> {
     ENDINGS.iter().find_map(|(ending, _)| name.strip_suffix(ending))
 }
 
+/// The families that may say what a metric of this name is.
+pub(super) fn families_of(name: &str) -> impl Iterator<Item = &str> {
+    let stem = family_of(name).or_else(|| name.strip_suffix("_total"));
+    std::iter::once(name).chain(stem)
+}
+
 /// What is known of the types of metrics, by tenant and family.
 pub struct Types {
     known: Families,
@@ -134,10 +140,8 @@ impl Types {
         aggregation: &Aggregation,
         kind: MetricKind,
     ) -> bool {
-        let name = labels.metric();
-        let stem = family_of(name).or_else(|| name.strip_suffix("_total"));
         let said = |family: &str| self.known.of(tenant).ask(family).declared != Declared::Unknown.number();
-        if !said(name) && !stem.is_some_and(said) {
+        if !families_of(labels.metric()).any(said) {
             // what was known once and is forgotten holds for the groups that are there
             return false;
         }
@@ -159,9 +163,9 @@ impl Types {
         self.known.has_news()
     }
 
-    /// The tenants of which there was such news since the look before the last: requests that were on their way at the last
+    /// The families of which there was such news since the look before the last: requests that were on their way at the last
     /// one are there by now.
-    pub(super) fn take_news(&self) -> Vec<u32> {
+    pub(super) fn take_news(&self) -> News {
         self.known.take_news()
     }
 

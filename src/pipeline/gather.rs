@@ -68,7 +68,7 @@ impl Judgement<'_> {
             _ => group,
         };
         let (home, bucket) = (family.short(), bound.map(|bound| (family, bound)));
-        let admitted = match self.engine.room(aggregator, self.party.tenant, home, group) {
+        let admitted = match self.engine.room(aggregator, self.party.tenant, (home, group), kind) {
             Room::None => Err(Passed::Full),
             // groups renew their claims themselves
             Room::InGroup => Ok(()),

@@ -25,7 +25,8 @@ fn what_is_born_while_its_sender_is_watched_counts_from_zero_and_nothing_else_do
     rig.put_all(751, &[("x_total", "old", 1e6), ("x_total", "again", 2.0)]);
     rig.put_all(781, &[("x_total", "old", 1e6), ("x_total", "again", 3.0)]);
     // it is settled when a minute is over
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:0 120:0 180:7 720:7 780:7 840:10");
+    rig.put("x_total", "old", &[(811, 1e6), (841, 1e6)]);
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:0 120:0 180:7 720:7 780:7 840:10 900:10");
 }
 
 #[test]
@@ -281,7 +282,7 @@ fn what_has_one_sample_counts_whether_a_stale_marker_follows_or_nothing() {
 }
 
 #[test]
-fn a_birth_that_is_not_settled_lives_through_a_restart_and_the_end_of_its_policy() {
+fn a_birth_that_is_not_settled_lives_through_a_restart_and_does_not_count_where_its_policy_ends() {
     for restarts in [true, false] {
         let mut rig = rig();
         let old = |at: i64| ("x_total", "old", 1e6 + at as f64);
@@ -292,9 +293,12 @@ fn a_birth_that_is_not_settled_lives_through_a_restart_and_the_end_of_its_policy
         if restarts {
             rig.restart();
             rig.put_all(120, &[old(120), ("x_total", "born", 51.0)]);
-            rig.put_all(135, &[old(135), ("x_total", "born", 52.0)]);
+            // what says when something began has a minute again
+            for at in (135..=260).step_by(15) {
+                rig.put_all(at, &[old(at), ("x_total", "born", 52.0)]);
+            }
         }
-        let last = if restarts { "180:187" } else { "120:155" };
+        let last = if restarts { "180:232 240:292 300:307" } else { "120:105" };
         let points = rig.points("x_total");
         assert!(points.ends_with(last), "{points}");
     }
@@ -401,4 +405,74 @@ fn a_birth_counts_in_no_window_before_its_own_however_long_is_waited() {
     }
     let points = rig.points("x_total");
     assert!(points.starts_with("-60:0 0:0 60:0 120:50 180:50"), "{points}");
+}
+
+/// An old target that is there for a while only, or comes and goes; how its group ends.
+fn flaps(rig: &mut Rig, there: impl Fn(i64) -> bool) -> f64 {
+    let mut was = false;
+    for at in (105..=400).step_by(5) {
+        let mut all = vec![("x_total", "old", 1e6), ("hb", "old", 1.0)];
+        match there(at) {
+            true => all.extend([("x_total", "added", 5e6 + at as f64), started("added", -9999)]),
+            false if was => all.extend([
+                ("x_total", "added", STALE_MARKER),
+                ("process_start_time_seconds", "added", STALE_MARKER),
+            ]),
+            false => {}
+        }
+        was = there(at);
+        rig.put_all(at, &all);
+    }
+    rig.points("x_total").rsplit(':').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_was_said_of_an_old_target_holds_though_it_ends_before_its_minute_is_over() {
+    assert!(flaps(&mut watched(), |at| at < 125) < 25.0);
+    assert!(flaps(&mut watched(), |at| at == 105 || at >= 180) < 400.0);
+}
+
+#[test]
+fn a_birth_that_is_proved_counts_though_its_pod_ends_before_its_window_does() {
+    let mut rig = watched();
+    let alone = |at: i64, value: f64, told: f64| {
+        [("x_total", "old", 1e6), ("x_total", "brief", value), ("process_start_time_seconds", "brief", told)]
+            .map(|(name, pod, value)| (at, name, pod, value))
+    };
+    let seconds = (T / 1000 + 130) as f64;
+    for (at, value, told) in [(135, 60.0, seconds), (150, 70.0, seconds), (155, STALE_MARKER, STALE_MARKER)] {
+        let all: Vec<_> =
+            alone(at, value, told).into_iter().map(|(_, name, pod, value)| (name, pod, value)).collect();
+        rig.put_all(at, &all);
+    }
+    rig.put("x_total", "old", &[(180, 1e6), (210, 1e6), (241, 1e6)]);
+    let points = rig.points("x_total");
+    assert!(points.contains("180:70"), "{points}");
+}
+
+#[test]
+fn nothing_that_is_open_counts_where_its_policy_or_its_minute_is_cut_short() {
+    // what says that it is old comes half a minute after it
+    for restarts in [true, false] {
+        let mut rig = watched();
+        let all = |at: i64| [("x_total", "old", 1e6), ("x_total", "added", 5e6 + at as f64)];
+        rig.put_all(105, &all(105));
+        rig.put_all(120, &all(120));
+        if restarts {
+            rig.restart();
+            // the counters of what was kept come first, then what says when they began
+            for at in (135..=240).step_by(15) {
+                rig.put_all(at, &all(at));
+                if at == 150 {
+                    rig.put_all(at, &[started("added", -9999)]);
+                }
+            }
+            for at in (255..=900).step_by(15) {
+                rig.put_all(at, &[&all(at)[..], &[started("added", -9999)]].concat());
+            }
+        }
+        let points = rig.points("x_total");
+        let last: f64 = points.rsplit(':').next().unwrap().parse().unwrap();
+        assert!(last < 1000.0, "{restarts}: {points}");
+    }
 }

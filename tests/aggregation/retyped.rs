@@ -80,6 +80,36 @@ fn two_that_do_not_agree_on_a_type_do_not_have_groups_end_again_and_again() {
         rig.pass_time(T + at * 1000 + 7_000);
     }
     assert!(retyped(&rig) <= 1, "{}", retyped(&rig));
+    // nor do they where metadata of other metrics comes all the while
+    for at in (615..=1200).step_by(15) {
+        rig.put_all(at, &[("cap_total", "a", 5.0)]);
+        let kind = if at % 30 == 0 { MetricType::Gauge } else { MetricType::Counter };
+        rig.deliver(&says("cap_total", kind));
+        rig.deliver(&says(&format!("other_{at}"), MetricType::Gauge));
+        rig.pass_time(T + at * 1000 + 7_000);
+    }
+    assert!(retyped(&rig) <= 1, "{}", retyped(&rig));
+}
+
+#[test]
+fn the_outputs_that_a_group_has_only_now_are_claimed_and_who_has_one_keeps_it() {
+    let outputs = Aggregation { outputs: vec![Output::Sum, Output::Max], ..without_pod() };
+    let mut rig = of(outputs);
+    let mut taken = 0;
+    for at in (0..=300).step_by(15) {
+        let mut raw = series("cap_total:max", "", &[(at, 77.0)]);
+        raw.labels.retain(|label| label.name == "__name__");
+        rig.deliver(&WriteRequest::of(vec![raw]));
+        rig.put_all(at, &[("cap_total", "a", 5.0)]);
+        taken += rig.gate.outcome.passed.len();
+        if at == 135 {
+            rig.deliver(&says("cap_total", MetricType::Gauge));
+        }
+        rig.pass_time(T + at * 1000 + 7_000);
+    }
+    assert!(taken > 0, "it passes, and that is counted");
+    let output = rig.finish();
+    assert!(!output.contains_key("cap_total:max"), "{output:?}");
 }
 
 #[test]

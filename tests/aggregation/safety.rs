@@ -22,7 +22,8 @@ fn a_gate_restart_makes_no_spike_and_forgets_nobody() {
     rig.put("x_total", "a", &[(130, 150.0), (160, 150.0), (190, 150.0)]);
     rig.put_all(191, &[("x_total", "a", 150.0), ("x_total", "born", 2.0)]);
     rig.put_all(221, &[("x_total", "a", 150.0), ("x_total", "born", 3.0)]);
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:41 180:50 240:53");
+    rig.put("x_total", "a", &[(251, 150.0), (301, 150.0)]);
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:41 180:50 240:51 300:53 360:53");
 }
 
 #[test]
@@ -42,7 +43,8 @@ fn a_policy_that_is_new_after_a_restart_makes_no_spike() {
     rig.put("x_total", "a", &[(210, 1e6 + 210.0)]);
     rig.put_all(211, &[("x_total", "a", 1e6 + 210.0), ("x_total", "born", 4.0)]);
     rig.put_all(235, &[("x_total", "a", 1e6 + 210.0), ("x_total", "born", 5.0)]);
-    assert_eq!(rig.points("x_total"), "120:0 180:30 240:65");
+    rig.put("x_total", "a", &[(265, 1e6 + 210.0), (311, 1e6 + 210.0)]);
+    assert_eq!(rig.points("x_total"), "120:0 180:30 240:61 300:65 360:65");
 }
 
 #[test]

@@ -11,12 +11,13 @@ impl Shard {
     pub(super) fn save_doubts(&self, out: &mut Vec<u8>) {
         out.put_u32(self.doubts.len() as u32);
         for (series, doubt) in &self.doubts {
-            let Doubt { open: Open { since_ms, unsaid }, keys, first } = *doubt;
+            let Doubt { open: Open { since_ms, unsaid }, keys, said_ms, first } = *doubt;
             out.put_series(*series);
             out.put_i64(since_ms);
             keys.numbers().into_iter().for_each(|key| out.put_u64(key));
             let born = u8::from(unsaid != Unsaid::Here) | u8::from(unsaid == Unsaid::Due) << 2;
-            out.push(born | u8::from(first.is_some()) << 1);
+            out.push(born | u8::from(first.is_some()) << 1 | u8::from(said_ms.is_some()) << 3);
+            said_ms.into_iter().for_each(|ms| out.put_i64(ms));
             if let Some(First { ms, end, due_ms, value }) = first {
                 [ms, end, due_ms].into_iter().for_each(|time| out.put_i64(time));
                 out.put_u64(value.to_bits());
@@ -34,6 +35,7 @@ impl Shard {
                 *key = source.u64()?;
             }
             let flags = source.u8()?;
+            let said_ms = if flags & 8 != 0 { Some(source.i64()?) } else { None };
             let first = match flags & 2 {
                 0 => None,
                 _ => Some(First {
@@ -49,7 +51,7 @@ impl Shard {
                 _ => Unsaid::Due,
             };
             let open = Open { since_ms, unsaid };
-            self.doubts.insert(series, Doubt { open, keys: Keys::from_numbers(keys), first });
+            self.doubts.insert(series, Doubt { open, keys: Keys::from_numbers(keys), said_ms, first });
         }
         Ok(())
     }

@@ -59,9 +59,12 @@ struct Held {
     count: usize,
     /// Tenants of which something was learned or forgotten.
     changed: AHashSet<u32>,
-    /// Tenants of which the first type of a family was said since the last look, and between that and the one before.
-    news: [AHashSet<u32>; 2],
+    /// Families, by tenant, of which the first type was said since the last look, and between that and the one before.
+    news: [News; 2],
 }
+
+/// Families by tenant.
+pub(in crate::aggregate) type News = AHashMap<u32, AHashSet<Box<str>>>;
 
 pub(super) struct Families {
     held: RwLock<Held>,
@@ -128,7 +131,7 @@ impl Families {
         }
         held.changed.insert(tenant);
         if before == 0 && news.declared != 0 {
-            held.news[0].insert(tenant);
+            held.news[0].entry(tenant).or_default().insert(family.into());
             self.declarations.fetch_add(1, Ordering::Release);
         }
         self.epoch.fetch_add(1, Ordering::Release);
@@ -148,13 +151,15 @@ impl Families {
         self.held.read().news.iter().any(|tenants| !tenants.is_empty())
     }
 
-    /// The tenants with news since the look before the last.
-    pub(super) fn take_news(&self) -> Vec<u32> {
+    /// The news since the look before the last.
+    pub(super) fn take_news(&self) -> News {
         let mut held = self.held.write();
         let [now, before] = &mut held.news;
-        let mut all: Vec<u32> = now.union(before).copied().collect();
-        *before = std::mem::take(now);
-        all.sort_unstable();
+        let now = std::mem::take(now);
+        let mut all = std::mem::replace(before, now.clone());
+        for (tenant, families) in now {
+            all.entry(tenant).or_default().extend(families);
+        }
         all
     }
 
