@@ -106,8 +106,10 @@ pub(super) fn open(evidence: &Evidence) -> Option<Open> {
     if evidence.was_here || !watch.is_unbroken(first_ms) {
         return None;
     }
-    // another gate may have had it since it began, unless this sender sent nothing to anybody in between
-    if several_gates && !watch.is_next(first_ms) {
+    // another gate may have had it since it began, unless this sender sent nothing to anybody in between; one of which
+    // nothing is known is another sender
+    let is_known = company_ms.is_some() && most_known;
+    if several_gates && !(is_known && watch.is_next(first_ms)) {
         return None;
     }
     // the watched span: nothing that was in front of this sender since then can have escaped us
@@ -117,7 +119,7 @@ pub(super) fn open(evidence: &Evidence) -> Option<Open> {
         && first_ms.saturating_sub(since_ms) >= WATCHED_MS
         && watch.has_two_scrapes(first_ms);
     if several_gates {
-        since_ms = watch.before_ms(first_ms).saturating_add(1);
+        since_ms = known_ms.max(watch.before_ms(first_ms).saturating_add(1));
     }
     if given_up {
         since_ms = since_ms.max(evidence.given_up_ms.saturating_add(1));
@@ -264,6 +266,16 @@ mod tests {
             (
                 "several gates, made while the sender was elsewhere",
                 started(Evidence { watch: watch(&[0, 15, 30, 45, 60]), ..several }, 290),
+                Closed,
+            ),
+            (
+                "several gates, an agent that moves behind the address of one that is known",
+                started(Evidence { company_ms: None, most_known: false, ..several }, 290),
+                Closed,
+            ),
+            (
+                "several gates, and most of its request is new here",
+                started(Evidence { most_known: false, ..several }, 290),
                 Closed,
             ),
             ("several gates, another request of the same scrape", part.into(), after(285_000)),

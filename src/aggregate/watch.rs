@@ -16,14 +16,23 @@ pub(super) struct Watch {
     newest_ms: i64,
     /// The newest sample of the scrape before, if the last one came when it was due; else that of the last one.
     before_ms: i64,
-    /// How far its scrapes are apart, the longer steps weighing more.
+    /// How far its scrapes are apart, the longer steps weighing more: a lost scrape is no gap.
     step_ms: i64,
+    /// The same, the shorter steps weighing more: a scrape that went elsewhere makes it hardly longer.
+    beat_ms: i64,
 }
 
 impl Watch {
     /// Begins with a request whose newest sample is of this time.
     pub(super) fn new(newest_ms: i64) -> Self {
-        Self { since_ms: newest_ms, second_ms: i64::MAX, newest_ms, before_ms: newest_ms, step_ms: 0 }
+        Self {
+            since_ms: newest_ms,
+            second_ms: i64::MAX,
+            newest_ms,
+            before_ms: newest_ms,
+            step_ms: 0,
+            beat_ms: 0,
+        }
     }
 
     /// Notes a request that was taken.
@@ -31,9 +40,13 @@ impl Watch {
         let jump = newest_ms.saturating_sub(self.newest_ms);
         if jump >= SCRAPE_APART_MS {
             self.before_ms = if self.is_next(newest_ms) { self.newest_ms } else { newest_ms };
+            self.beat_ms = match self.beat_ms {
+                0 => jump,
+                beat => jump.min(beat + beat / 8),
+            };
         }
         if jump > self.longest_pause_ms() {
-            *self = Self { step_ms: jump, ..Self::new(newest_ms) };
+            *self = Self { step_ms: jump, beat_ms: self.beat_ms, ..Self::new(newest_ms) };
         } else if jump >= SCRAPE_APART_MS {
             self.step_ms = if jump > self.step_ms { jump } else { (3 * self.step_ms + jump) / 4 };
         }
@@ -74,7 +87,7 @@ impl Watch {
 
     /// Whether a sample of this time is of the scrape that comes next: no other can have gone elsewhere.
     pub(super) fn is_next(&self, ms: i64) -> bool {
-        self.step_ms > 0 && ms.saturating_sub(self.newest_ms) <= self.step_ms * 3 / 2
+        self.beat_ms > 0 && ms.saturating_sub(self.newest_ms) <= self.beat_ms * 3 / 2
     }
 
     /// Whether there were two scrapes before a sample of this time.
@@ -137,6 +150,24 @@ mod tests {
         ] {
             assert_eq!(after(seconds).before_ms(at * 1000), before * 1000, "{seconds:?}");
         }
+    }
+
+    #[test]
+    fn scrapes_that_went_elsewhere_do_not_make_the_next_one_come_later() {
+        for (seconds, next, missing) in [
+            // each third, and for long
+            (&[0, 5, 10, 20, 25, 30, 40, 45, 50][..], 55, 60),
+            (&[0, 60, 120, 1020, 1080, 1980, 2040], 2100, 2160),
+            // right after it came back
+            (&[0, 5, 10, 25], 30, 35),
+        ] {
+            let watch = after(seconds);
+            assert!(watch.is_next(next * 1000) && !watch.is_next(missing * 1000), "{seconds:?}");
+        }
+        // who is slower from now on is believed after a while
+        let slower: Vec<i64> =
+            (0..5).map(|scrape| scrape * 5).chain((1..30).map(|scrape| 20 + scrape * 15)).collect();
+        assert!(after(&slower).is_next((slower[slower.len() - 1] + 15) * 1000));
     }
 
     #[test]
