@@ -2,6 +2,7 @@
 //!
 //! Everything else takes a [`Clock`], so that a test or a simulation moves time by hand.
 
+mod jitter;
 mod steady;
 mod voices;
 
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use jitter::Jitter;
 pub use steady::Steady;
 
 /// A source of wall-clock time (Unix milliseconds) and of time that only goes forward. Cheap to clone.

@@ -10,7 +10,6 @@ mod budget;
 mod connection;
 mod files;
 mod io;
-mod jitter;
 mod listener;
 mod memory;
 mod negotiate;
@@ -47,7 +46,7 @@ pub struct Inbound {
     pub body: Bytes,
     /// The query string as it came, without `?`.
     pub query: Option<String>,
-    /// Request headers that may go upstream (CONTRACT: Write port); `Authorization` among them, egress decides.
+    /// Request headers that may go upstream (docs/config.md: Scopes); `Authorization` among them, egress decides.
     pub headers: HeaderMap,
 }
 

@@ -11,7 +11,7 @@ use crate::series::quote;
 /// Read at most, so that the connection can be used again. Beyond it a new connection is cheaper.
 const MAX_DRAIN_BYTES: usize = 64 << 10;
 
-/// Of an excerpt (CONTRACT.md). Prometheus reads as much.
+/// Of an excerpt. Prometheus reads as much.
 const MAX_EXCERPT_BYTES: usize = 1024;
 
 /// Of the body, kept to make an excerpt of: more than its size, because secrets and blanks may go.

@@ -1,4 +1,4 @@
-//! A status to what it means for the data (CONTRACT.md, Write port).
+//! A status to what it means for the data (docs/architecture.md).
 //!
 //! The rule behind the table: what may be our own mistake (URL, credentials) must not cost the sender its
 //! data, so it becomes a 503.

@@ -12,11 +12,11 @@ use super::answer::{self, Answer};
 use super::classify::classify;
 use super::failure::{Target, TryError};
 use super::request::{self, Template};
-use super::retry_after::{self, Jitter};
+use super::retry_after;
 use super::transport::{Http, Transport};
 use super::warnings::Warnings;
 use super::{EgressError, Outbound, Reply};
-use crate::clock::Clock;
+use crate::clock::{Clock, Jitter};
 use crate::config::{OnThrottle, Upstream};
 use crate::telemetry::EgressMetrics;
 use crate::via::Via;
@@ -141,7 +141,7 @@ impl Client {
             status,
             retry_after: text(RETRY_AFTER)
                 .and_then(|value| retry_after::parse(value, self.clock.unix_ms()))
-                .map(|wait| self.jitter.spread(wait)),
+                .map(|wait| retry_after::spread(&self.jitter, wait)),
             location: text(LOCATION).and_then(origin),
             excerpt: answer::excerpt(start, &self.secrets),
         }

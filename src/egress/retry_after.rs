@@ -1,9 +1,10 @@
 //! `Retry-After`: read, capped and spread out.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A sender is never told to wait longer than this (CONTRACT.md, Write port).
+use crate::clock::Jitter;
+
+/// A sender is never told to wait longer than this.
 pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Reads a header value: seconds, or the date form HTTP has had since 1999. The two older date forms are
@@ -58,31 +59,11 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     year * 365 + leap_days + (153 * month + 2) / 5 + day - 719_469
 }
 
-/// Spreads senders out, so that those told to wait do not come back at once. The same seed gives the same
-/// sequence.
-pub(super) struct Jitter(AtomicU64);
-
-impl Jitter {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(AtomicU64::new(seed))
-    }
-
-    /// `wait` and up to a fifth more, never above the cap. What is near the cap is spread below it.
-    pub(super) fn spread(&self, wait: Duration) -> Duration {
-        let wait = wait.min(MAX_RETRY_AFTER * 5 / 6);
-        // 53 bits: what a double holds exactly
-        let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        wait.mul_f64(1.0 + 0.2 * unit).min(MAX_RETRY_AFTER)
-    }
-
-    /// SplitMix64: a counter and a mix, so that one atomic addition is all that threads share.
-    fn next(&self) -> u64 {
-        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut z = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
+/// `wait` and up to a fifth more, never above the cap, so that senders told to wait do not come back at once. What is near
+/// the cap is spread below it.
+pub(super) fn spread(jitter: &Jitter, wait: Duration) -> Duration {
+    let wait = wait.min(MAX_RETRY_AFTER * 5 / 6);
+    wait.mul_f64(1.0 + 0.2 * jitter.unit()).min(MAX_RETRY_AFTER)
 }
 
 #[cfg(test)]
@@ -136,20 +117,20 @@ mod tests {
         let (one, two) = (Jitter::new(7), Jitter::new(7));
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..1000 {
-            let wait = one.spread(Duration::from_secs(10));
-            assert_eq!(wait, two.spread(Duration::from_secs(10)));
+            let wait = spread(&one, Duration::from_secs(10));
+            assert_eq!(wait, spread(&two, Duration::from_secs(10)));
             assert!((Duration::from_secs(10)..=Duration::from_secs(12)).contains(&wait), "{wait:?}");
             seen.insert(wait);
         }
         assert!(seen.len() > 900, "spread out");
-        assert_eq!(one.spread(Duration::ZERO), Duration::ZERO);
-        assert!(one.spread(Duration::from_secs(29)) <= MAX_RETRY_AFTER);
+        assert_eq!(spread(&one, Duration::ZERO), Duration::ZERO);
+        assert!(spread(&one, Duration::from_secs(29)) <= MAX_RETRY_AFTER);
     }
 
     #[test]
     fn a_wait_at_the_cap_is_spread_out_too() {
         let jitter = Jitter::new(7);
-        let waits: Vec<_> = (0..100).map(|_| jitter.spread(MAX_RETRY_AFTER)).collect();
+        let waits: Vec<_> = (0..100).map(|_| spread(&jitter, MAX_RETRY_AFTER)).collect();
         let seconds: std::collections::BTreeSet<_> = waits.iter().map(Duration::as_secs).collect();
         assert!(waits.iter().all(|wait| *wait <= MAX_RETRY_AFTER));
         assert_eq!(seconds, (25..30).collect());

@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::activity::Activity;
 use super::body::{self, Unread};
 use super::budget::{Budget, Hold};
-use super::jitter::Jitter;
 use super::negotiate::{Names, check_format};
 use super::refusal::Refusal;
 use super::reply::{Manner, Reply, respond};
 use super::route::{Route, Routes};
 use super::{Answer, Handler, Inbound, Settings};
+use crate::clock::Jitter;
 use crate::telemetry::{IntakeMetrics, Undecodable};
 use crate::via::Via;
 

@@ -131,7 +131,7 @@ async fn an_idle_gate_ends_at_once_on_either_signal() {
     }
 }
 
-/// What CONTRACT.md promises to dashboards, as far as this version has it.
+/// What docs/metrics.md promises to dashboards.
 const PROMISED: [&str; 16] = [
     "seriesgate_samples_received_total",
     "seriesgate_samples_total",

@@ -13,7 +13,7 @@ use crate::policy::{
     Action, ActionKind, Definition, MAX_POLICIES, Mode, Place, PolicySet, Run, Selector, SelectorError,
 };
 
-/// Actions that CONTRACT.md names and this version does not have.
+/// Actions that are planned and that this version does not have.
 const LATER_ACTIONS: [&str; 1] = ["limit"];
 
 impl Checker<'_> {

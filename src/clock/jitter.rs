@@ -1,16 +1,17 @@
-//! Seeded randomness for spreading retries and connection ages; not for secrets.
+//! Seeded randomness for spreading retries and connection ages out; not for secrets. The same seed gives the same sequence.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// SplitMix64, shared by all connections.
+/// SplitMix64: a counter and a mix, so that one atomic addition is all that threads share.
 #[derive(Debug)]
-pub(super) struct Jitter {
+pub struct Jitter {
     state: AtomicU64,
 }
 
 impl Jitter {
-    pub(super) fn new(seed: u64) -> Self {
+    /// Begins the sequence of a seed.
+    pub fn new(seed: u64) -> Self {
         Self { state: AtomicU64::new(seed) }
     }
 
@@ -22,13 +23,19 @@ impl Jitter {
         z ^ (z >> 31)
     }
 
+    /// From 0 up to 1, without it.
+    pub fn unit(&self) -> f64 {
+        // 53 bits: what a double holds exactly
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// One to five seconds: senders refused together must not come back together.
-    pub(super) fn retry_after(&self) -> Duration {
+    pub fn retry_after(&self) -> Duration {
         Duration::from_secs(1 + self.next() % 5)
     }
 
     /// `duration` by a factor of 0.9 to 1.1.
-    pub(super) fn around(&self, duration: Duration) -> Duration {
+    pub fn around(&self, duration: Duration) -> Duration {
         let share = u32::try_from(self.next() % 2001).unwrap_or(0);
         duration.saturating_mul(9000 + share) / 10_000
     }
