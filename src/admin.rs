@@ -1,6 +1,5 @@
 //! The admin port: metrics, health, readiness, reload, bypass. Never shares the write port's listener.
 
-mod browser;
 mod connections;
 mod page;
 pub(crate) mod policies;

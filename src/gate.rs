@@ -22,7 +22,7 @@ use crate::aggregate::Outbox;
 use crate::config::OnInvalid;
 use crate::egress::{Client, Outbound, Reply};
 use crate::health::Health;
-use crate::intake::{Answer, Handler, Inbound};
+use crate::intake::{Answer, Handler, Inbound, Typed};
 use crate::pipeline::{Body, Origin, Outcome, Pipeline, Scratch};
 use crate::telemetry::{AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Returned};
 use crate::wire::{WireError, WireErrorKind};
@@ -154,11 +154,12 @@ impl Handler for Gate {
             true => self.long_bodies.acquire().await.ok(),
             false => None,
         };
+        let typed = inbound.typed;
         let decided = self.decide(&inbound);
         drop(turn);
         let mut exchange = match decided {
             Ok(exchange) => exchange,
-            Err(undecodable) => return self.undecodable(&undecodable),
+            Err(undecodable) => return self.undecodable(&undecodable, typed),
         };
         let aggregated = &exchange.outcome().effects.aggregated;
         if !aggregated.samples.is_empty()
@@ -180,7 +181,7 @@ impl Handler for Gate {
 }
 
 impl Gate {
-    fn undecodable(&self, why: &crate::pipeline::Undecodable) -> Answer {
+    fn undecodable(&self, why: &crate::pipeline::Undecodable, typed: Typed) -> Answer {
         use crate::telemetry::Undecodable as Reason;
         self.intake.undecodable(match why {
             crate::pipeline::Undecodable::Snappy(_) => Reason::Snappy,
@@ -191,6 +192,10 @@ impl Gate {
             why,
             crate::pipeline::Undecodable::Wire(WireError { kind: WireErrorKind::OtherMessage, .. })
         );
+        if typed == Typed::Vague && !matches!(why, crate::pipeline::Undecodable::Outgrown(_)) {
+            let message = format!("{why}; of remote write the Content-Type is application/x-protobuf");
+            return Answer { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, retry_after: None, message };
+        }
         let status = if other_message { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::BAD_REQUEST };
         Answer { status, retry_after: None, message: why.to_string() }
     }

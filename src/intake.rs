@@ -35,6 +35,15 @@ pub use memory::memory_limit_bytes;
 use crate::config::{Listen, Tenant};
 use crate::telemetry::IntakeMetrics;
 
+/// What a request says its body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// Remote write 1.0, or nothing.
+    Right,
+    /// Something that senders of remote write were seen to say: the body tells.
+    Vague,
+}
+
 /// One write request, its body read and within the limits, not yet decoded.
 #[derive(Debug)]
 pub struct Inbound {
@@ -44,6 +53,8 @@ pub struct Inbound {
     pub peer: Option<IpAddr>,
     /// The body as it came, snappy block format.
     pub body: Bytes,
+    /// What its type says of the body.
+    pub typed: Typed,
     /// The query string as it came, without `?`.
     pub query: Option<String>,
     /// Request headers that may go upstream (docs/config.md: Scopes); `Authorization` among them, egress decides.

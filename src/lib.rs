@@ -24,6 +24,7 @@ pub mod config;
 
 pub mod pipeline;
 
+pub mod browser;
 pub mod health;
 pub mod telemetry;
 pub mod via;

@@ -13,7 +13,7 @@ const ORDER: [&[&str]; 13] = [
     &["aggregate"],
     &["config"],
     &["pipeline"],
-    &["telemetry", "health", "via"],
+    &["telemetry", "health", "via", "browser"],
     &["intake", "egress", "admin"],
     &["gate"],
     &["runtime"],

@@ -11,9 +11,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use super::connections::Taken;
+use super::page;
 use super::report::{self, Asked};
 use super::server::{Control, REQUEST_TIMEOUT};
-use super::{browser, page};
+use crate::browser;
 use crate::health::Health;
 use crate::telemetry::AdminMetrics;
 

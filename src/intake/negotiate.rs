@@ -8,7 +8,9 @@ use hyper::header::{
 };
 use hyper::{StatusCode, http::header::InvalidHeaderName};
 
+use super::Typed;
 use super::refusal::Refusal;
+use crate::browser;
 use crate::series::scope::HEADERS as SCOPE;
 use crate::telemetry::Undecodable;
 use crate::via;
@@ -72,26 +74,34 @@ impl Names {
     }
 }
 
-/// Remote write 1.0 in snappy, or why not.
-pub(super) fn check_format(headers: &HeaderMap) -> Result<(), Refusal> {
-    if let Some(value) = headers.get(CONTENT_TYPE) {
-        check_type(&text(value))?;
+/// Types that senders were seen to give to remote write 1.0, beside its own and none.
+const VAGUE: [&str; 3] = ["application/octet-stream", "application/vnd.google.protobuf", "text/plain"];
+
+/// Remote write 1.0 in snappy as far as headers say, or why not.
+pub(super) fn check_format(headers: &HeaderMap) -> Result<Typed, Refusal> {
+    let typed = match headers.get(CONTENT_TYPE) {
+        Some(value) => check_type(&text(value), browser::sent(headers))?,
+        None => Typed::Right,
+    };
+    if let Some(value) = headers.get(CONTENT_ENCODING) {
+        check_encoding(&text(value))?;
     }
-    match headers.get(CONTENT_ENCODING) {
-        Some(value) => check_encoding(&text(value)),
-        None => Ok(()),
-    }
+    Ok(typed)
 }
 
 fn text(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(value.as_bytes())
 }
 
-fn check_type(value: &str) -> Result<(), Refusal> {
+/// A page can have its browser send plain text to any address: then the type has to be right.
+fn check_type(value: &str, by_browser: bool) -> Result<Typed, Refusal> {
     let unsupported =
         |text: String| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Undecodable::ContentType, text);
     let mut parts = value.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
+    if !by_browser && VAGUE.iter().any(|vague| media_type.eq_ignore_ascii_case(vague)) {
+        return Ok(Typed::Vague);
+    }
     if !media_type.is_empty() && !media_type.eq_ignore_ascii_case("application/x-protobuf") {
         return Err(unsupported(format!("Content-Type {media_type:?}: send application/x-protobuf")));
     }
@@ -101,7 +111,7 @@ fn check_type(value: &str) -> Result<(), Refusal> {
         .map(|(_, value)| value.trim().trim_matches('"'))
         .next();
     match proto {
-        None | Some("" | V1_MESSAGE) => Ok(()),
+        None | Some("" | V1_MESSAGE) => Ok(Typed::Right),
         Some(V2_MESSAGE) => Err(unsupported(format!(
             "remote write 2.0 ({V2_MESSAGE}) is not supported here: send remote write 1.0 ({V1_MESSAGE})"
         ))),

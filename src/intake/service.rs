@@ -18,7 +18,7 @@ use super::negotiate::{Names, check_format};
 use super::refusal::Refusal;
 use super::reply::{Manner, Reply, respond};
 use super::route::{Route, Routes};
-use super::{Answer, Handler, Inbound, Settings};
+use super::{Answer, Handler, Inbound, Settings, Typed};
 use crate::clock::Jitter;
 use crate::telemetry::{IntakeMetrics, Undecodable};
 use crate::via::Via;
@@ -132,8 +132,8 @@ impl<H: Handler> Shared<H> {
         mut body: Incoming,
         hold: &mut Hold,
     ) -> Result<(Answer, Manner), HungUp> {
-        let tenant = match self.admit(&parts.headers) {
-            Ok(tenant) => tenant,
+        let (tenant, typed) = match self.admit(&parts.headers) {
+            Ok(admitted) => admitted,
             Err(refusal) => return Ok(self.refuse(refusal, &body)),
         };
         let mut reading = Reading(Some(&*self.metrics));
@@ -152,7 +152,7 @@ impl<H: Handler> Shared<H> {
         self.metrics.request_bytes.increment(bytes.len() as u64);
         let query = parts.uri.query().map(str::to_owned);
         let headers = self.names.forwarded(&parts.headers);
-        let inbound = Inbound { tenant, peer, body: bytes, query, headers };
+        let inbound = Inbound { tenant, peer, body: bytes, typed, query, headers };
         let answer = self.handler.handle(inbound).await;
         Ok((answer, Manner::default()))
     }
@@ -176,13 +176,12 @@ impl<H: Handler> Shared<H> {
     }
 
     /// What the head decides.
-    fn admit(&self, headers: &HeaderMap) -> Result<String, Refusal> {
+    fn admit(&self, headers: &HeaderMap) -> Result<(String, Typed), Refusal> {
         if self.via.is_in(headers) {
             return Err(Refusal::comes_back(self.jitter.retry_after()));
         }
         let tenant = self.names.tenant(headers)?;
-        check_format(headers)?;
-        Ok(tenant)
+        Ok((tenant, check_format(headers)?))
     }
 
     /// The body, or what the sender is told instead; `None`: it is gone. `read` is `None` where time ran out.

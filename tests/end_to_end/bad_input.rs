@@ -162,20 +162,35 @@ async fn other_formats_are_415_and_other_methods_405() {
     let sink = sink().await;
     let gate = Setup::to(sink.write_url()).start().await;
     let v2 = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
-    for (name, value) in [("content-type", v2), ("content-type", "text/plain"), ("content-encoding", "gzip")]
+    for (name, value) in
+        [("content-type", v2), ("content-type", "application/json"), ("content-encoding", "gzip")]
     {
         let mut request = http::write_request(gate.write, encode_snappy(&mixture(1, 0)));
         request.headers_mut().insert(name, HeaderValue::from_static(value));
         let reply = http::send(request).await.unwrap();
         assert_eq!(reply.status, 415, "{value}: {}", reply.text);
     }
+    // some senders say so of what is remote write, and others of what is not
+    for (body, status) in [(snappy(b"not a message"), 415), (b"plain text".to_vec(), 415)] {
+        let mut request = http::write_request(gate.write, body);
+        request.headers_mut().insert("content-type", HeaderValue::from_static("text/plain"));
+        let reply = http::send(request).await.unwrap();
+        assert_eq!(reply.status, status, "{}", reply.text);
+        assert!(reply.text.contains("application/x-protobuf"), "{}", reply.text);
+    }
+    assert_eq!(sink.stats().requests, 0);
+    for value in ["text/plain", "application/octet-stream"] {
+        let mut request = http::write_request(gate.write, encode_snappy(&mixture(1, 0)));
+        request.headers_mut().insert("content-type", HeaderValue::from_static(value));
+        assert_eq!(http::send(request).await.unwrap().status, 204, "{value}");
+    }
     // the same with a head that says nothing of it: 2xx would lose the data
     let symbols = b"\x22\x00\x22\x08__name__\x22\x02up";
     let reply = gate.post(snappy(symbols)).await;
-    assert_eq!((reply.status, undecodable(&gate, "protobuf").await), (415, 1.0), "{}", reply.text);
+    assert_eq!((reply.status, undecodable(&gate, "protobuf").await), (415, 2.0), "{}", reply.text);
     let read = http::get(&format!("http://{}/api/v1/write", gate.write)).await.unwrap();
     assert_eq!((read.status, read.header("allow")), (405, Some("POST")));
-    assert_eq!(sink.stats().requests, 0);
+    assert_eq!(sink.stats().requests, 2);
     gate.finish().await;
 }
 

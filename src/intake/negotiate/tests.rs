@@ -47,6 +47,19 @@ fn other_types_and_encodings_are_refused() {
 }
 
 #[test]
+fn of_a_vague_type_the_body_tells_unless_a_browser_sent_it() {
+    for content_type in
+        ["text/plain; charset=utf-8", "application/octet-stream", "Application/vnd.google.protobuf"]
+    {
+        let typed = check_format(&headers(&[("content-type", content_type)])).unwrap();
+        assert_eq!(typed, Typed::Vague, "{content_type}");
+        let by_a_page = [("content-type", content_type), ("origin", "null")];
+        assert_eq!(refused_as(&by_a_page), Some(Undecodable::ContentType), "{content_type}");
+    }
+    assert_eq!(check_format(&headers(&[])).unwrap(), Typed::Right);
+}
+
+#[test]
 fn a_version_two_sender_is_told_what_to_send() {
     let v2 = headers(&[("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")]);
     let refusal = check_format(&v2).unwrap_err();

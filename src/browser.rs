@@ -1,6 +1,6 @@
 //! Which requests a browser sent.
 //!
-//! Any page that a browser shows can make it POST to an address that only the browser's machine reaches. The port has no
+//! Any page that a browser shows can make it POST to an address that only the browser's machine reaches. Our ports have no
 //! authentication and no page of ours that posts, so a call that changes something is for programs only. It does not matter
 //! which site the page is from: with a name that now leads to this machine, a foreign page is of the same origin.
 
@@ -11,7 +11,7 @@ use hyper::header::{HeaderName, ORIGIN, REFERER};
 const MARKS: [HeaderName; 3] = [ORIGIN, HeaderName::from_static("sec-fetch-site"), REFERER];
 
 /// Whether a browser sent a request with these headers for a page.
-pub(super) fn sent(headers: &HeaderMap) -> bool {
+pub fn sent(headers: &HeaderMap) -> bool {
     MARKS.iter().any(|mark| headers.contains_key(mark))
 }
 
