@@ -105,7 +105,7 @@ impl<'g> Exchange<'g> {
                 status = StatusCode::BAD_REQUEST;
                 let samples = sent.too_large.samples + sent.too_large.histograms;
                 messages.push(format!(
-                    "{samples} samples do not fit the upstream even alone (it answered 413: {excerpt})"
+                    "{samples} samples do not fit the upstream even alone (it says: {excerpt})"
                 ));
             }
             _ => {}

@@ -50,7 +50,7 @@ metrics! {
     UPSTREAM_REQUESTS = Counter "seriesgate_upstream_requests_total" ["upstream", "code"] "Requests sent upstream, by status code; code 0 = no answer.";
     UPSTREAM_BYTES = Counter "seriesgate_upstream_bytes_total" ["upstream"] "Bytes of request bodies sent upstream (compressed).";
     UPSTREAM_RETRIES = Counter "seriesgate_upstream_retries_total" ["upstream"] "Requests sent again on a fresh connection because a kept one was closed under us.";
-    UPSTREAM_SPLITS = Counter "seriesgate_upstream_splits_total" ["upstream"] "Requests split in two because the upstream answered 413.";
+    UPSTREAM_SPLITS = Counter "seriesgate_upstream_splits_total" ["upstream"] "Requests split in two because they were too large for the upstream: it answered 413, or the 400 that VictoriaMetrics answers above `-maxInsertRequestSize`.";
     SAMPLES_RECEIVED = Counter "seriesgate_samples_received_total" [] "Float samples decoded, each time a request comes.";
     HISTOGRAMS_RECEIVED = Counter "seriesgate_histograms_received_total" [] "Native histograms decoded, each time a request comes.";
     EXEMPLARS_RECEIVED = Counter "seriesgate_exemplars_received_total" [] "Exemplars decoded, each time a request comes.";
