@@ -35,7 +35,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ahash::AHashSet;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
@@ -172,9 +171,8 @@ impl Pipeline {
             Tenant::Overflow => {
                 outcome.overflow_tenant = true;
                 request.scan(body, |_| Fingerprint::default())?;
-                let (policies, limits, taken) = (&policies, &settings.limits, AHashSet::new());
-                untracked::Untracked { policies, limits, scratch: judge, outcome, taken }
-                    .run(body, request)?;
+                let (policies, limits) = (&policies, &settings.limits);
+                untracked::Untracked { policies, limits, scratch: judge, outcome }.run(body, request)?;
             }
         }
         if self.tracker.owners_have_come() {

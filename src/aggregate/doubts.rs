@@ -19,7 +19,7 @@ const DOUBT_MS: i64 = 60_000;
 const ASK_MS: i64 = 5_000;
 /// New counters of a shard that are remembered, about 200 bytes each; all parts of one metric's histograms may be in one shard.
 /// What finds no room starts from where it is.
-pub(super) const MOST: usize = 1 << 16;
+const MOST: usize = 1 << 16;
 
 /// New counters whose start is not settled.
 pub(super) type Doubts = AHashMap<Fingerprint, Doubt>;
@@ -138,7 +138,9 @@ impl Shard {
             let due = end.saturating_add(aggregation.delay_ms) >= first.due_ms;
             family.due |= due;
             let asked = asks || due || first.end == end;
-            let start = if asked { doubt.start(&first, starts) } else { Start::Here };
+            // one that is not asked for now is what it was when it was asked for last
+            let start =
+                if asked { doubt.start(&first, starts) } else { doubt.open.start(doubt.said_ms, first.ms) };
             family.sure &= start == Start::Zero;
             family.born &= start == Start::Zero || start == Start::PerhapsZero && watched;
         }

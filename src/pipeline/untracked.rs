@@ -22,8 +22,6 @@ pub(super) struct Untracked<'a> {
     pub(super) limits: &'a Limits,
     pub(super) scratch: &'a mut JudgeScratch,
     pub(super) outcome: &'a mut Outcome,
-    /// Canonical labels that series of this request go under by rules.
-    pub(super) taken: AHashSet<Box<[u8]>>,
 }
 
 impl Untracked<'_> {
@@ -31,11 +29,13 @@ impl Untracked<'_> {
     pub(super) fn run(&mut self, body: &[u8], request: &mut Request) -> Result<(), WireError> {
         let Request { slots, loose, .. } = request;
         let mut pairs = Vec::new();
+        // canonical labels that series of this request go under by rules
+        let mut taken = AHashSet::new();
         for (number, slot) in (0..).zip(slots.iter_mut()).filter(|(_, slot)| slot.fate == Fate::Open) {
             slot.fate = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
                 Ok(form) => {
                     slot.form = form;
-                    Fate::Verdict(self.decide(&pairs, number, slot, loose))
+                    Fate::Verdict(self.decide(&pairs, (number, slot), loose, &mut taken))
                 }
                 Err(invalid) => Fate::Rejected(invalid),
             };
@@ -46,9 +46,9 @@ impl Untracked<'_> {
     fn decide(
         &mut self,
         pairs: &[(&str, &str)],
-        number: u32,
-        slot: &mut Slot,
+        (number, slot): (u32, &mut Slot),
         loose: &mut Vec<Vec<u8>>,
+        taken: &mut AHashSet<Box<[u8]>>,
     ) -> VerdictId {
         let labels = Labels::from_sorted(pairs);
         let Decision { mut verdict, output, aggregated_by, .. } =
@@ -62,7 +62,7 @@ impl Untracked<'_> {
         if let Some(output) = &output {
             let output = borrowed(output);
             identity::encode_canonical(&output, &mut self.scratch.canonical);
-            if self.taken.insert(self.scratch.canonical.as_slice().into()) {
+            if taken.insert(self.scratch.canonical.as_slice().into()) {
                 self.outcome.unguarded += 1;
                 edit::derive(pairs, &output, &mut self.scratch.script);
                 slot.edit = LOOSE | loose.len() as u32;

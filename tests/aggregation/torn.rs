@@ -166,3 +166,24 @@ fn a_pod_made_anew_under_its_name_is_born_in_whatever_order_its_series_come() {
         assert_eq!(last, 635.0, "{ends_at} {counter_first}: {born:?}");
     }
 }
+
+#[test]
+fn parts_that_come_seconds_apart_are_born_together_in_short_windows_too() {
+    // nothing says when it began; the windows are shorter than starts are looked for
+    let short = seriesgate::policy::Aggregation { interval_ms: 1_000, ..without_pod() };
+    let action = seriesgate::policy::Action::Aggregate(short.into());
+    let policies =
+        vec![crate::pipeline::policy("agg", "{pod!=\"\"}", action, seriesgate::policy::Mode::Enforce)];
+    let mut rig = Rig::of(policies, crate::IDLE_MS);
+    for at in 0..=240 {
+        let count = if at >= 105 { 20.0 } else { 0.0 };
+        let part = |buckets: &[(&'static str, f64)], from: i64| -> Vec<TimeSeries> {
+            let new = buckets.iter().filter(|_| at >= from);
+            old(at).into_iter().chain(new.map(|of| bucket("new", "/", *of, at, count))).collect()
+        };
+        send(&mut rig, part(&BUCKETS[2..], 106));
+        send(&mut rig, part(&BUCKETS[..2], 107));
+    }
+    let counts = rig.gate.pipeline.engine().aggregators()[0].counts();
+    assert_eq!((counts.births, counts.baselines), (4, 8));
+}

@@ -137,7 +137,7 @@ impl Engine {
             let definition = source.text()?;
             let partition = self.part(definition, tenant, &mut restored);
             restore_shards(partition.as_deref(), VERSION, source, &mut restored)?;
-            partition.iter().for_each(|partition| partition.wait_anew(now.unix_ms));
+            partition.iter().for_each(|partition| partition.wait_anew(self.time(now).ms));
         }
         outbox.push(tenant, points::restore(source)?);
         Ok(restored)
