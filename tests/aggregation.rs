@@ -33,6 +33,8 @@ mod scopes;
 mod steps;
 #[path = "aggregation/torn.rs"]
 mod torn;
+#[path = "aggregation/truth.rs"]
+mod truth;
 #[path = "aggregation/world.rs"]
 mod world;
 #[path = "aggregation/writers.rs"]

@@ -76,8 +76,8 @@ impl Shard {
                 if let Some(tombstone) = self.tombstones.get_mut(join.series) {
                     member.resume(tombstone);
                     self.tombstones.remove(join.series);
-                } else if let Some(open) = open(join) {
-                    self.doubt(join, open);
+                } else {
+                    self.doubt(join, open(join));
                 }
                 member
             }

@@ -17,15 +17,13 @@ impl Engine {
             wanted.iter().flatten().any(|wanted| wanted.definition == aggregator.definition)
         };
         // what was sent for a policy that is taken out is not sent again when it comes back
-        let mut not_before = self.not_before.load(Ordering::Relaxed);
         let mut ended = Vec::new();
         if !keep {
             for gone in aggregators.iter().filter(|aggregator| !is_wanted(aggregator)) {
-                not_before = not_before.max(self.wind_up(gone));
+                self.wind_up(gone);
                 ended.push(Arc::clone(&gone.definition));
             }
         }
-        self.not_before.store(not_before, Ordering::Relaxed);
         aggregators.retain(|aggregator| {
             let wanted = is_wanted(aggregator);
             aggregator.set_active(wanted);
@@ -38,13 +36,8 @@ impl Engine {
                 let found = aggregators.iter().find(|found| found.definition == *definition);
                 Some(found.cloned().unwrap_or_else(|| {
                     let (name, definition) = (Arc::clone(name), Arc::clone(definition));
-                    let made = Aggregator::new(
-                        name,
-                        definition,
-                        Arc::clone(aggregation),
-                        not_before,
-                        Arc::clone(&self.totals),
-                    );
+                    let made =
+                        Aggregator::new(name, definition, Arc::clone(aggregation), Arc::clone(&self.totals));
                     aggregators.push(Arc::new(made));
                     Arc::clone(&aggregators[aggregators.len() - 1])
                 }))
@@ -54,22 +47,21 @@ impl Engine {
     }
 
     /// Ends an aggregation: closes all windows that had samples, and ends its groups. What is still on its way to it
-    /// finds nothing that would take it. Returns the time of the last point.
-    fn wind_up(&self, aggregator: &Arc<Aggregator>) -> i64 {
-        let mut latest = i64::MIN;
+    /// finds nothing that would take it.
+    fn wind_up(&self, aggregator: &Arc<Aggregator>) {
         let idle_ms = self.settings().idle_ms;
         for (tenant, partition) in aggregator.retire() {
             self.ended.lock().insert(tenant);
-            let mut made = Vec::new();
+            let (state, mut made) = (self.tenant(tenant), Vec::new());
             for mut shard in partition.shards.retire() {
-                latest = latest.max(shard.end(&aggregator.aggregation, idle_ms, &self.starts));
-                shard.give_up_all(&self.tenant(tenant).given_up);
+                let last = shard.end(&aggregator.aggregation, idle_ms, &self.starts);
+                state.ended_ms.fetch_max(last, Ordering::Relaxed);
+                shard.give_up_all(&state.given_up);
                 made.append(&mut shard.out);
             }
             if !made.is_empty() {
                 self.leftover.lock().push((tenant, Arc::clone(aggregator), made));
             }
         }
-        latest
     }
 }

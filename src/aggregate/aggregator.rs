@@ -24,8 +24,6 @@ pub struct Aggregator {
     totals: Arc<Totals>,
     /// Whether the policy is in force; if not (a bypass), no window is closed.
     active: AtomicBool,
-    /// Up to then others sent for its groups, Unix milliseconds.
-    not_before: i64,
 }
 
 impl Aggregator {
@@ -33,7 +31,6 @@ impl Aggregator {
         name: Arc<str>,
         definition: Arc<str>,
         aggregation: Arc<Aggregation>,
-        not_before: i64,
         totals: Arc<Totals>,
     ) -> Self {
         Self {
@@ -43,7 +40,6 @@ impl Aggregator {
             partitions: RwLock::new(Some(Vec::new())),
             totals,
             active: AtomicBool::new(true),
-            not_before,
         }
     }
 
@@ -60,18 +56,20 @@ impl Aggregator {
         self.active.load(Ordering::Relaxed)
     }
 
-    /// The part of a tenant, made if it is not there; `None` if the aggregation is retired.
-    pub(super) fn partition(&self, tenant: u32) -> Option<Arc<Partition>> {
+    /// The part of a tenant, made if it is not there; `None` if the aggregation is retired. `not_before`: up to then others
+    /// sent for its groups, Unix milliseconds.
+    pub(super) fn partition(&self, tenant: u32, not_before: impl FnOnce() -> i64) -> Option<Arc<Partition>> {
         if let Some(found) = self.existing(tenant) {
             return Some(found);
         }
+        let not_before = not_before();
         let mut partitions = self.partitions.write();
         let partitions = partitions.as_mut()?;
         if partitions.len() <= tenant as usize {
             partitions.resize_with(tenant as usize + 1, || None);
         }
         let made = partitions[tenant as usize]
-            .get_or_insert_with(|| Arc::new(Partition::new(self.not_before, Arc::clone(&self.totals))));
+            .get_or_insert_with(|| Arc::new(Partition::new(not_before, Arc::clone(&self.totals))));
         Some(Arc::clone(made))
     }
 

@@ -70,7 +70,8 @@ impl Shard {
     /// Opens again what was closed later than `to`, if something was closed later than `beyond`: the clock that said so
     /// was wrong.
     pub(super) fn pull_back(&mut self, beyond: i64, to: i64, aggregation: &Aggregation) {
-        let to = whole(to, aggregation);
+        // what others sent is not sent again
+        let to = whole(to.max(self.not_before), aggregation);
         if self.closed <= beyond.max(to) {
             return;
         }

@@ -117,7 +117,7 @@ impl Engine {
         let (idle_ms, starts) = (self.settings().idle_ms, &self.starts);
         let closing = Closing { until, aggregation, idle_ms, gaps: &gaps, starts };
         let moment = Moment { end: run.end, over: until, now_ms: arrived.now_ms, aggregation };
-        match run.aggregator.partition(batch.tenant) {
+        match self.partition(run.aggregator, batch.tenant) {
             Some(partition) => partition.apply(samples, moment, &closing, &mut tally, forgotten),
             // its policy was replaced while the request was on its way
             None => {
@@ -142,7 +142,7 @@ impl Engine {
             let still = |join: &&Join| self.is_still(join, batch, &aggregator.aggregation);
             let joins = batch.joins.iter().filter(|join| join.policy == policy);
             let joins: Vec<&Join> = joins.filter(still).collect();
-            let Some(partition) = aggregator.partition(batch.tenant) else { continue };
+            let Some(partition) = self.partition(aggregator, batch.tenant) else { continue };
             let open = |join: &Join| {
                 birth::open(&Evidence {
                     first_ms: join.first_ms,

@@ -23,6 +23,9 @@ const MOST: usize = 1 << 16;
 
 /// New counters whose start is not settled.
 pub(super) type Doubts = AHashMap<Fingerprint, Doubt>;
+/// Histograms and summaries of which a new part starts from where it is, and until when its siblings do so, too (Unix
+/// milliseconds); as many as there are doubts.
+pub(super) type Unborn = AHashMap<u64, i64>;
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,9 @@ pub(super) struct Doubt {
     pub(super) said_ms: Option<i64>,
     /// `None` before it came.
     pub(super) first: Option<First>,
+    /// After a restart, its newest sample of before (Unix milliseconds). That nothing says when it began says something only if
+    /// it went on: what would say it has to come again, too.
+    pub(super) waits_after_ms: Option<i64>,
 }
 
 /// Its first sample.
@@ -83,13 +89,21 @@ impl Family {
 }
 
 impl Shard {
-    /// Notes that the start of a new counter is open.
-    pub(super) fn doubt(&mut self, join: &Join, open: Open) {
-        let Join { series, keys, .. } = *join;
+    /// Notes that the start of a new counter is open, or that it is not.
+    pub(super) fn doubt(&mut self, join: &Join, open: Option<Open>) {
+        let Join { series, keys, first_ms, .. } = *join;
         // the parts of one histogram come one behind the other
-        if self.doubts.len() < MOST || keys.family() == self.last_doubted {
-            self.last_doubted = keys.family();
-            self.doubts.insert(series, Doubt { open, keys, said_ms: None, first: None });
+        let has_room = self.doubts.len() < MOST || keys.family() == self.last_doubted;
+        match open.filter(|_| has_room) {
+            Some(open) => {
+                self.last_doubted = keys.family();
+                self.doubts
+                    .insert(series, Doubt { open, keys, said_ms: None, first: None, waits_after_ms: None });
+            }
+            None if join.is_part && self.unborn.len() < MOST => {
+                self.unborn.insert(keys.family(), first_ms.saturating_add(DOUBT_MS));
+            }
+            None => {}
         }
     }
 
@@ -122,6 +136,11 @@ impl Shard {
         }
         let room = 2 * self.doubts.len();
         self.doubts.shrink_to(room);
+        if !self.unborn.is_empty() {
+            self.unborn.retain(|_, until| *until > end);
+            let room = 2 * self.unborn.len();
+            self.unborn.shrink_to(room);
+        }
         taken
     }
 
@@ -131,7 +150,7 @@ impl Shard {
         let mut families: AHashMap<u64, Family> = AHashMap::new();
         // where not all that is said is known, that nothing is says nothing
         let watched = !starts.is_short();
-        for doubt in self.doubts.values_mut() {
+        for (series, doubt) in &mut self.doubts {
             let Some(first) = doubt.first else { continue };
             let family = families.entry(doubt.keys.family()).or_insert(Family::NEW);
             family.waits |= first.end > end;
@@ -142,7 +161,13 @@ impl Shard {
             let start =
                 if asked { doubt.start(&first, starts) } else { doubt.open.start(doubt.said_ms, first.ms) };
             family.sure &= start == Start::Zero;
-            family.born &= start == Start::Zero || start == Start::PerhapsZero && watched;
+            let came_ms =
+                doubt.waits_after_ms.map(|_| self.members.get_mut(*series).and_then(|it| it.newest_ms()));
+            let goes_on = came_ms.is_none_or(|came_ms| came_ms > doubt.waits_after_ms);
+            family.born &= start == Start::Zero || start == Start::PerhapsZero && watched && goes_on;
+        }
+        for (family, known) in families.iter_mut().filter(|_| !self.unborn.is_empty()) {
+            known.born &= !self.unborn.contains_key(family);
         }
         families
     }
@@ -175,8 +200,10 @@ impl Shard {
     /// Goes on after a restart at `now_ms` (Unix milliseconds): what says when something began has to be said again.
     pub(super) fn wait_anew(&mut self, now_ms: i64) {
         let due_ms = now_ms.saturating_add(DOUBT_MS);
-        let firsts = self.doubts.values_mut().filter_map(|doubt| doubt.first.as_mut());
-        firsts.for_each(|first| first.due_ms = first.due_ms.max(due_ms));
+        for (series, doubt) in &mut self.doubts {
+            doubt.waits_after_ms = self.members.get_mut(*series).and_then(|member| member.newest_ms());
+            doubt.first.iter_mut().for_each(|first| first.due_ms = first.due_ms.max(due_ms));
+        }
     }
 
     /// It ends before all was said: what is proved counts, and nothing else.

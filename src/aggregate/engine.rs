@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
 use super::aggregator::Aggregator;
 use super::group::Named;
 use super::locked::{Locked, Totals};
-use super::partition::shard_of;
+use super::partition::{Partition, shard_of};
 use super::point::Point;
 use super::starts::Starts;
 use super::tenant::Tenant;
@@ -62,8 +62,6 @@ pub struct Engine {
     pub(super) steady: Mutex<Steady>,
     /// What was before is not known (monotonic clock, milliseconds).
     pub(super) unsure_until: AtomicI64,
-    /// The time of the last point of aggregations that were retired, Unix milliseconds.
-    pub(super) not_before: AtomicI64,
     /// Points of aggregations that were retired; [`Engine::collect`] hands them out next.
     pub(super) leftover: Mutex<Vec<Collected>>,
     /// When groups were looked through last for those that are of another type (monotonic clock, milliseconds).
@@ -100,7 +98,6 @@ impl Engine {
             settings: RwLock::new(settings),
             steady: Mutex::default(),
             unsure_until: AtomicI64::new(i64::MIN),
-            not_before: AtomicI64::new(i64::MIN),
             leftover: Mutex::default(),
             retyped_at: AtomicI64::new(i64::MIN),
             ended: Mutex::default(),
@@ -149,6 +146,11 @@ impl Engine {
         Arc::clone(&tenants[number as usize])
     }
 
+    /// The part of a tenant of an aggregation, made if it is not there; `None` if it is retired.
+    pub(super) fn partition(&self, aggregator: &Aggregator, tenant: u32) -> Option<Arc<Partition>> {
+        aggregator.partition(tenant, || self.tenant(tenant).ended_ms.load(Ordering::Relaxed))
+    }
+
     /// Whether there is room for one more series in this group.
     pub fn room(
         &self,
@@ -162,7 +164,7 @@ impl Engine {
             return Room::None;
         }
         // decided under policies that have just been replaced: the commit will find nobody that takes it
-        let Some(partition) = aggregator.partition(tenant) else { return Room::InGroup };
+        let Some(partition) = self.partition(aggregator, tenant) else { return Room::InGroup };
         let shard = partition.shards.lock(shard_of(home));
         // one that has ended as something else has other outputs
         let is_there = |shard: Locked<'_>| {

@@ -51,6 +51,8 @@ pub struct Join {
     pub first_ms: i64,
     /// Of a counter that is unknown: what finds out when it began.
     pub keys: Keys,
+    /// Whether that is a part of a histogram or summary, by its name.
+    pub is_part: bool,
     /// When its run was due, Unix milliseconds, where its name says so.
     pub due_ms: Option<i64>,
 }

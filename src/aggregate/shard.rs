@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::doubts::{Doubt, Doubts};
+use super::doubts::{Doubt, Doubts, Unborn};
 use super::gauges::{ABSENT, Gauges};
 use super::group::Groups;
 use super::member::{Member, Tombstone};
@@ -114,6 +114,8 @@ pub(super) struct Shard {
     pub(super) tombstones: Table<Tombstone>,
     /// Members of which it is open whether they were born.
     pub(super) doubts: Doubts,
+    /// Histograms that are not.
+    pub(super) unborn: Unborn,
     /// Of which histogram the last one of them is a part.
     pub(super) last_doubted: u64,
     pub(super) groups: Groups,
@@ -142,6 +144,7 @@ impl Shard {
             members: Table::default(),
             tombstones: Table::default(),
             doubts: Doubts::default(),
+            unborn: Unborn::default(),
             last_doubted: 0,
             groups: Groups::default(),
             gauges: Gauges::default(),
@@ -179,6 +182,7 @@ impl Shard {
                 + self.members.bytes()
                 + self.tombstones.bytes()
                 + self.doubts.capacity() * size_of::<(Fingerprint, Doubt)>()
+                + self.unborn.capacity() * size_of::<(u64, i64)>()
                 + self.gauges.bytes(),
         }
     }

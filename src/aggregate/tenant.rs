@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use ahash::RandomState;
 use lru::LruCache;
@@ -76,6 +76,8 @@ pub(super) struct Tenant {
     forgotten: AtomicU64,
     /// Counters whose last values were given up.
     pub(super) given_up: GivenUp,
+    /// The time of the last point of aggregations that ended, Unix milliseconds: what follows them begins after it.
+    pub(super) ended_ms: AtomicI64,
 }
 
 struct Known {
@@ -88,7 +90,12 @@ impl Default for Tenant {
     fn default() -> Self {
         let senders = LruCache::unbounded_with_hasher(RandomState::new());
         let known = Known { pace: Pace::default(), senders, waiting: Vec::new() };
-        Self { known: Mutex::new(known), forgotten: AtomicU64::new(0), given_up: GivenUp::default() }
+        Self {
+            known: Mutex::new(known),
+            forgotten: AtomicU64::new(0),
+            given_up: GivenUp::default(),
+            ended_ms: AtomicI64::new(i64::MIN),
+        }
     }
 }
 
@@ -99,6 +106,12 @@ impl Tenant {
         next.forgotten.store(self.forgotten.load(Ordering::Relaxed), Ordering::Relaxed);
         next.given_up.count(self.given_up.series());
         next
+    }
+
+    /// Whether an aggregation ended at a time that its samples have not reached yet.
+    pub(super) fn has_just_ended(&self) -> bool {
+        let newest = self.pace(|pace| pace.newest_ms()).unwrap_or(i64::MIN);
+        self.ended_ms.load(Ordering::Relaxed) > newest
     }
 
     /// What is known of a sender.

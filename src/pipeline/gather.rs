@@ -13,6 +13,9 @@ use crate::series::{Claimed, Fingerprint, Labels};
 use crate::wire::labels::put_canonical;
 use crate::wire::v1;
 
+/// How the names of the parts of a histogram or summary end.
+const PARTS: [&str; 3] = ["_bucket", "_sum", "_count"];
+
 /// Where a series belongs; see [`Join`].
 struct Place {
     policy: PolicyIndex,
@@ -140,6 +143,7 @@ impl Judgement<'_> {
             unknown: unknown && !self.index.is_full(),
             first_ms,
             keys: if begins { self.engine.starts.keys(self.tenant, labels) } else { Keys::default() },
+            is_part: begins && PARTS.iter().any(|ending| labels.metric().ends_with(ending)),
             due_ms: begins.then(|| self.engine.starts.due(labels)).flatten(),
         }
     }
@@ -147,8 +151,8 @@ impl Judgement<'_> {
     /// What the parts of a histogram have in common.
     fn family(&self, group: &[(&str, &str)], canonical: &mut Vec<u8>) -> Fingerprint {
         let stem = |name: &'_ str| {
-            let ending = ["_bucket", "_sum", "_count"].into_iter().find(|ending| name.ends_with(ending));
-            name.len() - ending.map_or(0, str::len)
+            let ending = PARTS.iter().find(|ending| name.ends_with(*ending));
+            name.len() - ending.map_or(0, |ending| ending.len())
         };
         let common: Vec<(&str, &str)> = group
             .iter()

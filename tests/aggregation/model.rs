@@ -29,8 +29,11 @@ pub(crate) struct Model {
     unsure_until: i64,
     /// Whether a counter starts from zero, as it was when it was first heard of.
     starts: BTreeMap<Member, Born>,
-    /// What counters that start from zero perhaps showed at first, and whether they do as far as they know.
-    open: BTreeMap<Parts, Vec<(Group, f64, bool)>>,
+    /// New counters whose start is not settled, and histograms of which a part is not born, until when.
+    open: BTreeMap<Family, Vec<Part>>,
+    unborn: BTreeMap<Family, i64>,
+    /// The end of the last window in which starts were settled.
+    settled: i64,
     counters: BTreeMap<Member, f64>,
     gauges: BTreeMap<Member, Gauge>,
     newest: BTreeMap<Member, i64>,
@@ -124,8 +127,21 @@ enum Born {
     Hardly,
 }
 
-/// Parts of one histogram whose starts are settled in the same window: name, pod, end of the window.
-type Parts = (String, String, i64);
+/// The parts of one histogram: name, pod.
+type Family = (String, String);
+
+/// A new counter whose start is not settled.
+struct Part {
+    group: Group,
+    member: Member,
+    value: f64,
+    born: Born,
+    /// The end of the window that its first sample counts in, and when it is settled at the latest.
+    end: i64,
+    due: i64,
+    /// Its newest sample before a restart: it has to go on.
+    waits_after: Option<i64>,
+}
 
 impl Model {
     pub(crate) fn new(delay: i64, idle: i64) -> Self {
@@ -144,6 +160,8 @@ impl Model {
             unsure_until: i64::MIN,
             starts: BTreeMap::new(),
             open: BTreeMap::new(),
+            unborn: BTreeMap::new(),
+            settled: i64::MIN,
             counters: BTreeMap::new(),
             gauges: BTreeMap::new(),
             newest: BTreeMap::new(),
@@ -163,6 +181,10 @@ impl Model {
         self.watermark = self.tenant.as_ref().map_or(i64::MIN, |tenant| tenant.newest);
         (self.recent, self.gaps, self.hold_until) = (Vec::new(), self.gaps.clone(), 0);
         self.heard = Some(now);
+        for part in self.open.values_mut().flatten() {
+            part.due = part.due.max(now + 60_000);
+            part.waits_after = self.newest.get(&part.member).copied();
+        }
     }
 
     /// What the gate's index forgets.
@@ -198,7 +220,13 @@ impl Model {
     pub(crate) fn pass(&mut self, now: i64) {
         let Some(tenant) = &self.tenant else { return };
         let mark = if now < self.hold_until { self.slowest(now).unwrap_or(i64::MAX) } else { i64::MAX };
-        self.watermark = self.watermark.max(mark.min(tenant.newest));
+        let (newest, silent) = (tenant.newest, self.heard.is_some_and(|heard| now - heard >= 60_000));
+        self.watermark = self.watermark.max(mark.min(newest));
+        self.settle(self.closed(self.watermark).max(if silent {
+            newest.div_euclid(INTERVAL) * INTERVAL
+        } else {
+            i64::MIN
+        }));
     }
 
     /// Whether what a request brings for the first time was born while its sender was watched.
@@ -280,6 +308,7 @@ impl Model {
         self.hold_until = holding;
         self.watermark = self.mark(newest, now);
         self.note(oldest, newest, now, &requested);
+        self.settle(self.closed(self.watermark));
     }
 
     fn note(&mut self, oldest: i64, newest: i64, now: i64, requested: &[Member]) {
@@ -352,20 +381,24 @@ impl Model {
         let grown = match before {
             Some(last) if value >= last => value - last,
             Some(_) => value,
-            None if born == Born::Yes => value,
             None => 0.0,
         };
         let heard = if window < first_open { first_open - INTERVAL + 1 } else { observed.ms };
         let counted = window.max(first_open);
         self.grow(&group, counted, grown, heard);
-        if before.is_none() && matches!(born, Born::Later | Born::Hardly) {
-            let due = counted.max(self::window(observed.ms + 60_000 - self.delay));
-            let name = ["_bucket", "_sum", "_count", "_total"]
-                .iter()
-                .find_map(|ending| observed.metric.strip_suffix(ending))
-                .unwrap_or(observed.metric);
-            let parts = (name.to_owned(), observed.pod.clone(), due);
-            self.open.entry(parts).or_default().push((group, value, born == Born::Later));
+        if before.is_none() {
+            let ending =
+                ["_bucket", "_sum", "_count"].iter().find_map(|ending| observed.metric.strip_suffix(ending));
+            let family = (ending.unwrap_or(observed.metric).to_owned(), observed.pod.clone());
+            let due = observed.ms + 60_000;
+            match born {
+                Born::No if ending.is_some() => drop(self.unborn.insert(family, due)),
+                Born::No => {}
+                born => {
+                    let part = Part { group, member, value, born, end: counted, due, waits_after: None };
+                    self.open.entry(family).or_default().push(part);
+                }
+            }
         }
     }
 
@@ -375,19 +408,50 @@ impl Model {
         cell.1 = cell.1.max(heard);
     }
 
-    fn settle(&mut self) {
-        for ((_, _, due), parts) in std::mem::take(&mut self.open) {
-            if parts.iter().all(|(_, _, born)| *born) {
-                parts.iter().for_each(|(group, value, _)| self.grow(group, due, *value, due - INTERVAL + 1));
-            }
+    /// Settles starts in all windows up to one.
+    fn settle(&mut self, until: i64) {
+        if self.settled == i64::MIN {
+            self.settled = until;
         }
+        while self.settled < until {
+            self.settled += INTERVAL;
+            let end = self.settled;
+            for (family, parts) in std::mem::take(&mut self.open) {
+                let waits = parts.iter().any(|part| part.end > end);
+                let due = parts.iter().any(|part| end + self.delay >= part.due);
+                let sure = parts.iter().all(|part| part.born == Born::Yes);
+                if waits || !(due || sure) {
+                    self.open.insert(family, parts);
+                    continue;
+                }
+                let goes_on = |part: &Part| part.waits_after.is_none_or(|ms| self.newest[&part.member] > ms);
+                let is_born = |part: &Part| match part.born {
+                    Born::Yes => true,
+                    Born::Later => goes_on(part),
+                    Born::No | Born::Hardly => false,
+                };
+                if parts.iter().all(is_born) && !self.unborn.contains_key(&family) {
+                    parts.iter().for_each(|part| self.grow(&part.group, end, part.value, end - INTERVAL + 1));
+                }
+            }
+            self.unborn.retain(|_, until| *until > end);
+        }
+    }
+
+    /// Nothing more comes: only what is proved counts.
+    fn settle_last(&mut self, until: i64) {
+        for part in self.open.values_mut().flatten() {
+            part.due = i64::MIN;
+            part.born = if part.born == Born::Yes { Born::Yes } else { Born::Hardly };
+        }
+        self.settle(until);
     }
 
     /// All points of all windows up to the newest sample.
     pub(crate) fn output(&mut self) -> Output {
-        self.settle();
         let newest = self.tenant.as_ref().map_or(i64::MIN, |tenant| tenant.newest);
         let last = window(newest);
+        self.settle_last(last);
         let mut histories: BTreeMap<Group, History> = BTreeMap::new();
         for (group, grown) in &self.grown {
             histories.insert(group.clone(), self.history(group, grown, last));

@@ -5,13 +5,15 @@ use super::bytes::{Put, Source};
 use crate::aggregate::birth::{Open, Unsaid};
 use crate::aggregate::doubts::{Doubt, First};
 use crate::aggregate::shard::Shard;
-use crate::aggregate::starts::Keys;
+use crate::aggregate::starts::{Keys, Starts};
 
 impl Shard {
-    pub(super) fn save_doubts(&self, out: &mut Vec<u8>) {
+    pub(super) fn save_doubts(&self, starts: &Starts, out: &mut Vec<u8>) {
         out.put_u32(self.doubts.len() as u32);
         for (series, doubt) in &self.doubts {
-            let Doubt { open: Open { since_ms, unsaid }, keys, said_ms, first } = *doubt;
+            let Doubt { open: Open { since_ms, unsaid }, keys, said_ms, first, .. } = *doubt;
+            // starts are not saved
+            let said_ms = starts.find(&keys).or(said_ms);
             out.put_series(*series);
             out.put_i64(since_ms);
             keys.numbers().into_iter().for_each(|key| out.put_u64(key));
@@ -22,6 +24,11 @@ impl Shard {
                 [ms, end, due_ms].into_iter().for_each(|time| out.put_i64(time));
                 out.put_u64(value.to_bits());
             }
+        }
+        out.put_u32(self.unborn.len() as u32);
+        for (family, until) in &self.unborn {
+            out.put_u64(*family);
+            out.put_i64(*until);
         }
     }
 
@@ -51,7 +58,11 @@ impl Shard {
                 _ => Unsaid::Due,
             };
             let open = Open { since_ms, unsaid };
-            self.doubts.insert(series, Doubt { open, keys: Keys::from_numbers(keys), said_ms, first });
+            let keys = Keys::from_numbers(keys);
+            self.doubts.insert(series, Doubt { open, keys, said_ms, first, waits_after_ms: None });
+        }
+        for _ in 0..source.u32()? {
+            self.unborn.insert(source.u64()?, source.i64()?);
         }
         Ok(())
     }

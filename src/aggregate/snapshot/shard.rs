@@ -8,11 +8,12 @@ use crate::aggregate::gauges::{ABSENT, Gauge};
 use crate::aggregate::group::{Group, NONE};
 use crate::aggregate::member::{Member, Tombstone};
 use crate::aggregate::shard::{Cell, Shard, Window};
+use crate::aggregate::starts::Starts;
 use crate::policy::MetricKind;
 use crate::series::table::Slot;
 
 impl Shard {
-    pub(super) fn save(&self, out: &mut Vec<u8>) {
+    pub(super) fn save(&self, starts: &Starts, out: &mut Vec<u8>) {
         for time in [self.closed, self.not_before] {
             out.put_i64(time);
         }
@@ -40,7 +41,7 @@ impl Shard {
             out.put_u64(tombstone.value);
             out.put_i64(tombstone.newest_ms);
         });
-        self.save_doubts(out);
+        self.save_doubts(starts, out);
         self.save_gauges(out);
         out.put_u32(self.open.len() as u32);
         self.open.iter().for_each(|window| save_window(window, out));

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::bytes::{Put, Source};
 use super::{END, Restored, Snapshot, SnapshotError, TENANT_MAGIC, VERSION, finish, points, print_of};
@@ -12,6 +13,7 @@ use crate::aggregate::member::LATEST_MS;
 use crate::aggregate::outbox::Outbox;
 use crate::aggregate::partition::{Partition, SHARDS};
 use crate::aggregate::point::Point;
+use crate::aggregate::starts::Starts;
 use crate::aggregate::types::Known;
 use crate::clock::Now;
 
@@ -36,6 +38,7 @@ impl Engine {
         self.parts_of(tenant).iter().any(|(_, partition)| held(partition))
             || self.types.holds(tenant)
             || self.leftover.lock().iter().any(|(of, ..)| *of == tenant)
+            || self.tenant(tenant).has_just_ended()
     }
 
     fn parts_of(&self, tenant: u32) -> Vec<(Arc<Aggregator>, Arc<Partition>)> {
@@ -77,7 +80,7 @@ impl Engine {
             buffer.clear();
             buffer.put_bytes(definition.as_bytes());
             out.write_all(&buffer)?;
-            save_shards(&partition, &mut buffer, &mut made, &mut out)?;
+            save_shards(&partition, &self.starts, &mut buffer, &mut made, &mut out)?;
         }
         let leftover = self.leftover.lock();
         let left = leftover.iter().filter(|(of, ..)| *of == tenant).flat_map(|(_, _, points)| points);
@@ -101,6 +104,7 @@ impl Engine {
         out.put_i64(tenant.given_up.newest_ms());
         out.put_u32(words.len() as u32);
         words.into_iter().for_each(|word| out.put_u64(word));
+        out.put_i64(tenant.ended_ms.load(Ordering::Relaxed));
     }
 
     /// Takes over the state of policies that are in force with the same definition. `register` is told the tenant and
@@ -156,6 +160,7 @@ impl Engine {
             self.steady.lock().was(newest, now);
             tenant.pace(|pace| pace.restore(newest, saved.gaps, now.mono_ms));
         }
+        tenant.ended_ms.fetch_max(saved.ended_ms, Ordering::Relaxed);
         let GivenUpSaved { series, newest_ms, words } = saved.given_up;
         match tenant.given_up.restore(series, newest_ms, &words) {
             true => Ok(()),
@@ -173,7 +178,7 @@ impl Engine {
         let aggregators = self.aggregators.read();
         let found = aggregators.iter().find(|aggregator| *aggregator.definition == *definition);
         *(if found.is_some() { &mut restored.policies } else { &mut restored.unknown }) += 1;
-        found?.partition(tenant)
+        self.partition(found?, tenant)
     }
 
     fn save_types(&self, tenant: u32, out: &mut Vec<u8>) {
@@ -197,11 +202,17 @@ impl Engine {
 }
 
 /// The time of a tenant as it was saved.
-#[derive(Default)]
 pub(super) struct SavedTime {
     pub(super) newest_ms: i64,
     pub(super) gaps: Vec<(i64, i64)>,
     pub(super) given_up: GivenUpSaved,
+    pub(super) ended_ms: i64,
+}
+
+impl Default for SavedTime {
+    fn default() -> Self {
+        Self { newest_ms: i64::MIN, gaps: Vec::new(), given_up: GivenUpSaved::default(), ended_ms: i64::MIN }
+    }
 }
 
 pub(super) struct GivenUpSaved {
@@ -227,18 +238,19 @@ fn read_time(source: &mut Source<'_>) -> Result<SavedTime, SnapshotError> {
     let (series, given_up_ms) = (source.u64()?, source.i64()?);
     let words: Result<_, _> = (0..source.u32()?).map(|_| source.u64()).collect();
     let given_up = GivenUpSaved { series, newest_ms: given_up_ms, words: words? };
-    Ok(SavedTime { newest_ms, gaps, given_up })
+    Ok(SavedTime { newest_ms, gaps, given_up, ended_ms: source.i64()? })
 }
 
 fn save_shards(
     partition: &Partition,
+    starts: &Starts,
     buffer: &mut Vec<u8>,
     made: &mut Vec<Point>,
     out: &mut impl Write,
 ) -> io::Result<()> {
     for shard in partition.shards.each() {
         buffer.clear();
-        shard.save(buffer);
+        shard.save(starts, buffer);
         made.extend(shard.out.iter().cloned());
         drop(shard);
         out.write_all(&(buffer.len() as u64).to_le_bytes())?;
