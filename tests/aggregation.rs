@@ -4,8 +4,12 @@
 
 #[path = "aggregation/births.rs"]
 mod births;
+#[path = "aggregation/buckets.rs"]
+mod buckets;
 #[path = "aggregation/clocks.rs"]
 mod clocks;
+#[path = "aggregation/departures.rs"]
+mod departures;
 #[path = "aggregation/first_snapshot.rs"]
 mod first_snapshot;
 #[path = "aggregation/gauges.rs"]
@@ -31,6 +35,8 @@ mod safety;
 mod scopes;
 #[path = "aggregation/steps.rs"]
 mod steps;
+#[path = "aggregation/tellers.rs"]
+mod tellers;
 #[path = "aggregation/torn.rs"]
 mod torn;
 #[path = "aggregation/truth.rs"]

@@ -73,6 +73,9 @@ impl Shard {
             MetricKind::Gauge => Member::gauge(join.series, group, round, self.gauges.add(group)),
             MetricKind::Counter => {
                 let mut member = Member::counter(join.series, group, round);
+                if join.passed {
+                    self.tombstones.remove(join.series);
+                }
                 if let Some(tombstone) = self.tombstones.get_mut(join.series) {
                     member.resume(tombstone);
                     self.tombstones.remove(join.series);

@@ -126,7 +126,11 @@ impl Intake<'_> {
         if sample.bits == STALE_MARKER {
             // a failed scrape marks everything stale; a counter that is gone just stops
             if newest.is_some() {
-                member.advance(sample.ms, round, self.patience());
+                // it may have been elsewhere until then: nobody knows when its next one is due
+                match self.patience() == Patience::Long && member.is_late(sample.ms) {
+                    true => member.pull_back(sample.ms, round),
+                    false => member.advance(sample.ms, round, self.patience()),
+                }
             }
             return;
         }

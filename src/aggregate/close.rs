@@ -116,13 +116,21 @@ impl Shard {
 
     /// Ends one group.
     pub(super) fn end_group(&mut self, number: u32, at: i64) {
-        let mut emission = Emission { end: at, interval: 0, idle: 0, silent: false, out: &mut self.out };
+        let mut emission = Emission {
+            end: at,
+            interval: 0,
+            idle: 0,
+            silent: false,
+            several_gates: false,
+            out: &mut self.out,
+        };
         self.groups.get_mut(number).into_iter().for_each(|group| emission.stale(group));
     }
 
     fn end_all(&mut self, at: i64) {
-        let mut emission = Emission { end: at, interval: 0, idle: 0, silent: false, out: &mut self.out };
-        self.groups.iter_mut().for_each(|group| emission.stale(group));
+        for number in 0..self.groups.span() {
+            self.end_group(number, at);
+        }
     }
 
     fn close(&mut self, end: i64, closing: &Closing<'_>) {
@@ -147,6 +155,7 @@ impl Shard {
             // who was heard of in this very window is not idle
             idle: idle_ms.max(aggregation.interval_ms),
             silent: closing.is_in_gap(end),
+            several_gates: aggregation.instance.is_some(),
             out: &mut self.out,
         };
         emission.all(&mut self.groups, &gathered, &aggregation.outputs);
@@ -162,6 +171,7 @@ struct Emission<'o> {
     idle: i64,
     /// Nothing at all came in this window: only ends are told.
     silent: bool,
+    several_gates: bool,
     out: &'o mut Vec<Point>,
 }
 
@@ -182,11 +192,12 @@ impl Emission<'_> {
     }
 
     /// Whether a group is over: nothing was heard of it for long, or what it was made of has ended or is elsewhere. Where
-    /// all are only silent it just stops, as they do.
+    /// all are only silent it just stops, as they do; but where there are several gates, they are at another, and would be seen
+    /// twice.
     fn ends(&self, group: &Group, values: &Gathered) -> bool {
         let idle = self.end - group.newest_ms >= self.idle;
         let empty = group.kind == MetricKind::Gauge && values.is_empty();
-        idle || empty && (values.has_ended() || group.members == 0)
+        idle || empty && (values.has_ended() || group.members == 0 || self.several_gates)
     }
 
     /// A new counter begins at zero, an interval earlier, so that its first value is an increase; but not before it

@@ -25,6 +25,7 @@ impl Engine {
         now: Now,
         mut forgotten: impl FnMut(Fingerprint),
     ) -> Vec<Told> {
+        self.depart(batch, now);
         self.hear(batch, now);
         let Some(arrived) = self.arrived(batch, self.time(now)) else { return self.unfit(batch, now) };
         let tenant = self.tenant(batch.tenant);

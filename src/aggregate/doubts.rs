@@ -62,7 +62,7 @@ impl Doubt {
     /// Where it starts from, by what is known by now.
     fn start(&mut self, first: &First, starts: &Starts) -> Start {
         // what was said once is not unsaid: what said it may be forgotten
-        self.said_ms = starts.find(&self.keys).or(self.said_ms);
+        self.said_ms = starts.find(&self.keys, first.ms).or(self.said_ms);
         self.open.start(self.said_ms, first.ms)
     }
 }

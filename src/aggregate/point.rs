@@ -47,6 +47,8 @@ pub struct Join {
     pub others: Vec<Range<u32>>,
     /// Whether the series was not known at all: only then can it have been born.
     pub unknown: bool,
+    /// Whether it passed until now: what it grew by was seen.
+    pub passed: bool,
     /// Its first sample, Unix milliseconds; `i64::MAX` where there is none.
     pub first_ms: i64,
     /// Of a counter that is unknown: what finds out when it began.
@@ -57,12 +59,25 @@ pub struct Join {
     pub due_ms: Option<i64>,
 }
 
+/// A series that was part of a group, and passes from now on.
+#[derive(Clone, Copy, Debug)]
+pub struct Departure {
+    /// Which series.
+    pub series: Fingerprint,
+    /// What finds its group.
+    pub home: u32,
+    /// Its first sample that passes, Unix milliseconds.
+    pub ms: i64,
+}
+
 /// What one request brings to the aggregations; applied when the request is done.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Series that are new to their groups.
     pub joins: Vec<Join>,
-    /// Labels of those groups.
+    /// Series that are part of a group no more.
+    pub departures: Vec<Departure>,
+    /// Labels of the groups that are joined.
     pub labels: Vec<u8>,
     /// Samples, each series' in order.
     pub samples: Vec<Sample>,
@@ -84,6 +99,7 @@ impl Batch {
     /// Makes it empty.
     pub fn clear(&mut self) {
         self.joins.clear();
+        self.departures.clear();
         self.labels.clear();
         self.samples.clear();
         self.span_ms = None;
@@ -94,6 +110,7 @@ impl Batch {
     /// Bytes held.
     pub fn capacity(&self) -> usize {
         self.joins.capacity() * size_of::<Join>()
+            + self.departures.capacity() * size_of::<Departure>()
             + self.labels.capacity()
             + self.samples.capacity() * size_of::<Sample>()
     }

@@ -28,11 +28,18 @@ struct Start {
     /// The series.
     teller: Fingerprint,
     ms: i64,
+    /// What it was before.
+    former_ms: Option<i64>,
     /// When it said so last, seconds of the clock that the index goes by; 0 once the series has ended.
     heard: u32,
 }
 
 impl Start {
+    /// When that began which a first sample at `first_ms` is of: what began later is the next one.
+    fn of_first(&self, first_ms: i64) -> i64 {
+        self.former_ms.filter(|former| *former < self.ms && self.ms > first_ms).unwrap_or(self.ms)
+    }
+
     /// Whether it is right beside another: the oldest is, for as long as it is said. They may be of two things of one name,
     /// and then nobody knows which is meant.
     fn outweighs(&self, other: &Self) -> bool {
@@ -75,12 +82,15 @@ impl Starts {
         let Some(seconds) = value.filter(|seconds| MEANT.contains(seconds)) else { return };
         let Some((of, key)) = self.told(tenant, labels) else { return };
         let teller = self.teller(tenant, labels);
-        let said = Start { teller, ms: (seconds * 1000.0) as i64, heard: now.max(1) };
+        let said = Start { teller, ms: (seconds * 1000.0) as i64, former_ms: None, heard: now.max(1) };
         self.now.fetch_max(now, Ordering::Relaxed);
         let mut starts = self.of(of).lock();
         match starts.get_mut(&key) {
             Some(known) if known.outweighs(&said) => {}
-            Some(known) => *known = said,
+            Some(known) => {
+                let former_ms = if known.ms == said.ms { known.former_ms } else { Some(known.ms) };
+                *known = Start { former_ms, ..said };
+            }
             None => {
                 starts.put(key, said);
                 if starts.len() > if of == Of::Counter { OWN } else { THINGS } {
@@ -119,13 +129,14 @@ impl Starts {
         Keys::of(&self.names, tenant, labels)
     }
 
-    /// When a series began, by what is nearest to it, Unix milliseconds.
-    pub fn find(&self, keys: &Keys) -> Option<i64> {
-        let own = keys.own().and_then(|key| self.own.lock().get(&key).map(|start| start.ms));
-        own.or_else(|| {
+    /// When a series began whose first sample has this time, by what is nearest to it, Unix milliseconds.
+    pub fn find(&self, keys: &Keys, first_ms: i64) -> Option<i64> {
+        let own = keys.own().and_then(|key| self.own.lock().get(&key).copied());
+        let start = own.or_else(|| {
             let mut things = self.things.lock();
-            keys.things().find_map(|key| things.get(&key).map(|start| start.ms))
-        })
+            keys.things().find_map(|key| things.get(&key).copied())
+        })?;
+        Some(start.of_first(first_ms))
     }
 
     /// When the run was due that a series is of, Unix milliseconds.

@@ -79,6 +79,7 @@ impl Judgement<'_> {
         if let Some(home) = asked.home {
             self.gather(body, slot, series, home, work);
         }
+        let departs = self.departs(&subject, &asked, work);
         let left = self.left(&subject, &judged, work);
         slot.edit = judged.edit;
         slot.leaves = self.mark(left.as_ref(), work);
@@ -87,8 +88,7 @@ impl Judgement<'_> {
             let output = asked.output.filter(|_| judged.verdict.disposition() == Disposition::Rewrite);
             work.scratch.told.push(Told { slot: number, verdict: judged.verdict, output });
         }
-        let joins = asked.home.is_some();
-        self.remember(&subject, decided, (&judged, joins), left, work);
+        self.remember(&subject, decided, (&judged, asked.home.is_some() || departs), left, work);
         Fate::Verdict(judged.verdict)
     }
 
@@ -191,7 +191,7 @@ impl Judgement<'_> {
         &self,
         subject: &Subject<'_>,
         decided: Remembered,
-        (judged, joins): (&Judged, bool),
+        (judged, moves_groups): (&Judged, bool),
         left: Option<Left>,
         work: &mut Work<'_>,
     ) {
@@ -209,8 +209,8 @@ impl Judgement<'_> {
             }
         } else if !unknown && moves && judged.becomes.is_some() {
             effects.changes.push((series, decided));
-        } else if !unknown && joins {
-            // what is known to be part of a group must be part of it
+        } else if !unknown && moves_groups {
+            // what is known to be part of a group must be part of it, and what is not must not
             effects.redecided.push((series, decided));
         } else if !unknown {
             // idempotent, and says nothing about the data, so it need not wait for the commit

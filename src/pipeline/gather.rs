@@ -141,6 +141,7 @@ impl Judgement<'_> {
             others,
             // what finds no room in the index is unknown each time
             unknown: unknown && !self.index.is_full(),
+            passed: subject.before.is_some_and(|(emits, _)| emits.is_itself()),
             first_ms,
             keys: if begins { self.engine.starts.keys(self.tenant, labels) } else { Keys::default() },
             is_part: begins && PARTS.iter().any(|ending| labels.metric().ends_with(ending)),

@@ -9,6 +9,7 @@ use super::decide::{Asked, Subject, seconds};
 use super::judge::{Judgement, Work};
 use super::own::Judged;
 use super::scratch::Leaving;
+use crate::aggregate;
 use crate::policy::MetricKind;
 use crate::series::{Emits, Fingerprint, edit, identity};
 use crate::wire::v1::{self, FirstSample};
@@ -53,6 +54,21 @@ impl Judgement<'_> {
             at.ms = i64::from(end) * 1000;
         }
         Some(Left { output, script, at })
+    }
+
+    /// Notes that a series is part of a group no more; returns whether it was.
+    pub(super) fn departs(&self, subject: &Subject<'_>, asked: &Asked, work: &mut Work<'_>) -> bool {
+        let Some((Emits::Aggregated(home), _)) = subject.before.filter(|_| asked.home.is_none()) else {
+            return false;
+        };
+        let first = v1::first_sample(subject.body, subject.slot.content());
+        let ms = first.map_or(i64::MAX, |first| first.ms);
+        work.outcome.effects.aggregated.departures.push(aggregate::Departure {
+            series: subject.series,
+            home,
+            ms,
+        });
+        true
     }
 
     /// Until when a series goes on as it is although it is part of a group already, Unix seconds of sample time; `None`:

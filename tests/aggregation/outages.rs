@@ -466,6 +466,26 @@ fn with_several_gates_the_second_sample_says_nothing_and_a_failed_scrape_is_no_m
 }
 
 #[test]
+fn with_several_gates_a_stale_marker_after_a_time_elsewhere_hides_no_move() {
+    let mut rig = beside_others(0..30);
+    // it was elsewhere for a minute, and its first scrape here fails
+    rig.put("x_total", "a", &[(90, STALE_MARKER), (95, 1095.0), (100, 1100.0), (105, 1105.0)]);
+    assert_eq!(rig.finish()["x_total{gate=\"a\"}"].last().unwrap().1, "30", "20 before and 10 after");
+}
+
+#[test]
+fn with_several_gates_a_group_of_gauges_ends_where_its_members_are_silent() {
+    for (instance, ends) in [(Some("a"), true), (None, false)] {
+        let mut rig = quick(instance);
+        (0..30).step_by(5).for_each(|at| rig.deliver(&scrape(at, &["p"])));
+        (30..90).step_by(5).for_each(|at| rig.put("x_total", "stays", &[(at, 1.0)]));
+        let output = rig.finish();
+        let points = output.iter().find(|(series, _)| series.starts_with('g')).unwrap().1;
+        assert_eq!(points.last().unwrap().1 == "stale", ends, "{points:?}");
+    }
+}
+
+#[test]
 fn with_several_gates_a_time_that_was_a_mistake_costs_one_sample() {
     let mut rig = beside_others(0..30);
     rig.send(&request("x_total", "a", &[(90, 1026.0)]));

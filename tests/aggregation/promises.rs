@@ -141,7 +141,7 @@ fn gauges_have_several_outputs_and_replicas_stay_apart() {
 }
 
 #[test]
-fn histograms_with_other_buckets_are_counted_and_kept_in_order() {
+fn of_histograms_with_other_buckets_each_grows_by_what_its_members_do() {
     let bucket = |pod: &str, le: &str, at: i64, value: f64| {
         let mut series = series("h_bucket", pod, &[(at, value)]);
         series.labels.insert(1, Label { name: "le".into(), value: le.into() });
@@ -155,7 +155,7 @@ fn histograms_with_other_buckets_are_counted_and_kept_in_order() {
     }
     let output = rig.finish();
     let last = |le: &str| output[&format!("h_bucket{{le=\"{le}\"}}")].last().unwrap().1.clone();
-    assert_eq!(["0.1", "0.5", "1.0", "+Inf"].map(last), ["10", "10", "10", "11"]);
+    assert_eq!(["0.1", "0.5", "1.0", "+Inf"].map(last), ["10", "1", "10", "11"]);
     let counts = rig.gate.pipeline.engine().aggregators()[0].counts();
     assert_eq!(counts.mixed_buckets, 1);
 }

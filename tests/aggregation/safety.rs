@@ -158,7 +158,7 @@ fn a_policy_that_is_taken_out_and_put_back_repeats_no_time() {
 }
 
 #[test]
-fn a_bypass_pauses_and_loses_nothing() {
+fn a_bypass_pauses_and_what_passes_meanwhile_is_not_counted_again() {
     let mut rig = rig();
     rig.put("x_total", "a", &[(0, 100.0), (30, 110.0)]);
     let policies = rig.policies.clone();
@@ -167,8 +167,8 @@ fn a_bypass_pauses_and_loses_nothing() {
     rig.deliver(&raw);
     assert_eq!(sent(&rig.gate, &raw), ["x_total{pod=\"a\"}"]);
     rig.gate.pipeline.replace_policies(PolicySet::compile(&policies, Run::AsConfigured).unwrap());
-    rig.put("x_total", "a", &[(90, 130.0)]);
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:10 120:30");
+    rig.put("x_total", "a", &[(90, 130.0), (120, 135.0)]);
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:10 120:15");
 }
 
 #[test]

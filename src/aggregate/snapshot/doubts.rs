@@ -13,7 +13,7 @@ impl Shard {
         for (series, doubt) in &self.doubts {
             let Doubt { open: Open { since_ms, unsaid }, keys, said_ms, first, .. } = *doubt;
             // starts are not saved
-            let said_ms = starts.find(&keys).or(said_ms);
+            let said_ms = first.and_then(|first| starts.find(&keys, first.ms)).or(said_ms);
             out.put_series(*series);
             out.put_i64(since_ms);
             keys.numbers().into_iter().for_each(|key| out.put_u64(key));

@@ -182,7 +182,8 @@ impl Shard {
             labels: labels.into(),
             kin,
             replica,
-            total: f64::from_bits(total),
+            // what is shown already has been counted
+            total: f64::from_bits(total).max(f64::from_bits(shown_total)),
             shown_total: f64::from_bits(shown_total),
             newest_ms: source.i64()?,
             from_ms: source.i64()?,

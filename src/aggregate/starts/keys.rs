@@ -120,13 +120,16 @@ fn put_thing(about: &About<'_>, of: Of, labels: Labels<'_>, text: &mut Vec<u8>) 
         Of::Machine | Of::Process => {
             let target = ["job", "instance", "namespace", "pod"].map(|label| labels.get(label));
             // an exporter's own process says nothing of what it tells of others
-            if !about.of_target || target.iter().all(|value| value.is_empty()) {
+            let of_others = !about.of_target || labels.metric().starts_with("container_");
+            if of_others || target.iter().all(|value| value.is_empty()) {
                 return None;
             }
             target.iter().for_each(|value| put(text, value));
         }
         Of::Container => {
-            let pod = about.pod.filter(|pod| !pod.container.is_empty())?;
+            // what kube-state-metrics counts goes on when a container begins anew
+            let of_object = labels.metric().starts_with("kube_");
+            let pod = about.pod.filter(|pod| !pod.container.is_empty() && !of_object)?;
             [pod.namespace, pod.name, pod.container].into_iter().for_each(|part| put(text, part));
         }
         Of::Pod => [about.pod?.namespace, about.pod?.name].into_iter().for_each(|part| put(text, part)),

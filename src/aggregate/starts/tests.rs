@@ -32,7 +32,7 @@ impl Rig {
 
     fn of(&self, tenant: &str, asked: Pairs) -> Option<i64> {
         let keys = self.starts.keys(self.prints.tenant(tenant), Labels::from_sorted(asked));
-        self.starts.find(&keys).map(|ms| ms / 1000)
+        self.starts.find(&keys, i64::MAX).map(|ms| ms / 1000)
     }
 }
 

@@ -1,0 +1,81 @@
+//! What is promised of series that leave their groups, because they pass from now on, and come back.
+
+use seriesgate::policy::{Action, Aggregation, Definition, MetricKind, Mode, PolicySet, Run};
+
+use crate::IDLE_MS;
+use crate::pipeline::{policy, sent};
+use crate::rig::Rig;
+use crate::steps::*;
+
+fn own(kind: Option<MetricKind>) -> Definition {
+    let aggregation = Aggregation { kind, ..without_pod() };
+    policy("agg", "{pod!=\"\"}", Action::Aggregate(aggregation.into()), Mode::Enforce)
+}
+
+/// A policy with or without an exception of one pod.
+fn policies(kind: Option<MetricKind>, excepted: bool) -> Vec<Definition> {
+    let exception = policy("exc", "{pod=\"b\"}", Action::Pass, Mode::Enforce);
+    excepted.then_some(exception).into_iter().chain([own(kind)]).collect()
+}
+
+fn change(rig: &mut Rig, policies: Vec<Definition>) {
+    rig.gate.pipeline.replace_policies(PolicySet::compile(&policies, Run::AsConfigured).unwrap());
+    rig.policies = policies;
+}
+
+/// A scrape of both pods at a time; each value grows by one a second.
+fn both(rig: &mut Rig, name: &str, at: i64) {
+    rig.put_all(at, &[(name, "a", (1000 + at) as f64), (name, "b", (5000 + at) as f64)]);
+}
+
+#[test]
+fn a_counter_that_passed_for_a_while_is_not_counted_again() {
+    for (restarts, refused) in [(false, false), (true, false), (false, true)] {
+        let mut rig = Rig::of(policies(None, false), IDLE_MS);
+        (0..120).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+        change(&mut rig, policies(None, true));
+        if refused {
+            rig.refuse(&request("x_total", "b", &[(120, 5120.0)]));
+        }
+        (120..240).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+        assert_eq!(sent(&rig.gate, &request("x_total", "b", &[(225, 5225.0)])), ["x_total{pod=\"b\"}"]);
+        if restarts {
+            rig.restart();
+        }
+        change(&mut rig, policies(None, false));
+        (240..=360).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+        // b was seen as itself from 120 to 225, and is where it is at 240
+        let grown = (360.0, 105.0 + 120.0);
+        let output = rig.finish();
+        let last: f64 = output["x_total"].last().unwrap().1.parse().unwrap();
+        assert_eq!(last, grown.0 + grown.1, "{restarts} {refused} {output:?}");
+    }
+}
+
+#[test]
+fn a_counter_that_is_gone_and_passes_when_it_comes_back_is_not_counted_again() {
+    let mut rig = Rig::of(policies(None, false), IDLE_MS);
+    both(&mut rig, "x_total", 0);
+    // it is silent for so long that it is no member any more
+    for at in (15..1200).step_by(15) {
+        rig.put("x_total", "a", &[(at, 1000.0)]);
+        rig.pass_time(T + at * 1000);
+    }
+    change(&mut rig, policies(None, true));
+    (1200..1300).step_by(15).for_each(|at| rig.put("x_total", "b", &[(at, 9000.0)]));
+    change(&mut rig, policies(None, false));
+    (1300..1400).step_by(15).for_each(|at| rig.put("x_total", "b", &[(at, 9000.0)]));
+    assert_eq!(rig.finish()["x_total"].last().unwrap().1, "0");
+}
+
+#[test]
+fn a_gauge_that_passes_is_in_no_window_that_ends_later() {
+    let mut rig = Rig::of(policies(Some(MetricKind::Gauge), false), IDLE_MS);
+    let scrape = |rig: &mut Rig, at: i64| rig.put_all(at, &[("g", "a", 3.0), ("g", "b", 4.0)]);
+    (0..=120).step_by(15).for_each(|at| scrape(&mut rig, at));
+    change(&mut rig, policies(Some(MetricKind::Gauge), true));
+    (135..=240).step_by(15).for_each(|at| scrape(&mut rig, at));
+    change(&mut rig, policies(Some(MetricKind::Gauge), false));
+    (255..=360).step_by(15).for_each(|at| scrape(&mut rig, at));
+    assert_eq!(rig.points("g"), "0:7 60:7 120:7 180:3 240:3 300:7 360:7");
+}
