@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::birth::Open;
 use super::group::{Group, NONE};
-use super::member::Member;
+use super::member::{Member, Tombstone};
 use super::point::Join;
 use super::shard::Shard;
 use crate::policy::MetricKind;
@@ -76,9 +76,8 @@ impl Shard {
                 if join.passed {
                     self.tombstones.remove(join.series);
                 }
-                if let Some(tombstone) = self.tombstones.get_mut(join.series) {
-                    member.resume(tombstone);
-                    self.tombstones.remove(join.series);
+                if let Some(tombstone) = self.before(join) {
+                    member.resume(&tombstone);
                 } else {
                     self.doubt(join, open(join));
                 }
@@ -87,6 +86,12 @@ impl Shard {
         };
         self.members.insert(member, ());
         self.count_member(group, 1);
+    }
+
+    /// What there is to go on from of a counter that was here before, under this name or, a bucket, another spelling of its bound.
+    fn before(&mut self, join: &Join) -> Option<Tombstone> {
+        let mut names = std::iter::once(join.series).chain(join.formerly.iter().copied());
+        names.find_map(|name| self.give_up(name)).and_then(|(tombstone, _)| tombstone)
     }
 
     /// Other policies before this one have given the series other labels.

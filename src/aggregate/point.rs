@@ -41,6 +41,8 @@ pub struct Join {
     pub kind: MetricKind,
     /// Of which histogram it is the bucket, and with what upper bound.
     pub bucket: Option<(Fingerprint, f64)>,
+    /// The same bucket, if its bound was spelled otherwise before.
+    pub formerly: Vec<Fingerprint>,
     /// Where in [`Batch::labels`] stand the canonical labels of the group.
     pub labels: Range<u32>,
     /// The same of its other outputs, where there are several.

@@ -6,7 +6,7 @@ use super::decide::Subject;
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
 use crate::aggregate::{self, Class, Join, Keys, Passed, Room, Sample};
-use crate::policy::bound::Spelling;
+use crate::policy::bound::{self, Spelling};
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
 use crate::series::{Claimed, Fingerprint, Labels};
@@ -137,6 +137,11 @@ impl Judgement<'_> {
             replica,
             kind,
             bucket,
+            formerly: if begins && bucket.is_some() {
+                self.spelled_otherwise(subject.pairs)
+            } else {
+                Vec::new()
+            },
             labels: block,
             others,
             // what finds no room in the index is unknown each time
@@ -147,6 +152,19 @@ impl Judgement<'_> {
             is_part: begins && PARTS.iter().any(|ending| labels.metric().ends_with(ending)),
             due_ms: begins.then(|| self.engine.starts.due(labels)).flatten(),
         }
+    }
+
+    /// What a bucket is known by where an agent spells its bound otherwise: another version of it may have sent it until now.
+    fn spelled_otherwise(&self, pairs: &[(&str, &str)]) -> Vec<Fingerprint> {
+        let le = Labels::from_sorted(pairs).get("le");
+        let mut canonical = Vec::new();
+        let with = |other: String| {
+            let le = |(name, value)| (name, if name == "le" { other.as_str() } else { value });
+            let pairs: Vec<(&str, &str)> = pairs.iter().copied().map(le).collect();
+            identity::encode_canonical(&pairs, &mut canonical);
+            self.prints.fingerprint(&canonical, self.tenant)
+        };
+        bound::other_spellings(le).into_iter().map(with).collect()
     }
 
     /// What the parts of a histogram have in common.

@@ -47,6 +47,17 @@ pub fn respelled(label: &str, value: &str) -> Option<String> {
     Some(spelled(number)).filter(|spelled| spelled != value)
 }
 
+/// How else agents write a finite bound: as Prometheus 3 does, and as clients show it, which older agents leave as it is.
+pub fn other_spellings(le: &str) -> Vec<String> {
+    let Some(number) = number(le).filter(|number| number.is_finite()) else { return Vec::new() };
+    let plain = number.to_string();
+    let whole = (!plain.contains('.')).then(|| format!("{plain}.0"));
+    let mut all: Vec<String> = [spelled(number), plain].into_iter().chain(whole).collect();
+    all.dedup();
+    all.retain(|other| other != le);
+    all
+}
+
 /// Whether two values of a label are one.
 pub(super) fn same(name: &str, a: &str, b: &str) -> bool {
     let equal = || number(a).zip(number(b)).is_some_and(|(a, b)| a == b);

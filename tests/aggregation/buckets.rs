@@ -55,3 +55,25 @@ fn a_bound_that_a_rollout_adds_or_takes_away_neither_jumps_nor_holds_up_the_othe
         }
     }
 }
+
+/// Prometheus 2 sends bounds as targets show them, Prometheus 3 as numbers.
+#[test]
+fn an_agent_that_spells_bounds_otherwise_goes_on_with_the_same_buckets() {
+    for (before, after) in [("1", "1.0"), ("1.0", "1"), ("1000000", "1e+06"), ("5e-05", "0.00005")] {
+        let mut rig = rig();
+        for at in (0..=600).step_by(15) {
+            let le = if at < 300 { before } else { after };
+            let bucket = |le: &str| {
+                let mut series = series("h_bucket", "a", &[(at, 1e6 + at as f64)]);
+                series.labels.insert(1, Label { name: "le".into(), value: le.into() });
+                series
+            };
+            let others = (0..8).map(|pod| series("x_total", &pod.to_string(), &[(at, 1e6)]));
+            rig.deliver(&WriteRequest::of(others.chain([bucket(le), bucket("+Inf")]).collect()));
+        }
+        let output = rig.finish();
+        for (series, points) in output.iter().filter(|(series, _)| series.starts_with('h')) {
+            assert_eq!(points.last().unwrap().1, "600", "{before} {after} {series} {points:?}");
+        }
+    }
+}
