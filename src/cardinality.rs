@@ -20,6 +20,6 @@ mod whose;
 
 pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
 pub use recorded::RecordedOwners;
-pub use snapshot::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
+pub use snapshot::{BookUsage, CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
 pub use tally::Lifetimes;
 pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, Watched, is_on};

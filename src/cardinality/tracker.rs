@@ -136,7 +136,7 @@ pub struct Tracker {
     pub(super) subjects: Arc<SubjectTable>,
     pub(super) owners: Owners,
     pub(super) known: Known,
-    /// The cause that each metric and workload had last.
+    /// The cause that each metric and workload had last, of the causes that there are.
     pub(super) latest_causes: Mutex<AHashMap<(u32, u32), u32>>,
     pub(super) swept: Mutex<super::sweep::Swept>,
 }
