@@ -6,6 +6,7 @@
 
 mod blame;
 mod book;
+mod examples;
 mod findings;
 mod owners;
 mod recorded;

@@ -7,6 +7,7 @@ mod finding;
 mod mimir;
 mod query;
 mod remedy;
+mod trial;
 mod tsdb;
 mod workloads;
 

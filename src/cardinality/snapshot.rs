@@ -151,7 +151,7 @@ pub struct BookUsage {
     pub what: &'static str,
     /// How many are in it.
     pub records: usize,
-    /// Their names, bytes.
+    /// Their names, or label sets, bytes.
     pub text_bytes: usize,
     /// How often there was no room.
     pub refused: u64,
@@ -161,7 +161,7 @@ pub struct BookUsage {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Metrics, workloads and so on.
-    pub books: [BookUsage; 7],
+    pub books: [BookUsage; 8],
     /// Owners known.
     pub owners: usize,
     /// Memory of sketches and filters, bytes.

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use super::blame::Known;
 use super::book::Book;
+use super::examples::{Examples, STORE_BYTES};
 use super::owners::Owners;
 use super::records::{Cause, Label, Metric, Node, Sender, Unit, Workload};
 use super::tally::Tally;
@@ -138,6 +139,9 @@ pub struct Tracker {
     pub(super) known: Known,
     /// The cause that each metric and workload had last, of the causes that there are.
     pub(super) latest_causes: Mutex<AHashMap<(u32, u32), u32>>,
+    /// Examples by metric and workload, and by workload and the labels that name its pod or job.
+    pub(super) by_metric: Examples,
+    pub(super) by_subject: Examples,
     pub(super) swept: Mutex<super::sweep::Swept>,
 }
 
@@ -163,6 +167,8 @@ impl Tracker {
             owners: Owners::new(settings.max_owners),
             known: Known::new(settings.filter_bytes),
             latest_causes: Mutex::default(),
+            by_metric: Examples::new(STORE_BYTES),
+            by_subject: Examples::new(STORE_BYTES),
             swept: Mutex::default(),
         }
     }

@@ -182,6 +182,7 @@ impl Tracker {
     pub fn usage(&self) -> Usage {
         let mut sketch_bytes = self.known.bytes();
         self.labels.each(|_, label| sketch_bytes += bytes(label));
+        let (records, text_bytes) = self.examples_kept();
         Usage {
             books: [
                 of("metrics", &self.metrics),
@@ -191,6 +192,7 @@ impl Tracker {
                 of("labels", &self.labels),
                 of("nodes", &self.nodes),
                 of("causes", &self.causes),
+                BookUsage { what: "examples", records, text_bytes, refused: 0 },
             ],
             owners: self.owners.len(),
             sketch_bytes,

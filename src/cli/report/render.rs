@@ -162,18 +162,33 @@ fn sentence(finding: &Value) -> String {
 }
 
 fn remedies(findings: &[Value], style: Style) -> String {
-    let to_paste = |finding: &&Value| !finding["remedy"].is_null() && finding["remedy"]["in_force"].is_null();
-    let with: Vec<&Value> = findings.iter().filter(to_paste).collect();
-    let Some(first) = with.first() else { return String::new() };
-    let policies: String =
-        with.iter().take(REMEDIES).map(|finding| indented(&finding["remedy"]["policy"])).collect();
-    format!(
-        "\n{}\npolicies:\n{}\n{}\nmetric_relabel_configs:\n{}",
-        style.title("to paste into the config of the gate"),
-        policies,
-        style.title("the first of them for the agent, in its scrape config"),
-        indented(&first["remedy"]["metric_relabel_configs"]),
-    )
+    let missing = |remedy: &&Value| !remedy.is_null() && remedy["in_force"].is_null();
+    let all = findings.iter().map(|finding| &finding["remedy"]).filter(missing);
+    let (wrong, right): (Vec<&Value>, Vec<&Value>) = all.partition(|remedy| is_wrong(remedy));
+    let mut out = String::new();
+    if let Some(first) = right.first() {
+        out.push_str(&format!(
+            "\n{}\npolicies:\n{}\n{}\nmetric_relabel_configs:\n{}",
+            style.title("to paste into the config of the gate"),
+            policies_of(&right),
+            style.title("the first of them for the agent, in its scrape config"),
+            indented(&first["metric_relabel_configs"]),
+        ));
+    }
+    if !wrong.is_empty() {
+        let title = "tried on known series and not right: a start, to be changed by hand";
+        out.push_str(&format!("\n{}\n{}", style.title(title), policies_of(&wrong)));
+    }
+    out
+}
+
+/// Whether a remedy was tried and takes nothing, or what it should not.
+fn is_wrong(remedy: &Value) -> bool {
+    matches!(remedy["tried"]["result"].as_str(), Some("takes_none" | "takes_others"))
+}
+
+fn policies_of(remedies: &[&Value]) -> String {
+    remedies.iter().take(REMEDIES).map(|remedy| indented(&remedy["policy"])).collect()
 }
 
 fn indented(yaml: &Value) -> String {
