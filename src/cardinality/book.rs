@@ -41,9 +41,19 @@ struct Shard<R> {
 impl<R: Record> Book<R> {
     /// A book of at most `max` records and `max` times [`Record::TEXT`] bytes; `others` stands for what finds no room.
     pub(super) fn new(max: usize, others: R) -> Self {
+        Self::sharded(SHARDS, max, others)
+    }
+
+    /// The same with no number above `max`: numbers of several shards are as far apart as there are shards, and no two
+    /// shards are equally full.
+    pub(super) fn dense(max: usize, others: R) -> Self {
+        Self::sharded(1, max, others)
+    }
+
+    fn sharded(shards: u32, max: usize, others: R) -> Self {
         let shard = |_| Mutex::new(Shard { numbers: AHashMap::new(), records: Vec::new(), free: Vec::new() });
         Self {
-            shards: (0..SHARDS).map(shard).collect(),
+            shards: (0..shards).map(shard).collect(),
             others: Mutex::new(others),
             max,
             len: AtomicUsize::new(0),
@@ -54,7 +64,8 @@ impl<R: Record> Book<R> {
 
     /// The number of the record with this key, made if it is not there and there is room. `touch` sees it either way.
     pub(super) fn number(&self, key: u64, make: impl FnOnce() -> R, touch: impl FnOnce(&mut R)) -> u32 {
-        let place = (key >> 59) as u32 % SHARDS;
+        let shards = self.shards.len() as u32;
+        let place = (key >> 59) as u32 % shards;
         let mut shard = self.shards[place as usize].lock();
         let local = match shard.numbers.get(&key) {
             Some(local) => *local,
@@ -71,7 +82,7 @@ impl<R: Record> Book<R> {
         if let Some(Some((_, record))) = shard.records.get_mut(local as usize) {
             touch(record);
         }
-        local * SHARDS + place + 1
+        local * shards + place + 1
     }
 
     /// Makes a record and takes room for it, if there is some.
@@ -91,8 +102,9 @@ impl<R: Record> Book<R> {
     /// Does something with a record. One that is gone is among the others.
     pub(super) fn with<T>(&self, number: u32, what: impl FnOnce(&mut R) -> T) -> T {
         if let Some(at) = number.checked_sub(1) {
-            let mut shard = self.shards[(at % SHARDS) as usize].lock();
-            if let Some(Some((_, record))) = shard.records.get_mut((at / SHARDS) as usize) {
+            let shards = self.shards.len() as u32;
+            let mut shard = self.shards[(at % shards) as usize].lock();
+            if let Some(Some((_, record))) = shard.records.get_mut((at / shards) as usize) {
                 return what(record);
             }
         }
@@ -101,10 +113,11 @@ impl<R: Record> Book<R> {
 
     /// Shows every record with its number, the others last.
     pub(super) fn each(&self, mut show: impl FnMut(u32, &mut R)) {
+        let shards = self.shards.len() as u32;
         for (place, shard) in (0..).zip(&self.shards) {
             for (local, record) in (0..).zip(&mut shard.lock().records) {
                 if let Some((_, record)) = record {
-                    show(local * SHARDS + place + 1, record);
+                    show(local * shards + place + 1, record);
                 }
             }
         }
@@ -229,6 +242,15 @@ mod tests {
         assert_eq!(seen.len(), 101);
         assert_eq!(seen.pop(), Some((OTHERS, 50)));
         assert!(seen.iter().all(|(_, count)| *count == 1));
+    }
+
+    #[test]
+    fn numbers_of_a_dense_book_are_no_higher_than_its_records() {
+        let book = Book::dense(900, 0u64);
+        let mut numbers: Vec<u32> = (0..900).map(|i| book.number(key(i), || 0, |_| {})).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=900).collect::<Vec<_>>());
+        assert_eq!(book.number(key(900), || 0, |_| {}), OTHERS);
     }
 
     #[test]

@@ -158,7 +158,8 @@ impl Tracker {
             metrics: Book::new(settings.max_metrics, Metric::default()),
             workloads: Book::new(settings.max_workloads, Workload::nobody()),
             units: Book::new(settings.max_runs, Unit::default()),
-            senders: Book::new(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
+            // a series remembers its sender in ten bits
+            senders: Book::dense(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
             labels: Book::new(settings.max_labels, Label::new(0, "", 1)),
             labels_epoch: AtomicU32::new(0),
             nodes: Book::new(settings.max_nodes, Node::default()),
