@@ -125,7 +125,7 @@ pub(super) fn remedies(report: &Report<'_>, findings: &[Finding]) -> Vec<Option<
             Some(Candidate { definition: read(&remedy.policy)?, finding, remedy })
         })
         .collect();
-    walk(report.view.tracker, &mut candidates);
+    walk(report, &mut candidates);
     for remedy in remedies.iter_mut().flatten() {
         remedy.tried.conclude();
         let line = format!("# {}\n", remedy.tried);
@@ -158,7 +158,7 @@ fn read(policy: &str) -> Option<Definition> {
 }
 
 /// Counts what each candidate takes. All are in preview, so none hides a series from the next.
-fn walk(tracker: &Tracker, candidates: &mut [Candidate<'_>]) {
+fn walk(report: &Report<'_>, candidates: &mut [Candidate<'_>]) {
     let definitions: Vec<Definition> = candidates.iter().map(|one| one.definition.clone()).collect();
     let set = match PolicySet::compile(&definitions, Run::Bypassed) {
         Ok(set) if !definitions.is_empty() => set,
@@ -169,13 +169,19 @@ fn walk(tracker: &Tracker, candidates: &mut [Candidate<'_>]) {
         }
     };
     let limits = Limits { max_labels: usize::MAX, max_name_bytes: usize::MAX, max_value_bytes: usize::MAX };
+    let tracker = report.view.tracker;
     tracker.each_example(|tenant, labels| {
         let row = set.row(set.decide(labels, &limits).verdict);
+        let shown = || match report.covers(tenant) {
+            true => labels.to_string(),
+            // whoever asks for one tenant learns nothing of the others
+            false => "a series of another tenant".to_owned(),
+        };
         let about = About::of(tracker, tenant, labels);
         for (number, candidate) in (0..).zip(candidates.iter_mut()) {
             let is_taken = row.matched.iter().any(|(policy, _)| *policy == PolicyIndex(number));
             let is_own = about.belongs_to(candidate.finding);
-            candidate.remedy.tried.count(is_own, is_taken, &|| labels.to_string());
+            candidate.remedy.tried.count(is_own, is_taken, &shown);
         }
     });
     if set.preview_overflow() > 0 {

@@ -14,8 +14,12 @@ fn shown(series: &[(u32, &[(&str, &str)])]) -> Tracker {
     tracker
 }
 
+fn view(tracker: &Tracker) -> View<'_> {
+    View { tracker, tenants: Vec::new(), policies: Vec::new(), rejected: Vec::new(), now: NOW }
+}
+
 fn tried(tracker: &Tracker, finding: Finding) -> Remedy {
-    let view = View { tracker, tenants: Vec::new(), policies: Vec::new(), now: NOW };
+    let view = view(tracker);
     let report = Report { view: &view, tenant: Tenant::All };
     remedies(&report, &[finding]).remove(0).unwrap()
 }
@@ -86,11 +90,17 @@ fn a_remedy_says_what_it_takes_of_the_series_known_by_example() {
 #[test]
 fn series_of_another_tenant_are_not_its_own() {
     let own = pod("sync-29453765-x7k2p", "shop");
-    let remedy = tried(&shown(&[(0, &own), (1, &own)]), runs("exported_pod"));
+    let tracker = shown(&[(0, &own), (1, &own)]);
+    let remedy = tried(&tracker, runs("exported_pod"));
     let Trial { own, own_taken, others, others_taken, .. } = remedy.tried;
     assert_eq!((own, own_taken, others, others_taken), (1, 1, 1, 1));
-    let line = "# NOT RIGHT: takes 1 of 1 series known by example that are not its own, as kube_pod_info{";
-    assert!(remedy.policy.starts_with(line), "{}", remedy.policy);
+    let line = "# NOT RIGHT: takes 1 of 1 series known by example that are not its own, as ";
+    assert!(remedy.policy.starts_with(&format!("{line}kube_pod_info{{")), "{}", remedy.policy);
+
+    let view = view(&tracker);
+    let report = Report { view: &view, tenant: Tenant::One([0].into()) };
+    let remedy = remedies(&report, &[runs("exported_pod")]).remove(0).unwrap();
+    assert!(remedy.policy.starts_with(&format!("{line}a series of another tenant;")), "{}", remedy.policy);
 }
 
 #[test]
