@@ -1,5 +1,8 @@
 //! What can change while the gate runs, and how it changes: checked first, then swapped in one step.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -236,6 +239,7 @@ impl Control for Runtime {
             tracker: self.pipeline.tracker(),
             tenants: self.pipeline.tenants().names(),
             policies: self.pipeline.policies().set.policies().to_vec(),
+            rejected: self.gate.rejected(),
             now: self.pipeline.clock().unix_seconds(),
         }
     }
