@@ -47,7 +47,13 @@ impl Control for Slow {
     fn view(&self) -> View<'_> {
         self.began.fetch_add(1, Ordering::SeqCst);
         self.go_on.lock().recv().unwrap();
-        View { tracker: &self.tracker, tenants: Vec::new(), policies: Vec::new(), now: 0 }
+        View {
+            tracker: &self.tracker,
+            tenants: Vec::new(),
+            policies: Vec::new(),
+            rejected: Vec::new(),
+            now: 0,
+        }
     }
 
     fn reports(&self) -> &Arc<Semaphore> {

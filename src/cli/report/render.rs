@@ -191,6 +191,33 @@ fn policies_of(remedies: &[&Value]) -> String {
     remedies.iter().take(REMEDIES).map(|remedy| indented(&remedy["policy"])).collect()
 }
 
+/// `/api/v1/rejected`; nothing where nothing was refused.
+pub(super) fn rejected(answer: &Value, style: Style) -> String {
+    let rows = list(&answer["rows"]);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let total = number(&answer["rows_total"]);
+    let title = style.title(&format!("refused lately, the newest of {total} (/api/v1/rejected)"));
+    rows.iter().fold(format!("\n{title}\n"), |out, row| {
+        let sender = match row["sender"].as_str() {
+            Some(address) => quote::shown(address),
+            None => "somebody".into(),
+        };
+        let named = match &*text(&row["user_agent"]) {
+            "" => String::new(),
+            agent => format!(" ({agent})"),
+        };
+        let whose = match &*text(&row["tenant"]) {
+            "" => String::new(),
+            tenant => format!(" for {tenant}"),
+        };
+        let times = number(&row["times"]);
+        let (at, message) = (text(&row["at"]), text(&row["message"]));
+        out + &format!("- {at}: {times} times from {sender}{named}{whose}: {message}\n")
+    })
+}
+
 fn indented(yaml: &Value) -> String {
     let lines = yaml.as_str().unwrap_or_default().lines();
     lines.map(|line| format!("  {}\n", quote::shown(line))).collect()
