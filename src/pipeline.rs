@@ -151,20 +151,11 @@ impl Pipeline {
         let body = snappy::decode(compressed, settings.max_decoded_bytes, decoded)?;
         outcome.decoded_bytes = body.len() as u64;
         let tenant = self.tenants.resolve(origin.scope, &self.prints);
-        let print = |labels: &[u8]| match tenant {
-            Tenant::Known { key, .. } => self.prints.fingerprint(labels, key),
-            Tenant::Overflow => Fingerprint::default(),
-        };
-        request.scan(body, print)?;
         let latest_ms = settings.max_future_ms.map(|ahead| self.clock.unix_ms().saturating_add(ahead));
-        let late = latest_ms.filter(|latest_ms| request.newest_ms > *latest_ms);
-        let body = match late {
-            None => body,
-            Some(latest_ms) => {
-                ahead::take_out(body, latest_ms, timely, outcome)?;
-                request.scan(timely, print)?;
-                timely
-            }
+        let reader = ahead::Reader { latest_ms, timely, request, outcome };
+        let (body, as_it_came) = match tenant {
+            Tenant::Known { key, .. } => reader.scan(body, |labels| self.prints.fingerprint(labels, key))?,
+            Tenant::Overflow => reader.scan(body, |_| Fingerprint::default())?,
         };
         match tenant {
             Tenant::Known { key, group } => {
@@ -201,7 +192,7 @@ impl Pipeline {
         // twice the limit of what comes in: rules may add labels, not without bounds
         let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
         rewrite::rewrite(body, request, &policies, room, rewrite)?;
-        splice::splice((body, late.is_none()), request, &rewrite.plain, gatherer, outcome)?;
+        splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)?;
         outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
         examples::tell(body, request, &judge.told, &policies, &settings.limits, now, outcome);
         Ok(())

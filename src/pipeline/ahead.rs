@@ -7,20 +7,55 @@ use super::Counts;
 use super::blame::blame;
 use super::outcome::Outcome;
 use super::rewrite::SERIES_TAG;
+use super::scratch::Request;
 use super::weigh::mark;
-use crate::series::Invalid;
+use crate::series::{Fingerprint, Invalid};
 use crate::wire::WireError;
 use crate::wire::labels::put_varint;
 use crate::wire::v1::{self, Field, FieldKind, Fields, Part};
 
+/// Reads a body into a request, without what is later than a time.
+pub(super) struct Reader<'b, 'r> {
+    /// Unix milliseconds; `None`: nothing is too late.
+    pub(super) latest_ms: Option<i64>,
+    /// Room for what is left of the body.
+    pub(super) timely: &'b mut Vec<u8>,
+    pub(super) request: &'r mut Request,
+    pub(super) outcome: &'r mut Outcome,
+}
+
+impl<'b> Reader<'b, '_> {
+    /// Scans the body; returns it, or what is left of it, and whether it is as it came.
+    #[inline]
+    pub(super) fn scan(
+        self,
+        body: &'b [u8],
+        fingerprint: impl Fn(&[u8]) -> Fingerprint,
+    ) -> Result<(&'b [u8], bool), WireError> {
+        self.request.scan(body, &fingerprint)?;
+        match self.latest_ms.filter(|latest_ms| self.request.newest_ms > *latest_ms) {
+            None => Ok((body, true)),
+            Some(latest_ms) => Ok((self.scan_rest(body, latest_ms, &fingerprint)?, false)),
+        }
+    }
+
+    /// As `dyn`, so that the walk of nearly all bodies is compiled for one caller, into it.
+    #[cold]
+    fn scan_rest(
+        self,
+        body: &[u8],
+        latest_ms: i64,
+        fingerprint: &dyn Fn(&[u8]) -> Fingerprint,
+    ) -> Result<&'b [u8], WireError> {
+        take_out(body, latest_ms, self.timely, self.outcome)?;
+        self.request.scan(self.timely, fingerprint)?;
+        Ok(self.timely)
+    }
+}
+
 /// Writes the body without what is later than `latest_ms` into `rest`, and counts it as rejected. A series of which no
 /// sample is left goes with its exemplars.
-pub(super) fn take_out(
-    body: &[u8],
-    latest_ms: i64,
-    rest: &mut Vec<u8>,
-    outcome: &mut Outcome,
-) -> Result<(), WireError> {
+fn take_out(body: &[u8], latest_ms: i64, rest: &mut Vec<u8>, outcome: &mut Outcome) -> Result<(), WireError> {
     rest.clear();
     for field in Fields::new(body) {
         let field = field?;
