@@ -74,26 +74,16 @@ impl Examples {
             *bytes += KEY_BYTES;
             Kept::default()
         });
-        let is_full = kept.examples.len() >= EACH;
-        if is_full && now < kept.last.saturating_add(OLD) {
-            return false;
-        }
-        let example = make();
-        if example.labels.len() > LONGEST || kept.examples.contains(&example) {
-            return false;
-        }
-        if is_full && let Some(oldest) = kept.examples.pop_front() {
-            *bytes -= oldest.bytes();
-        }
-        *bytes += example.bytes();
-        kept.examples.push_back(example);
-        kept.last = now;
+        let before = kept.bytes();
+        let wanted = kept.offer(now, make);
+        *bytes = *bytes + kept.bytes() - before;
+        // a key without an example takes room too
         while *bytes > self.room
             && let Some((_, gone)) = keys.pop_lru()
         {
-            *bytes -= KEY_BYTES + gone.examples.iter().map(Example::bytes).sum::<usize>();
+            *bytes -= KEY_BYTES + gone.bytes();
         }
-        true
+        wanted
     }
 
     /// Copies of all examples. Each shard is locked for as long as its own are copied.
@@ -114,6 +104,29 @@ impl Examples {
     }
 }
 
+impl Kept {
+    fn offer(&mut self, now: u32, make: impl FnOnce() -> Example) -> bool {
+        let is_full = self.examples.len() >= EACH;
+        if is_full && now < self.last.saturating_add(OLD) {
+            return false;
+        }
+        let example = make();
+        if example.labels.len() > LONGEST || self.examples.contains(&example) {
+            return false;
+        }
+        if is_full {
+            self.examples.pop_front();
+        }
+        self.examples.push_back(example);
+        self.last = now;
+        true
+    }
+
+    fn bytes(&self) -> usize {
+        self.examples.iter().map(Example::bytes).sum()
+    }
+}
+
 impl Example {
     fn bytes(&self) -> usize {
         EXAMPLE_BYTES + self.labels.len()
@@ -124,7 +137,8 @@ impl Tracker {
     /// Keeps a series that was looked at as an example, if one like it is wanted. Its labels are sorted.
     pub fn show(&self, tenant: u32, pairs: &[(&str, &str)], charge: Charge, now: u32) {
         let make = || {
-            let mut labels = Vec::new();
+            let mut labels =
+                Vec::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len() + 12).sum());
             identity::encode_canonical(pairs, &mut labels);
             Example { tenant, labels: labels.into() }
         };
@@ -200,5 +214,9 @@ mod tests {
         assert_eq!((count, bytes), (8, 8 * (KEY_BYTES + EXAMPLE_BYTES + 1004)));
         assert!(bytes <= 10_000);
         assert!(texts(&store)[0].starts_with("0000") && texts(&store)[1].starts_with("0993"));
+        for key in 0..1000 {
+            assert!(!store.offer(key, 10, || example(&"x".repeat(LONGEST + 1))));
+        }
+        assert!(store.usage().1 <= 10_000, "{:?}: keys without an example", store.usage());
     }
 }
