@@ -198,6 +198,7 @@ fn pipeline(criterion: &mut Criterion) {
                 max_decoded_bytes: 1 << 28,
                 tracking: Default::default(),
                 aggregation: seriesgate::aggregate::Settings::default(),
+                max_future_ms: None,
                 stale_markers: true,
                 limits: LIMITS,
             };

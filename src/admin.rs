@@ -7,6 +7,6 @@ mod report;
 mod route;
 mod server;
 
-pub use report::View;
+pub use report::{Rejected, View};
 pub(crate) use server::bind;
 pub use server::{Control, serve};

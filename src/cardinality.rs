@@ -6,6 +6,7 @@
 
 mod blame;
 mod book;
+mod examples;
 mod findings;
 mod owners;
 mod recorded;
@@ -20,6 +21,6 @@ mod whose;
 
 pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
 pub use recorded::RecordedOwners;
-pub use snapshot::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
+pub use snapshot::{BookUsage, CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
 pub use tally::Lifetimes;
 pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, Watched, is_on};

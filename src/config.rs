@@ -30,6 +30,7 @@ pub use errors::{ConfigError, ConfigErrors};
 pub use files::FilesRead;
 pub use load::Loaded;
 pub(crate) use load::read_text;
+pub use mask::secrets_of_url;
 pub use model::{
     Admin, Aggregation, BasicAuth, Config, Listen, OnInvalid, OnThrottle, Secret, Series, Tenant, Tls,
     Tracking, Upstream, UpstreamAuth,

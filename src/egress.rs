@@ -16,6 +16,7 @@ mod failure;
 mod insecure;
 mod request;
 mod retry_after;
+mod secrets;
 mod tls;
 mod transport;
 mod warnings;

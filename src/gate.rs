@@ -6,6 +6,7 @@ mod complaints;
 mod exchange;
 pub(crate) mod flush;
 mod pool;
+mod rejected;
 mod scope;
 mod split;
 
@@ -18,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use self::complaints::Complaints;
+use crate::admin::Rejected;
 use crate::aggregate::Outbox;
 use crate::config::OnInvalid;
 use crate::egress::{Client, Outbound, Reply};
@@ -28,6 +30,7 @@ use crate::telemetry::{AggregationMetrics, DataMetrics, EgressMetrics, IntakeMet
 use crate::wire::{WireError, WireErrorKind};
 use exchange::Exchange;
 use pool::Pool;
+use rejected::{LastRejected, Sender};
 use scope::Scopes;
 
 /// The upstream in use; replaced as a whole on reload.
@@ -56,6 +59,7 @@ pub struct Gate {
     aggregation: AggregationMetrics,
     scopes: Scopes,
     complaints: Complaints,
+    rejected: LastRejected,
 }
 
 /// What a gate needs to send what aggregations make.
@@ -100,12 +104,18 @@ impl Gate {
             aggregation: aggregation.metrics,
             scopes: Scopes::new(&aggregation.tenant_header),
             complaints: Complaints::new(on_invalid),
+            rejected: LastRejected::default(),
         }
     }
 
     /// What aggregations made and the upstream does not have yet.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
+    }
+
+    /// What was refused lately, newest first.
+    pub fn rejected(&self) -> Vec<Rejected> {
+        self.rejected.all()
     }
 
     /// Sends through another upstream from now on; requests in hand finish with the one they began with.
@@ -149,7 +159,7 @@ impl Gate {
 }
 
 impl Handler for Gate {
-    async fn handle(&self, inbound: Inbound) -> Answer {
+    async fn handle(&self, mut inbound: Inbound) -> Answer {
         let turn = match inbound.body.len() > LONG_BODY_BYTES {
             true => self.long_bodies.acquire().await.ok(),
             false => None,
@@ -157,9 +167,10 @@ impl Handler for Gate {
         let typed = inbound.typed;
         let decided = self.decide(&inbound);
         drop(turn);
+        let sender = Sender::of(&mut inbound);
         let mut exchange = match decided {
             Ok(exchange) => exchange,
-            Err(undecodable) => return self.undecodable(&undecodable, typed),
+            Err(undecodable) => return self.undecodable(&undecodable, typed, &sender),
         };
         let aggregated = &exchange.outcome().effects.aggregated;
         if !aggregated.samples.is_empty()
@@ -168,7 +179,7 @@ impl Handler for Gate {
             return exchange.wait();
         }
         let sent = self.forward(&mut exchange, inbound).await;
-        exchange.conclude(sent)
+        exchange.conclude(sent, &sender)
     }
 
     fn healthy(&self) -> (StatusCode, String) {
@@ -181,23 +192,24 @@ impl Handler for Gate {
 }
 
 impl Gate {
-    fn undecodable(&self, why: &crate::pipeline::Undecodable, typed: Typed) -> Answer {
+    fn undecodable(&self, why: &crate::pipeline::Undecodable, typed: Typed, sender: &Sender) -> Answer {
+        use crate::pipeline::Undecodable as Why;
         use crate::telemetry::Undecodable as Reason;
-        self.intake.undecodable(match why {
-            crate::pipeline::Undecodable::Snappy(_) => Reason::Snappy,
-            crate::pipeline::Undecodable::Wire(_) => Reason::Protobuf,
-            crate::pipeline::Undecodable::Outgrown(_) => Reason::Outgrown,
-        });
-        let other_message = matches!(
-            why,
-            crate::pipeline::Undecodable::Wire(WireError { kind: WireErrorKind::OtherMessage, .. })
-        );
-        if typed == Typed::Vague && !matches!(why, crate::pipeline::Undecodable::Outgrown(_)) {
-            let message = format!("{why}; of remote write the Content-Type is application/x-protobuf");
-            return Answer { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, retry_after: None, message };
-        }
-        let status = if other_message { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::BAD_REQUEST };
-        Answer { status, retry_after: None, message: why.to_string() }
+        let reason = match why {
+            Why::Snappy(_) => Reason::Snappy,
+            Why::Wire(_) => Reason::Protobuf,
+            Why::Outgrown(_) => Reason::Outgrown,
+        };
+        self.intake.undecodable(reason);
+        let other_message = matches!(why, Why::Wire(WireError { kind: WireErrorKind::OtherMessage, .. }));
+        let vague = typed == Typed::Vague && reason != Reason::Outgrown;
+        let unsupported = vague || other_message;
+        let status = if unsupported { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::BAD_REQUEST };
+        let hint = if vague { "; of remote write the Content-Type is application/x-protobuf" } else { "" };
+        let message = format!("{why}{hint}");
+        let now = self.pipeline.clock().unix_seconds();
+        self.rejected.note(sender.rejected(reason.as_str(), &message, status.as_u16(), now));
+        Answer { status, retry_after: None, message }
     }
 
     /// Counts a request that is over for good and does what was decided.

@@ -8,6 +8,7 @@
 //!          ─▶ rewrite (labels) ─▶ splice
 //! ```
 
+mod ahead;
 mod attend;
 mod blame;
 mod company;
@@ -38,6 +39,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+pub use blame::Blamed;
 pub use counts::Counts;
 pub use examples::{Example, KEPT as EXAMPLES_KEPT};
 pub use outcome::{Body, Committed, Outcome, Release, Undecodable};
@@ -64,6 +66,8 @@ pub struct Settings {
     pub max_decoded_bytes: usize,
     /// Bounds of one series.
     pub limits: Limits,
+    /// Samples that are further ahead of our clock are rejected, milliseconds; `None`: none is.
+    pub max_future_ms: Option<i64>,
     /// Whether a series that is withheld from now on, or goes under other labels, ends with a stale marker.
     pub stale_markers: bool,
     /// What is counted of series, and how much of it is kept.
@@ -142,12 +146,19 @@ impl Pipeline {
         let origin = origin.into();
         outcome.start(&policies, now);
 
-        let Scratch { decoded, request, judge, rewrite, gatherer } = scratch;
+        let Scratch { decoded, timely, request, judge, rewrite, gatherer } = scratch;
         judge.told.clear();
         let body = snappy::decode(compressed, settings.max_decoded_bytes, decoded)?;
-        match self.tenants.resolve(origin.scope, &self.prints) {
+        outcome.decoded_bytes = body.len() as u64;
+        let tenant = self.tenants.resolve(origin.scope, &self.prints);
+        let latest_ms = settings.max_future_ms.map(|ahead| self.clock.unix_ms().saturating_add(ahead));
+        let reader = ahead::Reader { latest_ms, timely, request, outcome };
+        let (body, as_it_came) = match tenant {
+            Tenant::Known { key, .. } => reader.scan(body, |labels| self.prints.fingerprint(labels, key))?,
+            Tenant::Overflow => reader.scan(body, |_| Fingerprint::default())?,
+        };
+        match tenant {
             Tenant::Known { key, group } => {
-                request.scan(body, |labels| self.prints.fingerprint(labels, key))?;
                 self.index.touch(&mut request.probes, &mut request.order, now, policies.generation);
                 let judgement = judge::Judgement {
                     index: &self.index,
@@ -170,7 +181,6 @@ impl Pipeline {
             }
             Tenant::Overflow => {
                 outcome.overflow_tenant = true;
-                request.scan(body, |_| Fingerprint::default())?;
                 let (policies, limits) = (&policies, &settings.limits);
                 untracked::Untracked { policies, limits, scratch: judge, outcome }.run(body, request)?;
             }
@@ -182,7 +192,7 @@ impl Pipeline {
         // twice the limit of what comes in: rules may add labels, not without bounds
         let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
         rewrite::rewrite(body, request, &policies, room, rewrite)?;
-        splice::splice(body, request, &rewrite.plain, gatherer, outcome)?;
+        splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)?;
         outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
         examples::tell(body, request, &judge.told, &policies, &settings.limits, now, outcome);
         Ok(())

@@ -48,6 +48,7 @@ fn pipeline(policies: &[Definition]) -> Pipeline {
         max_tracked: 100_000,
         max_tenants: 10,
         max_decoded_bytes: 1 << 26,
+        max_future_ms: None,
         stale_markers: true,
         limits,
         tracking: Default::default(),

@@ -103,6 +103,40 @@ fn first_sights_are_learned_after_the_start_and_of_new_senders() {
     assert_eq!((sender.counts.active, sender.counts.learned, sender.counts.new), (3, 2, 1));
 }
 
+/// As many senders as there may be: each has a number that the index can keep.
+#[test]
+fn every_sender_is_charged_with_its_own_series() {
+    let mut gate = Gate::with(&[], |settings| settings.max_tracked = 100_000);
+    let address = |i: u32| IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + i));
+    let from = |gate: &mut Gate, i: u32, name: &str| {
+        let one = series(&[("__name__", name), ("job", &format!("of-{i}"))]);
+        let origin = Origin { scope: "", sender: Some(address(i)) };
+        let (mut scratch, mut outcome) = Default::default();
+        let body = encode_snappy(&WriteRequest::of(vec![one]));
+        gate.pipeline.decide(origin, &body, &mut scratch, &mut outcome).unwrap();
+        gate.pipeline.commit(&outcome);
+    };
+    (0..900).for_each(|i| from(&mut gate, i, "learned"));
+    wait(&gate, WARMUP + 1);
+    (0..900).for_each(|i| from(&mut gate, i, "new"));
+    expire(&gate, 10_000);
+    let senders = gate.pipeline.tracker().senders(now(&gate));
+    for i in 0..900 {
+        let sender = senders.iter().find(|line| line.name == address(i).to_string()).unwrap();
+        let Counts { active, learned, new, .. } = sender.counts;
+        assert_eq!((active, learned, new), (2, 1, 1), "{i}");
+    }
+    // and each is taken from whom it was charged to
+    wait(&gate, 2000);
+    expire(&gate, 1200);
+    let senders = gate.pipeline.tracker().senders(now(&gate));
+    assert!(senders.iter().all(|line| line.counts.active == 0));
+    assert_eq!(
+        senders.iter().map(|line| line.counts.expired).collect::<Vec<_>>(),
+        [[2; 900].as_slice(), &[0]].concat()
+    );
+}
+
 #[test]
 fn a_request_sent_again_counts_its_births_once() {
     let mut gate = watching();
@@ -489,7 +523,7 @@ fn what_finds_no_room_is_counted_among_the_others() {
     let of: u64 = tracker.workloads(now(&gate)).iter().map(|line| line.counts.active).sum();
     assert_eq!((of, tracker.labels(1).len()), (10, 1));
     let refused: BTreeMap<_, _> =
-        tracker.usage().books.into_iter().map(|(what, _, refused)| (what, refused)).collect();
+        tracker.usage().books.into_iter().map(|book| (book.what, book.refused)).collect();
     assert!(refused["metrics"] >= 7 && refused["workloads"] >= 8 && refused["labels"] > 0, "{refused:?}");
     // and taken away from there
     wait(&gate, 2000);

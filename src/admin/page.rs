@@ -15,6 +15,7 @@ pub(super) fn index(status: &str, active_series: usize) -> String {
         ),
         row("GET", "/api/v1/churn", "what multiplies series, worst first, and new series by metric (JSON)"),
         row("GET", "/api/v1/workloads", "every workload with its series and runs (JSON)"),
+        row("GET", "/api/v1/rejected", "what was refused lately, and who sent it (JSON)"),
         row("GET", "/api/v1/status/tsdb", "the cardinality report in Prometheus' shape (JSON)"),
         row("GET", "/-/healthy", "whether every internal loop runs"),
         row("GET", "/-/ready", "whether the gate wants traffic"),

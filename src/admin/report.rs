@@ -6,7 +6,9 @@ mod churn;
 mod finding;
 mod mimir;
 mod query;
+mod rejected;
 mod remedy;
+mod trial;
 mod tsdb;
 mod workloads;
 
@@ -19,6 +21,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use self::query::Query;
+pub use self::rejected::Rejected;
 use crate::cardinality::Tracker;
 use crate::policy::Summary;
 use crate::series::{Scope, quote};
@@ -31,6 +34,8 @@ pub struct View<'a> {
     pub tenants: Vec<String>,
     /// The policies that there are.
     pub policies: Vec<Summary>,
+    /// What was refused lately, newest first.
+    pub rejected: Vec<Rejected>,
     /// Unix seconds.
     pub now: u32,
 }
@@ -49,12 +54,13 @@ pub(super) struct Asked<'r> {
 type Refused = String;
 
 /// The paths of reports, without Mimir's and Prometheus' prefix.
-const PATHS: [&str; 5] = [
+const PATHS: [&str; 6] = [
     "/api/v1/status/tsdb",
     "/api/v1/cardinality/label_names",
     "/api/v1/cardinality/label_values",
     "/api/v1/churn",
     "/api/v1/workloads",
+    "/api/v1/rejected",
 ];
 
 /// The path without `/prometheus` before it, if it is a report's.
@@ -77,6 +83,7 @@ pub(super) fn answer(view: &View<'_>, asked: &Asked<'_>) -> (StatusCode, String)
         "/api/v1/cardinality/label_names" => mimir::label_names(&report, &query),
         "/api/v1/cardinality/label_values" => mimir::label_values(&report, &query),
         "/api/v1/churn" => churn::answer(&report, &query),
+        "/api/v1/rejected" => rejected::answer(&report, &query),
         _ => workloads::answer(&report, &query),
     };
     match answer {

@@ -93,7 +93,10 @@ async fn reported<C: Control>(
         Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the form did not come in time\n".to_owned()),
     };
     taken.request_came();
+    let turn = Arc::clone(control.reports()).acquire_owned().await;
     off_the_workers(move || {
+        // until it is made, also where nobody waits for it any more
+        let _turn = turn;
         let asked = Asked { path, query: &query, body: &body, tenant: tenant.as_deref() };
         let (status, json) = report::answer(&control.view(), &asked);
         reply(status, "application/json", json)

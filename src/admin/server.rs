@@ -1,5 +1,8 @@
 //! The admin port's listener: how long a request may take, and what a connection may ask for.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +10,7 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +37,8 @@ pub trait Control: Send + Sync + 'static {
     fn policies(&self) -> String;
     /// What the cardinality reports are made from.
     fn view(&self) -> View<'_>;
+    /// Whose one permit whoever reads reports or findings out of the counts holds: each takes memory and time.
+    fn reports(&self) -> &Arc<Semaphore>;
     /// Name of the request header that holds a tenant.
     fn tenant_header(&self) -> String;
     /// Series in the index.

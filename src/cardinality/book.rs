@@ -1,4 +1,4 @@
-//! Records of things that have names, by number: bounded, sharded, and forgotten when they are over.
+//! Records of things that have names, by number: bounded in number and in text, sharded, and forgotten when they are over.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -11,12 +11,24 @@ pub(super) const OTHERS: u32 = 0;
 /// More than there are workers, so that they seldom meet.
 const SHARDS: u32 = 32;
 
+/// Room for text that a book has however few records it may have, bytes.
+const LEAST_TEXT: usize = 64 << 10;
+
+/// A record whose text is what senders chose, of any length.
+pub(super) trait Record {
+    /// Room for text that a book has for each record that it may have, bytes.
+    const TEXT: usize = 256;
+    /// Bytes of that text. It never changes.
+    fn text_bytes(&self) -> usize;
+}
+
 /// A bounded set of records. A record is found by the hash of its name, and by its number from then on.
 pub(super) struct Book<R> {
     shards: Box<[Mutex<Shard<R>>]>,
     others: Mutex<R>,
     max: usize,
     len: AtomicUsize,
+    text: AtomicUsize,
     refused: AtomicU64,
 }
 
@@ -26,47 +38,73 @@ struct Shard<R> {
     free: Vec<u32>,
 }
 
-impl<R> Book<R> {
-    /// A book of at most `max` records; `others` stands for what finds no room.
+impl<R: Record> Book<R> {
+    /// A book of at most `max` records and `max` times [`Record::TEXT`] bytes; `others` stands for what finds no room.
     pub(super) fn new(max: usize, others: R) -> Self {
+        Self::sharded(SHARDS, max, others)
+    }
+
+    /// The same with no number above `max`: numbers of several shards are as far apart as there are shards, and no two
+    /// shards are equally full.
+    pub(super) fn dense(max: usize, others: R) -> Self {
+        Self::sharded(1, max, others)
+    }
+
+    fn sharded(shards: u32, max: usize, others: R) -> Self {
         let shard = |_| Mutex::new(Shard { numbers: AHashMap::new(), records: Vec::new(), free: Vec::new() });
         Self {
-            shards: (0..SHARDS).map(shard).collect(),
+            shards: (0..shards).map(shard).collect(),
             others: Mutex::new(others),
             max,
             len: AtomicUsize::new(0),
+            text: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
         }
     }
 
     /// The number of the record with this key, made if it is not there and there is room. `touch` sees it either way.
     pub(super) fn number(&self, key: u64, make: impl FnOnce() -> R, touch: impl FnOnce(&mut R)) -> u32 {
-        let place = (key >> 59) as u32 % SHARDS;
+        let shards = self.shards.len() as u32;
+        let place = (key >> 59) as u32 % shards;
         let mut shard = self.shards[place as usize].lock();
         let local = match shard.numbers.get(&key) {
             Some(local) => *local,
-            None => {
-                if self.len.fetch_add(1, Ordering::Relaxed) >= self.max {
-                    self.len.fetch_sub(1, Ordering::Relaxed);
+            None => match self.make(make) {
+                Some(record) => shard.add(key, record),
+                None => {
                     self.refused.fetch_add(1, Ordering::Relaxed);
                     drop(shard);
                     touch(&mut self.others.lock());
                     return OTHERS;
                 }
-                shard.add(key, make())
-            }
+            },
         };
         if let Some(Some((_, record))) = shard.records.get_mut(local as usize) {
             touch(record);
         }
-        local * SHARDS + place + 1
+        local * shards + place + 1
+    }
+
+    /// Makes a record and takes room for it, if there is some.
+    fn make(&self, make: impl FnOnce() -> R) -> Option<R> {
+        if !take(&self.len, 1, self.max) {
+            return None;
+        }
+        let record = make();
+        let room = self.max.saturating_mul(R::TEXT).max(LEAST_TEXT);
+        if !take(&self.text, record.text_bytes(), room) {
+            self.len.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(record)
     }
 
     /// Does something with a record. One that is gone is among the others.
     pub(super) fn with<T>(&self, number: u32, what: impl FnOnce(&mut R) -> T) -> T {
         if let Some(at) = number.checked_sub(1) {
-            let mut shard = self.shards[(at % SHARDS) as usize].lock();
-            if let Some(Some((_, record))) = shard.records.get_mut((at / SHARDS) as usize) {
+            let shards = self.shards.len() as u32;
+            let mut shard = self.shards[(at % shards) as usize].lock();
+            if let Some(Some((_, record))) = shard.records.get_mut((at / shards) as usize) {
                 return what(record);
             }
         }
@@ -75,10 +113,11 @@ impl<R> Book<R> {
 
     /// Shows every record with its number, the others last.
     pub(super) fn each(&self, mut show: impl FnMut(u32, &mut R)) {
+        let shards = self.shards.len() as u32;
         for (place, shard) in (0..).zip(&self.shards) {
             for (local, record) in (0..).zip(&mut shard.lock().records) {
                 if let Some((_, record)) = record {
-                    show(local * SHARDS + place + 1, record);
+                    show(local * shards + place + 1, record);
                 }
             }
         }
@@ -92,10 +131,11 @@ impl<R> Book<R> {
             for (local, place) in (0..).zip(records.iter_mut()) {
                 let Some((key, record)) = place else { continue };
                 if !keep(record) {
+                    self.len.fetch_sub(1, Ordering::Relaxed);
+                    self.text.fetch_sub(record.text_bytes(), Ordering::Relaxed);
                     numbers.remove(key);
                     *place = None;
                     free.push(local);
-                    self.len.fetch_sub(1, Ordering::Relaxed);
                 }
             }
         }
@@ -106,10 +146,24 @@ impl<R> Book<R> {
         self.len.load(Ordering::Relaxed)
     }
 
+    /// Text of the records, bytes.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text.load(Ordering::Relaxed)
+    }
+
     /// How often a name found no room.
     pub(super) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
+}
+
+/// Adds to a sum, unless it would be more than `max`.
+fn take(sum: &AtomicUsize, more: usize, max: usize) -> bool {
+    let fits = sum.fetch_add(more, Ordering::Relaxed).saturating_add(more) <= max;
+    if !fits {
+        sum.fetch_sub(more, Ordering::Relaxed);
+    }
+    fits
 }
 
 impl<R> Shard<R> {
@@ -134,6 +188,40 @@ impl<R> Shard<R> {
 mod tests {
     use super::*;
 
+    impl Record for u64 {
+        fn text_bytes(&self) -> usize {
+            0
+        }
+    }
+
+    impl Record for String {
+        fn text_bytes(&self) -> usize {
+            self.len()
+        }
+    }
+
+    #[test]
+    fn long_names_fill_a_book_before_its_number_of_records_does() {
+        let book = Book::new(1000, String::new());
+        let long = "n".repeat(4096);
+        let numbers: Vec<u32> = (0..100).map(|i| book.number(key(i), || long.clone(), |_| {})).collect();
+        let room = 1000 * String::TEXT;
+        assert_eq!((book.len(), book.text_bytes(), book.refused()), (62, 62 * 4096, 38));
+        assert!(room - book.text_bytes() < 4096);
+        assert!(numbers[..62].iter().all(|n| *n != OTHERS) && numbers[62..].iter().all(|n| *n == OTHERS));
+        // a short one still fits, and what is forgotten makes room
+        assert_ne!(book.number(key(200), || "short".to_owned(), |_| {}), OTHERS);
+        book.retain(|name| name.len() < 10);
+        assert_eq!((book.len(), book.text_bytes()), (1, 5));
+        assert_ne!(book.number(key(99), || long.clone(), |_| {}), OTHERS);
+    }
+
+    #[test]
+    fn a_small_book_has_room_for_long_names_too() {
+        let book = Book::new(1, String::new());
+        assert_ne!(book.number(key(0), || "n".repeat(3 * 4096), |_| {}), OTHERS);
+    }
+
     fn key(i: u64) -> u64 {
         i.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
@@ -154,6 +242,15 @@ mod tests {
         assert_eq!(seen.len(), 101);
         assert_eq!(seen.pop(), Some((OTHERS, 50)));
         assert!(seen.iter().all(|(_, count)| *count == 1));
+    }
+
+    #[test]
+    fn numbers_of_a_dense_book_are_no_higher_than_its_records() {
+        let book = Book::dense(900, 0u64);
+        let mut numbers: Vec<u32> = (0..900).map(|i| book.number(key(i), || 0, |_| {})).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=900).collect::<Vec<_>>());
+        assert_eq!(book.number(key(900), || 0, |_| {}), OTHERS);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::book::Record;
 use super::sketch::{Distinct, Top};
 use super::tally::{LastHour, Tally};
 use super::trend::Trend;
@@ -276,4 +277,51 @@ pub(super) struct Cause {
     /// New series where the rest of the labels was new too.
     pub(super) first: LastHour,
     pub(super) last: u32,
+}
+
+impl Record for Metric {
+    fn text_bytes(&self) -> usize {
+        self.name.len()
+    }
+}
+
+impl Record for Workload {
+    fn text_bytes(&self) -> usize {
+        self.cluster.len() + self.namespace.len() + self.name.len()
+    }
+}
+
+impl Record for Unit {
+    fn text_bytes(&self) -> usize {
+        self.run.as_ref().map_or(0, |run| run.len())
+    }
+}
+
+impl Record for Sender {
+    fn text_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Record for Label {
+    /// Only the name: `Top` bounds the text of values.
+    fn text_bytes(&self) -> usize {
+        self.name.len()
+    }
+}
+
+impl Record for Node {
+    fn text_bytes(&self) -> usize {
+        self.name.len()
+    }
+}
+
+impl Record for Cause {
+    /// Of a series whose labels are all new it has all their names.
+    const TEXT: usize = 1024;
+
+    fn text_bytes(&self) -> usize {
+        self.pattern.len()
+            + self.labels.iter().map(|label| label.len() + size_of::<Box<str>>()).sum::<usize>()
+    }
 }

@@ -144,11 +144,24 @@ pub struct NodeLine {
     pub losing_since: u32,
 }
 
+/// How full a book is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BookUsage {
+    /// Of what.
+    pub what: &'static str,
+    /// How many are in it.
+    pub records: usize,
+    /// Their names, or label sets, bytes.
+    pub text_bytes: usize,
+    /// How often there was no room.
+    pub refused: u64,
+}
+
 /// How full everything is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// What, how many there are, and how often there was no room.
-    pub books: [(&'static str, usize, u64); 7],
+    /// Metrics, workloads and so on.
+    pub books: [BookUsage; 8],
     /// Owners known.
     pub owners: usize,
     /// Memory of sketches and filters, bytes.

@@ -61,7 +61,7 @@ impl Tracker {
         let horizon = now.saturating_sub(REMEMBERED);
         // who is pointed at outlives who points
         self.causes.retain(|cause| cause.last >= now.saturating_sub(REMEMBERED / 2));
-        self.latest_causes.lock().retain(|_, cause| self.causes.with(*cause, |cause| cause.last >= horizon));
+        self.forget_latest_causes();
         self.units.retain(|unit| unit.active > 0 || unit.last >= now.saturating_sub(REMEMBERED / 2));
         self.workloads.retain(|workload| workload.tally.active > 0 || workload.tally.last >= horizon);
         self.metrics.retain(|metric| metric.tally.active > 0 || metric.tally.last >= horizon);
@@ -76,6 +76,16 @@ impl Tracker {
         self.owners.forget(now.saturating_sub(idle));
     }
 
+    /// Forgets the notes on causes that are gone.
+    fn forget_latest_causes(&self) {
+        let mut latest = self.latest_causes.lock();
+        let is_there = |(metric, workload): (u32, u32), cause: u32| {
+            self.causes.with(cause, |cause| (cause.metric, cause.workload) == (metric, workload))
+        };
+        latest.retain(|of, cause| is_there(*of, *cause));
+        latest.shrink_to_fit();
+    }
+
     fn begin_window(&self) {
         self.labels.each(|_, label: &mut Label| label.rotate());
         self.nodes.each(|_, node| {
@@ -83,5 +93,45 @@ impl Tracker {
             node.reported[0] = 0;
         });
         self.known.rotate();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cardinality::{First, LookScratch, Settings, Tracker};
+    use crate::series::{Fingerprint, Labels};
+
+    const MAX_CAUSES: usize = 10;
+
+    /// Shows a tracker that is done with warming up a new series of each of so many metrics and workloads.
+    fn look(tracker: &Tracker, metrics: u32, workloads: u32, now: u32) {
+        let party = tracker.party(0, None, now);
+        let mut scratch = LookScratch::default();
+        for (metric, workload) in (0..metrics).flat_map(|metric| (0..workloads).map(move |of| (metric, of))) {
+            let (name, pod) = (format!("m{metric}"), format!("w{workload}-7d764666f9-qdcxt"));
+            let pairs = [("__name__", &*name), ("namespace", "n"), ("pod", &*pod)];
+            let series = Fingerprint { high: u64::from(metric << 16 | workload), ..Fingerprint::default() };
+            let first = First { series, value: None, ends: false };
+            let sighting =
+                tracker.look(party, Labels::from_sorted(&pairs), first, &mut scratch, &mut Vec::new(), now);
+            assert!(!sighting.learned);
+            tracker.born(&sighting, &[], now);
+        }
+    }
+
+    #[test]
+    fn what_was_blamed_last_is_noted_of_causes_that_there_are_and_of_no_others() {
+        let start = 1_700_000_000;
+        let settings = Settings { warmup: 0, max_causes: MAX_CAUSES, ..Settings::default() };
+        let tracker = Tracker::new(&settings, start);
+        let noted = || tracker.latest_causes.lock().len();
+        tracker.sweep(start);
+        look(&tracker, 30, 30, start);
+        assert_eq!((tracker.causes.len(), noted()), (MAX_CAUSES, MAX_CAUSES));
+        // the numbers of those that went are others' by now
+        tracker.sweep(start + 7200);
+        assert_eq!((tracker.causes.len(), noted()), (0, 0));
+        look(&tracker, 2, 1, start + 7200);
+        assert_eq!(noted(), 2);
     }
 }

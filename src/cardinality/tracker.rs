@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use super::blame::Known;
 use super::book::Book;
+use super::examples::{Examples, STORE_BYTES};
 use super::owners::Owners;
 use super::records::{Cause, Label, Metric, Node, Sender, Unit, Workload};
 use super::tally::Tally;
@@ -136,8 +137,11 @@ pub struct Tracker {
     pub(super) subjects: Arc<SubjectTable>,
     pub(super) owners: Owners,
     pub(super) known: Known,
-    /// The cause that each metric and workload had last.
+    /// The cause that each metric and workload had last, of the causes that there are.
     pub(super) latest_causes: Mutex<AHashMap<(u32, u32), u32>>,
+    /// Examples by metric and workload, and by workload and the labels that name its pod or job.
+    pub(super) by_metric: Examples,
+    pub(super) by_subject: Examples,
     pub(super) swept: Mutex<super::sweep::Swept>,
 }
 
@@ -154,7 +158,8 @@ impl Tracker {
             metrics: Book::new(settings.max_metrics, Metric::default()),
             workloads: Book::new(settings.max_workloads, Workload::nobody()),
             units: Book::new(settings.max_runs, Unit::default()),
-            senders: Book::new(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
+            // a series remembers its sender in ten bits
+            senders: Book::dense(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
             labels: Book::new(settings.max_labels, Label::new(0, "", 1)),
             labels_epoch: AtomicU32::new(0),
             nodes: Book::new(settings.max_nodes, Node::default()),
@@ -163,6 +168,8 @@ impl Tracker {
             owners: Owners::new(settings.max_owners),
             known: Known::new(settings.filter_bytes),
             latest_causes: Mutex::default(),
+            by_metric: Examples::new(STORE_BYTES),
+            by_subject: Examples::new(STORE_BYTES),
             swept: Mutex::default(),
         }
     }

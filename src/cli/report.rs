@@ -71,6 +71,12 @@ pub(super) fn report(options: &Options) -> ExitCode {
     }
 }
 
+/// What was refused lately. A gate of an older version does not say.
+async fn rejected(options: &Options) -> Value {
+    let answer = fetch::get(&options.admin, "/api/v1/rejected?limit=3").await.unwrap_or_default();
+    serde_json::from_str(&answer).unwrap_or_default()
+}
+
 async fn show(options: &Options) -> Result<()> {
     let path = match options.by {
         By::Policy => "/api/v1/policies".to_owned(),
@@ -90,7 +96,10 @@ async fn show(options: &Options) -> Result<()> {
                 .context("the answer is not JSON: is this a gate's admin port?")?;
             match options.by {
                 By::Policy => render::policies(&value, options.top as usize),
-                _ => render::churn(&value, render::Style { colour }),
+                _ => {
+                    let style = render::Style { colour };
+                    render::churn(&value, style) + &render::rejected(&rejected(options).await, style)
+                }
             }
         };
         let mut out = std::io::stdout().lock();

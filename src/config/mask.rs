@@ -1,10 +1,14 @@
-//! Finds what in a config file must not be shown: passwords, tokens, header values, credentials in URLs.
+//! Finds what in a config file must not be shown: passwords, tokens, header values, what may be a credential in URLs.
 //!
 //! Works on the text alone, because the file may not be valid YAML when a line of it is shown. Where the
 //! end of a secret is in doubt, more is hidden.
 
+mod url;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
+
+pub use url::secrets as secrets_of_url;
 
 /// What a line begins inside of.
 enum Inside {
@@ -108,7 +112,7 @@ fn hidden_in(line: &[char], marked: &[usize], inside: &mut Inside) -> Vec<Range<
             ranges.push(range);
         }
     }
-    ranges.extend(url_credentials(line));
+    ranges.extend(url::hidden(line));
     merged(ranges)
 }
 
@@ -225,26 +229,6 @@ fn is_reference(value: &[char]) -> bool {
     })
 }
 
-/// `user:password` of `https://user:password@host`, and the query of any URL.
-fn url_credentials(line: &[char]) -> Vec<Range<usize>> {
-    let mut ranges = Vec::new();
-    for at in 0..line.len().saturating_sub(2) {
-        if line[at..at + 3] != [':', '/', '/'] {
-            continue;
-        }
-        let start = at + 3;
-        let stop = |c: &char| c.is_whitespace() || matches!(c, '"' | '\'');
-        let end = line[start..].iter().position(stop).map_or(line.len(), |n| start + n);
-        if let Some(sign) = line[start..end].iter().rposition(|c| *c == '@') {
-            ranges.push(start..start + sign);
-        }
-        if let Some(mark) = line[start..end].iter().position(|c| *c == '?') {
-            ranges.push((start + mark + 1).min(end)..end);
-        }
-    }
-    ranges
-}
-
 fn value_range(line: &[char], from: usize) -> Vec<Range<usize>> {
     let start = line[from..].iter().position(|c| !c.is_whitespace()).map_or(line.len(), |n| from + n);
     if start == line.len() || is_reference(&line[start..]) { Vec::new() } else { one(start..line.len()) }
@@ -308,8 +292,9 @@ mod tests {
             ("headers: { A: b, C: d }, name: x", "headers: *************}, name: x"),
             ("{ headers: { A: ${B}, C: 'd}' }, n: x }", "{ headers: *******************}, n: x }"),
             ("headers: { A: ${B},\n  C: d }\nname: x", "headers: **********\n  *****}\nname: x"),
-            ("url: https://u:p@host/x", "url: https://***@host/x"),
-            ("url: https://host/x?key=1", "url: https://host/x?*****"),
+            ("url: https://u:p@host/write", "url: https://***@host/write"),
+            ("url: https://host/write?key=1", "url: https://host/write?*****"),
+            ("{ url: https://host/t0ken/write, name: x }", "{ url: https://host/*****/write, name: x }"),
         ] {
             assert_eq!(masked(text), shown);
         }

@@ -192,6 +192,8 @@ pub struct Series {
     pub max_tracked: usize,
     /// After start, first sights are learned rather than new.
     pub warmup: Duration,
+    /// Samples that are further ahead of our clock are rejected; `None`: none is.
+    pub max_future: Option<Duration>,
     /// What is withheld from now on ends with a stale marker.
     pub stale_markers: bool,
     /// Labels of one series at most, the metric name included.

@@ -101,6 +101,8 @@ pub(crate) struct RawSeries {
     pub(crate) max_tracked: At<u64>,
     /// For this long after start, series seen for the first time count as learned, not as new.
     pub(crate) warmup: At<DurationText>,
+    /// Samples that are further ahead of the gate's clock are taken out and rejected; `0s` = none.
+    pub(crate) max_future: At<DurationText>,
     /// A series that policies withhold from now on, or send under other labels, ends with a stale marker.
     pub(crate) stale_markers: At<bool>,
     /// Labels of one series at most, the metric name included.
@@ -121,6 +123,7 @@ impl Default for RawSeries {
             idle_after: At::default_value("20m"),
             max_tracked: At::default_value(2_000_000_u64),
             warmup: At::default_value("5m"),
+            max_future: At::default_value("0s"),
             stale_markers: At::default_value(true),
             max_labels: At::default_value(256_u64),
             max_label_name_size: At::default_value("4KiB"),

@@ -46,9 +46,11 @@ pub(super) async fn drain(mut body: Incoming, start: &mut Vec<u8>) {
 }
 
 /// Text for a log line or an answer: one line, printable, without `secrets`, not too long.
-pub(super) fn excerpt(start: &[u8], secrets: &[String]) -> String {
+pub(super) fn excerpt(start: &[u8], mut secrets: Vec<String>) -> String {
+    // one may be part of another
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     let mut text: String = String::from_utf8_lossy(start).chars().map(printable).collect();
-    for secret in secrets {
+    for secret in &secrets {
         if text.contains(secret) {
             text = text.replace(secret, "<secret>");
         }
@@ -71,25 +73,25 @@ mod tests {
 
     #[test]
     fn an_excerpt_is_one_printable_line() {
-        assert_eq!(excerpt(b"  out of order\nsample\r\n", &[]), "out of order sample");
-        assert_eq!(excerpt(b"a\x1b[31mb\0c\xffd", &[]), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
-        assert_eq!(excerpt("x\u{202e}y".as_bytes(), &[]), "x\u{fffd}y");
-        assert_eq!(excerpt(b"", &[]), "");
+        assert_eq!(excerpt(b"  out of order\nsample\r\n", vec![]), "out of order sample");
+        assert_eq!(excerpt(b"a\x1b[31mb\0c\xffd", vec![]), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
+        assert_eq!(excerpt("x\u{202e}y".as_bytes(), vec![]), "x\u{fffd}y");
+        assert_eq!(excerpt(b"", vec![]), "");
     }
 
     #[test]
     fn an_excerpt_has_at_most_1024_bytes_and_whole_characters() {
-        assert_eq!(excerpt(&[b'x'; 4096], &[]).len(), 1024);
-        let text = excerpt("€".repeat(1000).as_bytes(), &[]);
+        assert_eq!(excerpt(&[b'x'; 4096], vec![]).len(), 1024);
+        let text = excerpt("€".repeat(1000).as_bytes(), vec![]);
         assert_eq!(text.len(), 1023);
         assert!(text.chars().all(|c| c == '€'));
     }
 
     #[test]
     fn an_excerpt_shows_no_secret_even_where_it_would_be_cut() {
-        let secrets = ["hunter2hunter2".to_owned()];
-        assert_eq!(excerpt(b"bad token hunter2hunter2!", &secrets), "bad token <secret>!");
+        let secrets = vec!["hunter2hunter2".to_owned()];
+        assert_eq!(excerpt(b"bad token hunter2hunter2!", secrets.clone()), "bad token <secret>!");
         let body = format!("{}hunter2hunter2", "x".repeat(1020));
-        assert!(!excerpt(body.as_bytes(), &secrets).contains("hunt"));
+        assert!(!excerpt(body.as_bytes(), secrets).contains("hunt"));
     }
 }

@@ -11,11 +11,11 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::{self, Answer};
 use super::classify::classify;
 use super::failure::{Target, TryError};
-use super::request::{self, Template};
-use super::retry_after;
+use super::request::Template;
 use super::transport::{Http, Transport};
 use super::warnings::Warnings;
 use super::{EgressError, Outbound, Reply};
+use super::{retry_after, secrets};
 use crate::clock::{Clock, Jitter};
 use crate::config::{OnThrottle, Upstream};
 use crate::telemetry::EgressMetrics;
@@ -48,7 +48,7 @@ impl Client {
             template,
             timeout: upstream.timeout,
             on_throttle: upstream.on_throttle,
-            secrets: request::secrets(upstream),
+            secrets: secrets::configured(upstream),
             clock: Clock::system(),
             jitter: Jitter::new(seed),
             metrics,
@@ -129,13 +129,14 @@ impl Client {
             // the status stands, whether or not its text arrives in time
             let _late = timeout_at(deadline, answer::drain(body, &mut start)).await;
         }
-        Ok(self.answer(head.status, &head.headers, &start))
+        Ok(self.answer(head.status, &head.headers, &start, outbound))
     }
 
-    fn answer(&self, status: StatusCode, headers: &HeaderMap, start: &[u8]) -> Answer {
+    fn answer(&self, status: StatusCode, headers: &HeaderMap, start: &[u8], to: &Outbound) -> Answer {
         if status.is_success() {
             return Answer { status, retry_after: None, location: None, excerpt: String::new() };
         }
+        let secrets = [&self.secrets[..], &secrets::of_sender(to)].concat();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         Answer {
             status,
@@ -143,7 +144,7 @@ impl Client {
                 .and_then(|value| retry_after::parse(value, self.clock.unix_ms()))
                 .map(|wait| retry_after::spread(&self.jitter, wait)),
             location: text(LOCATION).and_then(origin),
-            excerpt: answer::excerpt(start, &self.secrets),
+            excerpt: answer::excerpt(start, secrets),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! What goes out: the URL and the headers, made once as far as they can be.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hyper::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA,
@@ -11,6 +9,7 @@ use hyper::{Method, Request, Uri};
 use metrics::Counter;
 
 use super::body::CountedBody;
+use super::secrets::encoded;
 use super::{EgressError, Outbound};
 use crate::config::{Upstream, UpstreamAuth};
 use crate::via::Via;
@@ -111,24 +110,6 @@ impl Template {
     }
 }
 
-/// What must never be seen in a log or an answer, should an upstream quote it: credentials, and configured
-/// header values long enough not to be `1` or `true`.
-pub(super) fn secrets(upstream: &Upstream) -> Vec<String> {
-    let mut secrets: Vec<String> = match &upstream.auth {
-        UpstreamAuth::None => Vec::new(),
-        UpstreamAuth::Basic(basic) => {
-            vec![basic.password.expose().to_owned(), encoded(&basic.username, basic.password.expose())]
-        }
-        UpstreamAuth::Bearer(token) => vec![token.expose().to_owned()],
-    };
-    let values = upstream.headers.iter().map(|(_, value)| value.expose()).filter(|value| value.len() >= 8);
-    secrets.extend(values.map(str::to_owned));
-    secrets.retain(|secret| !secret.is_empty());
-    // one may be part of another
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    secrets
-}
-
 fn parse_url(url: &str) -> Result<Uri, EgressError> {
     let uri: Uri = url.parse().map_err(|_| EgressError::Url("not a URL"))?;
     match uri.scheme() {
@@ -190,10 +171,6 @@ fn sensitive(name: &str, value: &str) -> Result<HeaderValue, EgressError> {
     let mut value = HeaderValue::from_str(value).map_err(|_| EgressError::HeaderValue(name.to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn encoded(username: &str, password: &str) -> String {
-    STANDARD.encode(format!("{username}:{password}"))
 }
 
 #[cfg(test)]

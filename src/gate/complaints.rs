@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use super::rejected::Sender;
 use crate::config::OnInvalid;
 
 /// Between two lines in the log.
@@ -53,10 +54,11 @@ impl Complaints {
     }
 
     /// Writes a line if there was none for a while.
-    pub(super) fn tell(&self, sender: Option<IpAddr>, complaint: &str, now: Instant) {
+    pub(super) fn tell(&self, sender: &Sender, complaint: &str, now: Instant) {
         let Some(others) = self.turn(now) else { return };
-        let sender = sender.map_or_else(|| "unknown".to_owned(), |sender| sender.to_string());
-        tracing::warn!(sender, others, "data that cannot be accepted: {complaint}");
+        let user_agent = sender.user_agent();
+        let sender = sender.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        tracing::warn!(sender, user_agent, others, "data that cannot be accepted: {complaint}");
     }
 
     /// Whether it is time for a line, and how many were passed over since the last one.

@@ -5,10 +5,13 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use super::Gate;
+use super::rejected::Sender;
 use super::split::Sent;
+use crate::admin::Rejected;
 use crate::egress::Reply;
 use crate::intake::Answer;
 use crate::pipeline::Outcome;
+use crate::series::Invalid;
 use crate::telemetry::Returned;
 
 /// When to come again where the upstream said 429 and not when.
@@ -38,7 +41,7 @@ impl<'g> Exchange<'g> {
     }
 
     /// Counts the fates, commits, and says what the sender is told: retryable wins over 400 over 2xx.
-    pub(super) fn conclude(mut self, sent: Option<Sent>) -> Answer {
+    pub(super) fn conclude(mut self, sent: Option<Sent>, sender: &Sender) -> Answer {
         self.open = false;
         let sent = sent.unwrap_or_else(Sent::nothing);
         match &sent.reply {
@@ -46,7 +49,7 @@ impl<'g> Exchange<'g> {
             Reply::Unavailable { .. } => self.returned(Returned::Upstream, &sent.reply),
             _ => {
                 self.gate.settle(&self.outcome, &sent);
-                self.settled(&sent)
+                self.settled(&sent, sender)
             }
         }
     }
@@ -81,36 +84,57 @@ impl<'g> Exchange<'g> {
         }
     }
 
-    fn settled(&self, sent: &Sent) -> Answer {
+    fn settled(&self, sent: &Sent, sender: &Sender) -> Answer {
         let mut messages: Vec<String> = Vec::new();
         let mut status = StatusCode::NO_CONTENT;
         if let Some(complaint) = self.outcome.complaint(sent.reply == Reply::Accepted) {
-            let sender = self.outcome.effects.aggregated.sender;
-            let now = crate::clock::monotonic();
-            if self.gate.complaints.are_of_no_use(sender, self.outcome.rejected_mark, now) {
-                self.gate.data.accepted_in_part();
-                self.gate.complaints.tell(sender, &format!("{complaint}; the sender was told 204"), now);
-            } else {
-                status = StatusCode::BAD_REQUEST;
-                self.gate.complaints.tell(sender, &complaint, now);
+            status = self.complain(&complaint, sender);
+            if status == StatusCode::BAD_REQUEST {
                 messages.push(complaint);
             }
         }
-        match &sent.reply {
-            Reply::Invalid { status: theirs, excerpt } => {
-                status = *theirs;
-                messages.push(said(excerpt, "the upstream refused the data without saying why"));
+        let refused = match &sent.reply {
+            Reply::Invalid { status, excerpt } => {
+                let message = said(excerpt, "the upstream refused the data without saying why");
+                Some((*status, "upstream", message))
             }
             Reply::TooLarge { excerpt } => {
-                status = StatusCode::BAD_REQUEST;
                 let samples = sent.too_large.samples + sent.too_large.histograms;
-                messages.push(format!(
-                    "{samples} samples do not fit the upstream even alone (it says: {excerpt})"
-                ));
+                let message =
+                    format!("{samples} samples do not fit the upstream even alone (it says: {excerpt})");
+                Some((StatusCode::BAD_REQUEST, "too_large", message))
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some((theirs, reason, message)) = refused {
+            status = theirs;
+            self.gate.rejected.note(sender.rejected(reason, &message, status.as_u16(), self.now()));
+            messages.push(message);
         }
         Answer { status, retry_after: None, message: messages.join("; ") }
+    }
+
+    /// What the sender is answered about what was rejected here. The log says it too, and what was rejected lately.
+    fn complain(&self, complaint: &str, sender: &Sender) -> StatusCode {
+        let (gate, now) = (self.gate, crate::clock::monotonic());
+        let no_use = gate.complaints.are_of_no_use(sender.address, self.outcome.rejected_mark, now);
+        let status = if no_use { StatusCode::NO_CONTENT } else { StatusCode::BAD_REQUEST };
+        if no_use {
+            gate.data.accepted_in_part();
+            gate.complaints.tell(sender, &format!("{complaint}; the sender was told 204"), now);
+        } else {
+            gate.complaints.tell(sender, complaint, now);
+        }
+        let first = self.outcome.first_rejected.clone();
+        let reason = first.as_ref().map_or(Invalid::InvalidUtf8, |first| first.reason);
+        let (metric, label) = first.map(|first| (first.metric, first.label)).unwrap_or_default();
+        let rejected = sender.rejected(reason.as_str(), complaint, status.as_u16(), self.now());
+        gate.rejected.note(Rejected { metric, label, ..rejected });
+        status
+    }
+
+    fn now(&self) -> u32 {
+        self.gate.pipeline.clock().unix_seconds()
     }
 }
 

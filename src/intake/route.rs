@@ -42,11 +42,10 @@ impl Routes {
         if allowed { route } else { Route::WrongMethod(methods) }
     }
 
-    /// What someone at the wrong path is told.
+    /// What someone at the wrong path is told. A path of the config may be known to those only who are to write.
     pub(super) fn help(&self) -> String {
-        let extra = self.extra.iter().map(String::as_str);
-        let paths: Vec<_> = WRITE_PATHS.into_iter().chain(extra).collect();
-        format!("not found: write with POST to one of {}", paths.join(", "))
+        let own = if self.extra.is_empty() { "" } else { ", or the paths of its config" };
+        format!("not found: write with POST to one of {}{own}", WRITE_PATHS.join(", "))
     }
 }
 
@@ -65,6 +64,7 @@ mod tests {
         assert_eq!(routes.find(&Method::GET, "/-/healthy"), Route::Healthy);
         assert_eq!(routes.find(&Method::POST, "/-/healthy"), Route::WrongMethod("GET, HEAD"));
         assert_eq!(routes.find(&Method::POST, "/api/v1/write/"), Route::Unknown);
-        assert!(routes.help().contains("/api/v1/write, ") && routes.help().ends_with(", /mine"));
+        assert!(routes.help().contains("/api/v1/write, ") && !routes.help().contains("/mine"));
+        assert!(routes.help().ends_with(", or the paths of its config"));
     }
 }

@@ -40,6 +40,7 @@ impl Judgement<'_> {
         let labels = Labels::from_sorted(pairs);
         let sighting = self.tracker.look(self.party, labels, first, &mut work.scratch.look, keys, self.now);
         let keys = (start, keys.len() as u32);
+        self.tracker.show(self.party.tenant, pairs, sighting.charge, self.now);
         let tells = self.policies.aggregates() && Starts::tells_of_thing(labels.metric().as_bytes());
         Birth { series, decided, sighting, keys, tells, samples: probe.samples, ends: slot.ends }
     }
@@ -66,6 +67,7 @@ impl Judgement<'_> {
             let first = First { series, value, ends: slot.ends };
             let scratch = &mut work.scratch.look;
             let charge = self.tracker.look_again(self.party, labels, first, scratch, self.now);
+            self.tracker.show(self.party.tenant, pairs, charge, self.now);
             // as with refreshing: idempotent, and nothing about the data
             if let Some(moved) = self.index.recharge(series, charge.unit) {
                 self.tracker.moved(moved, charge.unit, self.now);

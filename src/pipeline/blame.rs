@@ -1,22 +1,43 @@
 //! Which series of a request cannot be accepted, and for which label: in words that a sender and a log can be told.
 
-use super::scratch::Slot;
+use std::fmt;
+use std::ops::Range;
+
 use crate::series::{Invalid, quote};
 use crate::wire::labels::{LabelRun, RawLabel};
 
 /// Characters of a name that are shown; both names and what is around them fit in 256 bytes.
 const SHOWN: usize = 48;
 
-/// Names a rejected series and the label that is the reason. The text is the sender's, so what does not print is escaped.
-pub(super) fn blame(body: &[u8], slot: &Slot, reason: Invalid) -> String {
-    let run = slot.labels();
+/// A series that cannot be accepted. Its text is the sender's: it is short, and what does not print is escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blamed {
+    /// Its name, if it has one.
+    pub metric: Option<String>,
+    /// The label that is the reason, where it is one.
+    pub label: Option<String>,
+    /// Why.
+    pub reason: Invalid,
+}
+
+impl fmt::Display for Blamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.metric {
+            Some(metric) => write!(f, "`{metric}`")?,
+            None => f.write_str("a series without a name")?,
+        }
+        match &self.label {
+            Some(label) => write!(f, ", label `{label}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Names a rejected series, by the part of the body that holds its labels, and the label that is the reason.
+pub(super) fn blame(body: &[u8], run: Range<usize>, reason: Invalid) -> Blamed {
     let labels: Vec<RawLabel<'_>> = LabelRun::new(body, run.start, run.end).map_while(Result::ok).collect();
     let metric = labels.iter().find(|label| label.name == b"__name__").map(|label| shown(label.value));
-    let series = metric.map_or_else(|| "a series without a name".to_owned(), |metric| format!("`{metric}`"));
-    match label(&labels, reason) {
-        Some(label) => format!("{series}, label `{}`", shown(label.name)),
-        None => series,
-    }
+    Blamed { metric, label: label(&labels, reason).map(|label| shown(label.name)), reason }
 }
 
 /// The label that is the reason, where it is one.
@@ -36,7 +57,11 @@ fn label<'l, 'b>(labels: &'l [RawLabel<'b>], reason: Invalid) -> Option<&'l RawL
         }
         Invalid::LabelNameTooLong => longest(|label| label.name.len()),
         Invalid::LabelValueTooLong => longest(|label| label.value.len()),
-        Invalid::NoLabels | Invalid::NoName | Invalid::EmptyLabelName | Invalid::TooManyLabels => None,
+        Invalid::NoLabels
+        | Invalid::NoName
+        | Invalid::EmptyLabelName
+        | Invalid::TooManyLabels
+        | Invalid::TooFarInFuture => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::{Counts, Example, Policies};
+use super::{Blamed, Counts, Example, Policies};
 use crate::aggregate::{Batch, Passed, Told};
 use crate::cardinality::Sighting;
 use crate::codec::snappy::SnappyError;
@@ -144,15 +144,15 @@ pub struct Outcome {
     pub by_verdict: Vec<(VerdictId, Counts)>,
     /// What cannot be accepted, by reason.
     pub rejected: [Counts; Invalid::ALL.len()],
-    /// Series that cannot be accepted.
+    /// Series of which something cannot be accepted.
     pub rejected_series: u64,
     /// The same, by reason.
     pub rejected_by: [u64; Invalid::ALL.len()],
     /// The same for requests that were rejected the same series with the same samples, in whatever order: the smallest of their
     /// hashes. `u64::MAX` where none was.
     pub rejected_mark: u64,
-    /// One of them, and the label that is the reason; empty if there is none.
-    pub first_rejected: String,
+    /// One of them, and the label that is the reason.
+    pub first_rejected: Option<Blamed>,
     /// Stale markers in place of what is withheld from now on.
     pub stale_markers: u64,
     /// Series sent although there was no room to note whose identity they have.
@@ -186,7 +186,7 @@ impl Outcome {
         self.rejected = Default::default();
         self.rejected_series = 0;
         self.rejected_by = Default::default();
-        self.first_rejected.clear();
+        self.first_rejected = None;
         self.rejected_mark = u64::MAX;
         self.stale_markers = 0;
         self.unguarded = 0;
@@ -252,10 +252,8 @@ impl Outcome {
         if self.rejected_metadata > 0 {
             reasons.push(format!("{} metadata entries: {}", self.rejected_metadata, Invalid::InvalidUtf8));
         }
-        let first = match self.first_rejected.as_str() {
-            "" => String::new(),
-            first => format!("; the first is {first}"),
-        };
+        let first =
+            self.first_rejected.as_ref().map(|first| format!("; the first is {first}")).unwrap_or_default();
         Some(format!(
             "{} of {} series rejected{} ({}){first}",
             self.rejected_series,

@@ -11,10 +11,10 @@ use crate::series::edit;
 use crate::series::identity::{self, Form, Place};
 use crate::wire::WireError;
 use crate::wire::labels::varint_len;
-use crate::wire::v1;
+use crate::wire::v1::{self, Part};
 
 /// Tag of `WriteRequest.timeseries`.
-const SERIES_TAG: u8 = 0x0a;
+pub(super) const SERIES_TAG: u8 = 0x0a;
 
 /// Lists the cuts of a request, and writes the series that go under other labels; all of them together take no
 /// more than `room` bytes.
@@ -85,7 +85,11 @@ fn series(body: &[u8], slot: &Slot, script: &[u8], scratch: &mut RewriteScratch)
     let labels = canonical(body, slot, places, block)?;
     edit::apply(script, labels, starts, plain).expect("an edit fits the labels that it was made for");
     if slot.scattered {
-        v1::for_each_other_field(body, slot.labels(), |bytes| plain.extend_from_slice(bytes))?;
+        v1::for_each_part(body, slot.labels(), |bytes, part| {
+            if part != Part::Label {
+                plain.extend_from_slice(bytes);
+            }
+        })?;
     } else {
         plain.extend_from_slice(&body[slot.labels_end as usize..slot.end as usize]);
     }

@@ -28,6 +28,7 @@ impl Request {
         self.slots.clear();
         self.probes.clear();
         self.metadata = 0;
+        self.newest_ms = i64::MIN;
         self.span_ms = None;
         self.bad_metadata.clear();
         self.loose.clear();
@@ -47,6 +48,7 @@ impl Request {
             match field.kind {
                 FieldKind::Series => {
                     let frame = v1::series(body, &field)?;
+                    self.newest_ms = self.newest_ms.max(frame.newest_ms);
                     if frame.samples > 0 {
                         let (oldest, newest) = self.span_ms.unwrap_or((i64::MAX, i64::MIN));
                         self.span_ms = Some((oldest.min(frame.newest_ms), newest.max(frame.newest_ms)));

@@ -72,6 +72,8 @@ pub(super) struct Request {
     pub(super) order: Vec<u32>,
     /// Metadata entries.
     pub(super) metadata: u32,
+    /// The latest time in it, Unix milliseconds; `i64::MIN` where there is none.
+    pub(super) newest_ms: i64,
     /// Newest samples of its series: the oldest and the newest of them, Unix milliseconds.
     pub(super) span_ms: Option<(i64, i64)>,
     /// Metadata entries that cannot be accepted: where they start and end.
@@ -134,6 +136,8 @@ pub(super) struct RewriteScratch {
 #[derive(Default)]
 pub struct Scratch {
     pub(super) decoded: Vec<u8>,
+    /// The same without what is too far in the future.
+    pub(super) timely: Vec<u8>,
     pub(super) request: Request,
     pub(super) judge: JudgeScratch,
     pub(super) rewrite: RewriteScratch,
@@ -144,6 +148,7 @@ impl Scratch {
     /// Bytes held. A worker throws away a scratch that one huge request has blown up.
     pub fn capacity(&self) -> usize {
         self.decoded.capacity()
+            + self.timely.capacity()
             + self.request.slots.capacity() * size_of::<Slot>()
             + self.request.probes.capacity() * size_of::<Probe>()
             + self.request.order.capacity() * size_of::<u32>()

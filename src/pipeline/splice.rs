@@ -4,15 +4,14 @@ use super::outcome::{Body, Outcome};
 use super::scratch::{Cut, Request};
 use crate::codec::snappy::{Gatherer, SnappyError};
 
-/// Decides what goes upstream and makes it where the body cannot go as it came.
+/// Decides what goes upstream and makes it where the body cannot go as it came, or is not what came.
 pub(super) fn splice(
-    body: &[u8],
+    (body, as_it_came): (&[u8], bool),
     request: &mut Request,
     plain: &[u8],
     gatherer: &mut Gatherer,
     outcome: &mut Outcome,
 ) -> Result<(), SnappyError> {
-    outcome.decoded_bytes = body.len() as u64;
     if request.kept_series == 0 && request.leaving.is_empty() && request.metadata == 0 {
         outcome.body = Body::Nothing;
         return Ok(());
@@ -28,7 +27,7 @@ pub(super) fn splice(
         }));
         request.cuts.sort_unstable_by_key(|cut| cut.start);
     }
-    if request.cuts.is_empty() {
+    if request.cuts.is_empty() && as_it_came {
         outcome.body = Body::Untouched;
         return Ok(());
     }

@@ -27,7 +27,7 @@ pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
             }
             Fate::Rejected(reason) => {
                 if outcome.rejected_series == 0 {
-                    outcome.first_rejected = blame(body, slot, reason);
+                    outcome.first_rejected = Some(blame(body, slot.labels(), reason));
                 }
                 outcome.rejected_mark =
                     outcome.rejected_mark.min(mark(&body[slot.start as usize..slot.end as usize]));
@@ -50,7 +50,7 @@ pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
         request.rows[verdict.row()] = 0;
     }
     outcome.stale_markers = request.leaving.len() as u64;
-    outcome.series = request.slots.len() as u64;
+    outcome.series += request.slots.len() as u64;
     outcome.rejected_metadata = request.bad_metadata.len() as u64;
     for (start, end) in &request.bad_metadata {
         outcome.rejected_mark = outcome.rejected_mark.min(mark(&body[*start as usize..*end as usize]));
@@ -58,7 +58,7 @@ pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
 }
 
 /// What stands for the bytes of a series that was rejected.
-fn mark(bytes: &[u8]) -> u64 {
+pub(super) fn mark(bytes: &[u8]) -> u64 {
     RandomState::with_seeds(1, 2, 3, 4).hash_one(bytes)
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Runtime;
@@ -46,6 +47,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
     let mut tallies = vec![Tally::default(); shards];
     let mut round = Round::default();
     let mut tracked_at = 0;
+    let mut tracking: Option<JoinHandle<()>> = None;
     loop {
         let length = (runtime.idle_after() / 16).clamp(SHORTEST_ROUND, LONGEST_ROUND);
         for (shard, tally) in tallies.iter_mut().enumerate() {
@@ -59,9 +61,10 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
         publish(&runtime, &tallies);
         round.end(&runtime);
         let now = runtime.pipeline.clock().unix_seconds();
-        if now.saturating_sub(tracked_at) >= TRACKING_EVERY_SECONDS {
+        let is_due = now.saturating_sub(tracked_at) >= TRACKING_EVERY_SECONDS;
+        if is_due && tracking.as_ref().is_none_or(JoinHandle::is_finished) {
             tracked_at = now;
-            publish_tracking(&runtime, now);
+            tracking = Some(tokio::spawn(publish_tracking(Arc::clone(&runtime))));
         }
     }
 }
@@ -107,9 +110,17 @@ impl Round {
     }
 }
 
-fn publish_tracking(runtime: &Runtime, now: u32) {
-    let tracker = runtime.pipeline.tracker();
-    runtime.tracking.publish(tracker.is_warming_up(now), &tracker.usage(), &tracker.findings(now));
+/// Not on a worker, and not beside a report: both read all counts.
+async fn publish_tracking(runtime: Arc<Runtime>) {
+    let turn = Arc::clone(&runtime.reports).acquire_owned().await;
+    let work = move || {
+        let _turn = turn;
+        let (tracker, now) = (runtime.pipeline.tracker(), runtime.pipeline.clock().unix_seconds());
+        runtime.tracking.publish(tracker.is_warming_up(now), &tracker.usage(), &tracker.findings(now));
+    };
+    if let Err(error) = tokio::task::spawn_blocking(work).await {
+        tracing::error!(%error, "what is tracked was not published");
+    }
 }
 
 fn publish(runtime: &Runtime, tallies: &[Tally]) {

@@ -1,11 +1,15 @@
 //! What can change while the gate runs, and how it changes: checked first, then swapped in one step.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use super::aggregation;
 use super::parts::{self, Parts};
@@ -48,6 +52,7 @@ pub struct Runtime {
     pub(super) tracking: TrackingMetrics,
     pub(super) data: Arc<DataMetrics>,
     pub(super) gate: Arc<Gate>,
+    pub(super) reports: Arc<Semaphore>,
     source: Source,
     config: ArcSwap<Config>,
     /// The files last looked at, good or bad; held for the length of a reload, so they come one by one.
@@ -68,6 +73,7 @@ impl Runtime {
             process,
             data,
             gate,
+            reports: Arc::new(Semaphore::new(1)),
             source,
             config: ArcSwap::from_pointee(loaded.config),
             seen: Mutex::new(loaded.files),
@@ -233,8 +239,13 @@ impl Control for Runtime {
             tracker: self.pipeline.tracker(),
             tenants: self.pipeline.tenants().names(),
             policies: self.pipeline.policies().set.policies().to_vec(),
+            rejected: self.gate.rejected(),
             now: self.pipeline.clock().unix_seconds(),
         }
+    }
+
+    fn reports(&self) -> &Arc<Semaphore> {
+        &self.reports
     }
 
     fn tenant_header(&self) -> String {

@@ -39,11 +39,13 @@ pub enum Invalid {
     LabelNameTooLong,
     #[error("label value longer than series.max_label_value_size")]
     LabelValueTooLong,
+    #[error("samples further in the future than series.max_future")]
+    TooFarInFuture,
 }
 
 impl Invalid {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoLabels,
         Self::NoName,
         Self::EmptyLabelName,
@@ -52,6 +54,7 @@ impl Invalid {
         Self::TooManyLabels,
         Self::LabelNameTooLong,
         Self::LabelValueTooLong,
+        Self::TooFarInFuture,
     ];
 
     /// The `reason` label of our metrics and of `explain`.
@@ -65,6 +68,7 @@ impl Invalid {
             Self::TooManyLabels => "too_many_labels",
             Self::LabelNameTooLong => "label_name_too_long",
             Self::LabelValueTooLong => "label_value_too_long",
+            Self::TooFarInFuture => "too_far_in_future",
         }
     }
 }

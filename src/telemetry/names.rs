@@ -80,7 +80,8 @@ metrics! {
     STUCK_RUNS = Gauge "seriesgate_stuck_runs" [] "Runs that are over and still reported, of workloads that have ever more of them; up to 76 seconds old.";
     STUCK_SERIES = Gauge "seriesgate_stuck_series" [] "Series of those runs that have not ended; up to 76 seconds old.";
     TRACKED = Gauge "seriesgate_tracked" ["what"] "Metrics, workloads and so on that reports tell apart; up to 76 seconds old.";
-    TRACKING_REFUSED = Counter "seriesgate_tracking_refused_total" ["what"] "Times something new was counted among the others because the limit for it in tracking was reached.";
+    TRACKING_REFUSED = Counter "seriesgate_tracking_refused_total" ["what"] "Times something new was counted among the others because the limit for it in tracking was reached, of how many or of the text of their names.";
+    TRACKED_TEXT = Gauge "seriesgate_tracked_text_bytes" ["what"] "Text of the names of what reports tell apart; up to 76 seconds old.";
     TRACKING_FORGOTTEN = Counter "seriesgate_tracking_forgotten_total" [] "Times known label values were forgotten early because tracking.filter_size was reached.";
     TRACKING_BYTES = Gauge "seriesgate_tracking_sketch_bytes" [] "Memory of the sketches and filters behind reports; up to 76 seconds old.";
     AGGREGATION_MEMBERS = Gauge "seriesgate_aggregation_members" ["policy"] "Series that are part of groups.";

@@ -125,23 +125,47 @@ pub fn series(body: &[u8], field: &Field) -> Result<SeriesFrame, WireError> {
     Ok(frame)
 }
 
-/// Shows each field of a TimeSeries (its content given) that is not a label, with its tag.
+/// What a field of a TimeSeries is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A label.
+    Label,
+    /// A float sample of this time, Unix milliseconds.
+    Sample(i64),
+    /// A native histogram of this time, Unix milliseconds.
+    Histogram(i64),
+    /// An exemplar.
+    Exemplar,
+    /// Anything else.
+    Other,
+}
+
+/// Shows each field of a TimeSeries (its content given), with its tag.
 ///
 /// # Errors
 /// As [`series`].
-pub fn for_each_other_field(
+pub fn for_each_part(
     body: &[u8],
     content: Range<usize>,
-    mut visit: impl FnMut(&[u8]),
+    mut visit: impl FnMut(&[u8], Part),
 ) -> Result<(), WireError> {
     let mut cursor = Cursor::new(body, content.start, content.end);
     while !cursor.is_done() {
         let start = cursor.at;
         let (number, kind) = cursor.key()?;
-        cursor.skip(number, kind, MAX_DEPTH - 1)?;
-        if number != 1 {
-            visit(&body[start..cursor.at]);
-        }
+        let part = match (number, kind) {
+            (2, WireType::Len) => Part::Sample(unusual_sample(cursor.message()?)?.1),
+            (4, WireType::Len) => Part::Histogram(histogram(cursor.message()?)?.1),
+            _ => {
+                cursor.skip(number, kind, MAX_DEPTH - 1)?;
+                match number {
+                    1 => Part::Label,
+                    3 => Part::Exemplar,
+                    _ => Part::Other,
+                }
+            }
+        };
+        visit(&body[start..cursor.at], part);
     }
     Ok(())
 }
@@ -258,26 +282,16 @@ pub struct FirstSample {
 
 /// The oldest sample or native histogram in a TimeSeries (its content given); `None` where there is none.
 pub fn first_sample(body: &[u8], content: Range<usize>) -> Option<FirstSample> {
-    let mut cursor = Cursor::new(body, content.start, content.end);
     let mut first: Option<FirstSample> = None;
-    while !cursor.is_done() {
-        let (number, kind) = cursor.key().ok()?;
-        let found = match (number, kind) {
-            (2, WireType::Len) => {
-                let (_, ms) = unusual_sample(cursor.message().ok()?).ok()?;
-                FirstSample { ms, histogram: false }
-            }
-            (4, WireType::Len) => {
-                let (_, ms) = self::histogram(cursor.message().ok()?).ok()?;
-                FirstSample { ms, histogram: true }
-            }
-            _ => {
-                cursor.skip(number, kind, MAX_DEPTH - 1).ok()?;
-                continue;
-            }
+    let older = |_: &[u8], part: Part| {
+        let found = match part {
+            Part::Sample(ms) => FirstSample { ms, histogram: false },
+            Part::Histogram(ms) => FirstSample { ms, histogram: true },
+            Part::Label | Part::Exemplar | Part::Other => return,
         };
         first = Some(first.filter(|first| first.ms <= found.ms).unwrap_or(found));
-    }
+    };
+    for_each_part(body, content, older).ok()?;
     first
 }
 

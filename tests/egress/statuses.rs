@@ -131,6 +131,21 @@ async fn an_answer_that_quotes_our_credentials_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn an_answer_that_quotes_the_url_or_what_the_sender_gave_is_not_repeated() {
+    let quoted =
+        "cannot POST /t0ken-of-a-path/write?key=t0ken-of-ours&db=t0ken-of-a-sender by t0ken-in-a-header";
+    let upstream = Upstream::start(vec![answer("404 Not Found", "", quoted)]).await;
+    let mut settings = http(upstream.address);
+    settings.url = settings.url.replace("/api/v1/write", "/t0ken-of-a-path/write?key=t0ken-of-ours");
+    settings.forward_authorization = true;
+    let mut outbound = crate::upstream::outbound();
+    outbound.query = Some("db=t0ken-of-a-sender".to_owned());
+    outbound.headers.insert("authorization", "Bearer t0ken-in-a-header".parse().unwrap());
+    let Reply::Unavailable { cause, .. } = Gate::new(&settings).client.send(outbound).await else { panic!() };
+    assert!(cause.contains("cannot POST") && !cause.contains("t0ken"), "{cause}");
+}
+
+#[tokio::test]
 async fn an_answer_given_before_the_body_is_read_counts() {
     let early = b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 3\r\n\r\nbig".to_vec();
     let upstream = Upstream::start(vec![Step::AnswerEarly(early)]).await;

@@ -59,6 +59,73 @@ async fn invalid_series_are_refused_and_the_rest_is_written() {
     gate.finish().await;
 }
 
+/// One such sample is enough for a Thanos tenant to take nothing that comes after.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_far_in_the_future_is_refused_and_the_rest_is_written() {
+    let backend = Backend::start(|_| stored()).await;
+    let gate = Setup::to(backend.url()).series("max_future: 10m").start().await;
+    let future = TimeSeries::named("ahead", &[]).with_sample(4_000_000_000_000, 1.0);
+    let mut all = pods("kept", 2);
+    all.insert(1, future.clone());
+    let reply = gate.send(&WriteRequest::of(all)).await;
+    assert_eq!(reply.status, 400);
+    assert!(reply.text.contains("further in the future than series.max_future"), "{}", reply.text);
+    assert_eq!(backend.seen()[0].decoded(), mixture(2, 0));
+    assert_eq!(gate.send(&WriteRequest::of(vec![future])).await.status, 400);
+    assert_eq!(backend.seen().len(), 1, "nothing is left of it");
+    let rejected = [("fate", "rejected"), ("reason", "too_far_in_future")];
+    assert_eq!(gate.metrics().await.sum("seriesgate_samples_total", &rejected), 2.0);
+    gate.finish().await;
+}
+
+/// What was refused can be asked for, with who sent it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_refusals_are_listed_with_their_senders() {
+    let backend = Backend::start(|_| stored()).await;
+    let gate = Setup::to(backend.url()).start().await;
+    let odd = "evil\u{1b}[2J";
+    let twice = vec![Label::new("__name__", odd), Label::new("a", "1"), Label::new("a", "2")];
+    let bodies = [encode_snappy(&WriteRequest::of(vec![raw_series(twice)])), b"no snappy".to_vec()];
+    for (body, times) in bodies.iter().zip([2, 1]) {
+        for _ in 0..times {
+            let mut request = http::write_request(gate.write, body.clone());
+            for (name, value) in [("user-agent", "Telegraf/1.30"), ("x-scope-orgid", "team-7")] {
+                request.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
+            assert_eq!(http::send(request).await.unwrap().status, 400);
+        }
+    }
+    let reply = http::get(&gate.admin_url("/api/v1/rejected")).await.unwrap();
+    assert!(!reply.text.contains('\u{1b}'));
+    let answer: serde_json::Value = serde_json::from_str(&reply.text).unwrap();
+    assert_eq!((&answer["rows_total"], &answer["rows"][0]["reason"]), (&2.into(), &"snappy".into()));
+    let row = &answer["rows"][1];
+    for (key, value) in [
+        ("metric", "evil\\u001b[2J"),
+        ("label", "a"),
+        ("reason", "duplicate_label"),
+        ("tenant", "team-7"),
+        ("sender", "127.0.0.1"),
+        ("user_agent", "Telegraf/1.30"),
+    ] {
+        assert_eq!(row[key], value, "{row}");
+    }
+    assert_eq!((&row["times"], &row["status"]), (&2.into(), &400.into()), "{row}");
+    let none = http::get(&gate.admin_url("/api/v1/rejected?tenant=other")).await.unwrap();
+    assert!(none.text.contains("\"rows_total\":0"), "{}", none.text);
+    let report = std::process::Command::new(env!("CARGO_BIN_EXE_seriesgate"))
+        .args(["report", "--admin", &gate.admin_url("")])
+        .output()
+        .unwrap();
+    let report = String::from_utf8(report.stdout).unwrap();
+    assert!(report.contains("refused lately, the newest of 2 (/api/v1/rejected)\n"), "{report}");
+    assert!(
+        report.contains(" 2 times from 127.0.0.1 (Telegraf/1.30) for team-7: 1 of 1 series rejected"),
+        "{report}"
+    );
+    gate.finish().await;
+}
+
 /// Telegraf does so for ever, in another order each time, and sends nothing new before it got through.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_what_was_refused_a_third_time_gets_through_and_what_is_new_is_told_again() {

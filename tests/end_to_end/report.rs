@@ -71,6 +71,10 @@ async fn the_culprit_is_named_and_the_remedy_works() {
     let first = &churn["findings"][0];
     assert_eq!(first["workload"]["name"], "sync-once-record-cronjob");
     assert_eq!(first["kind"], "runs");
+    let tried = &first["remedy"]["tried"];
+    assert_eq!((&tried["result"], &tried["others_taken"]), (&"right".into(), &0.into()), "{tried}");
+    assert!(tried["own"].as_u64().unwrap() > 50 && tried["others"].as_u64().unwrap() > 500, "{tried}");
+    assert!(text.contains("\npolicies:\n  # takes all "), "{text}");
     let pasted = first["remedy"]["policy"].as_str().unwrap().replace("mode: preview", "mode: enforce");
     let dir = tempfile::TempDir::new().unwrap();
     let config = dir.path().join("gate.yaml");

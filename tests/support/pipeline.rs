@@ -32,6 +32,7 @@ impl Gate {
             max_tracked: 1000,
             max_tenants: 2,
             max_decoded_bytes: 1 << 24,
+            max_future_ms: None,
             stale_markers: true,
             limits,
             tracking: Default::default(),

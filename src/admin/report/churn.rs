@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::finding::{Found, Workload, found};
 use super::query::Query;
-use super::{Refused, Report, Whose, json, rounded, time};
+use super::{Refused, Report, Whose, json, rounded, time, trial};
 use crate::cardinality::{CauseLine, Counts, Lifetimes, WorkloadLine};
 
 /// Causes shown with each row.
@@ -90,7 +90,9 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
     let metrics: Vec<_> =
         tracker.metrics(now).into_iter().filter(|line| report.covers(line.tenant)).collect();
     let sum = |of: fn(&Counts) -> u64| metrics.iter().map(|line| of(&line.counts)).sum();
-    let findings = tracker.findings(now).into_iter().filter(|finding| report.covers(finding.tenant));
+    let mut findings = tracker.findings(now);
+    findings.retain(|finding| report.covers(finding.tenant));
+    let remedies = trial::remedies(report, &findings);
     let mut answer = Answer {
         at: time(now),
         watching_since: time(tracker.started()),
@@ -100,7 +102,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
         new_series_last_minute: sum(|counts| counts.new_last_minute),
         learned_series_total: sum(|counts| counts.learned),
         expired_series_total: sum(|counts| counts.expired),
-        findings: findings.map(|finding| found(report, &finding)).collect(),
+        findings: findings.iter().zip(remedies).map(|(of, remedy)| found(report, of, remedy)).collect(),
         by,
         rows_total: 0,
         offset,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::remedy::{self, Remedy};
+use super::remedy::Remedy;
 use super::{Report, Whose, rounded};
 use crate::cardinality::{Culprit, Finding, WorstMetric};
 
@@ -70,7 +70,7 @@ impl From<&WorstMetric> for Worst {
 }
 
 /// A finding as JSON has it.
-pub(super) fn found(report: &Report<'_>, finding: &Finding) -> Found {
+pub(super) fn found(report: &Report<'_>, finding: &Finding, remedy: Option<Remedy>) -> Found {
     Found {
         kind: finding.kind.as_str(),
         sentence: finding.sentence(),
@@ -87,6 +87,6 @@ pub(super) fn found(report: &Report<'_>, finding: &Finding) -> Found {
         runs_growth_per_hour: finding.growth_per_hour.map(rounded),
         runs_double_in_hours: finding.doubles_in_hours.map(rounded),
         runs_over_examples: finding.examples.clone(),
-        remedy: remedy::of(finding, &report.view.policies),
+        remedy,
     }
 }

@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hasher};
 use regex::Regex;
 use serde::Serialize;
 
+use super::trial::Trial;
 use crate::cardinality::{Culprit, Finding, FindingKind};
 use crate::policy::{Mode, Summary};
 use crate::series::grammar::Kind;
@@ -27,11 +28,13 @@ const LONGEST_NAME: usize = 64;
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Remedy {
     /// An entry of `policies`, in preview.
-    policy: String,
+    pub(super) policy: String,
     /// For a scrape config of Prometheus or one that understands it.
-    metric_relabel_configs: String,
+    pub(super) metric_relabel_configs: String,
     /// Whether a policy of that name is in the config already, and how: `preview` or `enforce`.
     in_force: Option<&'static str>,
+    /// What came of trying it.
+    pub(super) tried: Trial,
 }
 
 /// The remedy, where dropping is one: events that are over by themselves need none. `policies`: those that there are.
@@ -57,7 +60,8 @@ fn runs(finding: &Finding, policies: &[Summary]) -> Option<Remedy> {
     }
     policy.push_str(IN_PREVIEW);
     let in_force = in_force(&name, policies);
-    (!culprit.labels.is_empty()).then_some(Remedy { policy, metric_relabel_configs: rules, in_force })
+    let tried = Trial::default();
+    (!culprit.labels.is_empty()).then_some(Remedy { policy, metric_relabel_configs: rules, in_force, tried })
 }
 
 const IN_PREVIEW: &str =
@@ -80,29 +84,36 @@ fn of_a_run(cronjob: &str, kind: SubjectKind) -> String {
 
 /// Series of these names, by the labels that they were seen to have.
 fn selector(culprit: &Culprit, labels: &SubjectLabels, regex: &str) -> String {
-    let mut matchers = Vec::new();
-    let mut add = |label: &str, op: &str, value: &str| {
-        matchers.push(format!("{}{op}{}", quote::label(label), quote::promql(value)));
-    };
-    if !culprit.cluster.is_empty() {
-        add(culprit.cluster_label, "=", &culprit.cluster);
-    }
-    if let Some(namespace) = namespace(culprit, labels) {
-        add(namespace, "=", &culprit.namespace);
-    }
-    add(&labels.name, "=~", regex);
+    let mut matchers = place(culprit, namespace(culprit, labels));
+    matchers.push(matcher(&labels.name, "=~", regex));
     format!("{{{}}}", matchers.join(", "))
+}
+
+fn matcher(label: &str, op: &str, value: &str) -> String {
+    format!("{}{op}{}", quote::label(label), quote::promql(value))
+}
+
+/// What says that a series is of the cluster and the namespace of a workload.
+fn place(culprit: &Culprit, namespace: Option<&str>) -> Vec<String> {
+    let cluster = (!culprit.cluster.is_empty()).then_some((culprit.cluster_label, &culprit.cluster));
+    let namespace = namespace.map(|label| (label, &culprit.namespace));
+    cluster.into_iter().chain(namespace).map(|(label, value)| matcher(label, "=", value)).collect()
 }
 
 /// The same for an agent of that cluster: it knows of no other, and adds the label that names it later.
 fn rule(culprit: &Culprit, labels: &SubjectLabels, regex: &str) -> String {
-    let name = quote::label(&labels.name);
-    let (sources, regex) = match namespace(culprit, labels) {
-        Some(namespace) => {
-            let regex = format!("{};{regex}", quote::regex(&culprit.namespace));
-            (format!("{}, {name}", quote::label(namespace)), regex)
+    let of = namespace(culprit, labels).map(|label| (label, &*culprit.namespace));
+    drop_rule(of, &labels.name, regex)
+}
+
+/// Drops what has a value like this, in a namespace (its label and its name) if there is one.
+fn drop_rule(namespace: Option<(&str, &str)>, label: &str, regex: &str) -> String {
+    let label = quote::label(label);
+    let (sources, regex) = match namespace {
+        Some((of, namespace)) => {
+            (format!("{}, {label}", quote::label(of)), format!("{};{regex}", quote::regex(namespace)))
         }
-        None => (name.into_owned(), regex.to_owned()),
+        None => (label.into_owned(), regex.to_owned()),
     };
     format!("- source_labels: [{sources}]\n  regex: {}\n  action: drop\n", quote::yaml(&regex))
 }
@@ -124,21 +135,43 @@ fn left(culprit: &Culprit, runs: &[String]) -> String {
     }
 }
 
-/// The metric whose label has ever new values: without the label its series would be one, so it goes as a whole.
+/// The metric whose label has ever new values, of the namespace where it has them: without the label its series would be
+/// one, so it goes as a whole.
 fn label(finding: &Finding, policies: &[Summary]) -> Option<Remedy> {
     let worst = finding.worst.as_ref()?;
+    let culprit = finding.culprit.as_ref();
     let labels: Vec<_> = worst.labels.iter().map(|label| quote::shown(label)).collect();
-    let name = policy_name(&format!("no-{}", worst.name));
-    let policy = format!(
+    let name = policy_name(&placed(format!("no-{}", worst.name), culprit));
+    let mut policy = format!(
         "# {labels} of {metric} has ever new values. Best is to change the exporter; until then the metric goes:\n\
-         - name: {name}\n  match: {selector}\n{IN_PREVIEW}",
+         - name: {name}\n  match:\n",
         labels = labels.join(", "),
         metric = quote::shown(&worst.name),
-        selector = quote::yaml(&format!("{{__name__={}}}", quote::promql(&worst.name))),
     );
-    let regex = quote::yaml(&quote::regex(&worst.name));
-    let rule = format!("- source_labels: [__name__]\n  regex: {regex}\n  action: drop\n");
-    Some(Remedy { policy, metric_relabel_configs: rule, in_force: in_force(&name, policies) })
+    let mut rules = String::new();
+    for namespace in namespaces(culprit) {
+        let mut matchers = vec![matcher("__name__", "=", &worst.name)];
+        matchers.extend(culprit.map(|culprit| place(culprit, namespace)).unwrap_or_default());
+        policy.push_str(&format!("    - {}\n", quote::yaml(&format!("{{{}}}", matchers.join(", ")))));
+        let of = culprit.zip(namespace).map(|(culprit, label)| (label, &*culprit.namespace));
+        rules.push_str(&drop_rule(of, "__name__", &quote::regex(&worst.name)));
+    }
+    policy.push_str(IN_PREVIEW);
+    let in_force = in_force(&name, policies);
+    Some(Remedy { policy, metric_relabel_configs: rules, in_force, tried: Trial::default() })
+}
+
+/// The labels that hold the namespace of a workload's series; one that is none where there is no such label.
+fn namespaces(culprit: Option<&Culprit>) -> Vec<Option<&str>> {
+    let labels = |culprit| -> Vec<Option<&str>> {
+        let Culprit { labels, .. }: &Culprit = culprit;
+        labels.iter().map(|labels| namespace(culprit, labels)).collect()
+    };
+    let mut found = culprit.map(labels).unwrap_or_default();
+    found.sort_unstable();
+    found.dedup();
+    // series that name no namespace are only found without it
+    if found.is_empty() || found[0].is_none() { vec![None] } else { found }
 }
 
 /// How a policy of this name is in force.
@@ -151,11 +184,14 @@ fn in_force(name: &str, policies: &[Summary]) -> Option<&'static str> {
 
 /// What to call the policy for the runs of a CronJob.
 fn name_of(culprit: &Culprit) -> String {
-    let mut name = format!("runs-of-{}", culprit.name);
-    for (word, value) in [("in", &culprit.namespace), ("of", &culprit.cluster)] {
-        if !value.is_empty() {
-            name.push_str(&format!("-{word}-{value}"));
-        }
+    placed(format!("runs-of-{}", culprit.name), Some(culprit))
+}
+
+/// A name, and where the workload lives that it is about.
+fn placed(mut name: String, culprit: Option<&Culprit>) -> String {
+    let place = culprit.map(|culprit| [("in", &culprit.namespace), ("of", &culprit.cluster)]);
+    for (word, value) in place.into_iter().flatten().filter(|(_, value)| !value.is_empty()) {
+        name.push_str(&format!("-{word}-{value}"));
     }
     name
 }

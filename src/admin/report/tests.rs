@@ -22,6 +22,7 @@ fn ninety_minutes() -> (Pipeline, Clock) {
         max_tracked: 100_000,
         max_tenants: 10,
         max_decoded_bytes: 1 << 26,
+        max_future_ms: None,
         stale_markers: true,
         limits: Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 },
         tracking: cardinality::Settings::default(),
@@ -50,6 +51,7 @@ fn answers_are_as_documented() {
         tracker: pipeline.tracker(),
         tenants: pipeline.tenants().names(),
         policies: vec![],
+        rejected: vec![],
         now: clock.unix_seconds(),
     };
     for (file, path, query) in [
@@ -96,6 +98,7 @@ fn a_tenants_scopes_are_told_apart_and_asked_for_together() {
         tracker: pipeline.tracker(),
         tenants: pipeline.tenants().names(),
         policies: vec![],
+        rejected: vec![],
         now: clock.unix_seconds(),
     };
     let whose = |query| {

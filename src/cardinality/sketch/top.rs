@@ -6,6 +6,9 @@
 
 use ahash::AHashMap;
 
+/// Bytes of a value that are kept; one that is longer is shown by its beginning, with `…` after it.
+const SHOWN: usize = 256;
+
 /// Counters of values.
 #[derive(Clone, Debug)]
 pub(in crate::cardinality) struct Top {
@@ -36,9 +39,9 @@ impl Top {
         self.total += 1;
         if let Some(counter) = self.counters.get_mut(&hash) {
             counter.count += 1;
-            counter.text.get_or_insert_with(|| text.into());
+            counter.text.get_or_insert_with(|| shown(text));
         } else if self.counters.len() < self.max {
-            self.counters.insert(hash, Counter { text: Some(text.into()), count: 1, error: 0 });
+            self.counters.insert(hash, Counter { text: Some(shown(text)), count: 1, error: 0 });
         } else {
             let error = self.take_smallest();
             self.counters.insert(hash, Counter { text: None, count: error + 1, error });
@@ -72,17 +75,17 @@ impl Top {
 
     /// The `max` values that have the most in one or the other: the value, its count (the larger), its error.
     pub(in crate::cardinality) fn larger(one: &Self, other: &Self, max: usize) -> Vec<(String, u64, u64)> {
-        let mut found: AHashMap<&str, (u64, u64)> = AHashMap::new();
-        for counter in one.counters.values().chain(other.counters.values()) {
+        let mut found: AHashMap<u64, (&str, u64, u64)> = AHashMap::new();
+        for (hash, counter) in one.counters.iter().chain(&other.counters) {
             // one that has only what it took over says nothing
             let known = counter.error == 0 || counter.count > counter.error + 1;
             if let Some(text) = counter.text.as_deref().filter(|_| known) {
-                let best = found.entry(text).or_default();
-                *best = (*best).max((counter.count, counter.error));
+                let best = found.entry(*hash).or_insert((text, 0, 0));
+                *best = (*best).max((text, counter.count, counter.error));
             }
         }
         let mut all: Vec<_> =
-            found.into_iter().map(|(text, (n, error))| (text.to_owned(), n, error)).collect();
+            found.into_values().map(|(text, n, error)| (text.to_owned(), n, error)).collect();
         all.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         all.truncate(max);
         all
@@ -100,6 +103,14 @@ impl Top {
             + self.smallest.capacity() * size_of::<u64>()
             + text
     }
+}
+
+fn shown(value: &str) -> Box<str> {
+    if value.len() <= SHOWN {
+        return value.into();
+    }
+    let end = (0..=SHOWN).rev().find(|end| value.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", &value[..end]).into()
 }
 
 #[cfg(test)]
@@ -137,6 +148,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_long_value_is_shown_by_its_beginning_and_stays_one_of_its_own() {
+        let mut top = Top::new(10);
+        let long = "é".repeat(2000);
+        for key in [1, 2, 2] {
+            top.add(hash(key), &long);
+        }
+        let found = Top::larger(&top, &Top::new(10), 10);
+        let beginning = format!("{}…", "é".repeat(SHOWN / 2));
+        assert_eq!(found, [(beginning.clone(), 2, 0), (beginning, 1, 0)]);
+        assert!(top.bytes() < 4000, "{}", top.bytes());
     }
 
     #[test]

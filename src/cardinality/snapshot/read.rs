@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
-use crate::cardinality::book::OTHERS;
+use super::{BookUsage, CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
+use crate::cardinality::book::{Book, OTHERS, Record};
 use crate::cardinality::records::Label;
 use crate::cardinality::sketch::{Distinct, Top};
 use crate::cardinality::tally::Tally;
@@ -182,21 +182,27 @@ impl Tracker {
     pub fn usage(&self) -> Usage {
         let mut sketch_bytes = self.known.bytes();
         self.labels.each(|_, label| sketch_bytes += bytes(label));
+        let (records, text_bytes) = self.examples_kept();
         Usage {
             books: [
-                ("metrics", self.metrics.len(), self.metrics.refused()),
-                ("workloads", self.workloads.len(), self.workloads.refused()),
-                ("runs", self.units.len(), self.units.refused()),
-                ("senders", self.senders.len(), self.senders.refused()),
-                ("labels", self.labels.len(), self.labels.refused()),
-                ("nodes", self.nodes.len(), self.nodes.refused()),
-                ("causes", self.causes.len(), self.causes.refused()),
+                of("metrics", &self.metrics),
+                of("workloads", &self.workloads),
+                of("runs", &self.units),
+                of("senders", &self.senders),
+                of("labels", &self.labels),
+                of("nodes", &self.nodes),
+                of("causes", &self.causes),
+                BookUsage { what: "examples", records, text_bytes, refused: 0 },
             ],
             owners: self.owners.len(),
             sketch_bytes,
             filters_dropped: self.known.dropped(),
         }
     }
+}
+
+fn of<R: Record>(what: &'static str, book: &Book<R>) -> BookUsage {
+    BookUsage { what, records: book.len(), text_bytes: book.text_bytes(), refused: book.refused() }
 }
 
 fn label_line(label: &Label, top: usize) -> LabelLine {

@@ -109,7 +109,15 @@ impl Tracker {
                 if blamed { &mut cause.blamed } else { &mut cause.first }.add(1, born);
             },
         );
-        self.latest_causes.lock().insert((metric, new), number);
+        self.is_latest(metric, new, number);
+    }
+
+    /// Notes which cause a metric and workload had last. One that found no room is not worth it: what is noted is of
+    /// causes that there are, so there are no more notes than `tracking.max_causes`.
+    pub(super) fn is_latest(&self, metric: u32, workload: u32, cause: u32) {
+        if cause != OTHERS {
+            self.latest_causes.lock().insert((metric, workload), cause);
+        }
     }
 
     /// Counts a stale marker of a series, seen on this node.

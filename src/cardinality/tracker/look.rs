@@ -190,7 +190,7 @@ impl Tracker {
             ..Cause::default()
         };
         let number = self.causes.number(key, make, |cause| cause.last = now);
-        self.latest_causes.lock().insert((metric, workload), number);
+        self.is_latest(metric, workload, number);
         number
     }
 

@@ -162,18 +162,60 @@ fn sentence(finding: &Value) -> String {
 }
 
 fn remedies(findings: &[Value], style: Style) -> String {
-    let to_paste = |finding: &&Value| !finding["remedy"].is_null() && finding["remedy"]["in_force"].is_null();
-    let with: Vec<&Value> = findings.iter().filter(to_paste).collect();
-    let Some(first) = with.first() else { return String::new() };
-    let policies: String =
-        with.iter().take(REMEDIES).map(|finding| indented(&finding["remedy"]["policy"])).collect();
-    format!(
-        "\n{}\npolicies:\n{}\n{}\nmetric_relabel_configs:\n{}",
-        style.title("to paste into the config of the gate"),
-        policies,
-        style.title("the first of them for the agent, in its scrape config"),
-        indented(&first["remedy"]["metric_relabel_configs"]),
-    )
+    let missing = |remedy: &&Value| !remedy.is_null() && remedy["in_force"].is_null();
+    let all = findings.iter().map(|finding| &finding["remedy"]).filter(missing);
+    let (wrong, right): (Vec<&Value>, Vec<&Value>) = all.partition(|remedy| is_wrong(remedy));
+    let mut out = String::new();
+    if let Some(first) = right.first() {
+        out.push_str(&format!(
+            "\n{}\npolicies:\n{}\n{}\nmetric_relabel_configs:\n{}",
+            style.title("to paste into the config of the gate"),
+            policies_of(&right),
+            style.title("the first of them for the agent, in its scrape config"),
+            indented(&first["metric_relabel_configs"]),
+        ));
+    }
+    if !wrong.is_empty() {
+        let title = "tried on known series and not right: a start, to be changed by hand";
+        out.push_str(&format!("\n{}\n{}", style.title(title), policies_of(&wrong)));
+    }
+    out
+}
+
+/// Whether a remedy was tried and takes nothing, or what it should not.
+fn is_wrong(remedy: &Value) -> bool {
+    matches!(remedy["tried"]["result"].as_str(), Some("takes_none" | "takes_others"))
+}
+
+fn policies_of(remedies: &[&Value]) -> String {
+    remedies.iter().take(REMEDIES).map(|remedy| indented(&remedy["policy"])).collect()
+}
+
+/// `/api/v1/rejected`; nothing where nothing was refused.
+pub(super) fn rejected(answer: &Value, style: Style) -> String {
+    let rows = list(&answer["rows"]);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let total = number(&answer["rows_total"]);
+    let title = style.title(&format!("refused lately, the newest of {total} (/api/v1/rejected)"));
+    rows.iter().fold(format!("\n{title}\n"), |out, row| {
+        let sender = match row["sender"].as_str() {
+            Some(address) => quote::shown(address),
+            None => "somebody".into(),
+        };
+        let named = match &*text(&row["user_agent"]) {
+            "" => String::new(),
+            agent => format!(" ({agent})"),
+        };
+        let whose = match &*text(&row["tenant"]) {
+            "" => String::new(),
+            tenant => format!(" for {tenant}"),
+        };
+        let times = number(&row["times"]);
+        let (at, message) = (text(&row["at"]), text(&row["message"]));
+        out + &format!("- {at}: {times} times from {sender}{named}{whose}: {message}\n")
+    })
 }
 
 fn indented(yaml: &Value) -> String {

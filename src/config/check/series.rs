@@ -17,6 +17,7 @@ impl Checker<'_> {
             idle_after: self.duration(&raw.idle_after, "1s", "30d"),
             max_tracked: self.number(&raw.max_tracked, 1, 1_000_000_000),
             warmup: self.duration(&raw.warmup, "0s", "1d"),
+            max_future: Some(self.duration(&raw.max_future, "0s", "30d")).filter(|ahead| !ahead.is_zero()),
             stale_markers: raw.stale_markers.value,
             max_labels: self.number(&raw.max_labels, 1, 65_535),
             max_label_name_bytes: self.size(&raw.max_label_name_size, "16B", "1MiB"),

@@ -41,6 +41,7 @@ impl Life {
         let (snapshots, last) = Snapshots::open(dir).unwrap();
         let settings = Settings {
             max_tracked: 1000,
+            max_future_ms: None,
             stale_markers: true,
             max_tenants: 10,
             max_decoded_bytes: 1 << 20,

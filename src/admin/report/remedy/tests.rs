@@ -124,8 +124,11 @@ fn text_of_a_sender_never_becomes_a_policy() {
     }
     let set = pasted(&remedies);
     assert_eq!(set.policies().len(), 2);
-    assert!(!drops(&set, &[("__name__", "up")]));
-    assert!(drops(&set, &[("__name__", hostile)]));
+    let of = |metric, namespace| {
+        [("__name__", metric), ("cluster", &*culprit.cluster), ("exported_namespace", namespace)]
+    };
+    assert!(drops(&set, &of(hostile, &culprit.namespace)));
+    assert!(!drops(&set, &of(hostile, "other")) && !drops(&set, &of("up", &culprit.namespace)));
     let pod = format!("{hostile}-29453765-x7k2p");
     let own = [("cluster", &*culprit.cluster), ("exported_namespace", &*culprit.namespace)];
     assert!(drops(&set, &[own[0], own[1], ("exported_pod", &pod)]));

@@ -1,0 +1,126 @@
+//! Takes out of a body what is too far in the future, before anything looks at it: one such sample is enough for some
+//! backends to refuse all that comes after.
+
+use std::ops::Range;
+
+use super::Counts;
+use super::blame::blame;
+use super::outcome::Outcome;
+use super::rewrite::SERIES_TAG;
+use super::scratch::Request;
+use super::weigh::mark;
+use crate::series::{Fingerprint, Invalid};
+use crate::wire::WireError;
+use crate::wire::labels::put_varint;
+use crate::wire::v1::{self, Field, FieldKind, Fields, Part};
+
+/// Reads a body into a request, without what is later than a time.
+pub(super) struct Reader<'b, 'r> {
+    /// Unix milliseconds; `None`: nothing is too late.
+    pub(super) latest_ms: Option<i64>,
+    /// Room for what is left of the body.
+    pub(super) timely: &'b mut Vec<u8>,
+    pub(super) request: &'r mut Request,
+    pub(super) outcome: &'r mut Outcome,
+}
+
+impl<'b> Reader<'b, '_> {
+    /// Scans the body; returns it, or what is left of it, and whether it is as it came.
+    #[inline]
+    pub(super) fn scan(
+        self,
+        body: &'b [u8],
+        fingerprint: impl Fn(&[u8]) -> Fingerprint,
+    ) -> Result<(&'b [u8], bool), WireError> {
+        self.request.scan(body, &fingerprint)?;
+        match self.latest_ms.filter(|latest_ms| self.request.newest_ms > *latest_ms) {
+            None => Ok((body, true)),
+            Some(latest_ms) => Ok((self.scan_rest(body, latest_ms, &fingerprint)?, false)),
+        }
+    }
+
+    /// As `dyn`, so that the walk of nearly all bodies is compiled for one caller, into it.
+    #[cold]
+    fn scan_rest(
+        self,
+        body: &[u8],
+        latest_ms: i64,
+        fingerprint: &dyn Fn(&[u8]) -> Fingerprint,
+    ) -> Result<&'b [u8], WireError> {
+        take_out(body, latest_ms, self.timely, self.outcome)?;
+        self.request.scan(self.timely, fingerprint)?;
+        Ok(self.timely)
+    }
+}
+
+/// Writes the body without what is later than `latest_ms` into `rest`, and counts it as rejected. A series of which no
+/// sample is left goes with its exemplars.
+fn take_out(body: &[u8], latest_ms: i64, rest: &mut Vec<u8>, outcome: &mut Outcome) -> Result<(), WireError> {
+    rest.clear();
+    for field in Fields::new(body) {
+        let field = field?;
+        let whole = field.start..field.end;
+        if field.kind == FieldKind::Series && v1::series(body, &field)?.newest_ms > latest_ms {
+            series(body, &field, latest_ms, rest, outcome)?;
+        } else {
+            rest.extend_from_slice(&body[whole]);
+        }
+    }
+    Ok(())
+}
+
+/// One series that has such a sample.
+fn series(
+    body: &[u8],
+    field: &Field,
+    latest_ms: i64,
+    rest: &mut Vec<u8>,
+    outcome: &mut Outcome,
+) -> Result<(), WireError> {
+    let content = field.content..field.end;
+    let (mut taken, mut left) = (Counts::default(), Counts::default());
+    let mut bytes_left = 0;
+    v1::for_each_part(body, content.clone(), |bytes, part| {
+        let counts = if is_ahead(part, latest_ms) { &mut taken } else { &mut left };
+        if !is_ahead(part, latest_ms) {
+            bytes_left += bytes.len();
+        }
+        match part {
+            Part::Sample(_) => counts.samples += 1,
+            Part::Histogram(_) => counts.histograms += 1,
+            Part::Exemplar => counts.exemplars += 1,
+            Part::Label | Part::Other => {}
+        }
+    })?;
+    let nothing_left = left.samples + left.histograms == 0;
+    if nothing_left {
+        taken.exemplars += left.exemplars;
+        outcome.series += 1;
+    } else {
+        rest.push(SERIES_TAG);
+        put_varint(rest, bytes_left);
+        v1::for_each_part(body, content.clone(), |bytes, part| {
+            if !is_ahead(part, latest_ms) {
+                rest.extend_from_slice(bytes);
+            }
+        })?;
+    }
+    reject(body, content, field.start..field.end, taken, outcome);
+    Ok(())
+}
+
+fn is_ahead(part: Part, latest_ms: i64) -> bool {
+    matches!(part, Part::Sample(ms) | Part::Histogram(ms) if ms > latest_ms)
+}
+
+fn reject(body: &[u8], labels: Range<usize>, whole: Range<usize>, taken: Counts, outcome: &mut Outcome) {
+    const REASON: Invalid = Invalid::TooFarInFuture;
+    if outcome.rejected_series == 0 {
+        outcome.first_rejected = Some(blame(body, labels, REASON));
+    }
+    outcome.rejected_mark = outcome.rejected_mark.min(mark(&body[whole]));
+    outcome.rejected[REASON as usize] += taken;
+    outcome.rejected_series += 1;
+    outcome.rejected_by[REASON as usize] += 1;
+    outcome.received += taken;
+}
