@@ -93,6 +93,8 @@ pub struct Upstream {
     pub timeout: Duration,
     /// How idle connections are kept.
     pub idle_timeout: Duration,
+    /// After this age (±10%) kept connections are left for new ones; zero = never.
+    pub max_connection_age: Duration,
     /// Credentials we add.
     pub auth: UpstreamAuth,
     /// Headers we add, name (lower case) and value.
@@ -113,6 +115,7 @@ impl std::fmt::Debug for Upstream {
             .field("url", &format_args!("{}/…", &self.url[..host_end]))
             .field("timeout", &self.timeout)
             .field("idle_timeout", &self.idle_timeout)
+            .field("max_connection_age", &self.max_connection_age)
             .field("auth", &self.auth)
             .field("headers", &self.headers)
             .field("forward_authorization", &self.forward_authorization)

@@ -51,6 +51,7 @@ metrics! {
     UPSTREAM_BYTES = Counter "seriesgate_upstream_bytes_total" ["upstream"] "Bytes of request bodies sent upstream (compressed).";
     UPSTREAM_RETRIES = Counter "seriesgate_upstream_retries_total" ["upstream"] "Requests sent again on a fresh connection because a kept one was closed under us.";
     UPSTREAM_SPLITS = Counter "seriesgate_upstream_splits_total" ["upstream"] "Requests split in two because they were too large for the upstream: it answered 413, or the 400 that VictoriaMetrics answers above `-maxInsertRequestSize`.";
+    UPSTREAM_AGED = Counter "seriesgate_upstream_connections_aged_total" ["upstream"] "Times the kept connections were left for new ones because they reached upstreams[].max_connection_age.";
     SAMPLES_RECEIVED = Counter "seriesgate_samples_received_total" [] "Float samples decoded, each time a request comes.";
     HISTOGRAMS_RECEIVED = Counter "seriesgate_histograms_received_total" [] "Native histograms decoded, each time a request comes.";
     EXEMPLARS_RECEIVED = Counter "seriesgate_exemplars_received_total" [] "Exemplars decoded, each time a request comes.";
