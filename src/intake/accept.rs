@@ -43,7 +43,6 @@ pub(super) struct Acceptor<H> {
     limits: Deadlines,
     http2: bool,
     max_age: Option<Duration>,
-    max_connections: usize,
     drain_timeout: Duration,
     connections: TaskTracker,
     abort: CancellationToken,
@@ -56,7 +55,6 @@ impl<H: Handler> Acceptor<H> {
             limits: Deadlines::of(listen),
             http2: listen.http2,
             max_age: Some(listen.max_connection_age).filter(|age| !age.is_zero()),
-            max_connections: listen.max_connections.unwrap_or_else(default_max_connections),
             drain_timeout: listen.drain_timeout,
             connections: TaskTracker::new(),
             abort: CancellationToken::new(),
@@ -106,7 +104,7 @@ impl<H: Handler> Acceptor<H> {
     fn admit(&self, stream: TcpStream) {
         let shared = Arc::clone(&self.shared);
         shared.metrics.accepted.increment(1);
-        if self.connections.len() >= self.max_connections {
+        if self.connections.len() >= shared.max_connections {
             shared.metrics.refused(RefusedConnection::TooMany);
             return;
         }
@@ -144,12 +142,6 @@ impl<H: Handler> Acceptor<H> {
         self.connections.wait().await;
         Drained { aborted }
     }
-}
-
-/// 80% of the file limit: the rest is for the upstream, files and the admin port.
-fn default_max_connections() -> usize {
-    let files = file_limit().unwrap_or(u64::MAX);
-    usize::try_from(files / 10 * 8).unwrap_or(usize::MAX)
 }
 
 /// Counts a connection as open while it lives.

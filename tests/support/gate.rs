@@ -160,8 +160,18 @@ impl Gate {
 
     /// Waits until a metric's sum has this value.
     pub(crate) async fn until_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let what = format!("{name} {labels:?} is {value}");
-        until(&what, SOON, async || (self.metrics().await.sum(name, labels) == value).then_some(())).await;
+        self.until_metric_is(name, labels, |sum| sum == value).await;
+    }
+
+    /// Waits until a metric's sum is as wanted.
+    pub(crate) async fn until_metric_is(
+        &self,
+        name: &str,
+        labels: &[(&str, &str)],
+        wanted: impl Fn(f64) -> bool,
+    ) {
+        let what = format!("{name} {labels:?} is as wanted");
+        until(&what, SOON, async || wanted(self.metrics().await.sum(name, labels)).then_some(())).await;
     }
 
     /// Sends a body as it is.
