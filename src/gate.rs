@@ -10,6 +10,7 @@ mod scope;
 mod split;
 
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -71,8 +72,12 @@ pub struct Aggregating {
 /// Bodies that are larger than this once decoded are decoded where other tasks of the worker can move away (a few
 /// milliseconds of work).
 const LONG_BODY_BYTES: usize = 4 << 20;
-/// Of those, so many at one time: each may hold `listen.max_decoded_size` while it is decoded.
+/// Of those, so many at one time at least; more where there are more cores.
 const LONG_BODIES_AT_ONCE: usize = 2;
+/// Larger buffers are not kept for the next request. There are as many as workers and long bodies.
+const LARGEST_SCRATCH_BYTES: usize = 16 << 20;
+/// The same for what was decided, of which there is one for each request in hand: a steady request decides little.
+const LARGEST_OUTCOME_BYTES: usize = 1 << 20;
 /// Requests split at one time: an upstream whose limit was lowered must not make us hold all of them decoded.
 const SPLITS_AT_ONCE: usize = 4;
 
@@ -93,9 +98,12 @@ impl Gate {
             data,
             intake,
             health,
-            scratches: Pool::default(),
-            outcomes: Pool::default(),
-            long_bodies: Semaphore::new(LONG_BODIES_AT_ONCE),
+            scratches: Pool::new(LARGEST_SCRATCH_BYTES),
+            outcomes: Pool::new(LARGEST_OUTCOME_BYTES),
+            long_bodies: Semaphore::new(
+                available_parallelism()
+                    .map_or(LONG_BODIES_AT_ONCE, |cores| cores.get().max(LONG_BODIES_AT_ONCE)),
+            ),
             splits: Semaphore::new(SPLITS_AT_ONCE),
             outbox: Outbox::new(aggregation.max_pending_samples),
             aggregation: aggregation.metrics,
@@ -107,6 +115,13 @@ impl Gate {
     /// What aggregations made and the upstream does not have yet.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
+    }
+
+    /// Lets go of the buffers that no request uses now. Called from time to time, so that no burst is kept for ever.
+    pub fn let_go(&self) {
+        self.scratches.clear();
+        self.outcomes.clear();
+        self.scopes.let_go();
     }
 
     /// Sends through another upstream from now on; requests in hand finish with the one they began with.
