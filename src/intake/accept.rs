@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::activity::{Activity, Deadlines};
-use super::connection::{self, Orders};
+use super::connection::{self, Limits, Orders, read_buffer_bytes};
 use super::files::{file_limit, open_files};
 use super::service::Shared;
 use super::{Drained, Handler, Heartbeat};
@@ -40,7 +40,7 @@ impl Source for TcpListener {
 /// The loop and what it hands to each connection.
 pub(super) struct Acceptor<H> {
     shared: Arc<Shared<H>>,
-    limits: Deadlines,
+    deadlines: Deadlines,
     http2: bool,
     max_age: Option<Duration>,
     drain_timeout: Duration,
@@ -52,7 +52,7 @@ pub(super) struct Acceptor<H> {
 impl<H: Handler> Acceptor<H> {
     pub(super) fn new(listen: &Listen, shared: Arc<Shared<H>>, heartbeat: Heartbeat) -> Self {
         Self {
-            limits: Deadlines::of(listen),
+            deadlines: Deadlines::of(listen),
             http2: listen.http2,
             max_age: Some(listen.max_connection_age).filter(|age| !age.is_zero()),
             drain_timeout: listen.drain_timeout,
@@ -116,11 +116,12 @@ impl<H: Handler> Acceptor<H> {
         let peer = stream.peer_addr().ok().map(|address| address.ip().to_canonical());
         let activity = Activity::new(peer, self.max_age.map(|age| shared.jitter.around(age)));
         let orders = Orders { drain: shared.shutdown.child_token(), abort: self.abort.child_token() };
-        let (limits, http2) = (self.limits, self.http2);
+        let read_buffer_bytes = read_buffer_bytes(shared.budget.max(), self.connections.len() + 1);
+        let limits = Limits { deadlines: self.deadlines, http2: self.http2, read_buffer_bytes };
         let open = OpenConnection::new(Arc::clone(&shared.metrics));
         self.connections.spawn(async move {
             let _open = open;
-            connection::serve(stream, shared, activity, limits, http2, orders).await;
+            connection::serve(stream, shared, activity, limits, orders).await;
         });
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Shared<H> {
     pub(super) max_connections: usize,
     /// Over HTTP/2 a connection has many requests in hand; there are not more descriptors for them than for others.
     in_hand: Semaphore,
-    budget: Arc<Budget>,
+    pub(super) budget: Arc<Budget>,
     routes: Routes,
     names: Names,
     via: Via,

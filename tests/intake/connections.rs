@@ -197,3 +197,30 @@ async fn a_port_in_use_is_named() {
     assert!(error.contains(&gate.address.to_string()) && error.contains("listen.address"), "{error}");
     assert!(error.contains("already listens"), "{error}");
 }
+
+#[tokio::test]
+async fn of_many_connections_each_has_a_smaller_buffer() {
+    let held_by_the_last_of = async |connections: usize| {
+        let gate = Gate::start_holding(|listen| listen.max_in_flight_bytes = Some(2 << 20));
+        let mut open = Vec::new();
+        for _ in 1..connections {
+            open.push(gate.connect().await);
+        }
+        gate.until("seriesgate_connections", (connections - 1) as f64).await;
+        let mut last = gate.connect().await;
+        // the buffer grows with what it was filled with
+        for _ in 0..4 {
+            last.send(write(&"x".repeat(100_000))).await;
+            gate.handler.begun.acquire().await.unwrap().forget();
+            gate.handler.permits.add_permits(1);
+            assert_eq!(last.reply().await.status, 204);
+        }
+        last.send(write(&"x".repeat(100_000))).await;
+        gate.handler.begun.acquire().await.unwrap().forget();
+        gate.metric("seriesgate_in_flight_bytes") - 100_000.0
+    };
+    // of 512 KiB
+    let (alone, of_many) = (held_by_the_last_of(1).await, held_by_the_last_of(64).await);
+    assert!((64_000.0..=140_000.0).contains(&alone), "{alone}");
+    assert!((8_192.0..=17_000.0).contains(&of_many), "{of_many}");
+}
