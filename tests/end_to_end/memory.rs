@@ -1,10 +1,13 @@
 //! What requests in hand hold is counted, whatever form it has.
 
+use std::time::Duration;
+
 use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
 
 use super::support::backend::{Backend, Step, stored};
 use super::support::gate::{Gate, Setup};
 use super::support::http;
+use super::support::wait::until;
 use super::{mixture, pods};
 
 /// Series in each of the large requests here.
@@ -86,5 +89,25 @@ async fn a_body_that_is_sent_in_another_form_is_held_in_that_form_only() {
     assert!(compressed > 300_000.0 && held < compressed, "{held} of {compressed}");
     backend.release();
     assert_eq!(waits.await.unwrap().unwrap().status, 204);
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_burst_took_is_given_back_while_nothing_comes() {
+    let backend = Backend::start(|_| Step::Hold).await;
+    let gate = Setup::to(backend.url()).series("idle_after: 10s").start().await;
+    let before = gate.own_memory();
+    // each small enough to be kept for the next request
+    let burst: Vec<_> =
+        (0..32).map(|n| send(&gate, &WriteRequest::of(pods(&format!("burst_{n}"), 4_000)))).collect();
+    backend.until_seen(32).await;
+    let taken = gate.own_memory() - before;
+    assert!(taken > 16 << 20, "{taken}");
+    backend.release();
+    for waits in burst {
+        assert_eq!(waits.await.unwrap().unwrap().status, 204);
+    }
+    let given_back = async || (gate.own_memory() < before + taken / 3).then_some(());
+    until("two thirds of a burst are given back", Duration::from_secs(60), given_back).await;
     gate.finish().await;
 }

@@ -154,6 +154,13 @@ impl Gate {
         http::post(&self.admin_url(path)).await.unwrap()
     }
 
+    /// Memory of its own that it has now, bytes.
+    pub(crate) fn own_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        1024 * anonymous.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    }
+
     pub(crate) async fn metrics(&self) -> Metrics {
         Metrics(http::get(&self.admin_url("/metrics")).await.unwrap().text)
     }
