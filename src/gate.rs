@@ -11,6 +11,7 @@ mod scope;
 mod split;
 
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -24,7 +25,7 @@ use crate::aggregate::Outbox;
 use crate::config::OnInvalid;
 use crate::egress::{Client, Outbound, Reply};
 use crate::health::Health;
-use crate::intake::{Answer, Handler, Inbound, Typed};
+use crate::intake::{Answer, Handler, Hold, Inbound, Typed};
 use crate::pipeline::{Body, Origin, Outcome, Pipeline, Scratch};
 use crate::telemetry::{AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Returned};
 use crate::wire::{WireError, WireErrorKind};
@@ -72,10 +73,15 @@ pub struct Aggregating {
     pub max_pending_samples: usize,
 }
 
-/// Compressed bodies above this are decoded where other tasks of the worker can move away (~1 ms of work).
-const LONG_BODY_BYTES: usize = 1 << 20;
-/// Of those, so many at one time: each may hold `listen.max_decoded_size` while it is decoded.
+/// Bodies that are larger than this once decoded are decoded where other tasks of the worker can move away (a few
+/// milliseconds of work).
+const LONG_BODY_BYTES: usize = 4 << 20;
+/// Of those, so many at one time at least; more where there are more cores.
 const LONG_BODIES_AT_ONCE: usize = 2;
+/// Larger buffers are not kept for the next request. There are as many as workers and long bodies.
+const LARGEST_SCRATCH_BYTES: usize = 16 << 20;
+/// The same for what was decided, of which there is one for each request in hand: a steady request decides little.
+const LARGEST_OUTCOME_BYTES: usize = 1 << 20;
 /// Requests split at one time: an upstream whose limit was lowered must not make us hold all of them decoded.
 const SPLITS_AT_ONCE: usize = 4;
 
@@ -96,9 +102,12 @@ impl Gate {
             data,
             intake,
             health,
-            scratches: Pool::default(),
-            outcomes: Pool::default(),
-            long_bodies: Semaphore::new(LONG_BODIES_AT_ONCE),
+            scratches: Pool::new(LARGEST_SCRATCH_BYTES),
+            outcomes: Pool::new(LARGEST_OUTCOME_BYTES),
+            long_bodies: Semaphore::new(
+                available_parallelism()
+                    .map_or(LONG_BODIES_AT_ONCE, |cores| cores.get().max(LONG_BODIES_AT_ONCE)),
+            ),
             splits: Semaphore::new(SPLITS_AT_ONCE),
             outbox: Outbox::new(aggregation.max_pending_samples),
             aggregation: aggregation.metrics,
@@ -118,40 +127,59 @@ impl Gate {
         self.rejected.all()
     }
 
+    /// Lets go of the buffers that no request uses now. Called from time to time, so that no burst is kept for ever.
+    pub fn let_go(&self) {
+        self.scratches.clear();
+        self.outcomes.clear();
+        self.scopes.let_go();
+    }
+
     /// Sends through another upstream from now on; requests in hand finish with the one they began with.
     pub fn replace_upstream(&self, upstream: Upstream) {
         self.upstream.store(Arc::new(upstream));
     }
 
-    /// Runs the pipeline over a body.
-    fn decide(&self, inbound: &Inbound) -> Result<Exchange<'_>, crate::pipeline::Undecodable> {
+    /// Runs the pipeline over a body; `is_long`: away from other tasks.
+    fn decide(&self, inbound: &Inbound, is_long: bool) -> Result<Exchange<'_>, crate::pipeline::Undecodable> {
         let mut outcome = self.outcomes.take();
         let mut scratch = self.scratches.take();
         let upstream = self.upstream.load();
         let decided = self.scopes.with(inbound, &upstream.client, |scope| {
             let origin = Origin { scope, sender: inbound.peer };
             let mut decide = || self.pipeline.decide(origin, &inbound.body, &mut scratch, &mut outcome);
-            if inbound.body.len() > LONG_BODY_BYTES { aside(decide) } else { decide() }
+            if is_long { aside(decide) } else { decide() }
         });
         self.scratches.give(scratch, Scratch::capacity);
         decided.map(|()| Exchange::new(self, outcome))
     }
 
     /// Sends what is to be sent. `None`: nothing is.
-    async fn forward(&self, exchange: &mut Exchange<'_>, inbound: Inbound) -> Option<split::Sent> {
+    async fn forward(
+        &self,
+        exchange: &mut Exchange<'_>,
+        inbound: Inbound,
+        hold: &mut Hold,
+    ) -> Option<split::Sent> {
+        let Inbound { body: came, query, headers, .. } = inbound;
         let body = match exchange.outcome().body {
             Body::Nothing => return None,
-            Body::Untouched => inbound.body,
-            Body::Spliced => Bytes::from(exchange.take_spliced()),
+            Body::Untouched => came,
+            Body::Spliced => {
+                // not to be held until there is an answer
+                drop(came);
+                Bytes::from(exchange.take_spliced())
+            }
         };
         let upstream = self.upstream.load_full();
-        let outbound = Outbound { body, query: inbound.query, headers: inbound.headers };
+        let outbound = Outbound { body, query, headers };
         // one for all parts: a sender waits for its request, not for ours
         let deadline = upstream.client.deadline();
         Some(match upstream.client.send_by(outbound.clone(), deadline).await {
             Reply::TooLarge { excerpt } => match timeout_at(deadline, self.splits.acquire()).await {
-                Ok(_turn) => split::send_in_parts(&upstream, outbound, excerpt, deadline).await,
-                Err(_) => split::Sent::busy(),
+                Ok(_turn) if hold.add(split::holds(&outbound.body, exchange.outcome().series)) => {
+                    split::send_in_parts(&upstream, outbound, excerpt, deadline).await
+                }
+                _ => split::Sent::busy(),
             },
             reply => split::Sent::whole(reply, exchange.outcome().forwarded),
         })
@@ -159,26 +187,32 @@ impl Gate {
 }
 
 impl Handler for Gate {
-    async fn handle(&self, mut inbound: Inbound) -> Answer {
-        let turn = match inbound.body.len() > LONG_BODY_BYTES {
-            true => self.long_bodies.acquire().await.ok(),
-            false => None,
-        };
-        let typed = inbound.typed;
-        let decided = self.decide(&inbound);
+    async fn handle(&self, mut inbound: Inbound, hold: &mut Hold) -> Answer {
+        let (came, typed) = (inbound.body.len(), inbound.typed);
+        let decoded = self.pipeline.decoded_len(&inbound.body);
+        let is_long = decoded > LONG_BODY_BYTES;
+        let turn = if is_long { self.long_bodies.acquire().await.ok() } else { None };
+        if !hold.resize(came.saturating_add(decoded)) {
+            self.intake.undecodable(crate::telemetry::Undecodable::Overload);
+            return hold.refusal();
+        }
+        let decided = self.decide(&inbound, is_long);
         drop(turn);
         let sender = Sender::of(&mut inbound);
         let mut exchange = match decided {
             Ok(exchange) => exchange,
             Err(undecodable) => return self.undecodable(&undecodable, typed, &sender),
         };
+        if !hold.resize(exchange.holds(came)) {
+            return exchange.no_room(hold.refusal());
+        }
         let aggregated = &exchange.outcome().effects.aggregated;
         if !aggregated.samples.is_empty()
             && self.outbox.is_full(aggregated.tenant, self.pipeline.engine().uncollected())
         {
             return exchange.wait();
         }
-        let sent = self.forward(&mut exchange, inbound).await;
+        let sent = self.forward(&mut exchange, inbound, hold).await;
         exchange.conclude(sent, &sender)
     }
 

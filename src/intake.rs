@@ -18,6 +18,7 @@ mod refusal;
 mod reply;
 mod route;
 mod service;
+mod share;
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -28,6 +29,7 @@ use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode};
 use tokio_util::sync::CancellationToken;
 
+pub use budget::Hold;
 pub use files::{FileLimit, raise_file_limit};
 pub use listener::{BindError, Listener, bind};
 pub use memory::memory_limit_bytes;
@@ -74,8 +76,9 @@ pub struct Answer {
 
 /// Whoever decides about a request. Dropping the future means that the sender hung up.
 pub trait Handler: Send + Sync + 'static {
-    /// Decides, forwards and says what the sender is told.
-    fn handle(&self, inbound: Inbound) -> impl Future<Output = Answer> + Send;
+    /// Decides, forwards and says what the sender is told. `hold` has the size of the body; what is held beside it or
+    /// instead of it is to be charged there.
+    fn handle(&self, inbound: Inbound, hold: &mut Hold) -> impl Future<Output = Answer> + Send;
     /// Status and JSON body of `/-/healthy`.
     fn healthy(&self) -> (StatusCode, String);
     /// Status and text of `/-/ready`.

@@ -129,6 +129,11 @@ impl Pipeline {
         }
     }
 
+    /// Bytes that a body takes decoded; 0 where [`Pipeline::decide`] refuses it unread.
+    pub fn decoded_len(&self, compressed: &[u8]) -> usize {
+        snappy::decoded_len(compressed, self.settings.load().max_decoded_bytes).unwrap_or(0)
+    }
+
     /// Says what is to become of every sample of a request. `outcome` is overwritten.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ mod forwarding;
 mod lifecycle;
 #[path = "end_to_end/lives.rs"]
 mod lives;
+#[path = "end_to_end/memory.rs"]
+mod memory;
 #[path = "end_to_end/relabeling.rs"]
 mod relabeling;
 #[path = "end_to_end/report.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "intake/connections.rs"]
 mod connections;
+#[path = "intake/dribblers.rs"]
+mod dribblers;
 #[path = "intake/harness.rs"]
 mod harness;
 #[path = "intake/http2.rs"]
@@ -164,12 +166,16 @@ async fn a_sender_that_asks_first_is_told_to_continue() {
 
 #[tokio::test]
 async fn what_the_budget_cannot_hold_comes_again() {
-    let gate = Gate::start_holding(|listen| listen.max_in_flight_bytes = Some(1000));
-    let body = "x".repeat(800);
+    let gate = Gate::start_holding(|listen| {
+        (listen.max_body_bytes, listen.max_in_flight_bytes) = (300_000, Some(400_000));
+    });
+    let body = "x".repeat(250_000);
     let mut first = gate.connect().await;
     first.send(write(&body)).await;
     gate.handler.begun.acquire().await.unwrap().forget();
-    assert_eq!(gate.metric("seriesgate_in_flight_bytes"), 800.0);
+    // the body and what its connection is read into
+    let held = gate.metric("seriesgate_in_flight_bytes");
+    assert!((258_192.0..=400_000.0).contains(&held), "{held}");
     let mut second = gate.connect().await;
     let reply = second.exchange(write(&body)).await;
     let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
@@ -179,8 +185,13 @@ async fn what_the_budget_cannot_hold_comes_again() {
     assert_eq!(first.reply().await.status, 204);
     gate.until("seriesgate_in_flight_bytes", 0.0).await;
     assert_eq!(gate.connect().await.exchange(write(&body)).await.status, 204);
-    assert_eq!(gate.metric("seriesgate_in_flight_bytes_max"), 1000.0);
-    // more than the whole budget is too large, not too early
+    assert_eq!(gate.metric("seriesgate_in_flight_bytes_max"), 400_000.0);
+}
+
+#[tokio::test]
+async fn a_body_over_the_whole_budget_is_too_large_not_too_early() {
+    let gate = Gate::start(|listen| listen.max_in_flight_bytes = Some(1000));
+    assert_eq!(gate.connect().await.exchange(write(&"x".repeat(1000))).await.status, 204);
     assert_eq!(gate.connect().await.exchange(write(&"x".repeat(1001))).await.status, 413);
 }
 

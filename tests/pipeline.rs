@@ -23,6 +23,19 @@ fn drop_noise() -> Vec<Definition> {
 }
 
 #[test]
+fn what_a_body_takes_decoded_is_known_by_its_preamble() {
+    let gate = Gate::with(&[], |settings| settings.max_decoded_bytes = 16 << 20);
+    let copies = |count: usize| encode_snappy(&WriteRequest::of(vec![named("up"); count]));
+    // megabytes out of half a MiB: long by what it decodes to, short by what it is
+    let many = copies(200_000);
+    let decoded = gate.pipeline.decoded_len(&many);
+    assert!(decoded > 4 << 20 && many.len() < 1 << 20, "{decoded} of {}", many.len());
+    let bytes = |body: &[u8]| gate.pipeline.decoded_len(body);
+    assert_eq!(bytes(&copies(1_000_000)), 0, "over the limit: refused unread");
+    assert_eq!([bytes(b""), bytes(&[0xff; 20]), bytes(&[0x80, 0x80, 0x40, 0])], [0; 3]);
+}
+
+#[test]
 fn nothing_is_remembered_before_the_commit() {
     let mut gate = Gate::new(&[]);
     let body = encode_snappy(&WriteRequest::of(vec![named("up")]));

@@ -29,12 +29,11 @@ pub enum SnappyError {
     Corrupt(#[from] snap::Error),
 }
 
-/// Decodes a block into `buffer`, which only grows, and returns the decoded bytes.
+/// Bytes that a block decodes to, as its preamble says.
 ///
 /// # Errors
-/// If the declared length is over `limit` or impossible for the input, before anything is allocated;
-/// or if the block is corrupt.
-pub fn decode<'b>(compressed: &[u8], limit: usize, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], SnappyError> {
+/// If that is over `limit` or impossible for the input, or if there is no preamble.
+pub fn decoded_len(compressed: &[u8], limit: usize) -> Result<usize, SnappyError> {
     let declared = snap::raw::decompress_len(compressed)?;
     if declared > limit {
         return Err(SnappyError::OverLimit { declared, limit });
@@ -42,6 +41,15 @@ pub fn decode<'b>(compressed: &[u8], limit: usize, buffer: &'b mut Vec<u8>) -> R
     if declared > compressed.len() * 22 + 64 {
         return Err(SnappyError::Impossible { declared, compressed: compressed.len() });
     }
+    Ok(declared)
+}
+
+/// Decodes a block into `buffer`, which only grows, and returns the decoded bytes.
+///
+/// # Errors
+/// As [`decoded_len`], before anything is allocated; or if the block is corrupt.
+pub fn decode<'b>(compressed: &[u8], limit: usize, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], SnappyError> {
+    let declared = decoded_len(compressed, limit)?;
     if buffer.len() < declared {
         buffer.resize(declared, 0);
     }

@@ -42,13 +42,13 @@ pub struct Listen {
     pub http2: bool,
     /// Connections the kernel holds for us until we accept them.
     pub backlog: u32,
-    /// Open connections at most; `None` = 80% of the file limit.
+    /// Open connections at most; `None` = as many as there are descriptors for.
     pub max_connections: Option<usize>,
     /// Compressed request body at most, bytes.
     pub max_body_bytes: usize,
     /// Decoded request body at most, bytes.
     pub max_decoded_bytes: usize,
-    /// All request bodies held at one time at most, bytes; `None` = a quarter of the memory limit (cgroup or machine).
+    /// What all requests in hand may hold at one time, bytes; `None` = a quarter of the memory limit (cgroup or machine).
     pub max_in_flight_bytes: Option<usize>,
     /// From accept to the first byte.
     pub first_byte_timeout: Duration,
@@ -56,6 +56,8 @@ pub struct Listen {
     pub header_timeout: Duration,
     /// From the end of the headers to the end of the body.
     pub body_timeout: Duration,
+    /// Bytes a second at which a body has to come; 0 = any.
+    pub min_body_rate: usize,
     /// What a sender is told of series that cannot be accepted.
     pub on_invalid: OnInvalid,
     /// Between a response and the next request.
@@ -93,6 +95,8 @@ pub struct Upstream {
     pub timeout: Duration,
     /// How idle connections are kept.
     pub idle_timeout: Duration,
+    /// After this age (±10%) kept connections are left for new ones; zero = never.
+    pub max_connection_age: Duration,
     /// Credentials we add.
     pub auth: UpstreamAuth,
     /// Headers we add, name (lower case) and value.
@@ -113,6 +117,7 @@ impl std::fmt::Debug for Upstream {
             .field("url", &format_args!("{}/…", &self.url[..host_end]))
             .field("timeout", &self.timeout)
             .field("idle_timeout", &self.idle_timeout)
+            .field("max_connection_age", &self.max_connection_age)
             .field("auth", &self.auth)
             .field("headers", &self.headers)
             .field("forward_authorization", &self.forward_authorization)

@@ -42,15 +42,16 @@ impl Client {
     /// the way of a request ([`Via`]).
     pub fn new(upstream: &Upstream, metrics: Arc<EgressMetrics>, seed: u64) -> Result<Self, EgressError> {
         let template = Template::new(upstream, Via::new(seed))?;
+        let jitter = Jitter::new(seed);
         Ok(Self {
             target: Target::new(&upstream.name, template.uri()),
-            transport: Transport::new(upstream, template.uri().scheme())?,
+            transport: Transport::new(upstream, template.uri().scheme(), &jitter)?,
             template,
             timeout: upstream.timeout,
             on_throttle: upstream.on_throttle,
             secrets: secrets::configured(upstream),
             clock: Clock::system(),
-            jitter: Jitter::new(seed),
+            jitter,
             metrics,
             warnings: Warnings::new(&upstream.name),
         })
@@ -99,7 +100,8 @@ impl Client {
     /// One try, and one more where a kept connection was closed under the first. That is safe: writing a
     /// sample twice with the same time and value changes nothing.
     async fn exchange(&self, uri: &Uri, outbound: &Outbound, deadline: Instant) -> Result<Answer, TryError> {
-        match self.attempt(&self.transport.kept, uri, outbound, deadline).await {
+        let kept = self.transport.kept(&self.jitter, &self.metrics.aged);
+        match self.attempt(&kept, uri, outbound, deadline).await {
             Err(TryError::Client(error)) if self.transport.closed_under_us(&error) => {
                 self.metrics.retries.increment(1);
                 self.attempt(&self.transport.fresh, uri, outbound, deadline).await

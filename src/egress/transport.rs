@@ -2,19 +2,24 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use hyper::http::Extensions;
 use hyper::http::uri::Scheme;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector, connect::HttpInfo};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use lru::LruCache;
+use metrics::Counter;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::body::CountedBody;
 use super::failure::ended_early;
 use super::{EgressError, tls};
+use crate::clock::Jitter;
 use crate::config::Upstream;
 
 /// A backend that is up answers a SYN in far less; what is left of the timeout is for the request.
@@ -31,8 +36,11 @@ pub(super) type Http = legacy::Client<HttpsConnector<HttpConnector>, CountedBody
 
 /// Both ways to one upstream.
 pub(super) struct Transport {
-    /// Uses kept connections.
-    pub(super) kept: Http,
+    kept: ArcSwap<Kept>,
+    /// What the next kept connections are made with.
+    builder: legacy::Builder,
+    connector: HttpsConnector<HttpConnector>,
+    max_age: Option<Duration>,
     /// Has no pool: every request gets a connection of its own.
     pub(super) fresh: Http,
     /// Local addresses of connections that have carried an answer. hyper tells neither before nor after
@@ -40,15 +48,52 @@ pub(super) struct Transport {
     answered: Mutex<LruCache<SocketAddr, ()>>,
 }
 
+/// Uses kept connections.
+struct Kept {
+    http: Http,
+    /// When they are left for new ones.
+    until: Option<Instant>,
+}
+
 impl Transport {
-    pub(super) fn new(upstream: &Upstream, scheme: Option<&Scheme>) -> Result<Self, EgressError> {
+    pub(super) fn new(
+        upstream: &Upstream,
+        scheme: Option<&Scheme>,
+        jitter: &Jitter,
+    ) -> Result<Self, EgressError> {
         let connector = connector(upstream, scheme == Some(&Scheme::HTTPS))?;
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         // without a timer the idle timeout does nothing
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(upstream.idle_timeout);
-        let kept = builder.pool_max_idle_per_host(MAX_IDLE).build(connector.clone());
-        let fresh = builder.pool_max_idle_per_host(0).build(connector);
-        Ok(Self { kept, fresh, answered: Mutex::new(LruCache::new(REMEMBERED)) })
+        let fresh = builder.pool_max_idle_per_host(0).build(connector.clone());
+        builder.pool_max_idle_per_host(MAX_IDLE);
+        let max_age = Some(upstream.max_connection_age).filter(|age| !age.is_zero());
+        let http = builder.build(connector.clone());
+        let until = next_age(max_age, jitter);
+        Ok(Self {
+            kept: ArcSwap::from_pointee(Kept { http, until }),
+            fresh,
+            builder,
+            connector,
+            max_age,
+            answered: Mutex::new(LruCache::new(REMEMBERED)),
+        })
+    }
+
+    /// Kept connections. When they have reached their age they are left for new ones, which are made to whatever address the
+    /// name has by then; `aged` counts that. Requests on the old ones go on: a connection closes when it is idle.
+    pub(super) fn kept(&self, jitter: &Jitter, aged: &Counter) -> Http {
+        let kept = self.kept.load();
+        if kept.until.is_none_or(|until| Instant::now() < until) {
+            return kept.http.clone();
+        }
+        let http = self.builder.build(self.connector.clone());
+        let next = Arc::new(Kept { http, until: next_age(self.max_age, jitter) });
+        let found = self.kept.compare_and_swap(&*kept, next);
+        if Arc::ptr_eq(&found, &kept) {
+            aged.increment(1);
+        }
+        self.kept.load().http.clone()
     }
 
     /// Remembers the connection an answer came on, from the answer's extensions.
@@ -72,6 +117,10 @@ impl Transport {
         // popped: the next connection may get the same local port
         extensions.get::<HttpInfo>().is_none_or(|info| self.answered.lock().pop(&info.local_addr()).is_some())
     }
+}
+
+fn next_age(max_age: Option<Duration>, jitter: &Jitter) -> Option<Instant> {
+    max_age.and_then(|age| Instant::now().checked_add(jitter.around(age)))
 }
 
 fn connector(upstream: &Upstream, https: bool) -> Result<HttpsConnector<HttpConnector>, EgressError> {

@@ -10,7 +10,7 @@ use super::split::Sent;
 use crate::admin::Rejected;
 use crate::egress::Reply;
 use crate::intake::Answer;
-use crate::pipeline::Outcome;
+use crate::pipeline::{Body, Outcome};
 use crate::series::Invalid;
 use crate::telemetry::Returned;
 
@@ -34,6 +34,12 @@ impl<'g> Exchange<'g> {
 
     pub(super) fn outcome(&self) -> &Outcome {
         &self.outcome
+    }
+
+    /// Bytes held until there is an answer, if the body that came has `came` bytes.
+    pub(super) fn holds(&self, came: usize) -> usize {
+        let kept = if self.outcome.body == Body::Untouched { came } else { 0 };
+        self.outcome.capacity() + kept
     }
 
     pub(super) fn take_spliced(&mut self) -> Vec<u8> {
@@ -64,6 +70,13 @@ impl<'g> Exchange<'g> {
             message: "aggregated samples wait for the upstream, aggregation.max_pending_samples of them"
                 .into(),
         }
+    }
+
+    /// There is no room for what was decided; `answer` says so.
+    pub(super) fn no_room(mut self, answer: Answer) -> Answer {
+        self.open = false;
+        self.gate.give_back(&self.outcome, Returned::Overload);
+        answer
     }
 
     fn returned(&self, cause: Returned, reply: &Reply) -> Answer {

@@ -9,6 +9,9 @@ use crate::intake::Inbound;
 use crate::series::Scope;
 use crate::series::scope::{self, HEADERS};
 
+/// Longer texts are not kept for the next request.
+const LARGEST_TEXT_BYTES: usize = 64 << 10;
+
 /// Which headers make a scope.
 pub(super) struct Scopes {
     /// The tenant header; `None` where the config names none that can be.
@@ -23,7 +26,12 @@ impl Scopes {
         let tenant = HeaderName::from_bytes(tenant_header.as_bytes()).ok();
         let mut others: Vec<HeaderName> = HEADERS.map(HeaderName::from_static).into();
         others.retain(|name| Some(name) != tenant.as_ref());
-        Self { tenant, others, texts: Pool::default() }
+        Self { tenant, others, texts: Pool::new(LARGEST_TEXT_BYTES) }
+    }
+
+    /// Lets go of what no request uses now.
+    pub(super) fn let_go(&self) {
+        self.texts.clear();
     }
 
     /// Shows `then` the scope of a request. What the upstream's own headers replace decides nothing, so it is no part.

@@ -54,6 +54,14 @@ impl Sent {
     }
 }
 
+/// Bytes that [`send_in_parts`] holds beside a compressed body of so many series: what it decodes to, where its fields
+/// are, and a part.
+pub(super) fn holds(body: &[u8], series: u64) -> usize {
+    let decoded = snappy::decoded_len(body, u32::MAX as usize).unwrap_or(0);
+    let pieces = usize::try_from(series).unwrap_or(usize::MAX).saturating_mul(size_of::<Piece>());
+    decoded.saturating_add(pieces).saturating_add(body.len())
+}
+
 /// A top-level field and what it carries.
 struct Piece {
     field: Field,

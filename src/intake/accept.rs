@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::activity::{Activity, Deadlines};
-use super::connection::{self, Orders};
+use super::connection::{self, Limits, Orders, read_buffer_bytes};
 use super::files::{file_limit, open_files};
 use super::service::Shared;
 use super::{Drained, Handler, Heartbeat};
@@ -40,10 +40,9 @@ impl Source for TcpListener {
 /// The loop and what it hands to each connection.
 pub(super) struct Acceptor<H> {
     shared: Arc<Shared<H>>,
-    limits: Deadlines,
+    deadlines: Deadlines,
     http2: bool,
     max_age: Option<Duration>,
-    max_connections: usize,
     drain_timeout: Duration,
     connections: TaskTracker,
     abort: CancellationToken,
@@ -53,10 +52,9 @@ pub(super) struct Acceptor<H> {
 impl<H: Handler> Acceptor<H> {
     pub(super) fn new(listen: &Listen, shared: Arc<Shared<H>>, heartbeat: Heartbeat) -> Self {
         Self {
-            limits: Deadlines::of(listen),
+            deadlines: Deadlines::of(listen),
             http2: listen.http2,
             max_age: Some(listen.max_connection_age).filter(|age| !age.is_zero()),
-            max_connections: listen.max_connections.unwrap_or_else(default_max_connections),
             drain_timeout: listen.drain_timeout,
             connections: TaskTracker::new(),
             abort: CancellationToken::new(),
@@ -106,7 +104,7 @@ impl<H: Handler> Acceptor<H> {
     fn admit(&self, stream: TcpStream) {
         let shared = Arc::clone(&self.shared);
         shared.metrics.accepted.increment(1);
-        if self.connections.len() >= self.max_connections {
+        if self.connections.len() >= shared.max_connections {
             shared.metrics.refused(RefusedConnection::TooMany);
             return;
         }
@@ -118,11 +116,12 @@ impl<H: Handler> Acceptor<H> {
         let peer = stream.peer_addr().ok().map(|address| address.ip().to_canonical());
         let activity = Activity::new(peer, self.max_age.map(|age| shared.jitter.around(age)));
         let orders = Orders { drain: shared.shutdown.child_token(), abort: self.abort.child_token() };
-        let (limits, http2) = (self.limits, self.http2);
+        let read_buffer_bytes = read_buffer_bytes(shared.budget.max(), self.connections.len() + 1);
+        let limits = Limits { deadlines: self.deadlines, http2: self.http2, read_buffer_bytes };
         let open = OpenConnection::new(Arc::clone(&shared.metrics));
         self.connections.spawn(async move {
             let _open = open;
-            connection::serve(stream, shared, activity, limits, http2, orders).await;
+            connection::serve(stream, shared, activity, limits, orders).await;
         });
     }
 
@@ -144,12 +143,6 @@ impl<H: Handler> Acceptor<H> {
         self.connections.wait().await;
         Drained { aborted }
     }
-}
-
-/// 80% of the file limit: the rest is for the upstream, files and the admin port.
-fn default_max_connections() -> usize {
-    let files = file_limit().unwrap_or(u64::MAX);
-    usize::try_from(files / 10 * 8).unwrap_or(usize::MAX)
 }
 
 /// Counts a connection as open while it lives.

@@ -10,7 +10,7 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ pub(super) struct Activity {
     /// When the phase began, microseconds after `accepted`.
     since: AtomicU64,
     in_hand: AtomicU32,
+    /// Size of the read buffer, bytes.
+    buffer: AtomicUsize,
     closing: AtomicBool,
     linger: AtomicBool,
 }
@@ -70,6 +72,7 @@ impl Activity {
             phase: AtomicU8::new(Phase::Fresh as u8),
             since: AtomicU64::new(0),
             in_hand: AtomicU32::new(0),
+            buffer: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             linger: AtomicBool::new(false),
         })
@@ -97,6 +100,16 @@ impl Activity {
         if matches!(self.phase(), Phase::Fresh | Phase::Idle) && !self.is_busy() {
             self.enter(Phase::Head);
         }
+    }
+
+    /// There is a buffer with room for so many bytes. It does not shrink while the connection lives.
+    pub(super) fn read_into(&self, room: usize) {
+        self.buffer.fetch_max(room, Ordering::Relaxed);
+    }
+
+    /// Size of the buffer that the connection is read into, bytes.
+    pub(super) fn buffer_bytes(&self) -> usize {
+        self.buffer.load(Ordering::Relaxed)
     }
 
     /// A request is in hand until the guard is dropped.

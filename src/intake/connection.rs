@@ -21,9 +21,13 @@ use super::service::{Protocol, Shared};
 use crate::telemetry::{IntakeMetrics, RefusedConnection};
 
 /// hyper keeps a read buffer of up to this size on each connection, idle ones too: large enough that an ordinary
-/// batch comes in one or two reads, small enough for thousands of connections.
+/// batch comes in one or two reads,
 const READ_BUFFER_MAX_BYTES: usize = 128 << 10;
-/// A request's head at most; more is answered 431.
+/// and of this size where there are thousands of connections.
+const READ_BUFFER_MIN_BYTES: usize = 16 << 10;
+/// The part of the budget that all read buffers may have before they are made smaller.
+const PART_OF_BUDGET: usize = 4;
+/// A request's head at most, as far as it fits into the buffer; more is answered 431.
 const HEAD_MAX_BYTES: usize = 64 << 10;
 /// Requests at one time on an HTTP/2 connection at most.
 const STREAMS_MAX: u32 = 64;
@@ -36,6 +40,20 @@ pub(super) struct Orders {
     pub(super) drain: CancellationToken,
     /// Stop now.
     pub(super) abort: CancellationToken,
+}
+
+/// Size of the read buffer of a connection, given the budget in bytes and how many connections are open.
+pub(super) fn read_buffer_bytes(budget: usize, open: usize) -> usize {
+    let share = budget / PART_OF_BUDGET / open.max(1);
+    share.clamp(READ_BUFFER_MIN_BYTES, READ_BUFFER_MAX_BYTES)
+}
+
+/// What a connection may take.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) deadlines: Deadlines,
+    pub(super) http2: bool,
+    pub(super) read_buffer_bytes: usize,
 }
 
 /// How a connection ended.
@@ -53,13 +71,12 @@ pub(super) async fn serve<H: Handler>(
     mut stream: TcpStream,
     shared: Arc<Shared<H>>,
     activity: Arc<Activity>,
-    limits: Deadlines,
-    http2: bool,
+    limits: Limits,
     orders: Orders,
 ) {
-    let spoken = if http2 {
+    let spoken = if limits.http2 {
         let sniffed = tokio::select! {
-            sniffed = sniff(&mut stream, &limits) => sniffed,
+            sniffed = sniff(&mut stream, &limits.deadlines) => sniffed,
             () = orders.drain.cancelled() => return,
         };
         match sniffed {
@@ -70,10 +87,13 @@ pub(super) async fn serve<H: Handler>(
     } else {
         Spoken::Http1(Bytes::new())
     };
-    let watchdog = Watchdog::new(Arc::clone(&activity), limits);
+    let watchdog = Watchdog::new(Arc::clone(&activity), limits.deadlines);
     let metrics = Arc::clone(&shared.metrics);
     let ended = match spoken {
-        Spoken::Http1(early) => serve_http1(stream, early, shared, &activity, watchdog, orders).await,
+        Spoken::Http1(early) => {
+            let io = Io::new(stream, early, Some(Arc::clone(&activity)));
+            serve_http1(io, limits.read_buffer_bytes, shared, &activity, watchdog, orders).await
+        }
         // boxed: rarely used, and its state would otherwise be part of every connection's
         Spoken::Http2(early) => {
             Box::pin(serve_http2(stream, early, shared, &activity, watchdog, orders)).await
@@ -83,22 +103,21 @@ pub(super) async fn serve<H: Handler>(
 }
 
 async fn serve_http1<H: Handler>(
-    stream: TcpStream,
-    early: Bytes,
+    io: Io,
+    buffer: usize,
     shared: Arc<Shared<H>>,
     activity: &Arc<Activity>,
     watchdog: Watchdog,
     orders: Orders,
 ) -> Ended {
-    let io = TokioIo::new(Io::new(stream, early, Some(Arc::clone(activity))));
     let service = service_fn(|request| shared.serve(activity, Protocol::Http1, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // it would run on idle connections too; the watchdog does this
         .header_read_timeout(None)
-        .max_header_size(HEAD_MAX_BYTES)
-        .max_buf_size(READ_BUFFER_MAX_BYTES)
-        .serve_connection(io, service);
+        .max_header_size(HEAD_MAX_BYTES.min(buffer))
+        .max_buf_size(buffer)
+        .serve_connection(TokioIo::new(io), service);
     drive(pin!(connection), http1::Connection::graceful_shutdown, activity, watchdog, orders).await
 }
 

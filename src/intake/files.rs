@@ -25,6 +25,29 @@ pub fn raise_file_limit() -> FileLimit {
     FileLimit { before: found.current, now }
 }
 
+/// Descriptors that are not for requests: the admin port (64), what aggregations send (32), files, the runtime.
+const OTHERS: u64 = 128;
+
+/// Connections at most, with `files` descriptors in all: each may have a request in hand, which needs another
+/// descriptor for its connection to the upstream.
+fn most_connections(files: u64) -> usize {
+    usize::try_from(files.saturating_sub(OTHERS) / 2).unwrap_or(usize::MAX).max(1)
+}
+
+/// Connections at most: what the config says, as far as there are descriptors for it.
+pub(super) fn max_connections(configured: Option<usize>, files: Option<u64>) -> usize {
+    let most = files.map_or(usize::MAX, most_connections);
+    if let (Some(asked), Some(files)) = (configured.filter(|asked| *asked > most), files) {
+        let needed = OTHERS.saturating_add(2 * asked as u64);
+        tracing::warn!(
+            "listen.max_connections of {asked} needs {needed} file descriptors, two for each request, and the process \
+             may have {files}: {most} connections are accepted; raise the limit (ulimit -Hn, LimitNOFILE=, --ulimit nofile=) to \
+             {needed}, or lower max_connections"
+        );
+    }
+    configured.map_or(most, |asked| asked.min(most))
+}
+
 /// The soft limit as it is now; `None` = unlimited.
 pub(super) fn file_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
@@ -46,6 +69,16 @@ mod tests {
         let limit = raise_file_limit();
         assert_eq!(limit.now, getrlimit(Resource::Nofile).maximum);
         assert_eq!(file_limit(), limit.now);
+    }
+
+    #[test]
+    fn every_connection_has_a_second_descriptor_for_the_upstream() {
+        assert_eq!([1024, 20_000].map(most_connections), [448, 9936]);
+        assert_eq!([0, 100, 129].map(most_connections), [1, 1, 1]);
+        assert_eq!(most_connections(u64::MAX), ((u64::MAX - OTHERS) / 2) as usize);
+        let files = Some(1024);
+        assert_eq!([None, Some(1), Some(900)].map(|asked| max_connections(asked, files)), [448, 1, 448]);
+        assert_eq!([None, Some(900)].map(|asked| max_connections(asked, None)), [usize::MAX, 900]);
     }
 
     #[test]

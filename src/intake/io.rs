@@ -52,6 +52,9 @@ impl AsyncRead for Io {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
+        if let Some(notes) = &self.notes {
+            notes.read_into(buffer.remaining());
+        }
         if self.early.is_empty() {
             ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         } else {

@@ -11,13 +11,11 @@ use hyper::{Response, StatusCode};
 
 use super::Answer;
 use super::activity::InHand;
-use super::budget::Hold;
 
-/// A response body. Dropped when hyper has taken it, and with it the guards.
+/// A response body. Dropped when hyper has taken it, and with it the guard.
 pub(super) struct Reply {
     text: Bytes,
     _request: InHand,
-    _body: Hold,
 }
 
 impl Body for Reply {
@@ -56,15 +54,15 @@ pub(super) struct Manner {
     pub(super) head: bool,
 }
 
-/// Makes the response; `request` and `body` are let go when it is written.
-pub(super) fn respond(answer: Answer, manner: Manner, request: InHand, body: Hold) -> Response<Reply> {
+/// Makes the response; `request` is let go when it is written.
+pub(super) fn respond(answer: Answer, manner: Manner, request: InHand) -> Response<Reply> {
     let Answer { status, retry_after, mut message } = answer;
     let silent = status == StatusCode::NO_CONTENT || message.is_empty();
     if !silent && !message.ends_with('\n') {
         message.push('\n');
     }
     let text = if silent || manner.head { Bytes::new() } else { Bytes::from(message) };
-    let mut response = Response::new(Reply { text, _request: request, _body: body });
+    let mut response = Response::new(Reply { text, _request: request });
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if !silent {

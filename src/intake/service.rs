@@ -1,7 +1,6 @@
 //! One request from its head to its answer.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,15 +8,18 @@ use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::activity::Activity;
-use super::body::{self, Unread};
-use super::budget::{Budget, Hold};
+use super::body::{self, Arrival, Pace, Unread};
+use super::budget::Budget;
+use super::files;
 use super::negotiate::{Names, check_format};
 use super::refusal::Refusal;
 use super::reply::{Manner, Reply, respond};
 use super::route::{Route, Routes};
+use super::share::Shares;
 use super::{Answer, Handler, Inbound, Settings, Typed};
 use crate::clock::Jitter;
 use crate::telemetry::{IntakeMetrics, Undecodable};
@@ -27,15 +29,23 @@ use crate::via::Via;
 pub(super) struct Shared<H> {
     handler: Arc<H>,
     pub(super) metrics: Arc<IntakeMetrics>,
-    pub(super) jitter: Jitter,
-    budget: Arc<Budget>,
+    pub(super) jitter: Arc<Jitter>,
+    pub(super) max_connections: usize,
+    /// Over HTTP/2 a connection has many requests in hand; there are not more descriptors for them than for others.
+    in_hand: Semaphore,
+    pub(super) budget: Arc<Budget>,
     routes: Routes,
     names: Names,
     via: Via,
     max_body_bytes: usize,
     body_timeout: Duration,
+    pace: Pace,
+    shares: Shares,
     pub(super) shutdown: CancellationToken,
 }
+
+/// How far a body may be behind `listen.min_body_rate`.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How a connection speaks, which its responses depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,18 +81,24 @@ impl<H: Handler> Shared<H> {
         let names = Names::new(&tenant.header).map_err(|error| {
             io::Error::new(io::ErrorKind::InvalidInput, format!("tenant.header: {error}"))
         })?;
-        let budget = Budget::new(listen.max_in_flight_bytes, Arc::clone(&metrics));
+        let jitter = Arc::new(Jitter::new(*seed));
+        let budget = Budget::new(listen.max_in_flight_bytes, Arc::clone(&metrics), Arc::clone(&jitter));
+        let max_connections = files::max_connections(listen.max_connections, files::file_limit());
         Ok(Self {
+            max_connections,
+            in_hand: Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)),
             handler,
             metrics,
-            jitter: Jitter::new(*seed),
+            jitter,
             // a body that the whole budget cannot hold would be told to come again for ever
             max_body_bytes: listen.max_body_bytes.min(budget.max()),
+            shares: Shares::new(budget.max()),
             budget,
             routes: Routes::new(&listen.paths),
             names,
             via: Via::new(*seed),
             body_timeout: listen.body_timeout,
+            pace: Pace { min_rate: listen.min_body_rate, patience: PATIENCE },
             shutdown,
         })
     }
@@ -97,16 +113,15 @@ impl<H: Handler> Shared<H> {
         let in_hand = activity.begin();
         let (parts, body) = request.into_parts();
         let route = self.routes.find(&parts.method, parts.uri.path());
-        let mut hold = self.budget.hold();
         let (answer, mut manner) = match route {
-            Route::Write => self.write(activity.peer(), parts, body, &mut hold).await?,
+            Route::Write => self.write(activity, parts, body).await?,
             _ => self.elsewhere(route, &parts.method, &body),
         };
         if !matches!(route, Route::Healthy | Route::Ready) {
             self.metrics.answered(answer.status.as_u16());
         }
         manner.close = self.closes(activity, protocol, manner.close);
-        Ok(respond(answer, manner, in_hand, hold))
+        Ok(respond(answer, manner, in_hand))
     }
 
     /// Whether the connection ends with this response; it must where something is left `unread`.
@@ -127,17 +142,25 @@ impl<H: Handler> Shared<H> {
 
     async fn write(
         &self,
-        peer: Option<IpAddr>,
+        activity: &Activity,
         parts: Parts,
         mut body: Incoming,
-        hold: &mut Hold,
     ) -> Result<(Answer, Manner), HungUp> {
         let (tenant, typed) = match self.admit(&parts.headers) {
             Ok(admitted) => admitted,
             Err(refusal) => return Ok(self.refuse(refusal, &body)),
         };
+        let Ok(_turn) = self.in_hand.try_acquire() else {
+            return Ok(self.refuse(self.too_many(), &body));
+        };
         let mut reading = Reading(Some(&*self.metrics));
-        let reader = body::read(&mut body, self.max_body_bytes, hold);
+        let mut hold = self.budget.hold();
+        if !hold.resize_beside(activity.buffer_bytes()) {
+            return Ok(self.refuse(self.budget.refusal(), &body));
+        }
+        let share = self.shares.of(activity.peer());
+        let (max_bytes, pace) = (self.max_body_bytes, self.pace);
+        let reader = body::read(&mut body, Arrival { max_bytes, pace, hold: &mut hold, share });
         let read = tokio::time::timeout(self.body_timeout, reader).await;
         let bytes = match self.judge(read.ok()) {
             Ok(bytes) => bytes,
@@ -150,10 +173,14 @@ impl<H: Handler> Shared<H> {
         };
         reading.0 = None;
         self.metrics.request_bytes.increment(bytes.len() as u64);
+        // reading it may have made the buffer grow, and left no spare room
+        if !(hold.resize(bytes.len()) && hold.resize_beside(activity.buffer_bytes())) {
+            return Ok(self.refuse(self.budget.refusal(), &body));
+        }
         let query = parts.uri.query().map(str::to_owned);
         let headers = self.names.forwarded(&parts.headers);
-        let inbound = Inbound { tenant, peer, body: bytes, typed, query, headers };
-        let answer = self.handler.handle(inbound).await;
+        let inbound = Inbound { tenant, peer: activity.peer(), body: bytes, typed, query, headers };
+        let answer = self.handler.handle(inbound, &mut hold).await;
         Ok((answer, Manner::default()))
     }
 
@@ -190,9 +217,19 @@ impl<H: Handler> Shared<H> {
             Some(Ok(body)) => return Ok(body),
             Some(Err(Unread::CutOff)) => return Err(None),
             Some(Err(Unread::TooLarge)) => Refusal::too_large(self.max_body_bytes),
-            Some(Err(Unread::NoBudget)) => Refusal::for_now(
-                Undecodable::Overload,
-                "too many bytes of requests in hand (listen.max_in_flight): come again".to_owned(),
+            Some(Err(Unread::NoBudget)) => self.budget.refusal(),
+            Some(Err(Unread::NoShare)) => Refusal::for_now(
+                Undecodable::PeerShare,
+                "bodies on their way from this address hold a quarter of listen.max_in_flight: come again"
+                    .to_owned(),
+                self.jitter.retry_after(),
+            ),
+            Some(Err(Unread::TooSlow)) => Refusal::for_now(
+                Undecodable::BodyTooSlow,
+                format!(
+                    "the body came slower than {} bytes a second (listen.min_body_rate)",
+                    self.pace.min_rate
+                ),
                 self.jitter.retry_after(),
             ),
             // 408 would be the word for it, but senders drop their data on a 4xx and keep it on a 503
@@ -203,6 +240,11 @@ impl<H: Handler> Shared<H> {
             ),
         };
         Err(Some(refusal))
+    }
+
+    fn too_many(&self) -> Refusal {
+        let text = "too many requests in hand (listen.max_connections): come again".to_owned();
+        Refusal::for_now(Undecodable::TooMany, text, self.jitter.retry_after())
     }
 
     /// Counts a refusal. What is left of the body is not read, so the connection ends with the answer.

@@ -30,6 +30,13 @@ pub struct Example {
     pub output: Option<String>,
 }
 
+impl Example {
+    /// Bytes of its text.
+    pub(super) fn bytes(&self) -> usize {
+        self.input.capacity() + self.output.as_ref().map_or(0, String::capacity)
+    }
+}
+
 /// How many examples each policy has had in the current second.
 pub(super) struct Allowance(Box<[AtomicU64]>);
 

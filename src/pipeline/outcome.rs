@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::scratch::bytes;
 use super::{Blamed, Counts, Example, Policies};
 use crate::aggregate::{Batch, Passed, Told};
 use crate::cardinality::Sighting;
@@ -111,6 +112,25 @@ pub struct Effects {
     pub examples: Vec<Example>,
 }
 
+impl Effects {
+    /// Bytes held.
+    fn capacity(&self) -> usize {
+        let texts = self.examples.iter().map(Example::bytes).sum::<usize>();
+        bytes(&self.births)
+            + bytes(&self.aliases)
+            + bytes(&self.keys)
+            + bytes(&self.ended)
+            + bytes(&self.returned)
+            + bytes(&self.turned)
+            + bytes(&self.redecided)
+            + bytes(&self.changes)
+            + bytes(&self.released)
+            + self.aggregated.capacity()
+            + bytes(&self.examples)
+            + texts
+    }
+}
+
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
@@ -215,15 +235,7 @@ impl Outcome {
 
     /// Bytes held. What one huge request has blown up is not kept for the next.
     pub fn capacity(&self) -> usize {
-        self.spliced.capacity()
-            + self.effects.births.capacity() * size_of::<Birth>()
-            + self.effects.aliases.capacity() * size_of::<(Fingerprint, Fingerprint)>()
-            + self.effects.keys.capacity() * size_of::<u64>()
-            + self.effects.ended.capacity() * size_of::<(Fingerprint, u32)>()
-            + self.effects.redecided.capacity() * size_of::<(Fingerprint, Remembered)>()
-            + self.effects.changes.capacity() * size_of::<(Fingerprint, Remembered)>()
-            + self.effects.released.capacity() * size_of::<Release>()
-            + self.effects.aggregated.capacity()
+        self.spliced.capacity() + self.effects.capacity()
     }
 
     /// All that was rejected.

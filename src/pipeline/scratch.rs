@@ -147,16 +147,28 @@ pub struct Scratch {
 impl Scratch {
     /// Bytes held. A worker throws away a scratch that one huge request has blown up.
     pub fn capacity(&self) -> usize {
-        self.decoded.capacity()
-            + self.timely.capacity()
-            + self.request.slots.capacity() * size_of::<Slot>()
-            + self.request.probes.capacity() * size_of::<Probe>()
-            + self.request.order.capacity() * size_of::<u32>()
-            + self.request.cuts.capacity() * size_of::<Cut>()
-            + self.request.leaving.capacity() * size_of::<Leaving>()
-            + self.judge.probes.capacity() * size_of::<Probe>()
-            + self.judge.told.capacity() * size_of::<Told>()
-            + self.rewrite.plain.capacity()
-            + self.gatherer.capacity()
+        let Self { decoded, timely, request, judge, rewrite, gatherer } = self;
+        decoded.capacity()
+            + timely.capacity()
+            + bytes(&request.slots)
+            + bytes(&request.probes)
+            + bytes(&request.order)
+            + bytes(&request.bad_metadata)
+            + bytes(&request.cuts)
+            + bytes(&request.leaving)
+            + bytes(&request.loose)
+            + bytes(&request.rows)
+            + bytes(&judge.probes)
+            + bytes(&judge.slots)
+            + bytes(&judge.order)
+            + bytes(&judge.told)
+            + rewrite.plain.capacity()
+            + bytes(&rewrite.places)
+            + gatherer.capacity()
     }
+}
+
+/// Bytes of a list with its spare room.
+pub(super) fn bytes<T>(list: &Vec<T>) -> usize {
+    list.capacity() * size_of::<T>()
 }

@@ -1,4 +1,5 @@
-//! Forgets idle series, a shard at a time, and counts on the way what each policy saves.
+//! Forgets idle series, a shard at a time, and counts on the way what each policy saves. After each round the buffers
+//! that no request uses go back to the allocator.
 //!
 //! A full round takes a sixteenth of `series.idle_after`, 16 seconds at most: a series is forgotten that much
 //! later than the setting says, at worst, and the saved-series gauges are that old.
@@ -91,6 +92,7 @@ impl Round {
     }
 
     fn end(&mut self, runtime: &Runtime) {
+        runtime.gate.let_go();
         let pipeline = &runtime.pipeline;
         pipeline.tracker().sweep(pipeline.clock().unix_seconds());
         if pipeline.renew_edits(self.rewritten) {

@@ -27,6 +27,8 @@ pub enum Returned {
     HungUp,
     /// Too much that aggregations made waits to be sent.
     Backlog,
+    /// What was decided would have held more memory than there was.
+    Overload,
 }
 
 /// One counter for each kind of data.
@@ -57,7 +59,7 @@ pub struct DataMetrics {
     rejected: [Fate; Invalid::ALL.len()],
     refused: Fate,
     too_large: Fate,
-    returned: [Fate; 4],
+    returned: [Fate; 5],
     policies: PolicyBook,
     stale_markers: Counter,
     new_series: Counter,
@@ -84,7 +86,8 @@ impl DataMetrics {
             rejected: Invalid::ALL.map(|reason| fate("rejected", reason.as_str())),
             refused: fate("rejected", "upstream"),
             too_large: fate("rejected", "too_large"),
-            returned: ["upstream", "throttled", "hung_up", "backlog"].map(|cause| fate("returned", cause)),
+            returned: ["upstream", "throttled", "hung_up", "backlog", "overload"]
+                .map(|cause| fate("returned", cause)),
             policies: PolicyBook::new(registry),
             stale_markers: registry.counter(&names::GENERATED, &[("kind", "stale_marker")]),
             new_series: registry.counter(&names::NEW_SERIES, &[]),

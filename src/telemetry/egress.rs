@@ -17,6 +17,8 @@ pub struct EgressMetrics {
     pub retries: Counter,
     /// Requests split after a 413.
     pub splits: Counter,
+    /// Times kept connections were left for new ones.
+    pub aged: Counter,
 }
 
 impl EgressMetrics {
@@ -28,6 +30,7 @@ impl EgressMetrics {
                 .expect(registry, 204),
             bytes: registry.counter(&names::UPSTREAM_BYTES, &labels),
             retries: registry.counter(&names::UPSTREAM_RETRIES, &labels),
+            aged: registry.counter(&names::UPSTREAM_AGED, &labels),
             splits: registry.counter(&names::UPSTREAM_SPLITS, &labels),
             registry: Arc::clone(registry),
         }

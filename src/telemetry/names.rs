@@ -45,12 +45,13 @@ metrics! {
     ACCEPT_ERRORS = Counter "seriesgate_accept_errors_total" [] "Errors of accept(), out of file descriptors included.";
     OPEN_FILES = Gauge "seriesgate_open_files" [] "File descriptors in use by the process.";
     MAX_FILES = Gauge "seriesgate_max_files" [] "File descriptors the process may use (soft limit, raised at start).";
-    IN_FLIGHT_BYTES = Gauge "seriesgate_in_flight_bytes" [] "Bytes of request bodies held now.";
-    IN_FLIGHT_BYTES_MAX = Gauge "seriesgate_in_flight_bytes_max" [] "Bytes of request bodies that may be held; above it requests are answered 503.";
+    IN_FLIGHT_BYTES = Gauge "seriesgate_in_flight_bytes" [] "Bytes that requests in hand hold: bodies, what they decode to or were rewritten as, what was decided, and the read buffers of their connections.";
+    IN_FLIGHT_BYTES_MAX = Gauge "seriesgate_in_flight_bytes_max" [] "Bytes that requests in hand may hold; above it requests are answered 503. One that is larger all by itself is let in, one at a time.";
     UPSTREAM_REQUESTS = Counter "seriesgate_upstream_requests_total" ["upstream", "code"] "Requests sent upstream, by status code; code 0 = no answer.";
     UPSTREAM_BYTES = Counter "seriesgate_upstream_bytes_total" ["upstream"] "Bytes of request bodies sent upstream (compressed).";
     UPSTREAM_RETRIES = Counter "seriesgate_upstream_retries_total" ["upstream"] "Requests sent again on a fresh connection because a kept one was closed under us.";
     UPSTREAM_SPLITS = Counter "seriesgate_upstream_splits_total" ["upstream"] "Requests split in two because they were too large for the upstream: it answered 413, or the 400 that VictoriaMetrics answers above `-maxInsertRequestSize`.";
+    UPSTREAM_AGED = Counter "seriesgate_upstream_connections_aged_total" ["upstream"] "Times the kept connections were left for new ones because they reached upstreams[].max_connection_age.";
     SAMPLES_RECEIVED = Counter "seriesgate_samples_received_total" [] "Float samples decoded, each time a request comes.";
     HISTOGRAMS_RECEIVED = Counter "seriesgate_histograms_received_total" [] "Native histograms decoded, each time a request comes.";
     EXEMPLARS_RECEIVED = Counter "seriesgate_exemplars_received_total" [] "Exemplars decoded, each time a request comes.";

@@ -108,6 +108,26 @@ async fn idle_connections_are_closed_after_the_idle_timeout() {
 }
 
 #[tokio::test]
+async fn old_connections_are_left_for_new_ones_and_cut_no_request() {
+    let late = Step::AnswerLate(Duration::from_millis(600), b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
+    let upstream = Upstream::start(vec![ok(), late, ok()]).await;
+    let mut settings = http(upstream.address);
+    settings.max_connection_age = Duration::from_millis(200);
+    let gate = Gate::new(&settings);
+    assert_eq!(gate.send().await, Reply::Accepted);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // this one is under way while its connection reaches its age, and another request goes by a third
+    let (slow, quick) = tokio::join!(gate.send(), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        gate.send().await
+    });
+    assert_eq!((slow, quick), (Reply::Accepted, Reply::Accepted));
+    let connections: Vec<_> = upstream.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [0, 1, 2]);
+    assert_eq!((gate.counted("connections_aged", None), gate.counted("retries", None)), (2, 0));
+}
+
+#[tokio::test]
 async fn a_kept_connection_closed_under_a_request_costs_one_retry_on_a_fresh_one() {
     let upstream = Upstream::start(vec![ok(), closed(), ok()]).await;
     let gate = Gate::new(&http(upstream.address));

@@ -23,6 +23,8 @@ pub(crate) enum Step {
     AnswerAndClose(Vec<u8>),
     /// Reads the head only and writes these bytes, then the body as it comes.
     AnswerEarly(Vec<u8>),
+    /// Reads it, waits, writes these bytes, keeps the connection.
+    AnswerLate(Duration, Vec<u8>),
     /// Reads it, writes these bytes and nothing more, until the client hangs up.
     Hang(Vec<u8>),
 }
@@ -151,6 +153,10 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         match step {
             Step::Answer(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
             Step::AnswerEarly(_) => {}
+            Step::AnswerLate(wait, bytes) => {
+                tokio::time::sleep(wait).await;
+                stream.write_all(&bytes).await.unwrap();
+            }
             Step::AnswerAndClose(bytes) => {
                 stream.write_all(&bytes).await.unwrap();
                 stream.shutdown().await.unwrap_or_default();
@@ -185,6 +191,7 @@ pub(crate) fn settings(url: String) -> config::Upstream {
         url,
         timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(15),
+        max_connection_age: Duration::from_secs(300),
         auth: UpstreamAuth::None,
         headers: Vec::new(),
         forward_authorization: false,

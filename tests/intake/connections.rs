@@ -126,7 +126,7 @@ async fn a_hang_up_within_the_body_is_counted_and_nothing_else() {
     let gate = Gate::start(|_| {});
     let mut sender = gate.connect().await;
     sender.send("POST /write HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf").await;
-    gate.until("seriesgate_in_flight_bytes", 10.0).await;
+    gate.until_is("seriesgate_in_flight_bytes", |bytes| bytes >= 10.0).await;
     drop(sender);
     gate.until("seriesgate_undecodable_requests_total{reason=\"body_cut_off\"}", 1.0).await;
     gate.until("seriesgate_connections", 0.0).await;
@@ -196,4 +196,31 @@ async fn a_port_in_use_is_named() {
     let error = intake::bind(&taken).unwrap_err().to_string();
     assert!(error.contains(&gate.address.to_string()) && error.contains("listen.address"), "{error}");
     assert!(error.contains("already listens"), "{error}");
+}
+
+#[tokio::test]
+async fn of_many_connections_each_has_a_smaller_buffer() {
+    let held_by_the_last_of = async |connections: usize| {
+        let gate = Gate::start_holding(|listen| listen.max_in_flight_bytes = Some(2 << 20));
+        let mut open = Vec::new();
+        for _ in 1..connections {
+            open.push(gate.connect().await);
+        }
+        gate.until("seriesgate_connections", (connections - 1) as f64).await;
+        let mut last = gate.connect().await;
+        // the buffer grows with what it was filled with
+        for _ in 0..4 {
+            last.send(write(&"x".repeat(100_000))).await;
+            gate.handler.begun.acquire().await.unwrap().forget();
+            gate.handler.permits.add_permits(1);
+            assert_eq!(last.reply().await.status, 204);
+        }
+        last.send(write(&"x".repeat(100_000))).await;
+        gate.handler.begun.acquire().await.unwrap().forget();
+        gate.metric("seriesgate_in_flight_bytes") - 100_000.0
+    };
+    // of 512 KiB
+    let (alone, of_many) = (held_by_the_last_of(1).await, held_by_the_last_of(64).await);
+    assert!((64_000.0..=140_000.0).contains(&alone), "{alone}");
+    assert!((8_192.0..=17_000.0).contains(&of_many), "{of_many}");
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use hyper::StatusCode;
 use parking_lot::Mutex;
 use seriesgate::config::{Listen, Tenant};
-use seriesgate::intake::{self, Answer, Drained, Handler, Inbound, Settings};
+use seriesgate::intake::{self, Answer, Drained, Handler, Hold, Inbound, Settings};
 use seriesgate::telemetry::{IntakeMetrics, Registry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +40,7 @@ impl Drop for Unanswered<'_> {
 }
 
 impl Handler for Recorder {
-    async fn handle(&self, inbound: Inbound) -> Answer {
+    async fn handle(&self, inbound: Inbound, _: &mut Hold) -> Answer {
         let mut unanswered = Unanswered(Some(&self.dropped));
         self.seen.lock().push(inbound);
         self.begun.add_permits(1);
@@ -81,6 +81,7 @@ pub(crate) fn listen() -> Listen {
         first_byte_timeout: minute,
         header_timeout: minute,
         body_timeout: minute,
+        min_body_rate: 1024,
         on_invalid: seriesgate::config::OnInvalid::Report,
         idle_timeout: 6 * minute,
         max_connection_age: Duration::ZERO,
@@ -128,7 +129,14 @@ impl Gate {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        Client { stream: TcpStream::connect(self.address).await.unwrap(), ahead: Vec::new() }
+        self.connect_from([127, 0, 0, 1]).await
+    }
+
+    /// Connects from an address of this machine.
+    pub(crate) async fn connect_from(&self, from: [u8; 4]) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        Client { stream: socket.connect(self.address).await.unwrap(), ahead: Vec::new() }
     }
 
     /// A series' value; 0 where it is not there yet.
@@ -140,13 +148,18 @@ impl Gate {
 
     /// Waits until a series has a value.
     pub(crate) async fn until(&self, series: &str, value: f64) {
+        self.until_is(series, |is| is == value).await;
+    }
+
+    /// Waits until a series has such a value.
+    pub(crate) async fn until_is(&self, series: &str, wanted: impl Fn(f64) -> bool) {
         let reached = async {
-            while self.metric(series) != value {
+            while !wanted(self.metric(series)) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
         if tokio::time::timeout(STUCK, reached).await.is_err() {
-            panic!("{series} is {}, not {value}:\n{}", self.metric(series), self.registry.render());
+            panic!("{series} is {}:\n{}", self.metric(series), self.registry.render());
         }
     }
 

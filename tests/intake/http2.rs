@@ -80,3 +80,20 @@ async fn shutdown_finishes_streams_in_hand() {
     assert_eq!(answer.await.unwrap().unwrap().status(), 204);
     assert_eq!(gate.stop().await, Drained { aborted: 0 });
 }
+
+#[tokio::test]
+async fn requests_in_hand_are_not_more_than_connections_may_be() {
+    let gate = Gate::start_holding(|listen| (listen.http2, listen.max_connections) = (true, Some(1)));
+    let mut sender = connect(&gate).await;
+    let first = tokio::spawn(sender.clone().send_request(post("one")));
+    gate.handler.begun.acquire().await.unwrap().forget();
+    let second = sender.send_request(post("two")).await.unwrap();
+    assert_eq!(
+        (second.status(), second.headers().contains_key("retry-after")),
+        (StatusCode::SERVICE_UNAVAILABLE, true)
+    );
+    assert_eq!(gate.metric("seriesgate_undecodable_requests_total{reason=\"too_many\"}"), 1.0);
+    gate.handler.permits.add_permits(2);
+    assert_eq!(first.await.unwrap().unwrap().status(), 204);
+    assert_eq!(sender.send_request(post("three")).await.unwrap().status(), 204);
+}

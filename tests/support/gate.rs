@@ -154,14 +154,31 @@ impl Gate {
         http::post(&self.admin_url(path)).await.unwrap()
     }
 
+    /// Memory of its own that it has now, bytes.
+    pub(crate) fn own_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        1024 * anonymous.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    }
+
     pub(crate) async fn metrics(&self) -> Metrics {
         Metrics(http::get(&self.admin_url("/metrics")).await.unwrap().text)
     }
 
     /// Waits until a metric's sum has this value.
     pub(crate) async fn until_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let what = format!("{name} {labels:?} is {value}");
-        until(&what, SOON, async || (self.metrics().await.sum(name, labels) == value).then_some(())).await;
+        self.until_metric_is(name, labels, |sum| sum == value).await;
+    }
+
+    /// Waits until a metric's sum is as wanted.
+    pub(crate) async fn until_metric_is(
+        &self,
+        name: &str,
+        labels: &[(&str, &str)],
+        wanted: impl Fn(f64) -> bool,
+    ) {
+        let what = format!("{name} {labels:?} is as wanted");
+        until(&what, SOON, async || wanted(self.metrics().await.sum(name, labels)).then_some(())).await;
     }
 
     /// Sends a body as it is.

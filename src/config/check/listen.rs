@@ -30,6 +30,7 @@ impl Checker<'_> {
             first_byte_timeout: self.duration(&raw.first_byte_timeout, "1ms", "1h"),
             header_timeout: self.duration(&raw.header_timeout, "1ms", "1h"),
             body_timeout: self.duration(&raw.body_timeout, "1ms", "1h"),
+            min_body_rate: self.size(&raw.min_body_rate, "0B", "1GiB"),
             on_invalid: self.choice(&raw.invalid, &invalid).unwrap_or_default(),
             idle_timeout: self.duration(&raw.idle_timeout, "0s", "1d"),
             max_connection_age: self.duration(&raw.max_connection_age, "0s", "30d"),

@@ -43,6 +43,7 @@ impl Checker<'_> {
         let url = written.and_then(|written| self.url(written));
         let timeout = self.duration(&raw.timeout, "1ms", "1h");
         let idle_timeout = self.duration(&raw.idle_timeout, "1ms", "1h");
+        let max_connection_age = self.duration(&raw.max_connection_age, "0s", "30d");
         let auth = self.auth(raw);
         let headers = self.headers(raw);
         let throttle = [("pass", OnThrottle::Pass), ("retry", OnThrottle::Retry)];
@@ -54,6 +55,7 @@ impl Checker<'_> {
             url: url?,
             timeout,
             idle_timeout,
+            max_connection_age,
             auth,
             headers,
             forward_authorization: raw.forward_authorization.value,

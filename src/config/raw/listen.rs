@@ -18,14 +18,14 @@ pub(crate) struct RawListen {
     pub(crate) http2: bool,
     /// Connections the kernel holds until they are accepted; capped by `net.core.somaxconn`.
     pub(crate) backlog: At<u64>,
-    /// Open connections at most. Absent: 80% of the file limit.
+    /// Open connections at most. Absent: as many as the file limit has descriptors for, two each. More is lowered to that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_connections: Option<At<u64>>,
     /// Compressed request body at most.
     pub(crate) max_body_size: At<SizeText>,
     /// Decoded request body at most.
     pub(crate) max_decoded_size: At<SizeText>,
-    /// All request bodies held at one time at most. Absent: a quarter of the memory limit.
+    /// What all requests in hand may hold at one time. Absent: a quarter of the memory limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_in_flight: Option<At<SizeText>>,
     /// From the accepted connection to its first byte.
@@ -34,6 +34,8 @@ pub(crate) struct RawListen {
     pub(crate) header_timeout: At<DurationText>,
     /// From the end of the headers to the end of the body.
     pub(crate) body_timeout: At<DurationText>,
+    /// Bytes a second at which a body has to come once it is five seconds behind; `0B` = any.
+    pub(crate) min_body_rate: At<SizeText>,
     /// What a sender is told of series that cannot be accepted: `report` (400; the third time it sends the very same, 204, as it
     /// would go on for ever), `accept` (204), `always_report` (400).
     pub(crate) invalid: At<String>,
@@ -59,6 +61,7 @@ impl Default for RawListen {
             first_byte_timeout: At::default_value("10s"),
             header_timeout: At::default_value("10s"),
             body_timeout: At::default_value("30s"),
+            min_body_rate: At::default_value("1KiB"),
             invalid: At::default_value("report"),
             idle_timeout: At::default_value("10m"),
             max_connection_age: At::default_value("30m"),

@@ -30,6 +30,8 @@ pub(crate) struct RawUpstream {
     pub(crate) timeout: At<DurationText>,
     /// For how long an idle connection is kept for reuse.
     pub(crate) idle_timeout: At<DurationText>,
+    /// Kept connections older than this (±10%) are left for new ones, to whatever the name stands for by then; `0s` = never.
+    pub(crate) max_connection_age: At<DurationText>,
     /// HTTP basic credentials.
     pub(crate) basic_auth: Option<At<RawBasicAuth>>,
     /// Sent as `Authorization: Bearer …`. `${NAME}` is replaced.
@@ -58,6 +60,7 @@ impl Default for RawUpstream {
             url: None,
             timeout: At::default_value("25s"),
             idle_timeout: At::default_value("15s"),
+            max_connection_age: At::default_value("5m"),
             basic_auth: None,
             bearer_token: None,
             bearer_token_file: None,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::intake::{Answer, Inbound, Settings};
+use crate::intake::{Answer, Hold, Inbound, Settings};
 use crate::telemetry::Registry;
 use hyper::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,7 +30,7 @@ impl Source for Failing {
 struct Nobody;
 
 impl Handler for Nobody {
-    async fn handle(&self, _: Inbound) -> Answer {
+    async fn handle(&self, _: Inbound, _: &mut Hold) -> Answer {
         Answer { status: StatusCode::NO_CONTENT, retry_after: None, message: String::new() }
     }
     fn healthy(&self) -> (StatusCode, String) {
@@ -55,6 +55,7 @@ fn settings() -> Settings {
         first_byte_timeout: minute,
         header_timeout: minute,
         body_timeout: minute,
+        min_body_rate: 1024,
         on_invalid: crate::config::OnInvalid::Report,
         idle_timeout: minute,
         max_connection_age: Duration::ZERO,
