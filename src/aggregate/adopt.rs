@@ -53,8 +53,9 @@ impl Engine {
         for (tenant, partition) in aggregator.retire() {
             self.ended.lock().insert(tenant);
             let (state, mut made) = (self.tenant(tenant), Vec::new());
+            let latest_ms = state.pace(|pace| pace.newest_ms()).unwrap_or(i64::MAX);
             for mut shard in partition.shards.retire() {
-                let last = shard.end(&aggregator.aggregation, idle_ms, &self.starts);
+                let last = shard.end(&aggregator.aggregation, idle_ms, latest_ms, &self.starts);
                 state.ended_ms.fetch_max(last, Ordering::Relaxed);
                 shard.give_up_all(&state.given_up);
                 made.append(&mut shard.out);

@@ -28,6 +28,8 @@ pub(super) fn whole(ms: i64, aggregation: &Aggregation) -> i64 {
 pub(super) struct Closing<'a> {
     /// The end of the last one.
     pub(super) until: i64,
+    /// No point is later: a window that nobody waits for to end is cut short at its newest sample.
+    pub(super) latest_ms: i64,
     pub(super) aggregation: &'a Aggregation,
     /// A group that was not heard of for so long ends.
     pub(super) idle_ms: i64,
@@ -38,6 +40,11 @@ pub(super) struct Closing<'a> {
 }
 
 impl Closing<'_> {
+    /// The time of the points of a window, given the end of the one before.
+    fn point_at(&self, before: i64, end: i64) -> i64 {
+        end.min(self.latest_ms.max(before.saturating_add(1)))
+    }
+
     fn is_in_gap(&self, end: i64) -> bool {
         let start = end - self.aggregation.interval_ms;
         self.gaps.iter().any(|(from, to)| *from <= start && end < *to)
@@ -102,12 +109,19 @@ impl Shard {
             || self.groups.iter().any(|(_, group)| group.from_ms != i64::MAX)
     }
 
-    /// Closes all windows that had samples and ends all groups; returns the time of the last point.
-    pub(super) fn end(&mut self, aggregation: &Aggregation, idle_ms: i64, starts: &Starts) -> i64 {
+    /// Closes all windows that had samples, the last one at `latest_ms`, and ends all groups; returns the time of the last point.
+    pub(super) fn end(
+        &mut self,
+        aggregation: &Aggregation,
+        idle_ms: i64,
+        latest_ms: i64,
+        starts: &Starts,
+    ) -> i64 {
         self.settle_soon();
         let until = self.closed.saturating_add(self.open.len() as i64 * aggregation.interval_ms);
-        self.close_until(&Closing { until, aggregation, idle_ms, gaps: &[], starts });
-        let last = until.saturating_add(1);
+        let closing = Closing { until, latest_ms, aggregation, idle_ms, gaps: &[], starts };
+        let last = closing.point_at(self.closed, until).saturating_add(1);
+        self.close_until(&closing);
         self.end_all(last);
         // who comes back begins after that
         self.not_before = self.not_before.max(last);
@@ -135,13 +149,14 @@ impl Shard {
 
     fn close(&mut self, end: i64, closing: &Closing<'_>) {
         let Closing { aggregation, idle_ms, .. } = *closing;
+        let at = closing.point_at(self.closed, end);
         let mut window = self.open.pop_front().unwrap_or_default();
         self.settle(&mut window, end, closing);
         for (number, cell) in window.cells.iter().filter(|(_, cell)| cell.newest_ms != i64::MIN) {
             let Some(group) = self.groups.get_mut(number) else { continue };
             group.total += cell.increase;
             group.newest_ms = group.newest_ms.max(cell.newest_ms);
-            group.from_ms = group.from_ms.min(end);
+            group.from_ms = group.from_ms.min(at);
         }
         let gathered = self.gather(&window, end);
         self.groups
@@ -150,7 +165,7 @@ impl Shard {
             .for_each(|group| group.shown_total = group.total);
         self.mixed_buckets = buckets::show(&mut self.groups, end);
         let emission = Emission {
-            end,
+            end: at,
             interval: aggregation.interval_ms,
             // who was heard of in this very window is not idle
             idle: idle_ms.max(aggregation.interval_ms),

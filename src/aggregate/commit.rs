@@ -116,7 +116,7 @@ impl Engine {
         let gaps = tenant.pace(|pace| pace.gaps_with(arrived));
         let until = super::time::over(mark, newest, aggregation);
         let (idle_ms, starts) = (self.settings().idle_ms, &self.starts);
-        let closing = Closing { until, aggregation, idle_ms, gaps: &gaps, starts };
+        let closing = Closing { until, latest_ms: i64::MAX, aggregation, idle_ms, gaps: &gaps, starts };
         let moment = Moment { end: run.end, over: until, now_ms: arrived.now_ms, aggregation };
         match self.partition(run.aggregator, batch.tenant) {
             Some(partition) => partition.apply(samples, moment, &closing, &mut tally, forgotten),

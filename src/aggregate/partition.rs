@@ -135,7 +135,7 @@ impl Partition {
     /// Closes all windows that had samples and ends all groups, a shard at a time.
     pub(super) fn end(&self, aggregation: &Aggregation, idle_ms: i64, starts: &Starts) {
         for mut shard in self.shards.each().filter(|shard| shard.goes_on()) {
-            shard.end(aggregation, idle_ms, starts);
+            shard.end(aggregation, idle_ms, i64::MAX, starts);
         }
     }
 

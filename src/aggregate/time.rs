@@ -72,29 +72,45 @@ impl Engine {
         }
         self.collect_by(|aggregation, tenant, partition| {
             partition.pull_back(time.ms + WRONG_MS, time.ms, aggregation);
-            tenant.over(time.mono_ms, aggregation)
+            Some((tenant.over(time.mono_ms, aggregation)?, i64::MAX))
         })
     }
 
     /// Closes all windows that had samples, over or not: the input has ended.
     pub fn finish(&self) -> Vec<Collected> {
+        self.finish_at(|_| i64::MAX)
+    }
+
+    /// The same where the input goes on with another process: no point is later than the newest sample, so that what that
+    /// process makes is later than this.
+    pub fn stop(&self) -> Vec<Collected> {
+        self.finish_at(|newest_ms| newest_ms)
+    }
+
+    fn finish_at(&self, latest_ms: impl Fn(i64) -> i64) -> Vec<Collected> {
         self.collect_by(|aggregation, tenant, partition| {
             partition.settle_soon();
             let newest = tenant.pace(|pace| pace.newest_ms())?;
-            Some(whole(newest.saturating_add(aggregation.interval_ms - 1), aggregation))
+            let until = whole(newest.saturating_add(aggregation.interval_ms - 1), aggregation);
+            Some((until, latest_ms(newest)))
         })
     }
 
-    fn collect_by(&self, until: impl Fn(&Aggregation, &Tenant, &Partition) -> Option<i64>) -> Vec<Collected> {
+    /// Closes windows as far as `until` says: their last end, and the latest time of a point.
+    fn collect_by(
+        &self,
+        until: impl Fn(&Aggregation, &Tenant, &Partition) -> Option<(i64, i64)>,
+    ) -> Vec<Collected> {
         let mut collected = std::mem::take(&mut *self.leftover.lock());
         let idle_ms = self.settings().idle_ms;
         for aggregator in self.aggregators().iter().filter(|aggregator| aggregator.is_active()) {
             for (number, partition) in aggregator.partitions() {
                 let (tenant, aggregation) = (self.tenant(number), &*aggregator.aggregation);
-                if let Some(until) = until(aggregation, &tenant, &partition) {
+                if let Some((until, latest_ms)) = until(aggregation, &tenant, &partition) {
                     let gaps = tenant.pace(|pace| pace.gaps());
                     let starts = &self.starts;
-                    partition.close_until(&Closing { until, aggregation, idle_ms, gaps: &gaps, starts });
+                    let closing = Closing { until, latest_ms, aggregation, idle_ms, gaps: &gaps, starts };
+                    partition.close_until(&closing);
                 }
                 let mut points = Vec::new();
                 partition.drain(&mut points);

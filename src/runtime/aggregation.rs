@@ -53,7 +53,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
 /// closed that still wait, and the open ones too.
 pub(super) async fn last(runtime: &Arc<Runtime>) {
     if runtime.snapshots.is_none() {
-        aside(runtime, |runtime| take(runtime, runtime.pipeline.engine().finish())).await;
+        aside(runtime, |runtime| take(runtime, runtime.pipeline.engine().stop())).await;
     } else {
         aside(runtime, collect).await;
     }

@@ -79,3 +79,22 @@ fn a_gauge_that_passes_is_in_no_window_that_ends_later() {
     (255..=360).step_by(15).for_each(|at| scrape(&mut rig, at));
     assert_eq!(rig.points("g"), "0:7 60:7 120:7 180:3 240:3 300:7 360:7");
 }
+
+/// What would be at the end of the window would stand beside the members that pass by then, or that another process adds up.
+#[test]
+fn what_ends_before_its_window_does_is_no_later_than_its_newest_sample() {
+    let scraped = || {
+        let mut rig = Rig::of(policies(Some(MetricKind::Gauge), false), IDLE_MS);
+        (0..=75).step_by(15).for_each(|at| rig.put_all(at, &[("g", "a", 3.0), ("g", "b", 4.0)]));
+        rig
+    };
+    let mut rig = scraped();
+    change(&mut rig, Vec::new());
+    rig.put_all(90, &[("g", "a", 3.0), ("g", "b", 4.0)]);
+    assert_eq!(rig.points("g"), "0:7 60:7 75:7 75.001:stale");
+
+    let rig = scraped();
+    let made = rig.gate.pipeline.engine().stop();
+    let times: Vec<i64> = made.iter().flat_map(|(.., points)| points).map(|point| point.ms - T).collect();
+    assert_eq!(times, [75_000]);
+}

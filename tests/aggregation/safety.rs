@@ -90,7 +90,7 @@ fn a_changed_definition_flushes_and_starts_again() {
     assert_eq!(rig.gate.pipeline.restarted(), 1);
     rig.put("x_total", "a", &[(110, 135.0), (150, 143.0)]);
     // all of before is flushed and ends; then it begins at zero, after that, and its series with what they are
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:30 120.001:stale 120.002:0 180:8");
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 90:30 90.001:stale 90.002:0 120:0 180:8");
 }
 
 /// An earlier policy gives `x_total` another name, so that its series are in other groups from then on.
@@ -154,7 +154,7 @@ fn a_policy_that_is_taken_out_and_put_back_repeats_no_time() {
         rig.deliver(&request("y_total", "a", &[(95, 1.0)]));
     }
     rig.put("x_total", "a", &[(110, 135.0), (150, 143.0)]);
-    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 120:30 120.001:stale 120.002:0 180:8");
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:20 90:30 90.001:stale 90.002:0 120:0 180:8");
 }
 
 #[test]
