@@ -6,6 +6,7 @@
 
 mod blame;
 mod book;
+mod evidence;
 mod findings;
 mod owners;
 mod recorded;
@@ -22,4 +23,4 @@ pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
 pub use recorded::RecordedOwners;
 pub use snapshot::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
 pub use tally::Lifetimes;
-pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, Watched, is_on};
+pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, is_on};

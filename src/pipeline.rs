@@ -206,14 +206,15 @@ impl Pipeline {
                 Inserted::Full => committed.untracked += 1,
             }
         }
-        for (series, on) in &outcome.effects.turned {
-            if let Some(charge) = self.index.turn(*series, *on) {
-                self.tracker.turned(charge.unit, *on, now);
+        // what was known of a series comes back with it; then its value may be another
+        for series in &outcome.effects.returned {
+            if let Some((charge, on)) = self.index.end(*series, false) {
+                self.tracker.returned(charge, on, now);
             }
         }
-        for series in &outcome.effects.returned {
-            if let Some(charge) = self.index.end(*series, false) {
-                self.tracker.returned(charge);
+        for (series, on) in &outcome.effects.turned {
+            if let Some(charge) = self.index.turn(*series, *on) {
+                self.tracker.turned(charge, *on, now);
             }
         }
         for (series, decided) in &outcome.effects.changes {
@@ -223,9 +224,9 @@ impl Pipeline {
             self.index.release(*output, *owner, *last, now);
         }
         for (series, node) in &outcome.effects.ended {
-            if let Some(charge) = self.index.end(*series, true) {
+            if let Some((charge, on)) = self.index.end(*series, true) {
                 committed.ended_series += 1;
-                self.tracker.ended(charge, *node, now);
+                self.tracker.ended(charge, on, *node, now);
             }
         }
         for (bytes, series) in &outcome.effects.aliases {

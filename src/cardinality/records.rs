@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::evidence::{Ending, Said};
 use super::sketch::{Distinct, Top};
 use super::tally::{LastHour, Tally};
 use super::trend::Trend;
@@ -31,9 +32,9 @@ pub(super) struct Workload {
     pub(super) kind: Kind,
     pub(super) name: Box<str>,
     pub(super) tally: Tally,
-    /// Runs that series are reported of, and those of them that are over.
+    /// Runs that series are reported of, and those of them that are over, by how they ended.
     pub(super) runs: u32,
-    pub(super) runs_over: u32,
+    pub(super) runs_over: [u32; Ending::ALL.len()],
     /// Runs that came.
     pub(super) new_runs: LastHour,
     /// Series that came with runs that were new themselves.
@@ -75,11 +76,26 @@ impl Workload {
             name: "".into(),
             tally: Tally::default(),
             runs: 0,
-            runs_over: 0,
+            runs_over: [0; Ending::ALL.len()],
             new_runs: LastHour::default(),
             series_of_new_runs: LastHour::default(),
             trend: Trend::default(),
         }
+    }
+
+    /// Counts a run that stands otherwise now, or is not reported any more.
+    pub(super) fn turn(&mut self, before: Option<RunState>, after: Option<RunState>) {
+        let mut count = |state: Option<RunState>, count: fn(u32) -> u32| {
+            if state.is_some() {
+                self.runs = count(self.runs);
+            }
+            if let Some(RunState::Over(ending)) = state {
+                let over = &mut self.runs_over[ending as usize];
+                *over = count(*over);
+            }
+        };
+        count(before, |n| n.saturating_sub(1));
+        count(after, |n| n + 1);
     }
 
     /// Whether its runs are meant to end.
@@ -118,8 +134,8 @@ pub(super) struct Unit {
     pub(super) came: u32,
     /// Whether that was while learning.
     pub(super) learned: bool,
-    /// When it was said to be over, Unix seconds; 0: it was not.
-    pub(super) over: u32,
+    /// What its series say of it, those that have ended left out.
+    pub(super) said: Said,
     pub(super) silence: Silence,
     /// When something was last counted, Unix seconds.
     pub(super) last: u32,
@@ -131,6 +147,11 @@ impl Unit {
         self.run.is_some() && self.active > self.ended
     }
 
+    /// How it stands, where it is a run that is still reported.
+    pub(super) fn state(&self) -> Option<RunState> {
+        self.is_reported().then(|| self.said.ending().map_or(RunState::GoesOn, RunState::Over))
+    }
+
     pub(super) fn new(workload: u32, whose: &Whose<'_>) -> Self {
         Self {
             workload,
@@ -139,6 +160,14 @@ impl Unit {
             ..Self::default()
         }
     }
+}
+
+/// How a run stands that is still reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RunState {
+    /// Nothing says that it is over.
+    GoesOn,
+    Over(Ending),
 }
 
 /// Whether the values of a run still move: a digest of all series and values of a window, and that of the window

@@ -2,6 +2,7 @@
 
 mod account;
 mod look;
+mod runs;
 
 pub use look::LookScratch;
 
@@ -18,7 +19,7 @@ use super::owners::Owners;
 use super::records::{Cause, Label, Metric, Node, Sender, Unit, Workload};
 use super::tally::Tally;
 
-use crate::series::index::MAX_SENDERS;
+use crate::series::index::{MAX_SENDERS, MAX_UNITS};
 use crate::series::{Charge, Fingerprint, SubjectTable};
 
 /// Bounds of what is kept, and the times that decide what is news.
@@ -93,20 +94,13 @@ pub struct First {
     pub ends: bool,
 }
 
-/// A series that says of a run that it is over, once its value is other than 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Watched {
-    /// Whether it is.
-    pub over: bool,
-}
-
 /// A series that was looked at, to be counted once its data is safe; by default one that nobody looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sighting {
     /// Who it is to be charged to.
     pub charge: Charge,
-    /// Whether it says something about a run.
-    pub watched: Option<Watched>,
+    /// Whether its value is other than 0, where that is evidence of something.
+    pub on: bool,
     /// Whether more may be known of it soon.
     pub look_again: bool,
     /// Whether it is learned, not new.
@@ -153,7 +147,8 @@ impl Tracker {
             values_per_label: settings.values_per_label,
             metrics: Book::new(settings.max_metrics, Metric::default()),
             workloads: Book::new(settings.max_workloads, Workload::nobody()),
-            units: Book::new(settings.max_runs, Unit::default()),
+            // the numbers of a book go up to 32 times its size
+            units: Book::new(settings.max_runs.min(MAX_UNITS as usize / 40), Unit::default()),
             senders: Book::new(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
             labels: Book::new(settings.max_labels, Label::new(0, "", 1)),
             labels_epoch: AtomicU32::new(0),

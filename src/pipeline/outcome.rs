@@ -60,13 +60,13 @@ pub struct Birth {
 impl Birth {
     /// What the index is to know of it.
     pub(super) fn arrival(&self) -> Arrival {
-        let Sighting { charge, learned, watched, look_again, .. } = self.sighting;
+        let Sighting { charge, learned, on, look_again, .. } = self.sighting;
         Arrival {
             charge,
             learned,
             samples: self.samples,
-            watched: self.tells || watched.is_some(),
-            on: watched.is_some_and(|watched| watched.over),
+            watched: self.tells || charge.evidence != 0,
+            on,
             ended: self.ends,
             look_again,
         }

@@ -22,7 +22,7 @@ use super::table::Table;
 pub use self::charge::{Arrival, Charge, Moved, Notice};
 pub use self::claims::{Claimant, Claimed};
 pub use self::expiry::{Departed, Expired};
-pub use self::slots::{MAX_GENERATION, MAX_METRICS, MAX_SENDERS, WINDOW_SECONDS};
+pub use self::slots::{MAX_EVIDENCE, MAX_GENERATION, MAX_METRICS, MAX_SENDERS, MAX_UNITS, WINDOW_SECONDS};
 
 /// What a series sends upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

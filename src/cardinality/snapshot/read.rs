@@ -69,7 +69,7 @@ impl Tracker {
                 name: workload.name.to_string(),
                 counts: counts(&workload.tally, now),
                 runs: workload.runs,
-                runs_over: if workload.runs_end() { workload.runs_over } else { 0 },
+                runs_over: if workload.runs_end() { workload.runs_over.iter().sum() } else { 0 },
                 runs_silent: 0,
                 series_of_runs_over: 0,
                 runs_within_idle: workload.new_runs.in_last(idle_minutes, now),
@@ -96,7 +96,7 @@ impl Tracker {
                 return;
             }
             let due = unit.scheduled.is_some_and(|due| due.saturating_add(2 * WINDOW_SECONDS) < now);
-            if unit.over != 0 {
+            if unit.said.ending().is_some() {
                 newest[at].push((unit.came, run.clone()));
                 newest[at].sort_unstable_by(|a, b| b.cmp(a));
                 newest[at].truncate(3);

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 
 use ahash::AHashMap;
 
-use super::{First, Party, Sighting, Tracker, Watched, is_on};
+use super::{First, Party, Sighting, Tracker, is_on};
 use crate::cardinality::blame::Novelty;
 use crate::cardinality::book::OTHERS;
+use crate::cardinality::evidence::Evidence;
 use crate::cardinality::records::{Cause, Label, Metric, Node, Unit, Workload};
 use crate::cardinality::tally::Tally;
 use crate::cardinality::whose::Registry;
@@ -51,9 +52,10 @@ impl Tracker {
         let novelty = self.known.compare(metric, labels, &scratch.hashes, &self.hash, keys);
         // the end of something that we never saw alive is no birth
         let learned = party.learning || first.ends;
+        let evidence = Evidence::of(labels).map_or(0, Evidence::code);
         Sighting {
-            charge: Charge { metric, unit, sender: party.sender },
-            watched: watched(labels, first.value),
+            charge: Charge { metric, unit, sender: party.sender, evidence },
+            on: evidence != 0 && is_on(first.value),
             look_again: !said && self.owners.are_said(),
             learned,
             ended: first.ends,
@@ -62,8 +64,8 @@ impl Tracker {
         }
     }
 
-    /// Looks again at a series that is known, once a window; returns who it is to be charged to. `sender` in it is
-    /// of no meaning.
+    /// Looks again at a series that is known, once a window; returns who it is to be charged to. `sender` and
+    /// `evidence` in it are of no meaning.
     pub fn look_again(
         &self,
         party: Party,
@@ -74,7 +76,7 @@ impl Tracker {
     ) -> Charge {
         let metric = self.metric(party.tenant, labels.metric(), now);
         let (unit, _) = self.unit(party.tenant, labels, now);
-        let charge = Charge { metric, unit, sender: party.sender };
+        let charge = Charge { metric, unit, sender: party.sender, evidence: 0 };
         if !self.known.counts(metric, first.series.high, false) {
             // it came in this window
             return charge;
@@ -203,17 +205,6 @@ impl Tracker {
         let start = self.hash.hash_one(("cause", metric, workload));
         names.fold(start, |key, name| self.hash.hash_one((key, name)))
     }
-}
-
-/// Whether a series says of a run that it is over, and whether it does so now.
-fn watched(labels: Labels<'_>, value: Option<f64>) -> Option<Watched> {
-    let says = match labels.metric() {
-        "kube_job_complete" | "kube_job_failed" => labels.get("condition") == "true",
-        "kube_job_status_completion_time" => true,
-        "kube_pod_status_phase" => matches!(labels.get("phase"), "Succeeded" | "Failed"),
-        _ => false,
-    };
-    says.then(|| Watched { over: is_on(value) })
 }
 
 /// What the values of the most telling of the changed labels look like: names before ids.

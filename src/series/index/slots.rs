@@ -158,6 +158,11 @@ impl Entry {
         self.set(ENDED, ended)
     }
 
+    /// Whether the last value of a watched series was other than 0.
+    pub(super) fn is_on(&self) -> bool {
+        self.state & ON != 0
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.state & ENDED != 0
     }
@@ -190,7 +195,8 @@ impl Slot for Entry {
 pub(super) struct Past {
     /// From above: metric, whether it was learned, sender.
     payer: u32,
-    pub(super) unit: u32,
+    /// From above: what the values are evidence of, the unit.
+    unit: u32,
     /// Unix seconds.
     pub(super) born: u32,
 }
@@ -199,19 +205,30 @@ pub(super) struct Past {
 pub const MAX_SENDERS: u32 = 1 << 10;
 /// Metrics that a series can be charged to.
 pub const MAX_METRICS: u32 = 1 << 21;
+/// Units that a series can be charged to.
+pub const MAX_UNITS: u32 = 1 << 29;
+/// Kinds of evidence that values can be, with that of nothing.
+pub const MAX_EVIDENCE: u8 = 8;
 const LEARNED: u32 = MAX_SENDERS;
 
 impl Past {
     pub(super) fn new(arrival: &Arrival, born: u32) -> Self {
-        let Charge { metric, unit, sender } = arrival.charge;
+        let Charge { metric, unit, sender, evidence } = arrival.charge;
         debug_assert!(metric < MAX_METRICS && sender < MAX_SENDERS);
+        debug_assert!(unit < MAX_UNITS && evidence < MAX_EVIDENCE);
         let learned = if arrival.learned { LEARNED } else { 0 };
+        let unit = (u32::from(evidence) * MAX_UNITS) | unit;
         Self { payer: (metric * 2 * MAX_SENDERS) | learned | sender, unit, born }
+    }
+
+    pub(super) fn recharge(&mut self, unit: u32) {
+        self.unit = (self.unit / MAX_UNITS * MAX_UNITS) | unit;
     }
 
     pub(super) fn charge(&self) -> Charge {
         let (metric, sender) = (self.payer / (2 * MAX_SENDERS), self.payer % MAX_SENDERS);
-        Charge { metric, unit: self.unit, sender }
+        let (evidence, unit) = ((self.unit / MAX_UNITS) as u8, self.unit % MAX_UNITS);
+        Charge { metric, unit, sender, evidence }
     }
 
     pub(super) fn learned(&self) -> bool {

@@ -1,0 +1,11 @@
+//! Runs of workloads: whose they are, when they are over or gone, and what is said of them.
+
+#![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
+
+#[path = "runs/endings.rs"]
+mod endings;
+#[path = "runs/rig.rs"]
+mod rig;
+#[path = "support/pipeline.rs"]
+#[allow(dead_code)]
+mod support;
