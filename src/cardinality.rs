@@ -17,6 +17,8 @@ mod sweep;
 mod tally;
 mod tracker;
 mod trend;
+mod waiting;
+mod walk;
 mod whose;
 
 pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
@@ -24,3 +26,4 @@ pub use recorded::RecordedOwners;
 pub use snapshot::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
 pub use tally::Lifetimes;
 pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, is_on};
+pub use walk::Walk;

@@ -69,6 +69,7 @@ impl Watch {
                 self.scrape();
             }
             self.pipeline.tracker().sweep(self.clock.unix_seconds());
+            self.walk();
             if self.minute % 5 == 0 {
                 self.expire();
             }
@@ -82,6 +83,13 @@ impl Watch {
             self.pipeline.commit(&self.outcome);
             self.samples += body.series;
         }
+    }
+
+    fn walk(&self) {
+        let (tracker, index) = (self.pipeline.tracker(), self.pipeline.index());
+        let mut walk = tracker.begin_walk(self.clock.unix_seconds());
+        (0..index.shards()).for_each(|shard| tracker.walk(&mut walk, index, shard));
+        tracker.end_walk(walk);
     }
 
     fn expire(&mut self) {

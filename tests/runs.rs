@@ -4,8 +4,12 @@
 
 #[path = "runs/endings.rs"]
 mod endings;
+#[path = "runs/owners.rs"]
+mod owners;
 #[path = "runs/rig.rs"]
 mod rig;
+#[path = "runs/silence.rs"]
+mod silence;
 #[path = "support/pipeline.rs"]
 #[allow(dead_code)]
 mod support;

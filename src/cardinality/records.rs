@@ -7,6 +7,7 @@ use super::evidence::{Ending, Said};
 use super::sketch::{Distinct, Top};
 use super::tally::{LastHour, Tally};
 use super::trend::Trend;
+use super::walk::PAUSE;
 use super::whose::Whose;
 use crate::series::grammar::Kind;
 use crate::series::subject::LabelsUsed;
@@ -130,6 +131,8 @@ pub(super) struct Unit {
     /// Series in the index now, and those of them that have ended with a stale marker.
     pub(super) active: u32,
     pub(super) ended: u32,
+    /// Those that have not ended, but are silent: see [`super::walk`].
+    pub(super) silent: u32,
     /// When the first of them came, Unix seconds; 0: none has.
     pub(super) came: u32,
     /// Whether that was while learning.
@@ -144,7 +147,12 @@ pub(super) struct Unit {
 impl Unit {
     /// Whether it is a run that is still reported.
     pub(super) fn is_reported(&self) -> bool {
-        self.run.is_some() && self.active > self.ended
+        self.run.is_some() && self.reported_series() > 0
+    }
+
+    /// Series that are still reported.
+    pub(super) fn reported_series(&self) -> u32 {
+        self.active.saturating_sub(self.ended).saturating_sub(self.silent)
     }
 
     /// How it stands, where it is a run that is still reported.
@@ -204,7 +212,24 @@ pub(super) struct Sender {
     pub(super) address: Option<IpAddr>,
     /// Until when what it sends first is learned, Unix seconds.
     pub(super) learns_until: u32,
+    /// Since when series that it brought first are seen without a pause, whoever brings them now.
+    pub(super) on_since: Option<u32>,
     pub(super) tally: Tally,
+}
+
+impl Sender {
+    pub(super) fn new(tenant: u32, address: Option<IpAddr>) -> Self {
+        Self { tenant, address, learns_until: 0, on_since: None, tally: Tally::default() }
+    }
+
+    /// Notes when one of its series was last seen.
+    pub(super) fn follow(&mut self, newest: u32, now: u32) {
+        if now.saturating_sub(newest) > PAUSE {
+            self.on_since = None;
+        } else if self.on_since.is_none() {
+            self.on_since = Some(now);
+        }
+    }
 }
 
 /// A label name of a tenant: its values in this window and in the one before.

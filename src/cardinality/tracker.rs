@@ -17,9 +17,9 @@ use super::blame::Known;
 use super::book::Book;
 use super::owners::Owners;
 use super::records::{Cause, Label, Metric, Node, Sender, Unit, Workload};
-use super::tally::Tally;
+use super::waiting::Waiting;
 
-use crate::series::index::{MAX_SENDERS, MAX_UNITS};
+use crate::series::index::{MAX_METRICS, MAX_SENDERS, MAX_UNITS};
 use crate::series::{Charge, Fingerprint, SubjectTable};
 
 /// Bounds of what is kept, and the times that decide what is news.
@@ -129,6 +129,7 @@ pub struct Tracker {
     pub(super) causes: Book<Cause>,
     pub(super) subjects: Arc<SubjectTable>,
     pub(super) owners: Owners,
+    pub(super) waiting: Waiting,
     pub(super) known: Known,
     /// The cause that each metric and workload had last.
     pub(super) latest_causes: Mutex<AHashMap<(u32, u32), u32>>,
@@ -138,24 +139,24 @@ pub struct Tracker {
 impl Tracker {
     /// A tracker that starts at `now`, Unix seconds.
     pub fn new(settings: &Settings, now: u32) -> Self {
-        let nobody = Sender { tenant: 0, address: None, learns_until: 0, tally: Tally::default() };
+        let nobody = Sender::new(0, None);
         Self {
             hash: RandomState::new(),
             started: now,
             warmup: AtomicU32::new(settings.warmup),
             idle_after: AtomicU32::new(settings.idle_after),
             values_per_label: settings.values_per_label,
-            metrics: Book::new(settings.max_metrics, Metric::default()),
+            metrics: Book::new(settings.max_metrics, Metric::default()).below(MAX_METRICS),
             workloads: Book::new(settings.max_workloads, Workload::nobody()),
-            // the numbers of a book go up to 32 times its size
-            units: Book::new(settings.max_runs.min(MAX_UNITS as usize / 40), Unit::default()),
-            senders: Book::new(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
+            units: Book::new(settings.max_runs, Unit::default()).below(MAX_UNITS),
+            senders: Book::new(settings.max_senders, nobody).below(MAX_SENDERS),
             labels: Book::new(settings.max_labels, Label::new(0, "", 1)),
             labels_epoch: AtomicU32::new(0),
             nodes: Book::new(settings.max_nodes, Node::default()),
             causes: Book::new(settings.max_causes, Cause::default()),
             subjects: Arc::clone(&settings.subjects),
             owners: Owners::new(settings.max_owners),
+            waiting: Waiting::new(settings.max_owners),
             known: Known::new(settings.filter_bytes),
             latest_causes: Mutex::default(),
             swept: Mutex::default(),
@@ -186,7 +187,7 @@ impl Tracker {
         let mut learns_until = 0;
         let sender = self.senders.number(
             key,
-            || Sender { tenant, address, learns_until: 0, tally: Tally::default() },
+            || Sender::new(tenant, address),
             |sender| {
                 let silent = now.saturating_sub(sender.tally.last);
                 if silent > idle_after {

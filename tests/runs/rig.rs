@@ -73,6 +73,7 @@ impl Watch {
             self.gate.pipeline.clock().advance_ms(60_000);
             let now = self.now();
             self.gate.pipeline.tracker().sweep(now);
+            super::support::walk(&self.gate);
             if self.minute.is_multiple_of(5) {
                 super::support::expire(&self.gate, IDLE_AFTER_S);
             }
@@ -86,6 +87,12 @@ impl Watch {
         let all = page.iter().map(|(labels, value)| (labels.clone(), *value));
         self.send(all.chain(gone.into_iter().map(|labels| (labels, STALE))).collect());
         self.seen.clone_from(page);
+    }
+
+    /// The agent starts anew, without a memory and under another address.
+    pub(crate) fn restart(&mut self) {
+        self.seen.clear();
+        self.address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 77));
     }
 
     /// Sends series, 500 in a request.

@@ -53,11 +53,15 @@ impl Tracker {
         lines
     }
 
-    /// All workloads, in no order.
+    /// All workloads that have had series of their own.
     pub fn workloads(&self, now: u32) -> Vec<WorkloadLine> {
         let mut lines = Vec::with_capacity(self.workloads.len() + 1);
         let idle_minutes = self.idle_after.load(Ordering::Relaxed).div_ceil(60);
         self.workloads.each(|number, workload| {
+            // what was only guessed has none left once more is known
+            if number != OTHERS && !workload.tally.has_counted() {
+                return;
+            }
             lines.push(WorkloadLine {
                 number,
                 tenant: workload.tenant,
@@ -105,7 +109,7 @@ impl Tracker {
             } else {
                 return;
             }
-            lines[at].series_of_runs_over += u64::from(unit.active.saturating_sub(unit.ended));
+            lines[at].series_of_runs_over += u64::from(unit.reported_series());
         });
         for (line, newest) in lines.iter_mut().zip(newest) {
             line.runs_over_examples = newest.into_iter().map(|(_, run)| run.into()).collect();

@@ -29,7 +29,7 @@ impl Tracker {
         let held = Held { learned, born, ended, evidence, on };
         let workload_of = |unit| self.units.with(unit, |unit: &mut Unit| unit.workload);
         let workloads = (workload_of(old), workload_of(new));
-        self.move_out(old, held, |tally| tally.moved_out(learned, born));
+        self.move_out(old, held);
         self.move_in(new, held, now);
         if !learned && workloads.0 != workloads.1 {
             self.move_blame(metric, workloads, born, now);
@@ -105,7 +105,7 @@ impl Tracker {
             let Departed { charge, born, ended, on, .. } = *gone;
             // `learned` is of no meaning: nothing is taken back
             let held = Held { learned: false, born, ended, evidence: charge.evidence, on };
-            self.move_out(charge.unit, held, count);
+            self.forget(charge.unit, held, count);
         }
     }
 }

@@ -130,14 +130,23 @@ impl Tracker {
     /// The run that a series is about, and whether an owner said so (or nothing ever will).
     fn unit(&self, tenant: u32, labels: Labels<'_>, now: u32) -> (u32, bool) {
         let registry = self.registry();
-        registry.learn(tenant, labels, now);
+        if let Some(key) = registry.learn(tenant, labels, now) {
+            self.waiting.come(key);
+        }
         let number = registry.whose(tenant, labels, |whose| {
             let key = self.hash.hash_one((whose.scope, whose.kind, whose.name));
             let workload =
                 self.workloads.number(key, || Workload::new(&whose), |workload| workload.see(&whose, now));
             let key = self.hash.hash_one((key, whose.run));
             let unit = self.units.number(key, || Unit::new(workload, &whose), |unit| unit.last = now);
-            (unit, whose.said)
+            if let Some(key) = whose.unsaid.filter(|_| self.owners.are_said()) {
+                self.waiting.wait(key, unit);
+                // somebody else may have learned of it in the meantime
+                if self.owners.of(key).is_some() {
+                    self.waiting.come(key);
+                }
+            }
+            (unit, whose.unsaid.is_none())
         });
         number.unwrap_or((OTHERS, true))
     }

@@ -21,7 +21,11 @@ pub(super) struct Held {
 
 impl Tracker {
     /// Changes the counts of a run, and takes over into its workload how it stands now.
-    pub(super) fn change<T>(&self, unit: u32, change: impl FnOnce(&mut Unit) -> T) -> (u32, T) {
+    pub(in crate::cardinality) fn change<T>(
+        &self,
+        unit: u32,
+        change: impl FnOnce(&mut Unit) -> T,
+    ) -> (u32, T) {
         let (workload, before, after, result) = self.units.with(unit, |unit| {
             let before = unit.state();
             let result = change(unit);
@@ -38,8 +42,8 @@ impl Tracker {
         let Held { learned, born, .. } = held;
         let (workload, (run_came, run_is_new)) = self.change(unit, |unit| {
             let came = unit.active == 0 && unit.run.is_some();
-            if unit.came == 0 {
-                (unit.came, unit.learned) = (born, learned);
+            if unit.active == 0 {
+                (unit.came, unit.learned, unit.silent) = (born, learned, 0);
             }
             unit.active += 1;
             unit.ended += u32::from(held.ended);
@@ -60,15 +64,42 @@ impl Tracker {
         });
     }
 
-    /// Takes a series away from a run and its workload.
-    pub(super) fn move_out(&self, unit: u32, held: Held, count: impl FnOnce(&mut Tally)) {
-        let (workload, ()) = self.change(unit, |unit| {
-            unit.active = unit.active.saturating_sub(1);
-            unit.ended = unit.ended.saturating_sub(u32::from(held.ended));
-            if !held.ended {
-                unit.said.take(held.evidence, held.on);
+    /// Takes a series away from a run and its workload that was never theirs, and the run with its last series.
+    pub(super) fn move_out(&self, unit: u32, held: Held) {
+        let Held { learned, born, .. } = held;
+        let (workload, (run_went, run_is_new, came)) = self.change(unit, |unit| {
+            unit.lose(held);
+            let run_is_new = unit.run.is_some() && !unit.learned;
+            (unit.active == 0, run_is_new, unit.came)
+        });
+        self.workloads.with(workload, |workload| {
+            workload.tally.moved_out(learned, born);
+            if run_went && run_is_new {
+                workload.new_runs.take(1, came);
+            }
+            if run_is_new && !learned {
+                workload.series_of_new_runs.take(1, born);
             }
         });
+    }
+
+    /// Forgets a series of a run and its workload.
+    pub(super) fn forget(&self, unit: u32, held: Held, count: impl FnOnce(&mut Tally)) {
+        let (workload, ()) = self.change(unit, |unit| {
+            unit.lose(held);
+            // it was not seen for longer than it takes to be silent
+            unit.silent = unit.silent.saturating_sub(u32::from(!held.ended));
+        });
         self.workloads.with(workload, |workload| count(&mut workload.tally));
+    }
+}
+
+impl Unit {
+    fn lose(&mut self, held: Held) {
+        self.active = self.active.saturating_sub(1);
+        self.ended = self.ended.saturating_sub(u32::from(held.ended));
+        if !held.ended {
+            self.said.take(held.evidence, held.on);
+        }
     }
 }

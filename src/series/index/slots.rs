@@ -54,8 +54,10 @@ pub const WINDOW_SECONDS: u32 = 2048;
 impl Entry {
     pub(super) fn new(series: Fingerprint, decided: Remembered, arrival: &Arrival, at: Moment) -> Self {
         let mut entry = Self { high: series.high, low: series.low, last_seen: at.now, ..Self::EMPTY };
-        let before = if arrival.look_again { WINDOW_SECONDS } else { 0 };
-        entry.state = entry.window(at.in_windows.wrapping_sub(before));
+        entry.state = entry.window(at.in_windows);
+        if arrival.look_again {
+            entry.make_due(at);
+        }
         for (flag, set) in [(WATCHED, arrival.watched), (ON, arrival.on), (ENDED, arrival.ended)] {
             entry.set(flag, set);
         }
@@ -136,6 +138,12 @@ impl Entry {
         const SPREAD: u32 = WINDOW_SECONDS / 2;
         let shifted = now.wrapping_add(SPREAD + self.low % SPREAD);
         ((shifted / WINDOW_SECONDS) << WINDOW_AT) & WINDOW
+    }
+
+    /// Has it be looked at closely at its next sample.
+    pub(super) fn make_due(&mut self, at: Moment) {
+        let before = self.window(at.in_windows.wrapping_sub(WINDOW_SECONDS));
+        self.state = self.state & !WINDOW | before;
     }
 
     fn set(&mut self, flag: u32, set: bool) -> bool {

@@ -1,0 +1,87 @@
+//! What only a walk over all series finds: those whose owner has become known, and those that have fallen silent.
+//!
+//! What vanishes while its agent is down never ends with a stale marker. So a series that is not seen any more while others
+//! of its sender go on counts as gone from its run.
+
+use ahash::{AHashMap, AHashSet};
+
+use super::tracker::Tracker;
+use crate::series::Index;
+use crate::series::index::{MAX_SENDERS, Walked};
+
+/// A series is silent when it was not seen for so long, seconds, and for three times as long as it used to take.
+const UNSEEN: u32 = 300;
+/// A sender of which nothing was seen for so long pauses, seconds. After a pause it is to go on for [`UNSEEN`] first.
+pub(super) const PAUSE: u32 = 150;
+
+/// A walk under way.
+pub struct Walk {
+    now: u32,
+    /// Runs whose series are to be looked at again.
+    due: AHashSet<u32>,
+    /// When a series of each sender was last seen, Unix seconds.
+    newest: Vec<u32>,
+    /// Series that were not seen for long, by run and sender.
+    unseen: AHashMap<(u32, u32), u32>,
+}
+
+/// Whether a series has not been seen for longer than it should take.
+fn is_unseen(series: &Walked, now: u32) -> bool {
+    let every = series.last_seen.saturating_sub(series.born) / u32::from(series.samples.max(2) - 1);
+    now.saturating_sub(series.last_seen) > UNSEEN.max(every.saturating_mul(3))
+}
+
+impl Tracker {
+    /// Begins a walk over all shards of the index.
+    pub fn begin_walk(&self, now: u32) -> Walk {
+        Walk {
+            now,
+            due: self.waiting.take_due(),
+            newest: vec![0; MAX_SENDERS as usize],
+            unseen: AHashMap::new(),
+        }
+    }
+
+    /// Walks over one shard.
+    pub fn walk(&self, walk: &mut Walk, index: &Index, shard: usize) {
+        let Walk { now, due, newest, unseen } = walk;
+        index.walk(shard, *now, |series| {
+            let charge = series.charge;
+            if let Some(newest) = newest.get_mut(charge.sender as usize) {
+                *newest = (*newest).max(series.last_seen);
+            }
+            if !series.ended && is_unseen(series, *now) {
+                *unseen.entry((charge.unit, charge.sender)).or_default() += 1;
+            }
+            !due.is_empty() && due.contains(&charge.unit)
+        });
+    }
+
+    /// Takes over what the walk has found.
+    pub fn end_walk(&self, walk: Walk) {
+        let Walk { now, newest, unseen, .. } = walk;
+        let mut goes_on = vec![false; newest.len()];
+        self.senders.each(|number, sender| {
+            if let Some(newest) = newest.get(number as usize) {
+                sender.follow(*newest, now);
+                goes_on[number as usize] = sender.on_since.is_some_and(|since| now - since >= UNSEEN);
+            }
+        });
+        let mut silent: AHashMap<u32, u32> = AHashMap::new();
+        for ((unit, sender), series) in unseen {
+            if goes_on.get(sender as usize) == Some(&true) {
+                *silent.entry(unit).or_default() += series;
+            }
+        }
+        let mut news = Vec::new();
+        self.units.each(|number, unit| {
+            let count = silent.get(&number).copied().unwrap_or(0);
+            if unit.silent != count {
+                news.push((number, count));
+            }
+        });
+        for (number, count) in news {
+            self.change(number, |unit| unit.silent = count);
+        }
+    }
+}
