@@ -8,6 +8,7 @@ mod blame;
 mod book;
 mod evidence;
 mod findings;
+mod nodes;
 mod owners;
 mod recorded;
 mod records;
@@ -22,8 +23,9 @@ mod walk;
 mod whose;
 
 pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
+pub use nodes::OnNode;
 pub use recorded::RecordedOwners;
-pub use snapshot::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
+pub use snapshot::{CauseLine, Counts, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine};
 pub use tally::Lifetimes;
 pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, is_on};
 pub use walk::Walk;

@@ -175,9 +175,6 @@ impl Pipeline {
                 untracked::Untracked { policies, limits, scratch: judge, outcome }.run(body, request)?;
             }
         }
-        if self.tracker.owners_have_come() {
-            self.index.look_again_at_all();
-        }
         weigh::weigh(body, request, outcome);
         // twice the limit of what comes in: rules may add labels, not without bounds
         let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
@@ -206,6 +203,10 @@ impl Pipeline {
                 Inserted::Full => committed.untracked += 1,
             }
         }
+        // those of this request included
+        if self.tracker.owners_have_come() {
+            self.index.look_again_at_all();
+        }
         // what was known of a series comes back with it; then its value may be another
         for series in &outcome.effects.returned {
             if let Some((charge, on)) = self.index.end(*series, false) {
@@ -224,9 +225,9 @@ impl Pipeline {
             self.index.release(*output, *owner, *last, now);
         }
         for (series, node) in &outcome.effects.ended {
-            if let Some((charge, on)) = self.index.end(*series, true) {
+            if let Some(charged) = self.index.end(*series, true) {
                 committed.ended_series += 1;
-                self.tracker.ended(charge, on, *node, now);
+                self.tracker.ended(*series, charged, *node, now);
             }
         }
         for (bytes, series) in &outcome.effects.aliases {

@@ -4,8 +4,14 @@
 
 #[path = "runs/endings.rs"]
 mod endings;
+#[path = "runs/ksm.rs"]
+mod ksm;
+#[path = "runs/nodes.rs"]
+mod nodes;
 #[path = "runs/owners.rs"]
 mod owners;
+#[path = "runs/ranking.rs"]
+mod ranking;
 #[path = "runs/rig.rs"]
 mod rig;
 #[path = "runs/silence.rs"]
@@ -13,3 +19,5 @@ mod silence;
 #[path = "support/pipeline.rs"]
 #[allow(dead_code)]
 mod support;
+#[path = "runs/world.rs"]
+mod world;

@@ -104,6 +104,19 @@ fn first_sights_are_learned_after_the_start_and_of_new_senders() {
 }
 
 #[test]
+fn a_sender_comes_back_also_when_its_series_were_forgotten_a_moment_ago() {
+    let mut gate = watching();
+    let up = series(&[("__name__", "up"), ("pod", "a")]);
+    send(&mut gate, vec![up.clone()]);
+    wait(&gate, 1260);
+    expire(&gate, 1200);
+    wait(&gate, 60);
+    send(&mut gate, vec![up]);
+    let counts = metric(&gate, "up");
+    assert_eq!((counts.expired, counts.new, counts.learned), (2, 1, 2), "it is no birth to come back");
+}
+
+#[test]
 fn a_request_sent_again_counts_its_births_once() {
     let mut gate = watching();
     let run = |i: u32| {

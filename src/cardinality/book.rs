@@ -16,8 +16,6 @@ pub(super) struct Book<R> {
     shards: Box<[Mutex<Shard<R>>]>,
     others: Mutex<R>,
     max: usize,
-    /// Numbers that each shard may give out.
-    numbers: u32,
     len: AtomicUsize,
     refused: AtomicU64,
 }
@@ -36,15 +34,9 @@ impl<R> Book<R> {
             shards: (0..SHARDS).map(shard).collect(),
             others: Mutex::new(others),
             max,
-            numbers: u32::MAX / SHARDS,
             len: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
         }
-    }
-
-    /// The same, with all numbers below `limit`. Where names are spread badly, some find no room before there are `max`.
-    pub(super) fn below(self, limit: u32) -> Self {
-        Self { numbers: (limit - 1) / SHARDS, ..self }
     }
 
     /// The number of the record with this key, made if it is not there and there is room. `touch` sees it either way.
@@ -54,8 +46,7 @@ impl<R> Book<R> {
         let local = match shard.numbers.get(&key) {
             Some(local) => *local,
             None => {
-                let full = self.len.fetch_add(1, Ordering::Relaxed) >= self.max;
-                if full || shard.numbers.len() as u32 >= self.numbers {
+                if self.len.fetch_add(1, Ordering::Relaxed) >= self.max {
                     self.len.fetch_sub(1, Ordering::Relaxed);
                     self.refused.fetch_add(1, Ordering::Relaxed);
                     drop(shard);
@@ -163,16 +154,6 @@ mod tests {
         assert_eq!(seen.len(), 101);
         assert_eq!(seen.pop(), Some((OTHERS, 50)));
         assert!(seen.iter().all(|(_, count)| *count == 1));
-    }
-
-    #[test]
-    fn numbers_stay_below_their_limit() {
-        let book = Book::new(1000, 0u64).below(1024);
-        // keys are spread as hashes are: some shards get more than others
-        let key = |i: u64| ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(i);
-        let numbers: Vec<u32> = (0..1000).map(|i| book.number(key(i), || i, |_| {})).collect();
-        assert!(numbers.iter().all(|number| *number < 1024));
-        assert!(book.refused() > 0 && book.len() + book.refused() as usize == 1000);
     }
 
     #[test]

@@ -73,6 +73,10 @@ pub(super) struct Loss {
 }
 
 impl Node {
+    pub(super) fn new(tenant: u32, cluster: &str, name: &str) -> Self {
+        Self { tenant, cluster: cluster.into(), name: name.into(), ..Self::default() }
+    }
+
     fn side(&mut self, side: Side) -> &mut Loss {
         if side == Side::From { &mut self.from } else { &mut self.of }
     }
@@ -96,6 +100,11 @@ impl Node {
             self.gone_since = 0;
             self.of.forget();
         }
+    }
+
+    /// Whether a series says that there is such a node.
+    pub(super) fn exists(&self) -> bool {
+        self.exists.is_some() && self.gone_since == 0
     }
 
     /// Counts a series of a workload (0: of none) that ended.

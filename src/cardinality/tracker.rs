@@ -1,10 +1,12 @@
 //! Shown each series when it comes, ends, and once a window in between.
 
 mod account;
+mod limits;
 mod look;
 mod runs;
 
 pub use look::LookScratch;
+pub(super) use runs::Why;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,11 +17,12 @@ use parking_lot::Mutex;
 
 use super::blame::Known;
 use super::book::Book;
+use super::nodes::Node;
 use super::owners::Owners;
-use super::records::{Cause, Label, Metric, Node, Sender, Unit, Workload};
+use super::records::{Cause, Label, Metric, Sender, Unit, Workload};
 use super::waiting::Waiting;
 
-use crate::series::index::{MAX_METRICS, MAX_SENDERS, MAX_UNITS};
+use crate::series::index::{MAX_SENDERS, MAX_UNITS};
 use crate::series::{Charge, Fingerprint, SubjectTable};
 
 /// Bounds of what is kept, and the times that decide what is news.
@@ -146,10 +149,11 @@ impl Tracker {
             warmup: AtomicU32::new(settings.warmup),
             idle_after: AtomicU32::new(settings.idle_after),
             values_per_label: settings.values_per_label,
-            metrics: Book::new(settings.max_metrics, Metric::default()).below(MAX_METRICS),
+            metrics: Book::new(settings.max_metrics, Metric::default()),
             workloads: Book::new(settings.max_workloads, Workload::nobody()),
-            units: Book::new(settings.max_runs, Unit::default()).below(MAX_UNITS),
-            senders: Book::new(settings.max_senders, nobody).below(MAX_SENDERS),
+            // the numbers of a book go up to 32 times its size
+            units: Book::new(settings.max_runs.min(MAX_UNITS as usize / 40), Unit::default()),
+            senders: Book::new(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
             labels: Book::new(settings.max_labels, Label::new(0, "", 1)),
             labels_epoch: AtomicU32::new(0),
             nodes: Book::new(settings.max_nodes, Node::default()),
@@ -189,11 +193,10 @@ impl Tracker {
             key,
             || Sender::new(tenant, address),
             |sender| {
-                let silent = now.saturating_sub(sender.tally.last);
-                if silent > idle_after {
+                if now.saturating_sub(sender.wrote) > idle_after {
                     sender.learns_until = now.saturating_add(warmup);
                 }
-                sender.tally.last = now;
+                (sender.wrote, sender.tally.last) = (now, now);
                 learns_until = sender.learns_until;
             },
         );

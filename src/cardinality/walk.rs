@@ -5,12 +5,14 @@
 
 use ahash::{AHashMap, AHashSet};
 
-use super::tracker::Tracker;
+use super::tracker::{Tracker, Why};
 use crate::series::Index;
 use crate::series::index::{MAX_SENDERS, Walked};
 
 /// A series is silent when it was not seen for so long, seconds, and for three times as long as it used to take.
 const UNSEEN: u32 = 300;
+/// It is late when it was not seen for so long, seconds, and for two and a half times as long as it used to take: it may be there still.
+const LATE: u32 = 150;
 /// A sender of which nothing was seen for so long pauses, seconds. After a pause it is to go on for [`UNSEEN`] first.
 pub(super) const PAUSE: u32 = 150;
 
@@ -21,14 +23,18 @@ pub struct Walk {
     due: AHashSet<u32>,
     /// When a series of each sender was last seen, Unix seconds.
     newest: Vec<u32>,
-    /// Series that were not seen for long, by run and sender.
-    unseen: AHashMap<(u32, u32), u32>,
+    /// Series that are late, and those of them that were not seen for long, by run and sender.
+    missing: AHashMap<(u32, u32), (u32, u32)>,
 }
 
-/// Whether a series has not been seen for longer than it should take.
-fn is_unseen(series: &Walked, now: u32) -> bool {
+/// Whether a series is late, and whether it was not seen for long.
+fn is_missing(series: &Walked, now: u32) -> (bool, bool) {
+    let unseen = now.saturating_sub(series.last_seen);
+    if unseen <= LATE || series.ended {
+        return (false, false);
+    }
     let every = series.last_seen.saturating_sub(series.born) / u32::from(series.samples.max(2) - 1);
-    now.saturating_sub(series.last_seen) > UNSEEN.max(every.saturating_mul(3))
+    (unseen > LATE.max(every.saturating_mul(5) / 2), unseen > UNSEEN.max(every.saturating_mul(3)))
 }
 
 impl Tracker {
@@ -38,20 +44,23 @@ impl Tracker {
             now,
             due: self.waiting.take_due(),
             newest: vec![0; MAX_SENDERS as usize],
-            unseen: AHashMap::new(),
+            missing: AHashMap::new(),
         }
     }
 
     /// Walks over one shard.
     pub fn walk(&self, walk: &mut Walk, index: &Index, shard: usize) {
-        let Walk { now, due, newest, unseen } = walk;
+        let Walk { now, due, newest, missing } = walk;
         index.walk(shard, *now, |series| {
             let charge = series.charge;
             if let Some(newest) = newest.get_mut(charge.sender as usize) {
                 *newest = (*newest).max(series.last_seen);
             }
-            if !series.ended && is_unseen(series, *now) {
-                *unseen.entry((charge.unit, charge.sender)).or_default() += 1;
+            let (late, unseen) = is_missing(series, *now);
+            if late {
+                let (all, long) = missing.entry((charge.unit, charge.sender)).or_default();
+                *all += 1;
+                *long += u32::from(unseen);
             }
             !due.is_empty() && due.contains(&charge.unit)
         });
@@ -59,7 +68,7 @@ impl Tracker {
 
     /// Takes over what the walk has found.
     pub fn end_walk(&self, walk: Walk) {
-        let Walk { now, newest, unseen, .. } = walk;
+        let Walk { now, newest, missing, .. } = walk;
         let mut goes_on = vec![false; newest.len()];
         self.senders.each(|number, sender| {
             if let Some(newest) = newest.get(number as usize) {
@@ -67,21 +76,24 @@ impl Tracker {
                 goes_on[number as usize] = sender.on_since.is_some_and(|since| now - since >= UNSEEN);
             }
         });
-        let mut silent: AHashMap<u32, u32> = AHashMap::new();
-        for ((unit, sender), series) in unseen {
+        let mut of: AHashMap<u32, (u32, u32)> = AHashMap::new();
+        for ((unit, sender), (late, unseen)) in missing {
+            let (all, silent) = of.entry(unit).or_default();
+            *all += late;
             if goes_on.get(sender as usize) == Some(&true) {
-                *silent.entry(unit).or_default() += series;
+                *silent += unseen;
             }
         }
         let mut news = Vec::new();
         self.units.each(|number, unit| {
-            let count = silent.get(&number).copied().unwrap_or(0);
-            if unit.silent != count {
-                news.push((number, count));
+            let (late, silent) = of.get(&number).copied().unwrap_or_default();
+            unit.late = late;
+            if unit.silent != silent {
+                news.push((number, silent));
             }
         });
-        for (number, count) in news {
-            self.change(number, |unit| unit.silent = count);
+        for (number, silent) in news {
+            self.change(number, Why::Heard, now, |unit| unit.silent = silent);
         }
     }
 }

@@ -74,6 +74,7 @@ impl Judgement<'_> {
         let effects = &mut work.outcome.effects;
         if probe.notice.has_returned() {
             effects.returned.push(series);
+            self.tracker.exists(self.party.tenant, labels, series, self.now);
         }
         let tells = Starts::tells(labels.metric().as_bytes());
         if tells && self.policies.aggregates() {

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{Counts, Example, Policies};
 use crate::aggregate::{Batch, Passed, Told};
-use crate::cardinality::Sighting;
+use crate::cardinality::{OnNode, Sighting};
 use crate::codec::snappy::SnappyError;
 use crate::policy::{PolicyIndex, VerdictId};
 use crate::series::{Arrival, Fingerprint, Invalid, Remembered};
@@ -93,8 +93,8 @@ pub struct Effects {
     pub aliases: Vec<(Fingerprint, Fingerprint)>,
     /// What is to be remembered of the labels of new series.
     pub keys: Vec<u64>,
-    /// Known series that ended, and the number of the node each was seen on.
-    pub ended: Vec<(Fingerprint, u32)>,
+    /// Known series that ended, and the node that each names.
+    pub ended: Vec<(Fingerprint, OnNode)>,
     /// Series that had ended and are there again.
     pub returned: Vec<Fingerprint>,
     /// Watched series whose value has turned, and whether it is other than 0 now.
@@ -219,7 +219,7 @@ impl Outcome {
             + self.effects.births.capacity() * size_of::<Birth>()
             + self.effects.aliases.capacity() * size_of::<(Fingerprint, Fingerprint)>()
             + self.effects.keys.capacity() * size_of::<u64>()
-            + self.effects.ended.capacity() * size_of::<(Fingerprint, u32)>()
+            + self.effects.ended.capacity() * size_of::<(Fingerprint, OnNode)>()
             + self.effects.redecided.capacity() * size_of::<(Fingerprint, Remembered)>()
             + self.effects.changes.capacity() * size_of::<(Fingerprint, Remembered)>()
             + self.effects.released.capacity() * size_of::<Release>()

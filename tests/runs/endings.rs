@@ -37,7 +37,7 @@ fn job(active: u32, done: Option<&str>) -> Page {
 /// Scrapes a page of these parts; how many runs are reported and over then?
 fn after(watch: &mut Watch, parts: &[Page]) -> (u32, u32) {
     watch.wait(1);
-    watch.scrape(&parts.iter().cloned().flatten().collect());
+    watch.scrape(&parts.iter().flatten().map(|(labels, value)| (labels.clone(), *value)).collect());
     watch.runs("sync").unwrap()
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
+use super::{CauseLine, Counts, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine};
 use crate::cardinality::book::OTHERS;
+use crate::cardinality::evidence::Ending;
+use crate::cardinality::nodes::Loss;
 use crate::cardinality::records::Label;
 use crate::cardinality::sketch::{Distinct, Top};
 use crate::cardinality::tally::Tally;
@@ -74,6 +76,11 @@ impl Tracker {
                 counts: counts(&workload.tally, now),
                 runs: workload.runs,
                 runs_over: if workload.runs_end() { workload.runs_over.iter().sum() } else { 0 },
+                runs_kept: [0; Ending::ALL.len()],
+                history_limits: workload.history_limits,
+                beyond_limits_since: workload.beyond_limits_since,
+                runs_kept_more: (workload.kept.in_last(60, now))
+                    .saturating_sub(workload.cleaned.in_last(60, now)),
                 runs_silent: 0,
                 series_of_runs_over: 0,
                 runs_within_idle: workload.new_runs.in_last(idle_minutes, now),
@@ -100,7 +107,8 @@ impl Tracker {
                 return;
             }
             let due = unit.scheduled.is_some_and(|due| due.saturating_add(2 * WINDOW_SECONDS) < now);
-            if unit.said.ending().is_some() {
+            if let Some(ending) = unit.said.ending() {
+                lines[at].runs_kept[ending as usize] += u32::from(unit.is_seen());
                 newest[at].push((unit.came, run.clone()));
                 newest[at].sort_unstable_by(|a, b| b.cmp(a));
                 newest[at].truncate(3);
@@ -164,18 +172,19 @@ impl Tracker {
         lines
     }
 
-    /// Nodes from which series end and none come.
+    /// All nodes that something is known of, in no order.
     pub fn nodes(&self) -> Vec<NodeLine> {
         let mut lines = Vec::new();
         self.nodes.each(|number, node| {
-            if number != OTHERS && node.losing > 0 {
+            if number != OTHERS {
                 lines.push(NodeLine {
                     tenant: node.tenant,
+                    cluster: node.cluster.to_string(),
                     name: node.name.to_string(),
-                    reported: node.reported[0].max(node.reported[1]),
-                    losing: node.losing,
-                    workloads: node.losing_workloads.len(),
-                    losing_since: node.losing_since,
+                    from: loss_line(&node.from),
+                    of: loss_line(&node.of),
+                    exists: node.exists(),
+                    gone_since: node.gone_since,
                 });
             }
         });
@@ -200,6 +209,16 @@ impl Tracker {
             sketch_bytes,
             filters_dropped: self.known.dropped(),
         }
+    }
+}
+
+fn loss_line(loss: &Loss) -> LossLine {
+    LossLine {
+        reported: loss.reported[0].max(loss.reported[1]),
+        losing: loss.losing,
+        // what is of no workload does not count as one
+        workloads: loss.workloads.iter().filter(|workload| **workload != OTHERS).count(),
+        since: loss.since,
     }
 }
 

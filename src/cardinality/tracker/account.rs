@@ -1,11 +1,12 @@
 //! Counting what a commit says: series that came, went elsewhere, ended, or were forgotten.
 
-use super::runs::Held;
+use super::runs::{Held, Why};
 use super::{Sighting, Tracker};
 use crate::cardinality::book::OTHERS;
+use crate::cardinality::nodes::OnNode;
 use crate::cardinality::records::{Cause, Unit};
 use crate::cardinality::tally::Tally;
-use crate::series::{Charge, Departed, Moved};
+use crate::series::{Charge, Departed, Fingerprint, Moved};
 
 impl Tracker {
     /// Counts a series that came into the index; `keys` is what [`Tracker::look`] added.
@@ -14,7 +15,7 @@ impl Tracker {
         self.metrics.with(charge.metric, |metric| metric.tally.born(learned, now));
         self.senders.with(charge.sender, |sender| sender.tally.born(learned, now));
         let held = Held { learned, born: now, ended, evidence: charge.evidence, on };
-        self.move_in(charge.unit, held, now);
+        self.move_in(charge.unit, held, Why::Heard, now);
         self.known.remember(charge.metric, keys, learned, now);
         if !learned {
             self.causes.with(sighting.cause, |cause| {
@@ -29,8 +30,8 @@ impl Tracker {
         let held = Held { learned, born, ended, evidence, on };
         let workload_of = |unit| self.units.with(unit, |unit: &mut Unit| unit.workload);
         let workloads = (workload_of(old), workload_of(new));
-        self.move_out(old, held);
-        self.move_in(new, held, now);
+        self.move_out(old, held, now);
+        self.move_in(new, held, Why::Moved, now);
         if !learned && workloads.0 != workloads.1 {
             self.move_blame(metric, workloads, born, now);
         }
@@ -63,23 +64,23 @@ impl Tracker {
         self.latest_causes.lock().insert((metric, new), number);
     }
 
-    /// Counts a stale marker of a series, seen on this node; `on` is what its last value was before.
-    pub fn ended(&self, charge: Charge, on: bool, node: u32, now: u32) {
+    /// Counts a stale marker of a series that names this node; `on` is what its last value was before.
+    pub fn ended(&self, series: Fingerprint, (charge, on): (Charge, bool), node: OnNode, now: u32) {
         self.metrics.with(charge.metric, |metric| metric.tally.ended += 1);
         self.senders.with(charge.sender, |sender| sender.tally.ended += 1);
-        let (workload, ()) = self.change(charge.unit, |unit| {
+        let (workload, ()) = self.change(charge.unit, Why::Heard, now, |unit| {
             unit.ended += 1;
             unit.said.take(charge.evidence, on);
         });
         self.workloads.with(workload, |workload| workload.tally.ended += 1);
-        if node != OTHERS {
-            self.nodes.with(node, |node| node.lose(workload, now));
+        if node.number != OTHERS {
+            self.nodes.with(node.number, |of| of.lose(node.side, series.high, workload, now));
         }
     }
 
     /// Takes back the end of a series that is there again; `on` is what its last value was before.
     pub fn returned(&self, charge: Charge, on: bool, now: u32) {
-        self.change(charge.unit, |unit| {
+        self.change(charge.unit, Why::Heard, now, |unit| {
             unit.ended = unit.ended.saturating_sub(1);
             unit.said.add(charge.evidence, on);
             unit.last = now;
@@ -88,7 +89,7 @@ impl Tracker {
 
     /// Notes that the value of a series that is evidence has turned, to 0 or away from it.
     pub fn turned(&self, charge: Charge, on: bool, now: u32) {
-        self.change(charge.unit, |unit| {
+        self.change(charge.unit, Why::Heard, now, |unit| {
             unit.said.take(charge.evidence, !on);
             unit.said.add(charge.evidence, on);
             unit.last = now;
@@ -105,7 +106,7 @@ impl Tracker {
             let Departed { charge, born, ended, on, .. } = *gone;
             // `learned` is of no meaning: nothing is taken back
             let held = Held { learned: false, born, ended, evidence: charge.evidence, on };
-            self.forget(charge.unit, held, count);
+            self.forget(charge.unit, held, now, count);
         }
     }
 }
