@@ -10,6 +10,8 @@ mod ksm;
 mod nodes;
 #[path = "runs/owners.rs"]
 mod owners;
+#[path = "runs/pages.rs"]
+mod pages;
 #[path = "runs/ranking.rs"]
 mod ranking;
 #[path = "runs/rig.rs"]
