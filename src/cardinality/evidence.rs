@@ -13,6 +13,8 @@ pub(super) enum Evidence {
     JobFailed,
     PodSucceeded,
     PodFailed,
+    /// Of no run, but how many of a CronJob's runs are to be kept.
+    Limit,
 }
 
 /// How a run ended.
@@ -27,8 +29,8 @@ impl Ending {
 }
 
 impl Evidence {
-    const ALL: [Self; 5] =
-        [Self::JobActive, Self::JobComplete, Self::JobFailed, Self::PodSucceeded, Self::PodFailed];
+    /// Those that are about a run.
+    const OF_A_RUN: usize = Self::Limit as usize;
 
     /// What a series is evidence of, if it is.
     pub(super) fn of(labels: Labels<'_>) -> Option<Self> {
@@ -37,6 +39,8 @@ impl Evidence {
             "kube_job_status_active" => Some(Self::JobActive),
             "kube_job_complete" => of_condition(Self::JobComplete),
             "kube_job_failed" => of_condition(Self::JobFailed),
+            "kube_cronjob_spec_successful_job_history_limit"
+            | "kube_cronjob_spec_failed_job_history_limit" => Some(Self::Limit),
             // failed jobs have none
             "kube_job_status_completion_time" => Some(Self::JobComplete),
             "kube_pod_status_phase" => match labels.get("phase") {
@@ -57,8 +61,8 @@ impl Evidence {
 /// Series that are evidence: how many there are, and how many of them have another value than 0, by what they say.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Said {
-    there: [u32; Evidence::ALL.len()],
-    on: [u32; Evidence::ALL.len()],
+    there: [u32; Evidence::OF_A_RUN],
+    on: [u32; Evidence::OF_A_RUN],
 }
 
 impl Said {
@@ -76,6 +80,11 @@ impl Said {
             *there = there.saturating_sub(1);
             *counted = counted.saturating_sub(u32::from(on));
         }
+    }
+
+    /// Whether there is nothing that would say how the run stands.
+    pub(super) fn is_empty(&self) -> bool {
+        self.there.iter().all(|series| *series == 0)
     }
 
     fn of(&mut self, code: u8) -> Option<(&mut u32, &mut u32)> {

@@ -216,7 +216,7 @@ fn of_workload(line: &WorkloadLine, markers: bool, now: u32) -> Option<FindingKi
     }
     if line.runs_end() {
         // a CronJob that cleans up behind itself does what it is for, however often
-        if line.kind == Kind::Cronjob {
+        if line.kind == Kind::Cronjob && !kept::may_be_beyond_limits(line) {
             return None;
         }
         return (line.new_runs_last_hour >= 2 && new >= FEW_SERIES).then_some(FindingKind::Runs);

@@ -78,10 +78,14 @@ pub struct WorkloadLine {
     pub runs_kept_more: u32,
     /// Those of them that are not said to be over, but are past due and do not move any more.
     pub runs_silent: u32,
+    /// Those of them of which nothing says how they stand.
+    pub runs_untold: u32,
     /// Series of these two that have not ended with a stale marker.
     pub series_of_runs_over: u64,
     /// Runs that came within `series.idle_after`: without stale markers, so many more are taken to be reported.
     pub runs_within_idle: u32,
+    /// Runs that came in the last seven minutes.
+    pub newest_runs: u32,
     /// Runs that came in the last hour.
     pub new_runs_last_hour: u32,
     /// Series that came in the last hour with runs that were new themselves.

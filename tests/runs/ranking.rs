@@ -2,7 +2,8 @@
 
 use seriesgate::cardinality::{Finding, FindingKind};
 
-use super::rig::Watch;
+use super::ksm::pod_name;
+use super::rig::{Page, Watch, labels};
 use super::world::{Cron, World};
 
 fn findings(watch: &Watch) -> Vec<Finding> {
@@ -82,6 +83,62 @@ fn an_incident_comes_before_what_costs_more_series() {
     world.live(&mut watch, 1);
     let kinds: Vec<_> = named(&watch).into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, [FindingKind::StuckRuns, FindingKind::Rollout]);
+}
+
+#[test]
+fn limits_that_are_raised_are_kept_from_then_on() {
+    let mut world = World::new(vec![Cron::new("tidy", 1)]);
+    let mut watch = Watch::new();
+    world.age(&watch, 30);
+    world.live(&mut watch, 40);
+    world.crons[0].limits = [20, 5];
+    for minute in 1..=40 {
+        world.live(&mut watch, 1);
+        assert_eq!(named(&watch), [], "minute {minute}");
+    }
+    world.crons[0].limits = [3, 1];
+    world.crons[0].keeps_all = true;
+    world.live(&mut watch, 5);
+    assert_eq!(named(&watch), [(FindingKind::StuckRuns, "tidy".to_owned())]);
+}
+
+/// What an application in the pods of a run says, where nobody speaks of jobs and pods.
+fn run_of(cronjob: &str, minute: u32) -> Page {
+    let pod = pod_name(&format!("{cronjob}-{minute}"), u64::from(minute));
+    let rows = |table: u32| {
+        let table = format!("t{table}");
+        let pairs = [
+            ("__name__", "app_rows_total"),
+            ("k8s_namespace_name", "shop"),
+            ("k8s_pod_name", &pod),
+            ("table", &table),
+        ];
+        (labels(&pairs), f64::from(minute))
+    };
+    (0..10).map(rows).collect()
+}
+
+#[test]
+fn where_nobody_speaks_of_jobs_only_runs_that_stay_are_named() {
+    for (name, stay, marked) in [("hoard", 60, true), ("tidy", 1, true), ("tidy", 1, false)] {
+        let mut watch = Watch::new();
+        let first = watch.now() / 60;
+        for minute in 1..=40 {
+            watch.wait(1);
+            let now = watch.now() / 60;
+            let mut page: Page =
+                (first.max(now.saturating_sub(stay))..=now).flat_map(|m| run_of(name, m)).collect();
+            page.insert(labels(&[("__name__", "up"), ("job", "node")]), 1.0);
+            match marked {
+                true => watch.scrape(&page),
+                false => watch.send(page.into_iter().collect()),
+            }
+            let expected = if stay == 60 { vec![(FindingKind::Runs, name.to_owned())] } else { Vec::new() };
+            let named = named(&watch);
+            assert!(named.is_empty() || named == expected, "{name}, minute {minute}: {named:?}");
+            assert!(minute < 20 || named == expected, "{name}, minute {minute}");
+        }
+    }
 }
 
 #[test]

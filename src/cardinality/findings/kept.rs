@@ -23,6 +23,14 @@ pub(super) fn beyond_limits(line: &WorkloadLine, markers: bool, now: u32) -> boo
     too_many && growth(line, 60).is_some_and(|more| more >= 1.0)
 }
 
+/// Whether a workload of which nothing says how its runs stand has more of them than keeps its limits: besides those that
+/// are kept, one that goes on, and those that may have vanished. A CronJob starts no more than one in a minute.
+pub(super) fn may_be_beyond_limits(line: &WorkloadLine) -> bool {
+    const VANISHED: u32 = 7;
+    let limit = line.history_limits.iter().fold(1, |sum: u32, limit| sum.saturating_add(*limit));
+    line.runs_untold > limit.saturating_add(line.newest_runs.min(VANISHED))
+}
+
 /// Runs more each hour: by the straight line, or by what was kept of the last `minutes` where that is more.
 pub(super) fn growth(line: &WorkloadLine, minutes: u32) -> Option<f64> {
     let kept =

@@ -14,6 +14,8 @@ use crate::series::index::WINDOW_SECONDS;
 
 /// Runs whose values have not moved for so many windows, and that are that much older than due, are taken to be over.
 const SILENT_WINDOWS: u32 = 1;
+/// After so many minutes it is known of a run that it vanished: see [`crate::cardinality::walk`].
+const SILENT_AFTER_MINUTES: u32 = 7;
 
 fn counts(tally: &Tally, now: u32) -> Counts {
     let minute = tally.hour.in_last(1, now);
@@ -82,6 +84,8 @@ impl Tracker {
                 runs_kept_more: (workload.kept.in_last(60, now))
                     .saturating_sub(workload.cleaned.in_last(60, now)),
                 runs_silent: 0,
+                runs_untold: 0,
+                newest_runs: workload.new_runs.in_last(SILENT_AFTER_MINUTES, now),
                 series_of_runs_over: 0,
                 runs_within_idle: workload.new_runs.in_last(idle_minutes, now),
                 new_runs_last_hour: workload.new_runs.in_last(60, now),
@@ -106,6 +110,7 @@ impl Tracker {
             if !lines[at].runs_end() {
                 return;
             }
+            lines[at].runs_untold += u32::from(unit.said.is_empty());
             let due = unit.scheduled.is_some_and(|due| due.saturating_add(2 * WINDOW_SECONDS) < now);
             if let Some(ending) = unit.said.ending() {
                 lines[at].runs_kept[ending as usize] += u32::from(unit.is_seen());

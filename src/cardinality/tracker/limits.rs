@@ -18,7 +18,7 @@ fn limited(metric: &str) -> Option<Ending> {
 
 impl Tracker {
     /// Takes in what a series says of a limit, if it is one that does.
-    pub(super) fn learn_limit(&self, tenant: u32, labels: Labels<'_>, value: Option<f64>, now: u32) {
+    pub fn learn_limit(&self, tenant: u32, labels: Labels<'_>, value: Option<f64>, now: u32) {
         let (Some(ending), Some(value)) = (limited(labels.metric()), value.filter(|value| *value >= 0.0))
         else {
             return;
