@@ -166,9 +166,9 @@ pub(super) struct Unit {
     /// Series in the index now, and those of them that have ended with a stale marker.
     pub(super) active: u32,
     pub(super) ended: u32,
-    /// Those that have not ended, but are silent: see [`super::walk`].
-    pub(super) silent: u32,
-    /// Those that are late, the silent ones among them.
+    /// Those that have not ended, but have vanished: see [`super::walk`].
+    pub(super) vanished: u32,
+    /// Those that are late, the vanished ones among them.
     pub(super) late: u32,
     /// When the first of them came, Unix seconds; 0: none has.
     pub(super) came: u32,
@@ -189,7 +189,7 @@ impl Unit {
 
     /// Series that are still reported.
     pub(super) fn reported_series(&self) -> u32 {
-        self.active.saturating_sub(self.ended).saturating_sub(self.silent)
+        self.active.saturating_sub(self.ended).saturating_sub(self.vanished)
     }
 
     /// Whether a series was seen lately.

@@ -1,4 +1,4 @@
-//! What only a walk over all series finds: those whose owner has become known, and those that have fallen silent.
+//! What only a walk over all series finds: those whose owner has become known, and those that have vanished.
 //!
 //! What vanishes while its agent is down never ends with a stale marker. So a series that is not seen any more while others
 //! of its sender go on counts as gone from its run.
@@ -9,7 +9,7 @@ use super::tracker::{Tracker, Why};
 use crate::series::Index;
 use crate::series::index::{MAX_SENDERS, Walked};
 
-/// A series is silent when it was not seen for so long, seconds, and for three times as long as it used to take.
+/// A series has vanished when it was not seen for so long, seconds, and for three times as long as it used to take.
 const UNSEEN: u32 = 300;
 /// It is late when it was not seen for so long, seconds, and for two and a half times as long as it used to take: it may be there still.
 const LATE: u32 = 150;
@@ -78,22 +78,22 @@ impl Tracker {
         });
         let mut of: AHashMap<u32, (u32, u32)> = AHashMap::new();
         for ((unit, sender), (late, unseen)) in missing {
-            let (all, silent) = of.entry(unit).or_default();
+            let (all, vanished) = of.entry(unit).or_default();
             *all += late;
             if goes_on.get(sender as usize) == Some(&true) {
-                *silent += unseen;
+                *vanished += unseen;
             }
         }
         let mut news = Vec::new();
         self.units.each(|number, unit| {
-            let (late, silent) = of.get(&number).copied().unwrap_or_default();
+            let (late, vanished) = of.get(&number).copied().unwrap_or_default();
             unit.late = late;
-            if unit.silent != silent {
-                news.push((number, silent));
+            if unit.vanished != vanished {
+                news.push((number, vanished));
             }
         });
-        for (number, silent) in news {
-            self.change(number, Why::Heard, now, |unit| unit.silent = silent);
+        for (number, vanished) in news {
+            self.change(number, Why::Heard, now, |unit| unit.vanished = vanished);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::series::index::WINDOW_SECONDS;
 /// Runs whose values have not moved for so many windows, and that are that much older than due, are taken to be over.
 const SILENT_WINDOWS: u32 = 1;
 /// After so many minutes it is known of a run that it vanished: see [`crate::cardinality::walk`].
-const SILENT_AFTER_MINUTES: u32 = 7;
+const VANISHED_AFTER_MINUTES: u32 = 7;
 
 fn counts(tally: &Tally, now: u32) -> Counts {
     let minute = tally.hour.in_last(1, now);
@@ -85,7 +85,7 @@ impl Tracker {
                     .saturating_sub(workload.cleaned.in_last(60, now)),
                 runs_silent: 0,
                 runs_untold: 0,
-                newest_runs: workload.new_runs.in_last(SILENT_AFTER_MINUTES, now),
+                newest_runs: workload.new_runs.in_last(VANISHED_AFTER_MINUTES, now),
                 series_of_runs_over: 0,
                 runs_within_idle: workload.new_runs.in_last(idle_minutes, now),
                 new_runs_last_hour: workload.new_runs.in_last(60, now),

@@ -71,7 +71,7 @@ impl Tracker {
             let came = unit.active == 0 && unit.run.is_some();
             if unit.active == 0 {
                 (unit.came, unit.learned) = (born, learned);
-                (unit.silent, unit.late) = (0, 0);
+                (unit.vanished, unit.late) = (0, 0);
             }
             unit.active += 1;
             unit.ended += u32::from(held.ended);
@@ -115,9 +115,9 @@ impl Tracker {
     pub(super) fn forget(&self, unit: u32, held: Held, now: u32, count: impl FnOnce(&mut Tally)) {
         let (workload, ()) = self.change(unit, Why::Forgotten, now, |unit| {
             unit.lose(held);
-            // it was not seen for longer than it takes to be silent
+            // it was not seen for longer than it takes to vanish
             let missing = u32::from(!held.ended);
-            unit.silent = unit.silent.saturating_sub(missing);
+            unit.vanished = unit.vanished.saturating_sub(missing);
             unit.late = unit.late.saturating_sub(missing);
         });
         self.workloads.with(workload, |workload| count(&mut workload.tally));
