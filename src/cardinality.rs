@@ -6,8 +6,10 @@
 
 mod blame;
 mod book;
+mod evidence;
 mod examples;
 mod findings;
+mod nodes;
 mod owners;
 mod recorded;
 mod records;
@@ -17,10 +19,14 @@ mod sweep;
 mod tally;
 mod tracker;
 mod trend;
+mod waiting;
+mod walk;
 mod whose;
 
 pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
+pub use nodes::OnNode;
 pub use recorded::RecordedOwners;
-pub use snapshot::{BookUsage, CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
+pub use snapshot::{BookUsage, CauseLine, Counts, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine};
 pub use tally::Lifetimes;
-pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, Watched, is_on};
+pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, is_on};
+pub use walk::Walk;

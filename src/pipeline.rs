@@ -190,9 +190,6 @@ impl Pipeline {
                 untracked::Untracked { policies, limits, scratch: judge, outcome }.run(body, request)?;
             }
         }
-        if self.tracker.owners_have_come() {
-            self.index.look_again_at_all();
-        }
         weigh::weigh(body, request, outcome);
         // twice the limit of what comes in: rules may add labels, not without bounds
         let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
@@ -221,14 +218,19 @@ impl Pipeline {
                 Inserted::Full => committed.untracked += 1,
             }
         }
-        for (series, on) in &outcome.effects.turned {
-            if let Some(charge) = self.index.turn(*series, *on) {
-                self.tracker.turned(charge.unit, *on, now);
+        // those of this request included
+        if self.tracker.owners_have_come() {
+            self.index.look_again_at_all();
+        }
+        // what was known of a series comes back with it; then its value may be another
+        for series in &outcome.effects.returned {
+            if let Some((charge, on)) = self.index.end(*series, false) {
+                self.tracker.returned(charge, on, now);
             }
         }
-        for series in &outcome.effects.returned {
-            if let Some(charge) = self.index.end(*series, false) {
-                self.tracker.returned(charge);
+        for (series, on) in &outcome.effects.turned {
+            if let Some(charge) = self.index.turn(*series, *on) {
+                self.tracker.turned(charge, *on, now);
             }
         }
         for (series, decided) in &outcome.effects.changes {
@@ -238,9 +240,9 @@ impl Pipeline {
             self.index.release(*output, *owner, *last, now);
         }
         for (series, node) in &outcome.effects.ended {
-            if let Some(charge) = self.index.end(*series, true) {
+            if let Some(charged) = self.index.end(*series, true) {
                 committed.ended_series += 1;
-                self.tracker.ended(charge, *node, now);
+                self.tracker.ended(*series, charged, *node, now);
             }
         }
         for (bytes, series) in &outcome.effects.aliases {

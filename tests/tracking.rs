@@ -138,6 +138,19 @@ fn every_sender_is_charged_with_its_own_series() {
 }
 
 #[test]
+fn a_sender_comes_back_also_when_its_series_were_forgotten_a_moment_ago() {
+    let mut gate = watching();
+    let up = series(&[("__name__", "up"), ("pod", "a")]);
+    send(&mut gate, vec![up.clone()]);
+    wait(&gate, 1260);
+    expire(&gate, 1200);
+    wait(&gate, 60);
+    send(&mut gate, vec![up]);
+    let counts = metric(&gate, "up");
+    assert_eq!((counts.expired, counts.new, counts.learned), (2, 1, 2), "it is no birth to come back");
+}
+
+#[test]
 fn a_request_sent_again_counts_its_births_once() {
     let mut gate = watching();
     let run = |i: u32| {

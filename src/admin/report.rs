@@ -40,6 +40,13 @@ pub struct View<'a> {
     pub now: u32,
 }
 
+impl View<'_> {
+    /// What the admin port answers to a report's path and query.
+    pub fn json(&self, path: &str, query: &str) -> String {
+        answer(self, &Asked { path, query, body: b"", tenant: None }).1
+    }
+}
+
 /// What was asked, where the path is a report's.
 pub(super) struct Asked<'r> {
     pub(super) path: &'r str,

@@ -3,30 +3,23 @@
 //! What is named must have happened more than once, or be an event that explains many series at one stroke; a pod that is
 //! replaced, a workload that is deployed or a job that runs once a day is nobody's fault.
 
+mod kept;
+mod lost;
 mod sentence;
 
 use ahash::AHashMap;
 
 use super::snapshot::{CauseLine, NodeLine, WorkloadLine};
 use super::tracker::Tracker;
-use crate::series::SubjectLabels;
 use crate::series::grammar::Kind;
+use crate::series::{SubjectLabels, SubjectTable};
 
-/// Finished runs of a CronJob that Kubernetes keeps by default: three that succeeded, one that failed.
-const KEPT_BY_DEFAULT: u32 = 4;
 /// Fewer new series of a workload in an hour are not spoken of.
 const FEW_SERIES: u64 = 30;
 /// Fewer new series by a label that nothing explains are not spoken of.
 const FEW_BY_LABEL: u64 = 100;
 /// Pods that are replaced in fewer stretches of five minutes an hour are not spoken of.
 const FEW_STRETCHES: usize = 3;
-/// A node is gone when series of so many workloads ended there,
-const NODE_WORKLOADS: usize = 3;
-/// which are so many,
-const NODE_SERIES: u32 = 20;
-/// and more than this share of all that named it.
-const NODE_SHARE: f64 = 0.5;
-
 /// So many are named: nobody reads more.
 const MOST: usize = 1000;
 
@@ -159,9 +152,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// What is worst comes first.
-    fn weight(&self) -> u64 {
-        self.series.max(self.series_held)
+    /// What is worst comes first: what is kept and grows without end, then by the series that it costs.
+    fn weight(&self) -> (bool, u64) {
+        (self.kind == FindingKind::StuckRuns, self.series.max(self.series_held))
     }
 }
 
@@ -169,7 +162,7 @@ impl Tracker {
     /// Who multiplies series now, worst first.
     pub fn findings(&self, now: u32) -> Vec<Finding> {
         let minutes = (now.saturating_sub(self.started()) / 60).clamp(1, 60);
-        find(&self.workloads(now), &self.causes(now), &self.nodes(), minutes, now)
+        find(&self.workloads(now), &self.causes(now), &self.nodes(), &self.subjects, minutes, now)
     }
 }
 
@@ -178,6 +171,7 @@ fn find(
     workloads: &[WorkloadLine],
     causes: &[CauseLine],
     nodes: &[NodeLine],
+    subjects: &SubjectTable,
     minutes: u32,
     now: u32,
 ) -> Vec<Finding> {
@@ -186,7 +180,7 @@ fn find(
     causes.iter().for_each(|cause| of.entry(cause.workload).or_default().push(cause));
     let markers = workloads.iter().any(|line| line.counts.ended > 0);
     for line in workloads.iter().filter(|line| line.number != 0) {
-        let Some(kind) = of_workload(line, markers) else { continue };
+        let Some(kind) = of_workload(line, markers, now) else { continue };
         let own = of.get(&line.number).into_iter().flatten().copied();
         let mut finding = Finding { worst: worst(own), ..about(line, kind, minutes) };
         if kind == FindingKind::Rollout {
@@ -194,13 +188,13 @@ fn find(
         }
         found.push(finding);
     }
-    found.extend(by_label(workloads, causes, minutes));
-    found.extend(nodes.iter().filter(|node| is_gone(node, now)).map(|node| Finding {
+    found.extend(by_label(workloads, causes, subjects, minutes));
+    found.extend(lost::lost(nodes, now).into_iter().map(|(node, series)| Finding {
         kind: FindingKind::NodeLost,
         tenant: node.tenant,
         culprit: None,
         node: Some(node.name.clone()),
-        series: u64::from(node.losing),
+        series: u64::from(series),
         ..nothing(minutes)
     }));
     found.sort_unstable_by(|a, b| {
@@ -214,15 +208,17 @@ fn find(
 
 /// What there is to say of a workload as a whole. `markers`: whether agents end series with stale markers; else what
 /// has ended is taken to be there for a while.
-fn of_workload(line: &WorkloadLine, markers: bool) -> Option<FindingKind> {
+fn of_workload(line: &WorkloadLine, markers: bool, now: u32) -> Option<FindingKind> {
     let new = line.counts.new_last_hour;
     let of_new_runs = u64::from(line.series_of_new_runs_last_hour);
-    let over = line.runs_over + line.runs_silent;
-    let expected = KEPT_BY_DEFAULT + if markers { 0 } else { line.runs_within_idle };
-    if line.runs_end() && over > expected && line.runs_growth_per_hour.is_some_and(|more| more >= 1.0) {
+    if kept::beyond_limits(line, markers, now) {
         return Some(FindingKind::StuckRuns);
     }
     if line.runs_end() {
+        // a CronJob that cleans up behind itself does what it is for, however often
+        if line.kind == Kind::Cronjob && !kept::may_be_beyond_limits(line) {
+            return None;
+        }
         return (line.new_runs_last_hour >= 2 && new >= FEW_SERIES).then_some(FindingKind::Runs);
     }
     if of_new_runs >= FEW_SERIES {
@@ -237,7 +233,7 @@ fn of_workload(line: &WorkloadLine, markers: bool) -> Option<FindingKind> {
 
 fn about(line: &WorkloadLine, kind: FindingKind, minutes: u32) -> Finding {
     let over = line.runs_over + line.runs_silent;
-    let growth = line.runs_growth_per_hour.filter(|_| line.runs_end());
+    let growth = kept::growth(line, minutes).filter(|_| line.runs_end());
     Finding {
         kind,
         tenant: line.tenant,
@@ -314,12 +310,18 @@ fn worst<'c>(causes: impl Iterator<Item = &'c CauseLine>) -> Option<WorstMetric>
 }
 
 /// Labels that are to blame by themselves, whatever pods do.
-fn by_label(workloads: &[WorkloadLine], causes: &[CauseLine], minutes: u32) -> Vec<Finding> {
+fn by_label(
+    workloads: &[WorkloadLine],
+    causes: &[CauseLine],
+    subjects: &SubjectTable,
+    minutes: u32,
+) -> Vec<Finding> {
     let mut groups: Vec<(u32, &[String], Vec<CauseLine>)> = Vec::new();
-    let of_a_pod = |label: &String| OF_A_POD.contains(&label.as_str());
+    let names = |label: &String| subjects.names(label).is_some();
+    let of_a_pod = |label: &String| OF_A_POD.contains(&label.as_str()) || names(label);
     let of_itself = |cause: &&CauseLine| {
         let named = cause.labels.iter().any(|label| !of_a_pod(label));
-        let moved = cause.labels.iter().any(|label| label.contains("pod") || label.contains("job_name"));
+        let moved = cause.labels.iter().any(|label| label.contains("pod") || names(label));
         named && !moved && cause.blamed_last_hour > 0
     };
     for cause in causes.iter().filter(of_itself) {
@@ -343,12 +345,4 @@ fn by_label(workloads: &[WorkloadLine], causes: &[CauseLine], minutes: u32) -> V
         })
     };
     groups.into_iter().filter_map(finding).collect()
-}
-
-/// Whether much of what came from a node has ended, and nothing came since.
-fn is_gone(node: &NodeLine, now: u32) -> bool {
-    node.losing >= NODE_SERIES
-        && node.workloads >= NODE_WORKLOADS
-        && f64::from(node.losing) >= NODE_SHARE * f64::from(node.reported)
-        && now.saturating_sub(node.losing_since) <= 3600
 }

@@ -146,8 +146,9 @@ impl Owners {
         }
     }
 
-    /// Remembers what was said of the thing with this key. What is vague does not take back what is not.
-    pub(super) fn learn(&self, key: u64, said: &Said<'_>, now: u32) {
+    /// Remembers what was said of the thing with this key. What is vague does not take back what is not. Returns whether
+    /// nothing was known of it before.
+    pub(super) fn learn(&self, key: u64, said: &Said<'_>, now: u32) -> bool {
         self.spoken.store(true, Ordering::Relaxed);
         let mut shard = self.shard(key).lock();
         if let Some(owner) = shard.get_mut(&key) {
@@ -156,12 +157,13 @@ impl Owners {
                 (owner.kind, owner.name) = (said.kind, Arc::from(said.owner));
             }
             owner.vague &= said.vague;
-            return;
+            return false;
         }
         if shard.len() >= self.room {
             shard.pop_lru();
         }
         shard.put(key, Owner { kind: said.kind, name: Arc::from(said.owner), vague: said.vague, said: now });
+        true
     }
 
     /// Whether anybody names owners here: else nothing more will be known of a series than its labels say.

@@ -46,7 +46,7 @@ impl RecordedOwners {
     pub fn workload<T>(&self, labels: Labels<'_>, then: impl FnOnce(Workload<'_>, bool) -> T) -> Option<T> {
         self.registry().whose(TENANT, labels, |whose| {
             let (kind, name, run, scheduled) = (whose.kind, whose.name, whose.run, whose.scheduled);
-            then(Workload { kind, name, run, scheduled }, whose.said)
+            then(Workload { kind, name, run, scheduled }, whose.unsaid.is_none())
         })
     }
 

@@ -1,13 +1,14 @@
 //! What is kept of each metric, workload, run, sender, label and cause.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::book::Record;
+use super::evidence::{Ending, Said};
 use super::sketch::{Distinct, Top};
 use super::tally::{LastHour, Tally};
 use super::trend::Trend;
-use super::whose::Whose;
+use super::walk::PAUSE;
+use super::whose::{Scope, Whose};
 use crate::series::grammar::Kind;
 use crate::series::subject::LabelsUsed;
 
@@ -18,6 +19,9 @@ pub(super) struct Metric {
     pub(super) name: Box<str>,
     pub(super) tally: Tally,
 }
+
+/// Finished runs of a CronJob that Kubernetes keeps by default: those that succeeded, and those that failed.
+const KEPT_BY_DEFAULT: [u32; Ending::ALL.len()] = [3, 1];
 
 /// One workload.
 #[derive(Debug)]
@@ -32,9 +36,15 @@ pub(super) struct Workload {
     pub(super) kind: Kind,
     pub(super) name: Box<str>,
     pub(super) tally: Tally,
-    /// Runs that series are reported of, and those of them that are over.
+    /// Runs that series are reported of, and those of them that are over, by how they ended.
     pub(super) runs: u32,
-    pub(super) runs_over: u32,
+    pub(super) runs_over: [u32; Ending::ALL.len()],
+    /// How many of these are meant to be kept, and since when there are more, Unix seconds.
+    pub(super) history_limits: [u32; Ending::ALL.len()],
+    pub(super) beyond_limits_since: Option<u32>,
+    /// Runs that ended and were kept, and kept ones that went.
+    pub(super) kept: LastHour,
+    pub(super) cleaned: LastHour,
     /// Runs that came.
     pub(super) new_runs: LastHour,
     /// Series that came with runs that were new themselves.
@@ -45,13 +55,17 @@ pub(super) struct Workload {
 
 impl Workload {
     pub(super) fn new(whose: &Whose<'_>) -> Self {
+        Self::named(whose.scope, whose.cluster_label, whose.kind, whose.name)
+    }
+
+    pub(super) fn named(scope: Scope<'_>, cluster_label: &'static str, kind: Kind, name: &str) -> Self {
         Self {
-            tenant: whose.scope.tenant,
-            cluster: whose.scope.cluster.into(),
-            cluster_label: whose.cluster_label,
-            namespace: whose.scope.namespace.into(),
-            kind: whose.kind,
-            name: whose.name.into(),
+            tenant: scope.tenant,
+            cluster: scope.cluster.into(),
+            cluster_label,
+            namespace: scope.namespace.into(),
+            kind,
+            name: name.into(),
             ..Self::nobody()
         }
     }
@@ -76,11 +90,49 @@ impl Workload {
             name: "".into(),
             tally: Tally::default(),
             runs: 0,
-            runs_over: 0,
+            runs_over: [0; Ending::ALL.len()],
+            history_limits: KEPT_BY_DEFAULT,
+            beyond_limits_since: None,
+            kept: LastHour::default(),
+            cleaned: LastHour::default(),
             new_runs: LastHour::default(),
             series_of_new_runs: LastHour::default(),
             trend: Trend::default(),
         }
+    }
+
+    /// Counts a run that stands otherwise now, or is not reported any more. `news`: whether it is news that it is over, and
+    /// that it went.
+    pub(super) fn turn(
+        &mut self,
+        (before, after): (Option<RunState>, Option<RunState>),
+        news: (bool, bool),
+        now: u32,
+    ) {
+        let mut count = |state: Option<RunState>, count: fn(u32) -> u32| {
+            if state.is_some() {
+                self.runs = count(self.runs);
+            }
+            if let Some(RunState::Over(ending)) = state {
+                let over = &mut self.runs_over[ending as usize];
+                *over = count(*over);
+            }
+        };
+        count(before, |n| n.saturating_sub(1));
+        count(after, |n| n + 1);
+        let is_over = |state| matches!(state, Some(RunState::Over(_)));
+        match (is_over(before), is_over(after)) {
+            (false, true) if news.0 => self.kept.add(1, now),
+            (true, false) if news.1 => self.cleaned.add(1, now),
+            _ => {}
+        }
+        self.check_limits(now);
+    }
+
+    /// Notes whether more runs are kept than are meant to be.
+    pub(super) fn check_limits(&mut self, now: u32) {
+        let beyond = self.runs_over.iter().zip(&self.history_limits).any(|(runs, limit)| runs > limit);
+        self.beyond_limits_since = if beyond { self.beyond_limits_since.or(Some(now)) } else { None };
     }
 
     /// Whether its runs are meant to end.
@@ -115,12 +167,16 @@ pub(super) struct Unit {
     /// Series in the index now, and those of them that have ended with a stale marker.
     pub(super) active: u32,
     pub(super) ended: u32,
+    /// Those that have not ended, but have vanished: see [`super::walk`].
+    pub(super) vanished: u32,
+    /// Those that are late, the vanished ones among them.
+    pub(super) late: u32,
     /// When the first of them came, Unix seconds; 0: none has.
     pub(super) came: u32,
     /// Whether that was while learning.
     pub(super) learned: bool,
-    /// When it was said to be over, Unix seconds; 0: it was not.
-    pub(super) over: u32,
+    /// What its series say of it, those that have ended left out.
+    pub(super) said: Said,
     pub(super) silence: Silence,
     /// When something was last counted, Unix seconds.
     pub(super) last: u32,
@@ -129,7 +185,22 @@ pub(super) struct Unit {
 impl Unit {
     /// Whether it is a run that is still reported.
     pub(super) fn is_reported(&self) -> bool {
-        self.run.is_some() && self.active > self.ended
+        self.run.is_some() && self.reported_series() > 0
+    }
+
+    /// Series that are still reported.
+    pub(super) fn reported_series(&self) -> u32 {
+        self.active.saturating_sub(self.ended).saturating_sub(self.vanished)
+    }
+
+    /// Whether a series was seen lately.
+    pub(super) fn is_seen(&self) -> bool {
+        self.active.saturating_sub(self.ended) > self.late
+    }
+
+    /// How it stands, where it is a run that is still reported.
+    pub(super) fn state(&self) -> Option<RunState> {
+        self.is_reported().then(|| self.said.ending().map_or(RunState::GoesOn, RunState::Over))
     }
 
     pub(super) fn new(workload: u32, whose: &Whose<'_>) -> Self {
@@ -140,6 +211,14 @@ impl Unit {
             ..Self::default()
         }
     }
+}
+
+/// How a run stands that is still reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RunState {
+    /// Nothing says that it is over.
+    GoesOn,
+    Over(Ending),
 }
 
 /// Whether the values of a run still move: a digest of all series and values of a window, and that of the window
@@ -174,9 +253,28 @@ impl Silence {
 pub(super) struct Sender {
     pub(super) tenant: u32,
     pub(super) address: Option<IpAddr>,
+    /// When it wrote last, Unix seconds. Its series are counted later, too: when they are forgotten.
+    pub(super) wrote: u32,
     /// Until when what it sends first is learned, Unix seconds.
     pub(super) learns_until: u32,
+    /// Since when series that it brought first are seen without a pause, whoever brings them now.
+    pub(super) on_since: Option<u32>,
     pub(super) tally: Tally,
+}
+
+impl Sender {
+    pub(super) fn new(tenant: u32, address: Option<IpAddr>) -> Self {
+        Self { tenant, address, wrote: 0, learns_until: 0, on_since: None, tally: Tally::default() }
+    }
+
+    /// Notes when one of its series was last seen.
+    pub(super) fn follow(&mut self, newest: u32, now: u32) {
+        if now.saturating_sub(newest) > PAUSE {
+            self.on_since = None;
+        } else if self.on_since.is_none() {
+            self.on_since = Some(now);
+        }
+    }
 }
 
 /// A label name of a tenant: its values in this window and in the one before.
@@ -212,54 +310,6 @@ impl Label {
         self.values[0].clear();
         self.top.swap(0, 1);
         self.top[0].clear();
-    }
-}
-
-/// One node, as the series name it that come from it. What kube-state-metrics says of its pods comes from elsewhere.
-#[derive(Debug, Default)]
-pub(super) struct Node {
-    pub(super) tenant: u32,
-    pub(super) name: Box<str>,
-    /// Series looked at in this window, and in the one before: each is looked at once.
-    pub(super) reported: [u32; 2],
-    /// Series that ended since the last one came, and the workloads they were of (64 at most are told apart).
-    pub(super) losing: u32,
-    pub(super) losing_workloads: BTreeSet<u32>,
-    /// When the first of them ended, and the last, Unix seconds.
-    pub(super) losing_since: u32,
-    pub(super) lost_last: u32,
-    /// When something was last heard of it, Unix seconds.
-    pub(super) last: u32,
-}
-
-/// Series that end within so many seconds belong to one loss.
-const ONE_LOSS: u32 = 600;
-
-impl Node {
-    /// Counts a series that came.
-    pub(super) fn come(&mut self) {
-        self.reported[0] += 1;
-        self.forget_loss();
-    }
-
-    /// Counts a series of a workload that ended.
-    pub(super) fn lose(&mut self, workload: u32, now: u32) {
-        if now.saturating_sub(self.lost_last) > ONE_LOSS {
-            self.forget_loss();
-        }
-        if self.losing == 0 {
-            self.losing_since = now;
-        }
-        self.lost_last = now;
-        self.losing += 1;
-        if self.losing_workloads.len() < 64 {
-            self.losing_workloads.insert(workload);
-        }
-    }
-
-    fn forget_loss(&mut self) {
-        self.losing = 0;
-        self.losing_workloads.clear();
     }
 }
 
@@ -305,12 +355,6 @@ impl Record for Sender {
 
 impl Record for Label {
     /// Only the name: `Top` bounds the text of values.
-    fn text_bytes(&self) -> usize {
-        self.name.len()
-    }
-}
-
-impl Record for Node {
     fn text_bytes(&self) -> usize {
         self.name.len()
     }

@@ -68,12 +68,24 @@ pub struct WorkloadLine {
     pub runs: u32,
     /// Those of them that are over, as their state says.
     pub runs_over: u32,
+    /// Those of them that were seen lately, those that succeeded and those that failed.
+    pub runs_kept: [u32; 2],
+    /// How many of these are to be kept.
+    pub history_limits: [u32; 2],
+    /// Since when there are more, Unix seconds.
+    pub beyond_limits_since: Option<u32>,
+    /// Runs that ended in the last hour and are kept, less those that were kept and went.
+    pub runs_kept_more: u32,
     /// Those of them that are not said to be over, but are past due and do not move any more.
     pub runs_silent: u32,
+    /// Those of them of which nothing says how they stand.
+    pub runs_untold: u32,
     /// Series of these two that have not ended with a stale marker.
     pub series_of_runs_over: u64,
     /// Runs that came within `series.idle_after`: without stale markers, so many more are taken to be reported.
     pub runs_within_idle: u32,
+    /// Runs that came in the last seven minutes.
+    pub newest_runs: u32,
     /// Runs that came in the last hour.
     pub new_runs_last_hour: u32,
     /// Series that came in the last hour with runs that were new themselves.
@@ -127,21 +139,36 @@ pub struct LabelLine {
     pub bytes: usize,
 }
 
-/// A node from which series end and none come.
+/// A node of which series have ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeLine {
     /// Number of the tenant.
     pub tenant: u32,
+    /// Its cluster; may be empty.
+    pub cluster: String,
     /// Its name.
     pub name: String,
-    /// Series that came from it in the last one to two windows.
+    /// Of the series that come from it.
+    pub from: LossLine,
+    /// Of the series that kube-state-metrics has of it and its pods.
+    pub of: LossLine,
+    /// Whether a series says that there is such a node.
+    pub exists: bool,
+    /// When the last series has ended that said that there is such a node, Unix seconds; 0: none has.
+    pub gone_since: u32,
+}
+
+/// Series that have ended while none came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LossLine {
+    /// Series seen in the last one to two windows.
     pub reported: u32,
-    /// Series that ended since the last one came from it.
+    /// Series that ended since the last one came.
     pub losing: u32,
     /// Workloads they were of, 64 at most.
     pub workloads: usize,
     /// When the first of them ended, Unix seconds.
-    pub losing_since: u32,
+    pub since: u32,
 }
 
 /// How full a book is.

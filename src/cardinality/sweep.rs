@@ -88,10 +88,7 @@ impl Tracker {
 
     fn begin_window(&self) {
         self.labels.each(|_, label: &mut Label| label.rotate());
-        self.nodes.each(|_, node| {
-            node.reported.swap(0, 1);
-            node.reported[0] = 0;
-        });
+        self.nodes.each(|_, node| node.rotate());
         self.known.rotate();
     }
 }

@@ -118,6 +118,11 @@ impl Tally {
         }
     }
 
+    /// Whether anything has come that did not go to another account.
+    pub(super) fn has_counted(&self) -> bool {
+        self.learned + self.new > 0
+    }
+
     /// Counts a series that was forgotten, with its lifetime in seconds and its samples.
     pub(super) fn died(&mut self, lifetime: u32, samples: u16, now: u32) {
         self.last = now;

@@ -1,9 +1,12 @@
 //! Shown each series when it comes, ends, and once a window in between.
 
 mod account;
+mod limits;
 mod look;
+mod runs;
 
 pub use look::LookScratch;
+pub(super) use runs::Why;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,11 +18,12 @@ use parking_lot::Mutex;
 use super::blame::Known;
 use super::book::Book;
 use super::examples::{Examples, STORE_BYTES};
+use super::nodes::Node;
 use super::owners::Owners;
-use super::records::{Cause, Label, Metric, Node, Sender, Unit, Workload};
-use super::tally::Tally;
+use super::records::{Cause, Label, Metric, Sender, Unit, Workload};
+use super::waiting::Waiting;
 
-use crate::series::index::MAX_SENDERS;
+use crate::series::index::{MAX_SENDERS, MAX_UNITS};
 use crate::series::{Charge, Fingerprint, SubjectTable};
 
 /// Bounds of what is kept, and the times that decide what is news.
@@ -94,20 +98,13 @@ pub struct First {
     pub ends: bool,
 }
 
-/// A series that says of a run that it is over, once its value is other than 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Watched {
-    /// Whether it is.
-    pub over: bool,
-}
-
 /// A series that was looked at, to be counted once its data is safe; by default one that nobody looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sighting {
     /// Who it is to be charged to.
     pub charge: Charge,
-    /// Whether it says something about a run.
-    pub watched: Option<Watched>,
+    /// Whether its value is other than 0, where that is evidence of something.
+    pub on: bool,
     /// Whether more may be known of it soon.
     pub look_again: bool,
     /// Whether it is learned, not new.
@@ -136,6 +133,7 @@ pub struct Tracker {
     pub(super) causes: Book<Cause>,
     pub(super) subjects: Arc<SubjectTable>,
     pub(super) owners: Owners,
+    pub(super) waiting: Waiting,
     pub(super) known: Known,
     /// The cause that each metric and workload had last, of the causes that there are.
     pub(super) latest_causes: Mutex<AHashMap<(u32, u32), u32>>,
@@ -148,7 +146,7 @@ pub struct Tracker {
 impl Tracker {
     /// A tracker that starts at `now`, Unix seconds.
     pub fn new(settings: &Settings, now: u32) -> Self {
-        let nobody = Sender { tenant: 0, address: None, learns_until: 0, tally: Tally::default() };
+        let nobody = Sender::new(0, None);
         Self {
             hash: RandomState::new(),
             started: now,
@@ -157,7 +155,8 @@ impl Tracker {
             values_per_label: settings.values_per_label,
             metrics: Book::new(settings.max_metrics, Metric::default()),
             workloads: Book::new(settings.max_workloads, Workload::nobody()),
-            units: Book::new(settings.max_runs, Unit::default()),
+            // the numbers of a book go up to 32 times its size
+            units: Book::new(settings.max_runs.min(MAX_UNITS as usize / 40), Unit::default()),
             // a series remembers its sender in ten bits
             senders: Book::dense(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
             labels: Book::new(settings.max_labels, Label::new(0, "", 1)),
@@ -166,6 +165,7 @@ impl Tracker {
             causes: Book::new(settings.max_causes, Cause::default()),
             subjects: Arc::clone(&settings.subjects),
             owners: Owners::new(settings.max_owners),
+            waiting: Waiting::new(settings.max_owners),
             known: Known::new(settings.filter_bytes),
             latest_causes: Mutex::default(),
             by_metric: Examples::new(STORE_BYTES),
@@ -198,13 +198,12 @@ impl Tracker {
         let mut learns_until = 0;
         let sender = self.senders.number(
             key,
-            || Sender { tenant, address, learns_until: 0, tally: Tally::default() },
+            || Sender::new(tenant, address),
             |sender| {
-                let silent = now.saturating_sub(sender.tally.last);
-                if silent > idle_after {
+                if now.saturating_sub(sender.wrote) > idle_after {
                     sender.learns_until = now.saturating_add(warmup);
                 }
-                sender.tally.last = now;
+                (sender.wrote, sender.tally.last) = (now, now);
                 learns_until = sender.learns_until;
             },
         );

@@ -34,8 +34,8 @@ pub(super) struct Whose<'a> {
     pub(super) run: Option<&'a str>,
     /// When the run was due, Unix seconds, where its name says so.
     pub(super) scheduled: Option<i64>,
-    /// Whether an owner said so; else only the name did, and more may be known later.
-    pub(super) said: bool,
+    /// Where only a name said so: the key of the owner that would say more.
+    pub(super) unsaid: Option<u64>,
     /// The labels that named its pod or job.
     pub(super) labels: LabelsUsed,
     /// The label that named its cluster; empty where there is none.
@@ -51,10 +51,10 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn whose<'w>(&'w self, said: bool, workload: Workload<'w>) -> Whose<'w> {
+    fn whose<'w>(&'w self, unsaid: Option<u64>, workload: Workload<'w>) -> Whose<'w> {
         let Known { scope, labels, cluster_label } = *self;
         let Workload { kind, name, run, scheduled } = workload;
-        Whose { scope, kind, name, run, scheduled, said, labels, cluster_label }
+        Whose { scope, kind, name, run, scheduled, unsaid, labels, cluster_label }
     }
 }
 
@@ -67,12 +67,13 @@ pub(super) struct Registry<'r> {
 }
 
 impl Registry<'_> {
-    /// Takes in what a series says of an owner, if it is one that does.
-    pub(super) fn learn(self, tenant: u32, labels: Labels<'_>, now: u32) {
-        if let Some(said) = Said::read(labels, self.subjects) {
-            let scope = Scope { tenant, cluster: subject::cluster(labels).1, namespace: said.namespace };
-            self.owners.learn(scope.key(self.hash, said.owned, said.name), &said, now);
-        }
+    /// Takes in what a series says of an owner, if it is one that does. Returns the key of the owner where nothing was known
+    /// of it before.
+    pub(super) fn learn(self, tenant: u32, labels: Labels<'_>, now: u32) -> Option<u64> {
+        let said = Said::read(labels, self.subjects)?;
+        let scope = Scope { tenant, cluster: subject::cluster(labels).1, namespace: said.namespace };
+        let key = scope.key(self.hash, said.owned, said.name);
+        self.owners.learn(key, &said, now).then_some(key)
     }
 
     /// Finds out whose a series is and shows it to `then`; `None` where nothing in its labels says so.
@@ -89,55 +90,61 @@ impl Registry<'_> {
         if subject.kind == SubjectKind::Job {
             return Some(self.of_job(known, subject.name, then));
         }
-        let Some(owner) = self.ask(scope, Owned::Pod, subject.name) else {
-            return grammar::of_subject(subject, labels).map(|workload| then(known.whose(false, workload)));
+        let owner = match self.ask(scope, Owned::Pod, subject.name) {
+            Ok(owner) => owner,
+            Err(key) => {
+                let workload = grammar::of_subject(subject, labels)?;
+                return Some(then(known.whose(Some(key), workload)));
+            }
         };
         Some(match owner.kind {
             OwnerKind::Job => self.of_job(known, &owner.name, then),
             OwnerKind::ReplicaSet => self.of_replica_set(known, &owner.name, then),
-            OwnerKind::Nobody => then(known.whose(true, nobodys_pod(subject, labels))),
+            OwnerKind::Nobody => then(known.whose(None, nobodys_pod(subject, labels))),
             _ => {
                 let workload = owned_pod(subject.name, &owner)
                     .or_else(|| grammar::of_subject(subject, labels))
                     .unwrap_or(whole(Kind::Generated, subject.name));
-                then(known.whose(true, workload))
+                then(known.whose(None, workload))
             }
         })
     }
 
     fn of_job<T>(self, known: Known<'_>, job: &str, then: impl FnOnce(Whose<'_>) -> T) -> T {
         match self.ask(known.scope, Owned::Job, job) {
-            Some(Owner { kind: OwnerKind::CronJob, name, .. }) => {
+            Ok(Owner { kind: OwnerKind::CronJob, name, .. }) => {
                 let scheduled = grammar::job(job).and_then(|found| found.scheduled);
                 let workload = Workload { kind: Kind::Cronjob, name: &name, run: Some(job), scheduled };
-                then(known.whose(true, workload))
+                then(known.whose(None, workload))
             }
-            Some(Owner { kind: OwnerKind::Nobody, .. }) => {
-                then(known.whose(true, Workload { run: Some(job), ..whole(Kind::Job, job) }))
+            Ok(Owner { kind: OwnerKind::Nobody, .. }) => {
+                then(known.whose(None, Workload { run: Some(job), ..whole(Kind::Job, job) }))
             }
-            Some(_) => then(known.whose(true, plain_job(job))),
-            None => then(known.whose(false, grammar::job(job).unwrap_or(plain_job(job)))),
+            Ok(_) => then(known.whose(None, plain_job(job))),
+            Err(key) => then(known.whose(Some(key), grammar::job(job).unwrap_or(plain_job(job)))),
         }
     }
 
     fn of_replica_set<T>(self, known: Known<'_>, set: &str, then: impl FnOnce(Whose<'_>) -> T) -> T {
         match self.ask(known.scope, Owned::ReplicaSet, set) {
-            Some(Owner { kind: OwnerKind::Deployment, name, .. }) => {
+            Ok(Owner { kind: OwnerKind::Deployment, name, .. }) => {
                 let workload = Workload { run: Some(set), ..whole(Kind::Deployment, &name) };
-                then(known.whose(true, workload))
+                then(known.whose(None, workload))
             }
-            Some(Owner { kind: OwnerKind::Nobody, .. }) => {
-                then(known.whose(true, whole(Kind::Replicaset, set)))
+            Ok(Owner { kind: OwnerKind::Nobody, .. }) => {
+                then(known.whose(None, whole(Kind::Replicaset, set)))
             }
             owner => {
                 let workload = grammar::replicaset(set).unwrap_or(whole(Kind::Replicaset, set));
-                then(known.whose(owner.is_some(), workload))
+                then(known.whose(owner.err(), workload))
             }
         }
     }
 
-    fn ask(self, scope: Scope<'_>, owned: Owned, name: &str) -> Option<Owner> {
-        self.owners.of(scope.key(self.hash, owned, name))
+    /// The owner of something, or its key where nothing was said of it.
+    fn ask(self, scope: Scope<'_>, owned: Owned, name: &str) -> Result<Owner, u64> {
+        let key = scope.key(self.hash, owned, name);
+        self.owners.of(key).ok_or(key)
     }
 }
 

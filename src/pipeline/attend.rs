@@ -76,6 +76,7 @@ impl Judgement<'_> {
         let effects = &mut work.outcome.effects;
         if probe.notice.has_returned() {
             effects.returned.push(series);
+            self.tracker.exists(self.party.tenant, labels, series, self.now);
         }
         let tells = Starts::tells(labels.metric().as_bytes());
         if tells && self.policies.aggregates() {
@@ -86,8 +87,11 @@ impl Judgement<'_> {
         }
         if slot.ends {
             effects.ended.push((series, self.tracker.node(self.party.tenant, labels, self.now)));
-        } else if !tells && probe.notice.watched().is_some_and(|on| on != is_on(value)) {
-            effects.turned.push((series, is_on(value)));
+        } else if let Some(on) = probe.notice.watched().filter(|_| !tells) {
+            self.tracker.learn_limit(self.party.tenant, labels, value, self.now);
+            if on != is_on(value) {
+                effects.turned.push((series, is_on(value)));
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::scratch::bytes;
 use super::{Blamed, Counts, Example, Policies};
 use crate::aggregate::{Batch, Passed, Told};
-use crate::cardinality::Sighting;
+use crate::cardinality::{OnNode, Sighting};
 use crate::codec::snappy::SnappyError;
 use crate::policy::{PolicyIndex, VerdictId};
 use crate::series::{Arrival, Fingerprint, Invalid, Remembered};
@@ -61,13 +61,13 @@ pub struct Birth {
 impl Birth {
     /// What the index is to know of it.
     pub(super) fn arrival(&self) -> Arrival {
-        let Sighting { charge, learned, watched, look_again, .. } = self.sighting;
+        let Sighting { charge, learned, on, look_again, .. } = self.sighting;
         Arrival {
             charge,
             learned,
             samples: self.samples,
-            watched: self.tells || watched.is_some(),
-            on: watched.is_some_and(|watched| watched.over),
+            watched: self.tells || charge.evidence != 0,
+            on,
             ended: self.ends,
             look_again,
         }
@@ -94,8 +94,8 @@ pub struct Effects {
     pub aliases: Vec<(Fingerprint, Fingerprint)>,
     /// What is to be remembered of the labels of new series.
     pub keys: Vec<u64>,
-    /// Known series that ended, and the number of the node each was seen on.
-    pub ended: Vec<(Fingerprint, u32)>,
+    /// Known series that ended, and the node that each names.
+    pub ended: Vec<(Fingerprint, OnNode)>,
     /// Series that had ended and are there again.
     pub returned: Vec<Fingerprint>,
     /// Watched series whose value has turned, and whether it is other than 0 now.

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Runtime;
+use crate::cardinality::Walk;
 use crate::intake::Heartbeat;
 use crate::policy::{ActionKind, Effect, Mode, PolicyIndex, Summary, VerdictId};
 use crate::series::Departed;
@@ -39,6 +40,8 @@ struct Round {
     departed: Vec<Departed>,
     /// Series that go under other labels.
     rewritten: usize,
+    /// What it has found of the series that stay.
+    walk: Option<Walk>,
     /// Whether somebody has been told that series are held back.
     told: bool,
 }
@@ -84,7 +87,10 @@ impl Round {
         };
         let index = runtime.pipeline.index();
         let found = index.expire(shard, (horizon, now), &mut self.departed, visit);
-        runtime.pipeline.tracker().died(&self.departed, now);
+        let tracker = runtime.pipeline.tracker();
+        tracker.died(&self.departed, now);
+        let walk = self.walk.get_or_insert_with(|| tracker.begin_walk(now));
+        tracker.walk(walk, index, shard);
         self.departed.clear();
         self.departed.shrink_to(DEPARTED_KEPT);
         self.rewritten += found.rewritten;
@@ -94,6 +100,9 @@ impl Round {
     fn end(&mut self, runtime: &Runtime) {
         runtime.gate.let_go();
         let pipeline = &runtime.pipeline;
+        if let Some(walk) = self.walk.take() {
+            pipeline.tracker().end_walk(walk);
+        }
         pipeline.tracker().sweep(pipeline.clock().unix_seconds());
         if pipeline.renew_edits(self.rewritten) {
             tracing::debug!(rewritten = self.rewritten, "label edits of series that are gone were dropped");

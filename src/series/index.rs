@@ -8,6 +8,7 @@ mod expiry;
 mod released;
 mod slots;
 mod takeover;
+mod walk;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -22,7 +23,8 @@ use super::table::Table;
 pub use self::charge::{Arrival, Charge, Moved, Notice};
 pub use self::claims::{Claimant, Claimed};
 pub use self::expiry::{Departed, Expired};
-pub use self::slots::{MAX_GENERATION, MAX_METRICS, MAX_SENDERS, WINDOW_SECONDS};
+pub use self::slots::{MAX_EVIDENCE, MAX_GENERATION, MAX_METRICS, MAX_SENDERS, MAX_UNITS, WINDOW_SECONDS};
+pub use self::walk::Walked;
 
 /// What a series sends upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

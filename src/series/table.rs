@@ -129,6 +129,12 @@ impl<S: Slot> Table<S> {
         self.slots.iter().filter(|slot| !slot.is_empty()).for_each(visit);
     }
 
+    /// Shows every slot with what stands aside.
+    pub(crate) fn for_each_mut(&mut self, mut visit: impl FnMut(&mut S, &S::Aside)) {
+        let both = self.slots.iter_mut().zip(&self.asides);
+        both.filter(|(slot, _)| !slot.is_empty()).for_each(|(slot, aside)| visit(slot, aside));
+    }
+
     /// Takes a slot out.
     pub(crate) fn remove(&mut self, fingerprint: Fingerprint) {
         let Ok(mut at) = self.find(fingerprint) else { return };

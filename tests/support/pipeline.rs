@@ -185,6 +185,14 @@ pub(crate) fn expire(gate: &Gate, seconds: u32) {
     }
 }
 
+/// Walks over all series, as a gate does several times a minute.
+pub(crate) fn walk(gate: &Gate) {
+    let (tracker, index) = (gate.pipeline.tracker(), gate.pipeline.index());
+    let mut walk = tracker.begin_walk(gate.pipeline.clock().unix_seconds());
+    (0..index.shards()).for_each(|shard| tracker.walk(&mut walk, index, shard));
+    tracker.end_walk(walk);
+}
+
 pub(crate) fn pod(name: &str) -> [(&'static str, &str); 2] {
     [("__name__", "up"), ("pod", name)]
 }

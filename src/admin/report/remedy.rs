@@ -72,14 +72,23 @@ fn of_a_run(cronjob: &str, kind: SubjectKind) -> String {
     let name = quote::regex(cronjob);
     match kind {
         SubjectKind::Job => format!("{name}-[0-9]{{{MINUTES},{SECONDS}}}"),
-        SubjectKind::Pod => {
-            let room = KEPT_OF_A_JOB.saturating_sub(1 + cronjob.chars().count());
-            let digits = MINUTES.min(room);
-            // of long names the dash is cut, or what is before it
-            let dash = if room > MINUTES + INDEX { "-" } else { "-?" };
-            format!("{name}-[0-9]{{{digits},{SECONDS}}}(?:-[0-9]{{1,6}})?{dash}[a-z0-9]{{5}}")
-        }
+        SubjectKind::Pod => pod_of_a_run(&name, KEPT_OF_A_JOB.saturating_sub(1 + cronjob.chars().count())),
     }
+}
+
+/// What the names of pods are like, where `room` letters are left of a job's name behind the CronJob's and a dash.
+fn pod_of_a_run(name: &str, room: usize) -> String {
+    // an Indexed job's pods keep the index, and less of the job's name
+    let left = room.saturating_sub(INDEX);
+    if left >= SECONDS {
+        return format!("{name}-[0-9]{{{MINUTES},{SECONDS}}}(?:-[0-9]{{1,6}})?-[a-z0-9]{{5}}");
+    }
+    // of long names the dash is cut, or what is before it
+    let digits = |room: usize| format!("[0-9]{{{},{SECONDS}}}", MINUTES.min(room));
+    let dash = |room: usize, above: usize| if room > above { "-" } else { "-?" };
+    let plain = format!("-{}{}", digits(room), dash(room, SECONDS));
+    let indexed = format!("{}{}-[0-9]{{1,6}}-", dash(left, 0), digits(left));
+    format!("{name}(?:{plain}|{indexed})[a-z0-9]{{5}}")
 }
 
 /// Series of these names, by the labels that they were seen to have.

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{BookUsage, CauseLine, Counts, LabelLine, Line, NodeLine, Usage, WorkloadLine};
+use super::{BookUsage, CauseLine, Counts, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine};
 use crate::cardinality::book::{Book, OTHERS, Record};
+use crate::cardinality::evidence::Ending;
+use crate::cardinality::nodes::Loss;
 use crate::cardinality::records::Label;
 use crate::cardinality::sketch::{Distinct, Top};
 use crate::cardinality::tally::Tally;
@@ -12,6 +14,8 @@ use crate::series::index::WINDOW_SECONDS;
 
 /// Runs whose values have not moved for so many windows, and that are that much older than due, are taken to be over.
 const SILENT_WINDOWS: u32 = 1;
+/// After so many minutes it is known of a run that it vanished: see [`crate::cardinality::walk`].
+const VANISHED_AFTER_MINUTES: u32 = 7;
 
 fn counts(tally: &Tally, now: u32) -> Counts {
     let minute = tally.hour.in_last(1, now);
@@ -53,11 +57,15 @@ impl Tracker {
         lines
     }
 
-    /// All workloads, in no order.
+    /// All workloads that have had series of their own.
     pub fn workloads(&self, now: u32) -> Vec<WorkloadLine> {
         let mut lines = Vec::with_capacity(self.workloads.len() + 1);
         let idle_minutes = self.idle_after.load(Ordering::Relaxed).div_ceil(60);
         self.workloads.each(|number, workload| {
+            // what was only guessed has none left once more is known
+            if number != OTHERS && !workload.tally.has_counted() {
+                return;
+            }
             lines.push(WorkloadLine {
                 number,
                 tenant: workload.tenant,
@@ -69,8 +77,15 @@ impl Tracker {
                 name: workload.name.to_string(),
                 counts: counts(&workload.tally, now),
                 runs: workload.runs,
-                runs_over: if workload.runs_end() { workload.runs_over } else { 0 },
+                runs_over: if workload.runs_end() { workload.runs_over.iter().sum() } else { 0 },
+                runs_kept: [0; Ending::ALL.len()],
+                history_limits: workload.history_limits,
+                beyond_limits_since: workload.beyond_limits_since,
+                runs_kept_more: (workload.kept.in_last(60, now))
+                    .saturating_sub(workload.cleaned.in_last(60, now)),
                 runs_silent: 0,
+                runs_untold: 0,
+                newest_runs: workload.new_runs.in_last(VANISHED_AFTER_MINUTES, now),
                 series_of_runs_over: 0,
                 runs_within_idle: workload.new_runs.in_last(idle_minutes, now),
                 new_runs_last_hour: workload.new_runs.in_last(60, now),
@@ -95,8 +110,10 @@ impl Tracker {
             if !lines[at].runs_end() {
                 return;
             }
+            lines[at].runs_untold += u32::from(unit.said.is_empty());
             let due = unit.scheduled.is_some_and(|due| due.saturating_add(2 * WINDOW_SECONDS) < now);
-            if unit.over != 0 {
+            if let Some(ending) = unit.said.ending() {
+                lines[at].runs_kept[ending as usize] += u32::from(unit.is_seen());
                 newest[at].push((unit.came, run.clone()));
                 newest[at].sort_unstable_by(|a, b| b.cmp(a));
                 newest[at].truncate(3);
@@ -105,7 +122,7 @@ impl Tracker {
             } else {
                 return;
             }
-            lines[at].series_of_runs_over += u64::from(unit.active.saturating_sub(unit.ended));
+            lines[at].series_of_runs_over += u64::from(unit.reported_series());
         });
         for (line, newest) in lines.iter_mut().zip(newest) {
             line.runs_over_examples = newest.into_iter().map(|(_, run)| run.into()).collect();
@@ -160,18 +177,19 @@ impl Tracker {
         lines
     }
 
-    /// Nodes from which series end and none come.
+    /// All nodes that something is known of, in no order.
     pub fn nodes(&self) -> Vec<NodeLine> {
         let mut lines = Vec::new();
         self.nodes.each(|number, node| {
-            if number != OTHERS && node.losing > 0 {
+            if number != OTHERS {
                 lines.push(NodeLine {
                     tenant: node.tenant,
+                    cluster: node.cluster.to_string(),
                     name: node.name.to_string(),
-                    reported: node.reported[0].max(node.reported[1]),
-                    losing: node.losing,
-                    workloads: node.losing_workloads.len(),
-                    losing_since: node.losing_since,
+                    from: loss_line(&node.from),
+                    of: loss_line(&node.of),
+                    exists: node.exists(),
+                    gone_since: node.gone_since,
                 });
             }
         });
@@ -203,6 +221,16 @@ impl Tracker {
 
 fn of<R: Record>(what: &'static str, book: &Book<R>) -> BookUsage {
     BookUsage { what, records: book.len(), text_bytes: book.text_bytes(), refused: book.refused() }
+}
+
+fn loss_line(loss: &Loss) -> LossLine {
+    LossLine {
+        reported: loss.reported[0].max(loss.reported[1]),
+        losing: loss.losing,
+        // what is of no workload does not count as one
+        workloads: loss.workloads.iter().filter(|workload| **workload != OTHERS).count(),
+        since: loss.since,
+    }
 }
 
 fn label_line(label: &Label, top: usize) -> LabelLine {

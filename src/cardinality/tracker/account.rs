@@ -1,85 +1,37 @@
 //! Counting what a commit says: series that came, went elsewhere, ended, or were forgotten.
 
-use super::{Sighting, Tracker, Watched};
+use super::runs::{Held, Why};
+use super::{Sighting, Tracker};
 use crate::cardinality::book::OTHERS;
+use crate::cardinality::nodes::OnNode;
 use crate::cardinality::records::{Cause, Unit};
 use crate::cardinality::tally::Tally;
-use crate::series::{Charge, Departed, Moved};
+use crate::series::{Charge, Departed, Fingerprint, Moved};
 
 impl Tracker {
     /// Counts a series that came into the index; `keys` is what [`Tracker::look`] added.
     pub fn born(&self, sighting: &Sighting, keys: &[u64], now: u32) {
-        let Sighting { charge, learned, .. } = *sighting;
+        let Sighting { charge, learned, ended, on, .. } = *sighting;
         self.metrics.with(charge.metric, |metric| metric.tally.born(learned, now));
         self.senders.with(charge.sender, |sender| sender.tally.born(learned, now));
-        self.move_in(charge.unit, learned, (now, sighting.ended), now);
+        let held = Held { learned, born: now, ended, evidence: charge.evidence, on };
+        self.move_in(charge.unit, held, Why::Heard, now);
         self.known.remember(charge.metric, keys, learned, now);
         if !learned {
             self.causes.with(sighting.cause, |cause| {
                 if sighting.rest_known { &mut cause.blamed } else { &mut cause.first }.add(1, now);
             });
         }
-        if let Some(Watched { over: true }) = sighting.watched {
-            self.turned(charge.unit, true, now);
-        }
-    }
-
-    /// Changes the counts of a run, and takes over into its workload whether it is reported now.
-    fn change<T>(&self, unit: u32, change: impl FnOnce(&mut Unit) -> T) -> (u32, T) {
-        let (workload, before, after, over, result) = self.units.with(unit, |unit| {
-            let before = unit.is_reported();
-            let result = change(unit);
-            (unit.workload, before, unit.is_reported(), u32::from(unit.over != 0), result)
-        });
-        if before != after {
-            self.workloads.with(workload, |workload| {
-                let count = |n: u32, by: u32| if after { n + by } else { n.saturating_sub(by) };
-                workload.runs = count(workload.runs, 1);
-                workload.runs_over = count(workload.runs_over, over);
-            });
-        }
-        (workload, result)
-    }
-
-    /// Counts a series to a run and its workload.
-    fn move_in(&self, unit: u32, learned: bool, (born, ended): (u32, bool), now: u32) {
-        let (workload, (run_came, run_is_new)) = self.change(unit, |unit| {
-            let came = unit.active == 0 && unit.run.is_some();
-            if unit.came == 0 {
-                (unit.came, unit.learned) = (born, learned);
-            }
-            unit.active += 1;
-            unit.ended += u32::from(ended);
-            unit.last = now;
-            (came, unit.run.is_some() && !unit.learned)
-        });
-        self.workloads.with(workload, |workload| {
-            workload.tally.moved_in(learned, born, now);
-            if run_came && run_is_new {
-                workload.new_runs.add(1, born);
-            }
-            if run_is_new && !learned {
-                workload.series_of_new_runs.add(1, born);
-            }
-        });
-    }
-
-    /// Takes a series away from a run and its workload.
-    fn move_out(&self, unit: u32, ended: bool, count: impl FnOnce(&mut Tally)) {
-        let (workload, ()) = self.change(unit, |unit| {
-            unit.active = unit.active.saturating_sub(1);
-            unit.ended = unit.ended.saturating_sub(u32::from(ended));
-        });
-        self.workloads.with(workload, |workload| count(&mut workload.tally));
     }
 
     /// Counts a series with another unit: more is known of it now.
     pub fn moved(&self, moved: Moved, new: u32, now: u32) {
-        let Moved { from: Charge { metric, unit: old, .. }, learned, born, ended } = moved;
+        let Moved { from: Charge { metric, unit: old, evidence, .. }, learned, born, ended, on } = moved;
+        let held = Held { learned, born, ended, evidence, on };
         let workload_of = |unit| self.units.with(unit, |unit: &mut Unit| unit.workload);
         let workloads = (workload_of(old), workload_of(new));
-        self.move_out(old, ended, |tally| tally.moved_out(learned, born));
-        self.move_in(new, learned, (born, ended), now);
+        self.move_out(old, held, now);
+        self.move_in(new, held, Why::Moved, now);
         if !learned && workloads.0 != workloads.1 {
             self.move_blame(metric, workloads, born, now);
         }
@@ -120,35 +72,36 @@ impl Tracker {
         }
     }
 
-    /// Counts a stale marker of a series, seen on this node.
-    pub fn ended(&self, charge: Charge, node: u32, now: u32) {
+    /// Counts a stale marker of a series that names this node; `on` is what its last value was before.
+    pub fn ended(&self, series: Fingerprint, (charge, on): (Charge, bool), node: OnNode, now: u32) {
         self.metrics.with(charge.metric, |metric| metric.tally.ended += 1);
         self.senders.with(charge.sender, |sender| sender.tally.ended += 1);
-        let (workload, ()) = self.change(charge.unit, |unit| unit.ended += 1);
-        self.workloads.with(workload, |workload| workload.tally.ended += 1);
-        if node != OTHERS {
-            self.nodes.with(node, |node| node.lose(workload, now));
-        }
-    }
-
-    /// Takes back the end of a series that is there again.
-    pub fn returned(&self, charge: Charge) {
-        self.change(charge.unit, |unit| unit.ended = unit.ended.saturating_sub(1));
-    }
-
-    /// Notes whether a run is over.
-    pub fn turned(&self, unit: u32, over: bool, now: u32) {
-        let (workload, change) = self.units.with(unit, |unit| {
-            let change = unit.run.is_some() && (unit.over != 0) != over;
-            unit.over = if over { now } else { 0 };
-            (unit.workload, change && unit.is_reported())
+        let (workload, ()) = self.change(charge.unit, Why::Heard, now, |unit| {
+            unit.ended += 1;
+            unit.said.take(charge.evidence, on);
         });
-        if change {
-            self.workloads.with(workload, |workload| {
-                workload.runs_over =
-                    if over { workload.runs_over + 1 } else { workload.runs_over.saturating_sub(1) };
-            });
+        self.workloads.with(workload, |workload| workload.tally.ended += 1);
+        if node.number != OTHERS {
+            self.nodes.with(node.number, |of| of.lose(node.side, series.high, workload, now));
         }
+    }
+
+    /// Takes back the end of a series that is there again; `on` is what its last value was before.
+    pub fn returned(&self, charge: Charge, on: bool, now: u32) {
+        self.change(charge.unit, Why::Heard, now, |unit| {
+            unit.ended = unit.ended.saturating_sub(1);
+            unit.said.add(charge.evidence, on);
+            unit.last = now;
+        });
+    }
+
+    /// Notes that the value of a series that is evidence has turned, to 0 or away from it.
+    pub fn turned(&self, charge: Charge, on: bool, now: u32) {
+        self.change(charge.unit, Why::Heard, now, |unit| {
+            unit.said.take(charge.evidence, !on);
+            unit.said.add(charge.evidence, on);
+            unit.last = now;
+        });
     }
 
     /// Counts series that were forgotten.
@@ -158,7 +111,10 @@ impl Tracker {
             let count = |tally: &mut Tally| tally.died(lifetime, gone.samples, now);
             self.metrics.with(gone.charge.metric, |metric| count(&mut metric.tally));
             self.senders.with(gone.charge.sender, |sender| count(&mut sender.tally));
-            self.move_out(gone.charge.unit, gone.ended, count);
+            let Departed { charge, born, ended, on, .. } = *gone;
+            // `learned` is of no meaning: nothing is taken back
+            let held = Held { learned: false, born, ended, evidence: charge.evidence, on };
+            self.forget(charge.unit, held, now, count);
         }
     }
 }

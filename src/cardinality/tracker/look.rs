@@ -6,15 +6,17 @@ use std::sync::atomic::Ordering;
 
 use ahash::AHashMap;
 
-use super::{First, Party, Sighting, Tracker, Watched, is_on};
+use super::{First, Party, Sighting, Tracker, is_on};
 use crate::cardinality::blame::Novelty;
 use crate::cardinality::book::OTHERS;
-use crate::cardinality::records::{Cause, Label, Metric, Node, Unit, Workload};
+use crate::cardinality::evidence::Evidence;
+use crate::cardinality::nodes::{Node, OnNode, Side};
+use crate::cardinality::records::{Cause, Label, Metric, Unit, Workload};
 use crate::cardinality::tally::Tally;
-use crate::cardinality::whose::Registry;
+use crate::cardinality::whose::{Registry, Scope};
 use crate::series::grammar::{Kind, shape};
 use crate::series::index::WINDOW_SECONDS;
-use crate::series::{Charge, Labels, subject};
+use crate::series::{Charge, Fingerprint, Labels, subject};
 
 /// Sets of label names that a worker remembers.
 const MOST_SHAPES: usize = 4096;
@@ -46,14 +48,20 @@ impl Tracker {
         self.hash_pairs(labels, &mut scratch.hashes);
         if self.known.counts(metric, first.series.high, true) {
             self.feed(party.tenant, labels, scratch, now);
-            self.nodes.with(self.node(party.tenant, labels, now), Node::come);
+            let on = self.node(party.tenant, labels, now);
+            self.nodes.with(on.number, |node| node.come(on.side));
+        }
+        if !first.ends {
+            self.exists(party.tenant, labels, first.series, now);
+            self.learn_limit(party.tenant, labels, first.value, now);
         }
         let novelty = self.known.compare(metric, labels, &scratch.hashes, &self.hash, keys);
         // the end of something that we never saw alive is no birth
         let learned = party.learning || first.ends;
+        let evidence = Evidence::of(labels).map_or(0, Evidence::code);
         Sighting {
-            charge: Charge { metric, unit, sender: party.sender },
-            watched: watched(labels, first.value),
+            charge: Charge { metric, unit, sender: party.sender, evidence },
+            on: evidence != 0 && is_on(first.value),
             look_again: !said && self.owners.are_said(),
             learned,
             ended: first.ends,
@@ -62,8 +70,8 @@ impl Tracker {
         }
     }
 
-    /// Looks again at a series that is known, once a window; returns who it is to be charged to. `sender` in it is
-    /// of no meaning.
+    /// Looks again at a series that is known, once a window; returns who it is to be charged to. `sender` and
+    /// `evidence` in it are of no meaning.
     pub fn look_again(
         &self,
         party: Party,
@@ -74,14 +82,19 @@ impl Tracker {
     ) -> Charge {
         let metric = self.metric(party.tenant, labels.metric(), now);
         let (unit, _) = self.unit(party.tenant, labels, now);
-        let charge = Charge { metric, unit, sender: party.sender };
+        let charge = Charge { metric, unit, sender: party.sender, evidence: 0 };
+        if !first.ends {
+            self.exists(party.tenant, labels, first.series, now);
+            self.learn_limit(party.tenant, labels, first.value, now);
+        }
         if !self.known.counts(metric, first.series.high, false) {
             // it came in this window
             return charge;
         }
         self.hash_pairs(labels, &mut scratch.hashes);
         self.feed(party.tenant, labels, scratch, now);
-        self.nodes.with(self.node(party.tenant, labels, now), |node| node.reported[0] += 1);
+        let on = self.node(party.tenant, labels, now);
+        self.nodes.with(on.number, |node| node.stay(on.side));
         self.known.refresh(metric, &scratch.hashes);
         if let Some(value) = first.value {
             let window = now / WINDOW_SECONDS;
@@ -108,15 +121,25 @@ impl Tracker {
         self.owners.have_come()
     }
 
-    /// The node that a series comes from.
-    pub fn node(&self, tenant: u32, labels: Labels<'_>, now: u32) -> u32 {
-        let name = labels.get("node");
-        if name.is_empty() || labels.metric().starts_with("kube_") {
-            return OTHERS;
+    /// The node that a series names.
+    pub fn node(&self, tenant: u32, labels: Labels<'_>, now: u32) -> OnNode {
+        let renamed = labels.get("exported_node");
+        let name = if renamed.is_empty() { labels.get("node") } else { renamed };
+        let Some(side) = Side::of(labels.metric()).filter(|_| !name.is_empty()) else {
+            return OnNode::default();
+        };
+        let cluster = subject::cluster(labels).1;
+        let key = self.hash.hash_one(("node", tenant, cluster, name));
+        let make = || Node::new(tenant, cluster, name);
+        OnNode { number: self.nodes.number(key, make, |node| node.last = now), side }
+    }
+
+    /// Notes of a series that came, or is there again, that there is such a node, if it says so.
+    pub fn exists(&self, tenant: u32, labels: Labels<'_>, series: Fingerprint, now: u32) {
+        if Side::of(labels.metric()) == Some(Side::Exists) {
+            let on = self.node(tenant, labels, now);
+            self.nodes.with(on.number, |node| node.exist(series.high));
         }
-        let key = self.hash.hash_one(("node", tenant, subject::cluster(labels).1, name));
-        let make = || Node { tenant, name: name.into(), ..Node::default() };
-        self.nodes.number(key, make, |node| node.last = now)
     }
 
     fn metric(&self, tenant: u32, name: &str, now: u32) -> u32 {
@@ -128,16 +151,29 @@ impl Tracker {
     /// The run that a series is about, and whether an owner said so (or nothing ever will).
     fn unit(&self, tenant: u32, labels: Labels<'_>, now: u32) -> (u32, bool) {
         let registry = self.registry();
-        registry.learn(tenant, labels, now);
+        if let Some(key) = registry.learn(tenant, labels, now) {
+            self.waiting.come(key);
+        }
         let number = registry.whose(tenant, labels, |whose| {
-            let key = self.hash.hash_one((whose.scope, whose.kind, whose.name));
+            let key = self.workload_key(whose.scope, whose.kind, whose.name);
             let workload =
                 self.workloads.number(key, || Workload::new(&whose), |workload| workload.see(&whose, now));
             let key = self.hash.hash_one((key, whose.run));
             let unit = self.units.number(key, || Unit::new(workload, &whose), |unit| unit.last = now);
-            (unit, whose.said)
+            if let Some(key) = whose.unsaid {
+                self.waiting.wait(key, unit);
+                // somebody else may have learned of it in the meantime
+                if self.owners.of(key).is_some() {
+                    self.waiting.come(key);
+                }
+            }
+            (unit, whose.unsaid.is_none())
         });
         number.unwrap_or((OTHERS, true))
+    }
+
+    pub(super) fn workload_key(&self, scope: Scope<'_>, kind: Kind, name: &str) -> u64 {
+        self.hash.hash_one((scope, kind, name))
     }
 
     fn registry(&self) -> Registry<'_> {
@@ -203,17 +239,6 @@ impl Tracker {
         let start = self.hash.hash_one(("cause", metric, workload));
         names.fold(start, |key, name| self.hash.hash_one((key, name)))
     }
-}
-
-/// Whether a series says of a run that it is over, and whether it does so now.
-fn watched(labels: Labels<'_>, value: Option<f64>) -> Option<Watched> {
-    let says = match labels.metric() {
-        "kube_job_complete" | "kube_job_failed" => labels.get("condition") == "true",
-        "kube_job_status_completion_time" => true,
-        "kube_pod_status_phase" => matches!(labels.get("phase"), "Succeeded" | "Failed"),
-        _ => false,
-    };
-    says.then(|| Watched { over: is_on(value) })
 }
 
 /// What the values of the most telling of the changed labels look like: names before ids.

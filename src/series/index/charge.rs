@@ -14,6 +14,8 @@ pub struct Charge {
     pub unit: u32,
     /// The sender it came from first, below [`super::MAX_SENDERS`].
     pub sender: u32,
+    /// What its values are evidence of, below [`super::MAX_EVIDENCE`]; 0: of nothing.
+    pub evidence: u8,
 }
 
 /// What was known of a series before it was charged to another unit.
@@ -27,6 +29,8 @@ pub struct Moved {
     pub born: u32,
     /// Whether it has ended with a stale marker.
     pub ended: bool,
+    /// Whether its last value was other than 0, where its values are watched.
+    pub on: bool,
 }
 
 /// What is known of a series when it comes into the index.
@@ -100,16 +104,17 @@ impl Index {
         let mut shard = self.shards[self.shard_of(series)].lock();
         let (entry, past) = shard.series.get_both(series)?;
         let from = past.charge();
-        past.unit = unit;
-        let ended = entry.has_ended();
-        (from.unit != unit).then_some(Moved { from, learned: past.learned(), born: past.born, ended })
+        past.recharge(unit);
+        let (ended, on) = (entry.has_ended(), entry.is_on());
+        (from.unit != unit).then_some(Moved { from, learned: past.learned(), born: past.born, ended, on })
     }
 
-    /// Remembers whether the last sample of a series was a stale marker; returns who it is charged to if that is news.
-    pub fn end(&self, series: Fingerprint, ended: bool) -> Option<Charge> {
+    /// Remembers whether the last sample of a series was a stale marker; returns who it is charged to if that is news, and
+    /// whether its last value was other than 0, where its values are watched.
+    pub fn end(&self, series: Fingerprint, ended: bool) -> Option<(Charge, bool)> {
         let mut shard = self.shards[self.shard_of(series)].lock();
         let (entry, past) = shard.series.get_both(series)?;
-        entry.end(ended).then(|| past.charge())
+        entry.end(ended).then(|| (past.charge(), entry.is_on()))
     }
 
     /// Has the values of a series be watched from now on.

@@ -29,6 +29,8 @@ pub struct Departed {
     pub samples: u16,
     /// Whether the last of them was a stale marker.
     pub ended: bool,
+    /// Whether its last value was other than 0, where its values are watched.
+    pub on: bool,
 }
 
 impl Index {
@@ -67,6 +69,7 @@ impl Index {
                         last_seen: entry.last_seen,
                         samples: entry.samples(),
                         ended: entry.has_ended(),
+                        on: entry.is_on(),
                     });
                 }
                 keep

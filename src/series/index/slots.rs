@@ -54,8 +54,10 @@ pub const WINDOW_SECONDS: u32 = 2048;
 impl Entry {
     pub(super) fn new(series: Fingerprint, decided: Remembered, arrival: &Arrival, at: Moment) -> Self {
         let mut entry = Self { high: series.high, low: series.low, last_seen: at.now, ..Self::EMPTY };
-        let before = if arrival.look_again { WINDOW_SECONDS } else { 0 };
-        entry.state = entry.window(at.in_windows.wrapping_sub(before));
+        entry.state = entry.window(at.in_windows);
+        if arrival.look_again {
+            entry.make_due(at);
+        }
         for (flag, set) in [(WATCHED, arrival.watched), (ON, arrival.on), (ENDED, arrival.ended)] {
             entry.set(flag, set);
         }
@@ -138,6 +140,12 @@ impl Entry {
         ((shifted / WINDOW_SECONDS) << WINDOW_AT) & WINDOW
     }
 
+    /// Has it be looked at closely at its next sample.
+    pub(super) fn make_due(&mut self, at: Moment) {
+        let before = self.window(at.in_windows.wrapping_sub(WINDOW_SECONDS));
+        self.state = self.state & !WINDOW | before;
+    }
+
     fn set(&mut self, flag: u32, set: bool) -> bool {
         let before = self.state & flag != 0;
         self.state = if set { self.state | flag } else { self.state & !flag };
@@ -156,6 +164,11 @@ impl Entry {
     /// Remembers whether the last sample was a stale marker; returns whether that is news.
     pub(super) fn end(&mut self, ended: bool) -> bool {
         self.set(ENDED, ended)
+    }
+
+    /// Whether the last value of a watched series was other than 0.
+    pub(super) fn is_on(&self) -> bool {
+        self.state & ON != 0
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -190,7 +203,8 @@ impl Slot for Entry {
 pub(super) struct Past {
     /// From above: metric, whether it was learned, sender.
     payer: u32,
-    pub(super) unit: u32,
+    /// From above: what the values are evidence of, the unit.
+    unit: u32,
     /// Unix seconds.
     pub(super) born: u32,
 }
@@ -199,19 +213,30 @@ pub(super) struct Past {
 pub const MAX_SENDERS: u32 = 1 << 10;
 /// Metrics that a series can be charged to.
 pub const MAX_METRICS: u32 = 1 << 21;
+/// Units that a series can be charged to.
+pub const MAX_UNITS: u32 = 1 << 29;
+/// Kinds of evidence that values can be, with that of nothing.
+pub const MAX_EVIDENCE: u8 = 8;
 const LEARNED: u32 = MAX_SENDERS;
 
 impl Past {
     pub(super) fn new(arrival: &Arrival, born: u32) -> Self {
-        let Charge { metric, unit, sender } = arrival.charge;
+        let Charge { metric, unit, sender, evidence } = arrival.charge;
         debug_assert!(metric < MAX_METRICS && sender < MAX_SENDERS);
+        debug_assert!(unit < MAX_UNITS && evidence < MAX_EVIDENCE);
         let learned = if arrival.learned { LEARNED } else { 0 };
+        let unit = (u32::from(evidence) * MAX_UNITS) | unit;
         Self { payer: (metric * 2 * MAX_SENDERS) | learned | sender, unit, born }
+    }
+
+    pub(super) fn recharge(&mut self, unit: u32) {
+        self.unit = (self.unit / MAX_UNITS * MAX_UNITS) | unit;
     }
 
     pub(super) fn charge(&self) -> Charge {
         let (metric, sender) = (self.payer / (2 * MAX_SENDERS), self.payer % MAX_SENDERS);
-        Charge { metric, unit: self.unit, sender }
+        let (evidence, unit) = ((self.unit / MAX_UNITS) as u8, self.unit % MAX_UNITS);
+        Charge { metric, unit, sender, evidence }
     }
 
     pub(super) fn learned(&self) -> bool {

@@ -1,0 +1,135 @@
+//! Counting the series of runs, and with them the runs of workloads.
+
+use super::Tracker;
+use crate::cardinality::records::Unit;
+use crate::cardinality::tally::Tally;
+
+/// What a run has of one series.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// Whether it was learned, not new, when it came.
+    pub(super) learned: bool,
+    /// When that was, Unix seconds.
+    pub(super) born: u32,
+    /// Whether it has ended with a stale marker.
+    pub(super) ended: bool,
+    /// What its values are evidence of, and whether the last was other than 0.
+    pub(super) evidence: u8,
+    /// See `evidence`.
+    pub(super) on: bool,
+}
+
+/// Why the counts of a run change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cardinality) enum Why {
+    /// Its series say so, or say nothing any more.
+    Heard,
+    /// More is known of whose its series are.
+    Moved,
+    /// Its series are forgotten.
+    Forgotten,
+}
+
+/// The series of a run that was over before it was seen come within so many seconds.
+const ARRIVES: u32 = 45;
+
+impl Why {
+    /// Whether a run that is over now has ended just now, as far as one can tell.
+    fn ends(self, unit: &Unit, now: u32) -> bool {
+        match self {
+            Self::Heard => !unit.learned || now.saturating_sub(unit.came) >= ARRIVES,
+            Self::Moved => !unit.learned,
+            Self::Forgotten => false,
+        }
+    }
+}
+
+impl Tracker {
+    /// Changes the counts of a run, and takes over into its workload how it stands now.
+    pub(in crate::cardinality) fn change<T>(
+        &self,
+        unit: u32,
+        why: Why,
+        now: u32,
+        change: impl FnOnce(&mut Unit) -> T,
+    ) -> (u32, T) {
+        let (workload, before, after, news, result) = self.units.with(unit, |unit| {
+            let before = unit.state();
+            let result = change(unit);
+            (unit.workload, before, unit.state(), (why.ends(unit, now), why == Why::Heard), result)
+        });
+        if before != after {
+            self.workloads.with(workload, |workload| workload.turn((before, after), news, now));
+        }
+        (workload, result)
+    }
+
+    /// Counts a series to a run and its workload.
+    pub(super) fn move_in(&self, unit: u32, held: Held, why: Why, now: u32) {
+        let Held { learned, born, .. } = held;
+        let (workload, (run_came, run_is_new)) = self.change(unit, why, now, |unit| {
+            let came = unit.active == 0 && unit.run.is_some();
+            if unit.active == 0 {
+                (unit.came, unit.learned) = (born, learned);
+                (unit.vanished, unit.late) = (0, 0);
+            }
+            unit.active += 1;
+            unit.ended += u32::from(held.ended);
+            if !held.ended {
+                unit.said.add(held.evidence, held.on);
+            }
+            unit.last = now;
+            (came, unit.run.is_some() && !unit.learned)
+        });
+        self.workloads.with(workload, |workload| {
+            workload.tally.moved_in(learned, born, now);
+            if run_came && run_is_new {
+                workload.new_runs.add(1, born);
+            }
+            if run_is_new && !learned {
+                workload.series_of_new_runs.add(1, born);
+            }
+        });
+    }
+
+    /// Takes a series away from a run and its workload that was never theirs, and the run with its last series.
+    pub(super) fn move_out(&self, unit: u32, held: Held, now: u32) {
+        let Held { learned, born, .. } = held;
+        let (workload, (run_went, run_is_new, came)) = self.change(unit, Why::Moved, now, |unit| {
+            unit.lose(held);
+            let run_is_new = unit.run.is_some() && !unit.learned;
+            (unit.active == 0, run_is_new, unit.came)
+        });
+        self.workloads.with(workload, |workload| {
+            workload.tally.moved_out(learned, born);
+            if run_went && run_is_new {
+                workload.new_runs.take(1, came);
+            }
+            if run_is_new && !learned {
+                workload.series_of_new_runs.take(1, born);
+            }
+        });
+    }
+
+    /// Forgets a series of a run and its workload.
+    pub(super) fn forget(&self, unit: u32, held: Held, now: u32, count: impl FnOnce(&mut Tally)) {
+        let (workload, ()) = self.change(unit, Why::Forgotten, now, |unit| {
+            unit.lose(held);
+            // it was not seen for longer than it takes to vanish
+            let missing = u32::from(!held.ended);
+            unit.vanished = unit.vanished.saturating_sub(missing);
+            unit.late = unit.late.saturating_sub(missing);
+        });
+        self.workloads.with(workload, |workload| count(&mut workload.tally));
+    }
+}
+
+impl Unit {
+    fn lose(&mut self, held: Held) {
+        self.active = self.active.saturating_sub(1);
+        self.ended = self.ended.saturating_sub(u32::from(held.ended));
+        if !held.ended {
+            self.said.take(held.evidence, held.on);
+        }
+    }
+}

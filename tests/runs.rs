@@ -1,0 +1,25 @@
+//! Runs of workloads: whose they are, when they are over or gone, and what is said of them.
+
+#![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
+
+#[path = "runs/endings.rs"]
+mod endings;
+#[path = "runs/ksm.rs"]
+mod ksm;
+#[path = "runs/nodes.rs"]
+mod nodes;
+#[path = "runs/owners.rs"]
+mod owners;
+#[path = "runs/pages.rs"]
+mod pages;
+#[path = "runs/ranking.rs"]
+mod ranking;
+#[path = "runs/rig.rs"]
+mod rig;
+#[path = "runs/silence.rs"]
+mod silence;
+#[path = "support/pipeline.rs"]
+#[allow(dead_code)]
+mod support;
+#[path = "runs/world.rs"]
+mod world;
