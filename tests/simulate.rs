@@ -141,6 +141,20 @@ fn the_summary_says_what_each_policy_did() {
 }
 
 #[test]
+fn times_that_look_like_seconds_are_named() {
+    let warned = |text: &str| {
+        let case = Case::of("{ name: n, match: noise, action: drop }", text);
+        String::from_utf8(case.run(&[]).stderr).unwrap()
+    };
+    assert!(
+        warned("up 1 1700000000\n").contains("these look like seconds"),
+        "{}",
+        warned("up 1 1700000000\n")
+    );
+    assert_eq!(warned("up 1 1700000000000\n"), "");
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     for (content, told) in [
         (&b"up{a=1} 1 1\n"[..], "in/x:1:6: expected `\"`\n  up{a=1} 1 1"),

@@ -28,12 +28,15 @@ pub(super) fn show(groups: &mut Groups, end: i64) -> usize {
 
 /// Whether the buckets that have members have different numbers of them.
 fn differ(family: &Family, groups: &mut Groups, end: i64) -> bool {
-    let lives = |(_, number): &(f64, u32)| {
-        groups.get(*number).filter(|group| group.has_begun(end) && group.members > 0)
-    };
+    let lives = |(_, number): &(f64, u32)| groups.get(*number).filter(|group| goes_on(group, end));
     let mut members = family.buckets.iter().filter_map(lives).map(|group| group.members);
     let first = members.next();
     members.any(|members| Some(members) != first)
+}
+
+/// Whether a bucket has members and has not ended.
+fn goes_on(group: &Group, end: i64) -> bool {
+    group.members > 0 && (group.has_begun(end) || group.newest_ms == i64::MIN)
 }
 
 /// What a bucket grows by, at most by this.
@@ -52,7 +55,7 @@ fn grow(group: &mut Group, most: f64) -> f64 {
 fn shown(group: &mut Group, end: i64, most: f64, above: &mut bool) -> Option<f64> {
     let begun = group.has_begun(end);
     let grown = if begun { grow(group, most) } else { 0.0 };
-    let goes_on = group.members > 0 && (begun || group.newest_ms == i64::MIN);
+    let goes_on = goes_on(group, end);
     let speaks = goes_on || !*above;
     *above |= goes_on;
     speaks.then_some(grown)

@@ -38,7 +38,7 @@ impl Engine {
             let aggregation = &*aggregator.aggregation;
             for (tenant, families) in &news {
                 let Some(partition) = aggregator.existing(*tenant) else { continue };
-                let mut is_other = |group: &Group| {
+                let mut ends = |group: &Group| {
                     let labels = group.labels.first().map_or(&[][..], |block| block);
                     // of others senders may say now one thing, now another
                     let told =
@@ -48,7 +48,7 @@ impl Engine {
                     metrics.extend(other.as_deref().map(str::to_owned));
                     other.is_some()
                 };
-                partition.shards.each().for_each(|mut shard| shard.end_groups(&mut is_other, &mut series));
+                partition.shards.each().for_each(|mut shard| shard.end_groups(&mut ends, &mut series));
             }
         }
         tell(metrics);

@@ -66,6 +66,9 @@ pub(super) fn simulate(options: &Options) -> ExitCode {
     }
 }
 
+/// Times below this were meant as seconds, Unix milliseconds: nobody has samples of 1973.
+const SECONDS_UNTIL: i64 = 100_000_000_000;
+
 /// Shows every request of a recording to `each`, a plain remote-write 1.0 message. When text without timestamps was
 /// scraped does not matter here.
 ///
@@ -107,7 +110,14 @@ fn run(options: &Options, limit: usize, drive: &mut Drive) -> Result<(), String>
         progress.inc(1);
     }
     progress.finish_and_clear();
-    drive.end()
+    drive.end()?;
+    if let Some((_, last)) = drive.span_ms().filter(|(_, last)| (1..SECONDS_UNTIL).contains(last)) {
+        eprintln!(
+            "warning: the last sample is of {}: timestamps are Unix milliseconds, and these look like seconds",
+            jiff::Timestamp::from_millisecond(last).map(|at| at.to_string()).unwrap_or_default()
+        );
+    }
+    Ok(())
 }
 
 fn tell(options: &Options, drive: &mut Drive, policies: &[crate::policy::Summary]) -> io::Result<()> {

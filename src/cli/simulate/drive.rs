@@ -274,6 +274,11 @@ impl Drive {
         Ok(())
     }
 
+    /// The times of the first and the last sample, Unix milliseconds.
+    pub(super) fn span_ms(&self) -> Option<(i64, i64)> {
+        self.account.span_ms
+    }
+
     /// The account at the end.
     pub(super) fn finish(&mut self) -> &Account {
         self.account.received.series = self.seen.len() as u64;

@@ -2,7 +2,7 @@
 
 use super::{Checker, Policy};
 use crate::policy::known::NAME;
-use crate::policy::{Aggregation, MetricKind, is_part_of_meaning};
+use crate::policy::{Aggregation, Keys, MetricKind, is_part_of_meaning};
 
 impl Checker<'_> {
     pub(super) fn labels_listed_in_vain(&mut self, policy: &Policy<'_>) {
@@ -14,6 +14,17 @@ impl Checker<'_> {
                 let why = reason(&label.value, aggregation);
                 let message = format!("`{}` in `{key}` has no effect: {why}", label.value);
                 self.warn(label.position, message);
+            }
+        }
+        // one that is gone cannot be given another value
+        let goes = |label: &str| match &aggregation.keys {
+            Keys::All => None,
+            Keys::By(kept) => (!kept.iter().any(|name| name == label)).then_some("`by` does not name it"),
+            Keys::Without(gone) => gone.iter().any(|name| name == label).then_some("`without` takes it away"),
+        };
+        for label in raw.collapse.iter().flat_map(|at| &at.value) {
+            if let Some(why) = goes(&label.value).filter(|_| !aggregation.always_keeps(&label.value)) {
+                self.warn(label.position, format!("`{}` in `collapse` has no effect: {why}", label.value));
             }
         }
     }
