@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::point::{Point, PointKind};
 use crate::codec::snappy::{Gatherer, SnappyError};
-use crate::wire::labels::{put_varint, varint_len};
+use crate::codec::varint;
 
 /// Points of one request at most, but for what must not be torn apart.
 const MOST: usize = 5000;
@@ -70,15 +70,15 @@ impl Outgoing {
 
 fn put_series(points: &[Point], out: &mut Vec<u8>) {
     let Some(first) = points.first() else { return };
-    let sample_len = |point: &Point| 1 + 8 + 1 + varint_len(point.ms as usize);
+    let sample_len = |point: &Point| 1 + 8 + 1 + varint::len(point.ms as usize);
     let samples: usize = points.iter().map(|point| 2 + sample_len(point)).sum();
     out.push(SERIES_TAG);
-    put_varint(out, first.labels.len() + samples);
+    varint::put(out, first.labels.len() + samples);
     out.extend_from_slice(&first.labels);
     for point in points {
         out.extend_from_slice(&[SAMPLE_TAG, sample_len(point) as u8, VALUE_TAG]);
         out.extend_from_slice(&point.bits.to_le_bytes());
         out.push(TIME_TAG);
-        put_varint(out, point.ms as usize);
+        varint::put(out, point.ms as usize);
     }
 }

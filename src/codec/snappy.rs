@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::varint;
+
 /// A block is compressed in fragments of this many bytes; no copy reaches across a fragment.
 const FRAGMENT: usize = 1 << 16; // 64 KiB, as the format prescribes
 
@@ -84,7 +86,7 @@ impl Gatherer {
         if self.out.len() < bound {
             self.out.resize(bound, 0);
         }
-        self.len = put_varint(&mut self.out, total as u64);
+        self.len = varint::write(&mut self.out, total);
     }
 
     /// Appends a piece.
@@ -116,7 +118,7 @@ impl Gatherer {
             return Ok(());
         }
         // The encoder writes a preamble of its own; it is laid over the last bytes written, which are put back.
-        let preamble = varint_len(self.fragment.len() as u64);
+        let preamble = varint::len(self.fragment.len());
         let from = self.len - preamble;
         let mut covered = [0; 10];
         covered[..preamble].copy_from_slice(&self.out[from..self.len]);
@@ -131,21 +133,6 @@ impl Gatherer {
     pub fn capacity(&self) -> usize {
         self.fragment.capacity() + self.out.capacity()
     }
-}
-
-fn put_varint(out: &mut [u8], mut value: u64) -> usize {
-    let mut at = 0;
-    while value >= 0x80 {
-        out[at] = (value as u8) | 0x80;
-        value >>= 7;
-        at += 1;
-    }
-    out[at] = value as u8;
-    at + 1
-}
-
-fn varint_len(value: u64) -> usize {
-    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 #[cfg(test)]

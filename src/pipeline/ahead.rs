@@ -9,9 +9,9 @@ use super::outcome::Outcome;
 use super::rewrite::SERIES_TAG;
 use super::scratch::Request;
 use super::weigh::mark;
+use crate::codec::varint;
 use crate::series::{Fingerprint, Invalid};
 use crate::wire::WireError;
-use crate::wire::labels::put_varint;
 use crate::wire::v1::{self, Field, FieldKind, Fields, Part};
 
 /// Reads a body into a request, without what is later than a time.
@@ -98,7 +98,7 @@ fn series(
         outcome.series += 1;
     } else {
         rest.push(SERIES_TAG);
-        put_varint(rest, bytes_left);
+        varint::put(rest, bytes_left);
         v1::for_each_part(body, content.clone(), |bytes, part| {
             if !is_ahead(part, latest_ms) {
                 rest.extend_from_slice(bytes);

@@ -6,11 +6,11 @@ use super::Policies;
 use super::edits::LOOSE;
 use super::outcome::Undecodable;
 use super::scratch::{Cut, Fate, Leaving, Request, RewriteScratch, Slot};
+use crate::codec::varint;
 use crate::policy::Disposition;
 use crate::series::edit;
 use crate::series::identity::{self, Form, Place};
 use crate::wire::WireError;
-use crate::wire::labels::varint_len;
 use crate::wire::v1::{self, Part};
 
 /// Tag of `WriteRequest.timeseries`.
@@ -121,7 +121,7 @@ fn marker(
 /// Begins a series, with room for a length like this one.
 fn open(plain: &mut Vec<u8>, length: usize) -> (usize, usize) {
     plain.push(SERIES_TAG);
-    let (field, room) = (plain.len(), varint_len(length));
+    let (field, room) = (plain.len(), varint::len(length));
     plain.resize(field + room, 0);
     (field, room)
 }
@@ -144,17 +144,12 @@ fn canonical<'l>(
 /// Writes the length of what follows the room left for it.
 fn put_length(plain: &mut Vec<u8>, at: usize, room: usize) {
     let length = plain.len() - at - room;
-    let needed = varint_len(length);
+    let needed = varint::len(length);
     if needed != room {
         let content = at + room;
         plain.resize(plain.len() + needed.saturating_sub(room), 0);
         plain.copy_within(content..content + length, at + needed);
         plain.truncate(at + needed + length);
     }
-    let mut value = length;
-    for byte in &mut plain[at..at + needed] {
-        *byte = (value as u8) | 0x80;
-        value >>= 7;
-    }
-    plain[at + needed - 1] &= 0x7f;
+    varint::write(&mut plain[at..], length);
 }

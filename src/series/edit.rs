@@ -4,7 +4,8 @@
 //! samples. It names labels by position, so series of one shape share it: a million series that lose the same
 //! label have one edit among them.
 
-use crate::wire::labels::{Label, put_canonical, put_label, put_varint};
+use crate::codec::varint;
+use crate::wire::labels::{Label, put_canonical, put_label};
 
 /// `[start, count]`: labels as they stand.
 const COPY: u8 = 0;
@@ -30,7 +31,7 @@ pub fn derive(from: &[(&str, &str)], to: &[(&str, &str)], out: &mut Vec<u8>) {
                 if let Some(at) = source(from, to, value) {
                     flush(&mut run, &mut fresh, out);
                     out.push(RENAME);
-                    put_varint(out, at);
+                    varint::put(out, at);
                     put_bytes(out, name.as_bytes());
                 } else {
                     flush(&mut run, &mut Vec::new(), out);
@@ -58,8 +59,8 @@ fn flush(run: &mut Option<(usize, usize)>, fresh: &mut Vec<u8>, out: &mut Vec<u8
     }
     if let Some((start, count)) = run.take() {
         out.push(COPY);
-        put_varint(out, start);
-        put_varint(out, count);
+        varint::put(out, start);
+        varint::put(out, count);
     }
 }
 
@@ -112,7 +113,7 @@ fn split(block: &[u8], starts: &mut Vec<u32>) -> Option<()> {
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_varint(out, bytes.len());
+    varint::put(out, bytes.len());
     out.extend_from_slice(bytes);
 }
 

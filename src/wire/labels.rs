@@ -5,6 +5,7 @@
 //! identifies its series by its bytes; any other is encoded anew to find out.
 
 use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
+use crate::codec::varint;
 
 /// Tag of `TimeSeries.labels`; also of `Label.name`.
 const TAG_1_LEN: u8 = 0x0a;
@@ -91,13 +92,7 @@ fn inner_len(name: usize, value: usize) -> usize {
 
 /// Bytes of `len` bytes with their length before them.
 fn sized(len: usize) -> usize {
-    varint_len(len) + len
-}
-
-/// Bytes of a varint.
-#[inline]
-pub fn varint_len(value: usize) -> usize {
-    (64 - (value as u64 | 1).leading_zeros() as usize).div_ceil(7)
+    varint::len(len) + len
 }
 
 /// A label in canonical form, taken apart.
@@ -132,21 +127,11 @@ pub fn put_canonical(out: &mut Vec<u8>, name: &str, value: &str) {
 #[inline]
 pub fn put_label(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.push(TAG_1_LEN);
-    put_varint(out, inner_len(name.len(), value.len()));
+    varint::put(out, inner_len(name.len(), value.len()));
     out.push(TAG_1_LEN);
-    put_varint(out, name.len());
+    varint::put(out, name.len());
     out.extend_from_slice(name);
     out.push(TAG_2_LEN);
-    put_varint(out, value.len());
+    varint::put(out, value.len());
     out.extend_from_slice(value);
-}
-
-/// Appends a varint.
-#[inline]
-pub fn put_varint(out: &mut Vec<u8>, mut value: usize) {
-    while value >= 0x80 {
-        out.push((value as u8) | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }

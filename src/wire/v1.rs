@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
-use super::labels::{put_varint, varint_len};
 use super::schema::{self, Text};
+use crate::codec::varint;
 
 /// What a top-level field of a WriteRequest is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,10 +301,10 @@ pub fn put_stale_marker(out: &mut Vec<u8>, at: FirstSample) {
     // field numbers: samples 2, histograms 4; value 1, timestamp 2 of a sample; sum 3, timestamp 15 of a histogram
     let (field, value, time) = if at.histogram { (0x22, 0x19, 0x78) } else { (0x12, 0x09, 0x10) };
     let timestamp = at.ms as u64 as usize;
-    out.extend_from_slice(&[field, (1 + 8 + 1 + varint_len(timestamp)) as u8, value]);
+    out.extend_from_slice(&[field, (1 + 8 + 1 + varint::len(timestamp)) as u8, value]);
     out.extend_from_slice(&STALE_MARKER.to_le_bytes());
     out.push(time);
-    put_varint(out, timestamp);
+    varint::put(out, timestamp);
 }
 
 /// The value of the last float sample in a TimeSeries (its content given); `None` where there is none, or where the
