@@ -1,31 +1,6 @@
-//! What HTTP allows in header names and values, and which headers are not the user's.
+//! What HTTP allows in header names and values.
 
-/// Headers that remote write or the connection owns.
-const RESERVED: [&str; 23] = [
-    "host",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "user-agent",
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "www-authenticate",
-    "accept-encoding",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "expect",
-    "via",
-    "x-prometheus-remote-write-version",
-    "x-prometheus-remote-read-version",
-    "x-amz-date",
-    "x-amz-security-token",
-    "x-amz-content-sha256",
-];
+use crate::config::headers::is_reserved;
 
 /// The name in lower case, if a config may set or read it.
 pub(super) fn header_name(name: &str) -> Result<String, String> {
@@ -36,7 +11,7 @@ pub(super) fn header_name(name: &str) -> Result<String, String> {
     if lower == "authorization" {
         return Err("`Authorization` is not set here; use `basic_auth` or `bearer_token`".into());
     }
-    if RESERVED.contains(&lower.as_str()) {
+    if is_reserved(&lower) {
         return Err(format!("`{name}` belongs to the remote-write protocol and cannot be chosen"));
     }
     Ok(lower)
