@@ -82,8 +82,6 @@ pub struct WorkloadLine {
     pub runs_untold: u32,
     /// Series of these two that have not ended with a stale marker.
     pub series_of_runs_over: u64,
-    /// Runs that came within `series.idle_after`: without stale markers, so many more are taken to be reported.
-    pub runs_within_idle: u32,
     /// Runs that came in the last seven minutes.
     pub newest_runs: u32,
     /// Runs that came in the last hour.

@@ -3,11 +3,15 @@
 use std::fmt;
 use std::ops::Range;
 
+use ahash::AHashSet;
+
 use crate::series::{Invalid, quote};
 use crate::wire::labels::{LabelRun, RawLabel};
 
 /// Characters of a name that are shown; both names and what is around them fit in 256 bytes.
 const SHOWN: usize = 48;
+/// Labels among which one that is given twice is looked for: a series with more is refused for their number.
+const MOST_GIVEN: usize = 4096;
 
 /// A series that cannot be accepted. Its text is the sender's: it is short, and what does not print is escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,30 +37,31 @@ impl fmt::Display for Blamed {
     }
 }
 
-/// Names a rejected series, by the part of the body that holds its labels, and the label that is the reason.
+/// Names a rejected series, by the part of the body that holds its labels, and the label that is the reason. It may have
+/// millions of labels: none is kept.
 pub(super) fn blame(body: &[u8], run: Range<usize>, reason: Invalid) -> Blamed {
-    let labels: Vec<RawLabel<'_>> = LabelRun::new(body, run.start, run.end).map_while(Result::ok).collect();
-    let metric = labels.iter().find(|label| label.name == b"__name__").map(|label| shown(label.value));
-    Blamed { metric, label: label(&labels, reason).map(|label| shown(label.name)), reason }
+    let labels = || LabelRun::new(body, run.start, run.end).map_while(Result::ok);
+    let metric = labels().find(|label| label.name == b"__name__").map(|label| shown(label.value));
+    Blamed { metric, label: label(labels, reason).map(|label| shown(label.name)), reason }
 }
 
 /// The label that is the reason, where it is one.
-fn label<'l, 'b>(labels: &'l [RawLabel<'b>], reason: Invalid) -> Option<&'l RawLabel<'b>> {
-    let longest = |size: fn(&RawLabel<'_>) -> usize| labels.iter().max_by_key(|label| size(label));
+fn label<'b, L: Iterator<Item = RawLabel<'b>>>(
+    labels: impl Fn() -> L,
+    reason: Invalid,
+) -> Option<RawLabel<'b>> {
     match reason {
         Invalid::DuplicateLabel => {
-            let again = |(at, label): &(usize, &RawLabel<'_>)| {
-                labels[..*at].iter().any(|other| other.name == label.name && !other.value.is_empty())
-            };
-            let given = labels.iter().enumerate().filter(|(_, label)| !label.value.is_empty());
-            given.into_iter().find(again).map(|(_, label)| label)
+            let mut given: AHashSet<&[u8]> = AHashSet::new();
+            let mut first = labels().filter(|label| !label.value.is_empty()).take(MOST_GIVEN);
+            first.find(|label| !given.insert(label.name))
         }
         Invalid::InvalidUtf8 => {
             let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok();
-            labels.iter().find(|label| !is_text(label.name) || !is_text(label.value))
+            labels().find(|label| !is_text(label.name) || !is_text(label.value))
         }
-        Invalid::LabelNameTooLong => longest(|label| label.name.len()),
-        Invalid::LabelValueTooLong => longest(|label| label.value.len()),
+        Invalid::LabelNameTooLong => labels().max_by_key(|label| label.name.len()),
+        Invalid::LabelValueTooLong => labels().max_by_key(|label| label.value.len()),
         Invalid::NoLabels
         | Invalid::NoName
         | Invalid::EmptyLabelName
@@ -66,7 +71,8 @@ fn label<'l, 'b>(labels: &'l [RawLabel<'b>], reason: Invalid) -> Option<&'l RawL
 }
 
 fn shown(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
+    // no more of it can be shown
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * (SHOWN + 1))]);
     // a character takes up to ten when it is escaped
     let mut shown = String::new();
     for letter in text.chars() {

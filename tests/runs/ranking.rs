@@ -49,6 +49,27 @@ fn an_incident_that_was_there_before_is_first_ten_minutes_after_the_start() {
     }
 }
 
+/// Where nothing is deleted nothing is marked, and some agents mark nothing at all.
+#[test]
+fn without_stale_markers_the_same_is_first_and_nobody_healthy_is_named() {
+    for (every, beside) in [(1, Vec::new()), (1, healthy()), (5, healthy())] {
+        let case = format!("every {every} beside {}", beside.len());
+        let mut crons = beside;
+        crons.push(Cron::keeping("hoard", every));
+        let mut world = World::new(crons);
+        let mut watch = Watch::new();
+        watch.marks = false;
+        world.age(&watch, 60);
+        for minute in 1..=40 {
+            world.live(&mut watch, 1);
+            let named = named(&watch);
+            let only = vec![(FindingKind::StuckRuns, "hoard".to_owned())];
+            assert!(named.is_empty() || named == only, "{case}, minute {minute}: {named:?}");
+            assert!(minute < 10 || named == only, "{case}, minute {minute}");
+        }
+    }
+}
+
 #[test]
 fn an_incident_that_begins_is_first_within_ten_minutes() {
     for every in [1, 5] {

@@ -37,6 +37,8 @@ pub(crate) struct Watch {
     seen: Page,
     /// The agent's address.
     pub(crate) address: IpAddr,
+    /// Whether it says what is gone.
+    pub(crate) marks: bool,
     minute: u32,
 }
 
@@ -50,7 +52,13 @@ impl Watch {
             settings.tracking.warmup = WARMUP_S;
             settings.tracking.idle_after = IDLE_AFTER_S;
         });
-        Self { gate, seen: Page::new(), address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)), minute: 0 }
+        Self {
+            gate,
+            seen: Page::new(),
+            address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)),
+            marks: true,
+            minute: 0,
+        }
     }
 
     /// One that has done its learning.
@@ -82,8 +90,8 @@ impl Watch {
 
     /// Scrapes a page, and ends what it has not any more.
     pub(crate) fn scrape(&mut self, page: &Page) {
-        let gone: Vec<Labels> =
-            self.seen.keys().filter(|labels| !page.contains_key(*labels)).cloned().collect();
+        let is_gone = |labels: &&Labels| self.marks && !page.contains_key(*labels);
+        let gone: Vec<Labels> = self.seen.keys().filter(is_gone).cloned().collect();
         let all = page.iter().map(|(labels, value)| (labels.clone(), *value));
         self.send(all.chain(gone.into_iter().map(|labels| (labels, STALE))).collect());
         self.seen.clone_from(page);

@@ -7,13 +7,20 @@ const SEVERAL: u32 = 6;
 /// Fewer are to be there for so long, seconds: Kubernetes cleans up when a run ends, and a scrape may see both.
 const LASTING: u32 = 150;
 
+/// So many runs may have vanished without a word and not be missed yet: a CronJob starts no more than one in a minute.
+const VANISHED: u32 = 7;
+/// So long after the start it is known which runs came lately, minutes.
+const SETTLED_MINUTES: u32 = 20;
+
 /// Whether a workload keeps more runs than it is meant to, and ever more. `markers`: whether agents end series with stale
-/// markers; else what has ended is taken to be there for a while.
-pub(super) fn beyond_limits(line: &WorkloadLine, markers: bool, now: u32) -> bool {
+/// markers; else the newest may have vanished without a word. `minutes`: for how long we have watched.
+pub(super) fn beyond_limits(line: &WorkloadLine, markers: bool, minutes: u32, now: u32) -> bool {
     if !line.runs_end() {
         return false;
     }
-    let slack = if markers { 0 } else { line.runs_within_idle };
+    // what came while all was learned is not among the newest
+    let unmarked = if minutes < SETTLED_MINUTES { VANISHED } else { line.newest_runs.min(VANISHED) };
+    let slack = if markers { 0 } else { unmarked };
     let limits = line.history_limits.map(|limit| limit.saturating_add(slack));
     let limit = line.history_limits.iter().fold(slack, |sum, limit| sum.saturating_add(*limit));
     let all = (line.runs_over + line.runs_silent).saturating_sub(limit);
@@ -26,7 +33,6 @@ pub(super) fn beyond_limits(line: &WorkloadLine, markers: bool, now: u32) -> boo
 /// Whether a workload of which nothing says how its runs stand has more of them than keeps its limits: besides those that
 /// are kept, one that goes on, and those that may have vanished. A CronJob starts no more than one in a minute.
 pub(super) fn may_be_beyond_limits(line: &WorkloadLine) -> bool {
-    const VANISHED: u32 = 7;
     let limit = line.history_limits.iter().fold(1, |sum: u32, limit| sum.saturating_add(*limit));
     line.runs_untold > limit.saturating_add(line.newest_runs.min(VANISHED))
 }

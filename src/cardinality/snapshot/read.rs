@@ -1,7 +1,5 @@
 //! Taking the data: each shard of a book is locked for as long as its own records are copied.
 
-use std::sync::atomic::Ordering;
-
 use super::{BookUsage, CauseLine, Counts, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine};
 use crate::cardinality::book::{Book, OTHERS, Record};
 use crate::cardinality::evidence::Ending;
@@ -60,7 +58,6 @@ impl Tracker {
     /// All workloads that have had series of their own.
     pub fn workloads(&self, now: u32) -> Vec<WorkloadLine> {
         let mut lines = Vec::with_capacity(self.workloads.len() + 1);
-        let idle_minutes = self.idle_after.load(Ordering::Relaxed).div_ceil(60);
         self.workloads.each(|number, workload| {
             // what was only guessed has none left once more is known
             if number != OTHERS && !workload.tally.has_counted() {
@@ -87,7 +84,6 @@ impl Tracker {
                 runs_untold: 0,
                 newest_runs: workload.new_runs.in_last(VANISHED_AFTER_MINUTES, now),
                 series_of_runs_over: 0,
-                runs_within_idle: workload.new_runs.in_last(idle_minutes, now),
                 new_runs_last_hour: workload.new_runs.in_last(60, now),
                 series_of_new_runs_last_hour: workload.series_of_new_runs.in_last(60, now),
                 runs_growth_per_hour: workload.trend.an_hour(),
