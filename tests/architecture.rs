@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Modules in the order in which they may use each other: each only those above it.
-const ORDER: [&[&str]; 13] = [
-    &["clock", "codec", "wire"],
+const ORDER: [&[&str]; 14] = [
+    &["clock", "codec"],
+    &["wire"],
     &["series"],
     &["policy", "cardinality"],
     &["aggregate"],
@@ -169,7 +170,7 @@ fn no_file_is_a_heap() {
 fn the_map_names_every_module() {
     let map =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();
-    for module in ORDER.iter().take(10).flat_map(|row| row.iter()) {
+    for module in ORDER.iter().take(11).flat_map(|row| row.iter()) {
         assert!(map.contains(&format!("`{module}`")), "docs/architecture.md does not name `{module}`");
     }
 }

@@ -98,3 +98,17 @@ fn what_ends_before_its_window_does_is_no_later_than_its_newest_sample() {
     let times: Vec<i64> = made.iter().flat_map(|(.., points)| points).map(|point| point.ms - T).collect();
     assert_eq!(times, [75_000]);
 }
+
+#[test]
+fn what_is_open_of_a_counter_that_passes_is_not_counted_unless_a_start_says_so() {
+    let mut rig = Rig::of(policies(None, false), IDLE_MS);
+    let scrape = |rig: &mut Rig, at: i64| {
+        let new = (at >= 105).then_some(("x_total", "b", 57.0));
+        let old = ["a", "c", "d"].map(|pod| ("x_total", pod, 1e6));
+        rig.put_all(at, &old.into_iter().chain(new).collect::<Vec<_>>());
+    };
+    (0..=105).step_by(15).for_each(|at| scrape(&mut rig, at));
+    change(&mut rig, policies(None, true));
+    (120..=300).step_by(15).for_each(|at| scrape(&mut rig, at));
+    assert_eq!(rig.finish()["x_total"].last().unwrap().1, "0");
+}

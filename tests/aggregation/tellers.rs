@@ -73,3 +73,31 @@ fn a_process_that_begins_after_the_first_sample_of_a_counter_is_not_the_one_it_c
     // it had begun again, and shows that with the next scrape only
     assert_eq!(grown("hits_total", says(|second| if second < 120 { -DAYS } else { 103 })), "57");
 }
+
+/// What `hits_total` is in the end, that is new at 105, has samples up to `last`, and `says` at these times that it began
+/// then; the gate is started again at `restart`.
+fn grown_over_a_restart(restart: i64, last: i64, says: &[(i64, i64)]) -> String {
+    let mut rig: Rig = rig();
+    for second in (0..=300).step_by(15) {
+        let of = [("job", "a"), ("namespace", "n")];
+        let others = (0..8).map(|pod| series("x_total", &pod.to_string(), &[(second, 1e6)]));
+        let own = (105..=last).contains(&second).then(|| labelled("hits_total", &of, second, 57.0));
+        let said = says.iter().filter(|(when, _)| *when == second);
+        let said = said.map(|(_, began)| labelled("process_start_time_seconds", &of, second, at(*began)));
+        rig.deliver(&WriteRequest::of(others.chain(own).chain(said).collect()));
+        if second == restart {
+            rig.restart();
+        }
+    }
+    let output = rig.finish();
+    let points = output.iter().find(|(series, _)| series.starts_with("hits_total")).unwrap().1;
+    points.last().unwrap().1.clone()
+}
+
+#[test]
+fn what_is_open_over_a_restart_is_born_only_if_a_start_says_so_or_it_goes_on_without_one() {
+    assert_eq!(grown_over_a_restart(105, 105, &[]), "0", "it ended before it could say when it began");
+    assert_eq!(grown_over_a_restart(105, 300, &[]), "57", "it goes on, and nothing speaks against it");
+    assert_eq!(grown_over_a_restart(105, 105, &[(105, 100)]), "57", "it was said before");
+    assert_eq!(grown_over_a_restart(150, 300, &[(210, -DAYS)]), "0", "it has a minute again to say so");
+}
