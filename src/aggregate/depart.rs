@@ -14,8 +14,12 @@ use crate::wire::v1::STALE_MARKER;
 impl Engine {
     /// Takes series out of their groups, whichever policy had them; idempotent.
     pub(super) fn depart(&self, batch: &Batch, now: Now) {
+        // as nearly always
+        if batch.departures.is_empty() {
+            return;
+        }
         let now_ms = self.time(now).ms;
-        for aggregator in self.aggregators().iter().filter(|_| !batch.departures.is_empty()) {
+        for aggregator in self.aggregators() {
             let Some(partition) = aggregator.existing(batch.tenant) else { continue };
             for departure in &batch.departures {
                 if let Some(mut shard) = partition.shards.lock(shard_of(departure.home)) {

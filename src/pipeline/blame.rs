@@ -10,8 +10,8 @@ use crate::wire::labels::{LabelRun, RawLabel};
 
 /// Characters of a name that are shown; both names and what is around them fit in 256 bytes.
 const SHOWN: usize = 48;
-/// Labels among which one that is given twice is looked for: a series with more is refused for their number.
-const MOST_GIVEN: usize = 4096;
+/// Labels among which one that is given twice is looked for: `series.max_labels` is no more, and refuses those that have more.
+const MOST_GIVEN: usize = 1 << 16;
 
 /// A series that cannot be accepted. Its text is the sender's: it is short, and what does not print is escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
