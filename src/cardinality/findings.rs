@@ -178,9 +178,8 @@ fn find(
     let mut found: Vec<Finding> = Vec::new();
     let mut of: AHashMap<u32, Vec<&CauseLine>> = AHashMap::new();
     causes.iter().for_each(|cause| of.entry(cause.workload).or_default().push(cause));
-    let markers = workloads.iter().any(|line| line.counts.ended > 0);
     for line in workloads.iter().filter(|line| line.number != 0) {
-        let Some(kind) = of_workload(line, markers, minutes, now) else { continue };
+        let Some(kind) = of_workload(line, minutes, now) else { continue };
         let own = of.get(&line.number).into_iter().flatten().copied();
         let mut finding = Finding { worst: worst(own), ..about(line, kind, minutes) };
         if kind == FindingKind::Rollout {
@@ -206,12 +205,11 @@ fn find(
     found
 }
 
-/// What there is to say of a workload as a whole. `markers`: whether agents end series with stale markers; else what
-/// has ended is taken to be there for a while.
-fn of_workload(line: &WorkloadLine, markers: bool, minutes: u32, now: u32) -> Option<FindingKind> {
+/// What there is to say of a workload as a whole.
+fn of_workload(line: &WorkloadLine, minutes: u32, now: u32) -> Option<FindingKind> {
     let new = line.counts.new_last_hour;
     let of_new_runs = u64::from(line.series_of_new_runs_last_hour);
-    if kept::beyond_limits(line, markers, minutes, now) {
+    if kept::beyond_limits(line, minutes, now) {
         return Some(FindingKind::StuckRuns);
     }
     if line.runs_end() {

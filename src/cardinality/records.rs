@@ -23,6 +23,9 @@ pub(super) struct Metric {
 /// Finished runs of a CronJob that Kubernetes keeps by default: those that succeeded, and those that failed.
 const KEPT_BY_DEFAULT: [u32; Ending::ALL.len()] = [3, 1];
 
+/// So many senders of a workload are known by number, the last ones.
+const MOST_SENDERS: usize = 8;
+
 /// One workload.
 #[derive(Debug)]
 pub(super) struct Workload {
@@ -36,6 +39,8 @@ pub(super) struct Workload {
     pub(super) kind: Kind,
     pub(super) name: Box<str>,
     pub(super) tally: Tally,
+    /// Numbers of the senders that brought its last new series.
+    pub(super) senders: Vec<u32>,
     /// Runs that series are reported of, and those of them that are over, by how they ended.
     pub(super) runs: u32,
     pub(super) runs_over: [u32; Ending::ALL.len()],
@@ -78,6 +83,16 @@ impl Workload {
         }
     }
 
+    /// Notes who brought a new series of it.
+    pub(super) fn hear(&mut self, sender: u32) {
+        if !self.senders.contains(&sender) {
+            if self.senders.len() == MOST_SENDERS {
+                self.senders.remove(0);
+            }
+            self.senders.push(sender);
+        }
+    }
+
     /// What is not charged to any workload.
     pub(super) fn nobody() -> Self {
         Self {
@@ -89,6 +104,7 @@ impl Workload {
             kind: Kind::Generated,
             name: "".into(),
             tally: Tally::default(),
+            senders: Vec::new(),
             runs: 0,
             runs_over: [0; Ending::ALL.len()],
             history_limits: KEPT_BY_DEFAULT,

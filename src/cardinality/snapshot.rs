@@ -64,6 +64,8 @@ pub struct WorkloadLine {
     pub name: String,
     /// Of its series.
     pub counts: Counts,
+    /// Whether all who send its series end what is gone with stale markers, as far as they were seen to.
+    pub is_marked: bool,
     /// Runs that are reported now, where it has runs.
     pub runs: u32,
     /// Those of them that are over, as their state says.

@@ -1,9 +1,12 @@
 //! Who is named first, and who never.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use seriesgate::cardinality::{Finding, FindingKind};
 
 use super::ksm::pod_name;
 use super::rig::{Page, Watch, labels};
+use super::support::STALE;
 use super::world::{Cron, World};
 
 fn findings(watch: &Watch) -> Vec<Finding> {
@@ -67,6 +70,23 @@ fn without_stale_markers_the_same_is_first_and_nobody_healthy_is_named() {
             assert!(named.is_empty() || named == only, "{case}, minute {minute}: {named:?}");
             assert!(minute < 10 || named == only, "{case}, minute {minute}");
         }
+    }
+}
+
+#[test]
+fn the_stale_markers_of_one_agent_say_nothing_of_what_another_leaves_out() {
+    let mut world = World::new(healthy());
+    let mut watch = Watch::new();
+    watch.marks = false;
+    let agents = [watch.address, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10))];
+    let other = |pod: u32| labels(&[("__name__", "other"), ("namespace", "z"), ("pod", &format!("o{pod}"))]);
+    world.age(&watch, 60);
+    for minute in 1..=40 {
+        watch.address = agents[1];
+        watch.send(vec![(other(minute), 1.0), (other(minute - 1), STALE)]);
+        watch.address = agents[0];
+        world.live(&mut watch, 1);
+        assert_eq!(named(&watch), [], "minute {minute}");
     }
 }
 

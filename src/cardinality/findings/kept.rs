@@ -12,15 +12,15 @@ const VANISHED: u32 = 7;
 /// So long after the start it is known which runs came lately, minutes.
 const SETTLED_MINUTES: u32 = 20;
 
-/// Whether a workload keeps more runs than it is meant to, and ever more. `markers`: whether agents end series with stale
-/// markers; else the newest may have vanished without a word. `minutes`: for how long we have watched.
-pub(super) fn beyond_limits(line: &WorkloadLine, markers: bool, minutes: u32, now: u32) -> bool {
+/// Whether a workload keeps more runs than it is meant to, and ever more. Where an agent sends no stale markers, the
+/// newest may have vanished without a word. `minutes`: for how long we have watched.
+pub(super) fn beyond_limits(line: &WorkloadLine, minutes: u32, now: u32) -> bool {
     if !line.runs_end() {
         return false;
     }
     // what came while all was learned is not among the newest
     let unmarked = if minutes < SETTLED_MINUTES { VANISHED } else { line.newest_runs.min(VANISHED) };
-    let slack = if markers { 0 } else { unmarked };
+    let slack = if line.is_marked { 0 } else { unmarked };
     let limits = line.history_limits.map(|limit| limit.saturating_add(slack));
     let limit = line.history_limits.iter().fold(slack, |sum, limit| sum.saturating_add(*limit));
     let all = (line.runs_over + line.runs_silent).saturating_sub(limit);

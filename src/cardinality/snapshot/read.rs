@@ -1,5 +1,7 @@
 //! Taking the data: each shard of a book is locked for as long as its own records are copied.
 
+use ahash::AHashSet;
+
 use super::{BookUsage, CauseLine, Counts, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine};
 use crate::cardinality::book::{Book, OTHERS, Record};
 use crate::cardinality::evidence::Ending;
@@ -58,6 +60,12 @@ impl Tracker {
     /// All workloads that have had series of their own.
     pub fn workloads(&self, now: u32) -> Vec<WorkloadLine> {
         let mut lines = Vec::with_capacity(self.workloads.len() + 1);
+        let mut marking = AHashSet::new();
+        self.senders.each(|number, sender| {
+            if sender.tally.ended > 0 {
+                marking.insert(number);
+            }
+        });
         self.workloads.each(|number, workload| {
             // what was only guessed has none left once more is known
             if number != OTHERS && !workload.tally.has_counted() {
@@ -73,6 +81,7 @@ impl Tracker {
                 kind: workload.kind,
                 name: workload.name.to_string(),
                 counts: counts(&workload.tally, now),
+                is_marked: workload.senders.iter().all(|sender| marking.contains(sender)),
                 runs: workload.runs,
                 runs_over: if workload.runs_end() { workload.runs_over.iter().sum() } else { 0 },
                 runs_kept: [0; Ending::ALL.len()],

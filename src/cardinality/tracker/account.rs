@@ -14,7 +14,8 @@ impl Tracker {
         let Sighting { charge, learned, ended, on, .. } = *sighting;
         self.metrics.with(charge.metric, |metric| metric.tally.born(learned, now));
         self.senders.with(charge.sender, |sender| sender.tally.born(learned, now));
-        let held = Held { learned, born: now, ended, evidence: charge.evidence, on };
+        let Charge { sender, evidence, .. } = charge;
+        let held = Held { sender, learned, born: now, ended, evidence, on };
         self.move_in(charge.unit, held, Why::Heard, now);
         self.known.remember(charge.metric, keys, learned, now);
         if !learned {
@@ -26,8 +27,8 @@ impl Tracker {
 
     /// Counts a series with another unit: more is known of it now.
     pub fn moved(&self, moved: Moved, new: u32, now: u32) {
-        let Moved { from: Charge { metric, unit: old, evidence, .. }, learned, born, ended, on } = moved;
-        let held = Held { learned, born, ended, evidence, on };
+        let Moved { from: Charge { metric, unit: old, sender, evidence }, learned, born, ended, on } = moved;
+        let held = Held { sender, learned, born, ended, evidence, on };
         let workload_of = |unit| self.units.with(unit, |unit: &mut Unit| unit.workload);
         let workloads = (workload_of(old), workload_of(new));
         self.move_out(old, held, now);
@@ -113,7 +114,8 @@ impl Tracker {
             self.senders.with(gone.charge.sender, |sender| count(&mut sender.tally));
             let Departed { charge, born, ended, on, .. } = *gone;
             // `learned` is of no meaning: nothing is taken back
-            let held = Held { learned: false, born, ended, evidence: charge.evidence, on };
+            let Charge { sender, evidence, .. } = charge;
+            let held = Held { sender, learned: false, born, ended, evidence, on };
             self.forget(charge.unit, held, now, count);
         }
     }

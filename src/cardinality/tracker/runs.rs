@@ -7,6 +7,8 @@ use crate::cardinality::tally::Tally;
 /// What a run has of one series.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
+    /// Number of the sender that brought it.
+    pub(super) sender: u32,
     /// Whether it was learned, not new, when it came.
     pub(super) learned: bool,
     /// When that was, Unix seconds.
@@ -66,7 +68,7 @@ impl Tracker {
 
     /// Counts a series to a run and its workload.
     pub(super) fn move_in(&self, unit: u32, held: Held, why: Why, now: u32) {
-        let Held { learned, born, .. } = held;
+        let Held { sender, learned, born, .. } = held;
         let (workload, (run_came, run_is_new)) = self.change(unit, why, now, |unit| {
             let came = unit.active == 0 && unit.run.is_some();
             if unit.active == 0 {
@@ -83,6 +85,7 @@ impl Tracker {
         });
         self.workloads.with(workload, |workload| {
             workload.tally.moved_in(learned, born, now);
+            workload.hear(sender);
             if run_came && run_is_new {
                 workload.new_runs.add(1, born);
             }
