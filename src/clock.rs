@@ -3,6 +3,7 @@
 //! Everything else takes a [`Clock`], so that a test or a simulation moves time by hand.
 
 mod jitter;
+mod log_interval;
 mod steady;
 mod voices;
 
@@ -11,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use jitter::Jitter;
+pub use log_interval::LogInterval;
 pub use steady::Steady;
 
 /// A source of wall-clock time (Unix milliseconds) and of time that only goes forward. Cheap to clone.

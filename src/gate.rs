@@ -25,9 +25,11 @@ use crate::aggregate::Outbox;
 use crate::config::OnInvalid;
 use crate::egress::{Client, Outbound, Reply};
 use crate::health::Health;
-use crate::intake::{Answer, Handler, Hold, Inbound, Typed};
-use crate::pipeline::{Body, Origin, Outcome, Pipeline, Scratch};
-use crate::telemetry::{AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Returned};
+use crate::intake::{Answer, Handler, Hold, Inbound, TurnedAway, Typed};
+use crate::pipeline::{Body, FIELD_BYTES, FieldRoom, Origin, Outcome, Pipeline, Scratch, Undecodable};
+use crate::telemetry::{
+    AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Returned, Undecodable as Unread,
+};
 use crate::wire::{WireError, WireErrorKind};
 use exchange::Exchange;
 use pool::Pool;
@@ -82,6 +84,8 @@ const LONG_BODIES_AT_ONCE: usize = 2;
 const LARGEST_SCRATCH_BYTES: usize = 16 << 20;
 /// The same for what was decided, of which there is one for each request in hand: a steady request decides little.
 const LARGEST_OUTCOME_BYTES: usize = 1 << 20;
+/// A request of so many series is decided alone where the budget is too small for it.
+const FIELDS_ALONE: usize = 16_384;
 /// Requests split at one time: an upstream whose limit was lowered must not make us hold all of them decoded.
 const SPLITS_AT_ONCE: usize = 4;
 
@@ -140,13 +144,19 @@ impl Gate {
     }
 
     /// Runs the pipeline over a body; `is_long`: away from other tasks.
-    fn decide(&self, inbound: &Inbound, is_long: bool) -> Result<Exchange<'_>, crate::pipeline::Undecodable> {
+    fn decide(
+        &self,
+        inbound: &Inbound,
+        is_long: bool,
+        room: FieldRoom<'_>,
+    ) -> Result<Exchange<'_>, Undecodable> {
         let mut outcome = self.outcomes.take();
         let mut scratch = self.scratches.take();
         let upstream = self.upstream.load();
         let decided = self.scopes.with(inbound, &upstream.client, |scope| {
             let origin = Origin { scope, sender: inbound.peer };
-            let mut decide = || self.pipeline.decide(origin, &inbound.body, &mut scratch, &mut outcome);
+            let mut decide =
+                || self.pipeline.decide_within(room, origin, &inbound.body, &mut scratch, &mut outcome);
             if is_long { aside(decide) } else { decide() }
         });
         self.scratches.give(scratch, Scratch::capacity);
@@ -193,18 +203,34 @@ impl Handler for Gate {
         let is_long = decoded > LONG_BODY_BYTES;
         let turn = if is_long { self.long_bodies.acquire().await.ok() } else { None };
         if !hold.resize(came.saturating_add(decoded)) {
-            self.intake.undecodable(crate::telemetry::Undecodable::Overload);
-            return hold.refusal();
+            self.intake.undecodable(Unread::Overload);
+            return self.turn_away(&Sender::of(&mut inbound), Unread::Overload, hold.refusal());
         }
-        let decided = self.decide(&inbound, is_long);
+        let mut asked = 0;
+        let body = came.saturating_add(decoded);
+        let decided = self.decide(&inbound, is_long, &mut |fields| {
+            asked = fields;
+            may_ever_hold(hold, fields) && hold.resize(body.saturating_add(fields * FIELD_BYTES))
+        });
         drop(turn);
         let sender = Sender::of(&mut inbound);
         let mut exchange = match decided {
             Ok(exchange) => exchange,
+            Err(Undecodable::NoRoom) => {
+                let comes_again = may_ever_hold(hold, asked);
+                let (reason, answer) = if comes_again {
+                    (Unread::Overload, hold.refusal())
+                } else {
+                    (Unread::TooLarge, hold.refusal_of_many())
+                };
+                self.intake.undecodable(reason);
+                return self.turn_away(&sender, reason, answer);
+            }
             Err(undecodable) => return self.undecodable(&undecodable, typed, &sender),
         };
-        if !hold.resize(exchange.holds(came)) {
-            return exchange.no_room(hold.refusal());
+        // what it took to decide is given back first: what was let in alone for that has to fit like all others now
+        if !(hold.resize(came) && hold.resize(exchange.holds(came))) {
+            return self.turn_away(&sender, Unread::Overload, exchange.no_room(hold.refusal()));
         }
         let aggregated = &exchange.outcome().effects.aggregated;
         if !aggregated.samples.is_empty()
@@ -214,6 +240,10 @@ impl Handler for Gate {
         }
         let sent = self.forward(&mut exchange, inbound, hold).await;
         exchange.conclude(sent, &sender)
+    }
+
+    fn turned_away(&self, request: &TurnedAway<'_>) {
+        self.note(&Sender::turned_away(request), request.reason, request.status, request.message);
     }
 
     fn healthy(&self) -> (StatusCode, String) {
@@ -226,24 +256,34 @@ impl Handler for Gate {
 }
 
 impl Gate {
-    fn undecodable(&self, why: &crate::pipeline::Undecodable, typed: Typed, sender: &Sender) -> Answer {
-        use crate::pipeline::Undecodable as Why;
-        use crate::telemetry::Undecodable as Reason;
+    fn undecodable(&self, why: &Undecodable, typed: Typed, sender: &Sender) -> Answer {
         let reason = match why {
-            Why::Snappy(_) => Reason::Snappy,
-            Why::Wire(_) => Reason::Protobuf,
-            Why::Outgrown(_) => Reason::Outgrown,
+            Undecodable::Snappy(_) => Unread::Snappy,
+            Undecodable::Wire(_) => Unread::Protobuf,
+            Undecodable::Outgrown(_) => Unread::Outgrown,
+            Undecodable::NoRoom => Unread::Overload,
         };
         self.intake.undecodable(reason);
-        let other_message = matches!(why, Why::Wire(WireError { kind: WireErrorKind::OtherMessage, .. }));
-        let vague = typed == Typed::Vague && reason != Reason::Outgrown;
+        let other_message =
+            matches!(why, Undecodable::Wire(WireError { kind: WireErrorKind::OtherMessage, .. }));
+        let vague = typed == Typed::Vague && reason != Unread::Outgrown;
         let unsupported = vague || other_message;
         let status = if unsupported { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::BAD_REQUEST };
         let hint = if vague { "; of remote write the Content-Type is application/x-protobuf" } else { "" };
-        let message = format!("{why}{hint}");
+        self.turn_away(sender, reason, Answer { status, retry_after: None, message: format!("{why}{hint}") })
+    }
+
+    /// Notes that a request is refused as a whole, and hands on the answer.
+    fn turn_away(&self, sender: &Sender, reason: Unread, answer: Answer) -> Answer {
+        self.note(sender, reason, answer.status, &answer.message);
+        answer
+    }
+
+    fn note(&self, sender: &Sender, reason: Unread, status: StatusCode, message: &str) {
         let now = self.pipeline.clock().unix_seconds();
-        self.rejected.note(sender.rejected(reason.as_str(), &message, status.as_u16(), now));
-        Answer { status, retry_after: None, message }
+        let rejected = sender.rejected(reason.as_str(), message, status.as_u16(), now);
+        self.complaints.of_request(sender, &rejected, crate::clock::monotonic());
+        self.rejected.note(rejected);
     }
 
     /// Counts a request that is over for good and does what was decided.
@@ -269,6 +309,11 @@ impl Gate {
         self.pipeline.refuse(outcome);
         self.data.returned(outcome, cause);
     }
+}
+
+/// Whether a request of so many fields can be decided once there is room. A few it can in any case: see `listen.max_in_flight`.
+fn may_ever_hold(hold: &Hold, fields: usize) -> bool {
+    fields <= FIELDS_ALONE || fields * FIELD_BYTES <= hold.max()
 }
 
 /// Runs long work so that the other tasks of this worker can go on, where the runtime has other workers.

@@ -33,6 +33,7 @@ pub use budget::Hold;
 pub use files::{FileLimit, raise_file_limit};
 pub use listener::{BindError, Listener, bind};
 pub use memory::memory_limit_bytes;
+pub use refusal::TurnedAway;
 
 use crate::config::{Listen, Tenant};
 use crate::telemetry::IntakeMetrics;
@@ -79,6 +80,8 @@ pub trait Handler: Send + Sync + 'static {
     /// Decides, forwards and says what the sender is told. `hold` has the size of the body; what is held beside it or
     /// instead of it is to be charged there.
     fn handle(&self, inbound: Inbound, hold: &mut Hold) -> impl Future<Output = Answer> + Send;
+    /// Told of each request that the write port turned away by itself.
+    fn turned_away(&self, _request: &TurnedAway<'_>) {}
     /// Status and JSON body of `/-/healthy`.
     fn healthy(&self) -> (StatusCode, String);
     /// Status and text of `/-/ready`.

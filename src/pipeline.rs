@@ -21,6 +21,7 @@ mod groups;
 mod judge;
 mod learn;
 mod leave;
+mod origin;
 mod outcome;
 mod own;
 mod policies;
@@ -32,7 +33,6 @@ mod tenancy;
 mod untracked;
 mod weigh;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -42,8 +42,10 @@ use parking_lot::Mutex;
 pub use blame::Blamed;
 pub use counts::Counts;
 pub use examples::{Example, KEPT as EXAMPLES_KEPT};
+pub use origin::Origin;
 pub use outcome::{Body, Committed, Outcome, Release, Undecodable};
 pub use policies::Policies;
+pub use scan::{FIELD_BYTES, FieldRoom};
 pub use scratch::Scratch;
 
 use self::policies::Former;
@@ -74,21 +76,6 @@ pub struct Settings {
     pub tracking: cardinality::Settings,
     /// Bounds of all aggregations.
     pub aggregation: aggregate::Settings,
-}
-
-/// Where a request comes from.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Origin<'a> {
-    /// Where its data lands: the text of its [`crate::series::Scope`], a tenant's name where there is nothing else.
-    pub scope: &'a str,
-    /// Who sent it, where that is known.
-    pub sender: Option<IpAddr>,
-}
-
-impl<'a> From<&'a str> for Origin<'a> {
-    fn from(scope: &'a str) -> Self {
-        Self { scope, sender: None }
-    }
 }
 
 /// The data path of one gate; shared by all workers.
@@ -145,6 +132,21 @@ impl Pipeline {
         scratch: &mut Scratch,
         outcome: &mut Outcome,
     ) -> Result<(), Undecodable> {
+        self.decide_within(&mut |_| true, origin, compressed, scratch, outcome)
+    }
+
+    /// The same where a request of many series has to ask for room.
+    ///
+    /// # Errors
+    /// The same, and where there is no room.
+    pub fn decide_within<'o>(
+        &self,
+        room: FieldRoom<'_>,
+        origin: impl Into<Origin<'o>>,
+        compressed: &[u8],
+        scratch: &mut Scratch,
+        outcome: &mut Outcome,
+    ) -> Result<(), Undecodable> {
         let policies = self.policies.load();
         let settings = self.settings.load();
         let now = self.clock.unix_seconds();
@@ -157,7 +159,7 @@ impl Pipeline {
         outcome.decoded_bytes = body.len() as u64;
         let tenant = self.tenants.resolve(origin.scope, &self.prints);
         let latest_ms = settings.max_future_ms.map(|ahead| self.clock.unix_ms().saturating_add(ahead));
-        let reader = ahead::Reader { latest_ms, timely, request, outcome };
+        let reader = ahead::Reader { latest_ms, timely, request, outcome, room };
         let (body, as_it_came) = match tenant {
             Tenant::Known { key, .. } => reader.scan(body, |labels| self.prints.fingerprint(labels, key))?,
             Tenant::Overflow => reader.scan(body, |_| Fingerprint::default())?,

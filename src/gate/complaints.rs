@@ -8,10 +8,9 @@ use lru::LruCache;
 use parking_lot::Mutex;
 
 use super::rejected::Sender;
+use crate::admin::Rejected;
+use crate::clock::LogInterval;
 use crate::config::OnInvalid;
-
-/// Between two lines in the log.
-const APART: Duration = Duration::from_secs(10);
 
 /// From so many times on that a sender sends what was refused, it is taken for one that does not understand a refusal,
 const TIMES: u32 = 3;
@@ -23,8 +22,8 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 /// What senders were told.
 pub(super) struct Complaints {
     on_invalid: OnInvalid,
-    /// When the log was told last, and how many requests have been refused in part since then.
-    logged: Mutex<(Option<Instant>, u64)>,
+    about_data: LogInterval,
+    about_requests: LogInterval,
     refused: Mutex<LruCache<Refused, Times>>,
 }
 
@@ -35,7 +34,12 @@ type Times = (u32, Instant);
 
 impl Complaints {
     pub(super) fn new(on_invalid: OnInvalid) -> Self {
-        Self { on_invalid, logged: Mutex::default(), refused: Mutex::new(LruCache::new(REMEMBERED)) }
+        Self {
+            on_invalid,
+            about_data: LogInterval::default(),
+            about_requests: LogInterval::default(),
+            refused: Mutex::new(LruCache::new(REMEMBERED)),
+        }
     }
 
     /// Whether a sender is not told that a part of its request was rejected; `mark` stands for that part.
@@ -53,36 +57,30 @@ impl Complaints {
         }
     }
 
-    /// Writes a line if there was none for a while.
-    pub(super) fn tell(&self, sender: &Sender, complaint: &str, now: Instant) {
-        let Some(others) = self.turn(now) else { return };
-        let user_agent = sender.user_agent();
-        let sender = sender.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+    /// Writes a line about series that were rejected, if there was none for a while.
+    pub(super) fn of_data(&self, sender: &Sender, complaint: &str, now: Instant) {
+        let Some(others) = self.about_data.turn(now) else { return };
+        let (user_agent, sender) = (sender.user_agent(), sender.name());
         tracing::warn!(sender, user_agent, others, "data that cannot be accepted: {complaint}");
     }
 
-    /// Whether it is time for a line, and how many were passed over since the last one.
-    fn turn(&self, now: Instant) -> Option<u64> {
-        let mut last = self.logged.lock();
-        if last.0.is_some_and(|told| now.duration_since(told) < APART) {
-            last.1 += 1;
-            return None;
-        }
-        last.0 = Some(now);
-        Some(std::mem::take(&mut last.1))
+    /// Writes a line about a request that was refused as a whole, if there was none for a while.
+    pub(super) fn of_request(&self, sender: &Sender, request: &Rejected, now: Instant) {
+        let Some(others) = self.about_requests.turn(now) else { return };
+        let Rejected { user_agent, status, message, .. } = request;
+        tracing::warn!(
+            sender = sender.name(),
+            user_agent,
+            status,
+            others,
+            "write request refused: {message}"
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_line_in_ten_seconds_says_how_many_it_stands_for() {
-        let (complaints, start) = (Complaints::new(OnInvalid::Report), crate::clock::monotonic());
-        let at = |second| complaints.turn(start + Duration::from_secs(second));
-        assert_eq!([0, 1, 9, 10, 11, 30].map(at), [Some(0), None, None, Some(2), None, Some(1)]);
-    }
 
     #[test]
     fn who_sends_the_very_same_a_third_time_within_ten_minutes_does_not_understand() {

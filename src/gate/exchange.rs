@@ -134,9 +134,9 @@ impl<'g> Exchange<'g> {
         let status = if no_use { StatusCode::NO_CONTENT } else { StatusCode::BAD_REQUEST };
         if no_use {
             gate.data.accepted_in_part();
-            gate.complaints.tell(sender, &format!("{complaint}; the sender was told 204"), now);
+            gate.complaints.of_data(sender, &format!("{complaint}; the sender was told 204"), now);
         } else {
-            gate.complaints.tell(sender, complaint, now);
+            gate.complaints.of_data(sender, complaint, now);
         }
         let first = self.outcome.first_rejected.clone();
         let reason = first.as_ref().map_or(Invalid::InvalidUtf8, |first| first.reason);

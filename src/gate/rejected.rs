@@ -7,7 +7,7 @@ use hyper::header::{HeaderValue, USER_AGENT};
 use parking_lot::Mutex;
 
 use crate::admin::Rejected;
-use crate::intake::Inbound;
+use crate::intake::{Inbound, TurnedAway};
 use crate::series::quote;
 
 /// Refusals told apart, the newest; each takes two kilobytes at most.
@@ -55,6 +55,20 @@ impl Sender {
             tenant: std::mem::take(&mut inbound.tenant),
             user_agent: inbound.headers.get(USER_AGENT).cloned(),
         }
+    }
+
+    /// Who sent a request that the write port turned away.
+    pub(super) fn turned_away(request: &TurnedAway<'_>) -> Self {
+        Self {
+            address: request.peer,
+            tenant: request.tenant.clone(),
+            user_agent: request.headers.get(USER_AGENT).cloned(),
+        }
+    }
+
+    /// Its address, as the log has it.
+    pub(super) fn name(&self) -> String {
+        self.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string())
     }
 
     /// What it calls itself; may be empty.

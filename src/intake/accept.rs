@@ -15,6 +15,7 @@ use super::connection::{self, Limits, Orders, read_buffer_bytes};
 use super::files::{file_limit, open_files};
 use super::service::Shared;
 use super::{Drained, Handler, Heartbeat};
+use crate::clock::LogInterval;
 use crate::config::Listen;
 use crate::telemetry::{IntakeMetrics, RefusedConnection};
 
@@ -47,6 +48,8 @@ pub(super) struct Acceptor<H> {
     connections: TaskTracker,
     abort: CancellationToken,
     pulse: Pulse,
+    /// Lines about connections that are refused.
+    refusals: LogInterval,
 }
 
 impl<H: Handler> Acceptor<H> {
@@ -59,6 +62,7 @@ impl<H: Handler> Acceptor<H> {
             connections: TaskTracker::new(),
             abort: CancellationToken::new(),
             pulse: Pulse::new(heartbeat, Arc::clone(&shared.metrics)),
+            refusals: LogInterval::default(),
             shared,
         }
     }
@@ -106,6 +110,12 @@ impl<H: Handler> Acceptor<H> {
         shared.metrics.accepted.increment(1);
         if self.connections.len() >= shared.max_connections {
             shared.metrics.refused(RefusedConnection::TooMany);
+            if let Some(others) = self.refusals.turn(crate::clock::monotonic()) {
+                let sender =
+                    stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |peer| peer.ip().to_string());
+                let max = shared.max_connections;
+                tracing::warn!(sender, others, "connection closed: {max} are open (listen.max_connections)");
+            }
             return;
         }
         if let Err(error) = stream.set_nodelay(true) {

@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hyper::StatusCode;
+
 use super::Answer;
 use super::refusal::Refusal;
 use crate::clock::Jitter;
@@ -112,9 +114,26 @@ impl Hold {
         self.resize(self.bytes.saturating_add(bytes))
     }
 
+    /// Bytes that all holds may have together.
+    pub fn max(&self) -> usize {
+        self.budget.max
+    }
+
     /// What the sender is told where there is no room: 503, come again.
     pub fn refusal(&self) -> Answer {
         self.budget.refusal().into_answer()
+    }
+
+    /// What the sender is told where there will never be room for so many series in one request.
+    pub fn refusal_of_many(&self) -> Answer {
+        Answer {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            retry_after: None,
+            message: format!(
+                "so many series in one request need more than {} bytes (listen.max_in_flight): send fewer in one",
+                self.budget.max
+            ),
+        }
     }
 }
 

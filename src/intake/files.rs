@@ -28,6 +28,9 @@ pub fn raise_file_limit() -> FileLimit {
 /// Descriptors that are not for requests: the admin port (64), what aggregations send (32), files, the runtime.
 const OTHERS: u64 = 128;
 
+/// Fewer connections than this are worth a warning where nobody asked for so few.
+const FEW_CONNECTIONS: usize = 256;
+
 /// Connections at most, with `files` descriptors in all: each may have a request in hand, which needs another
 /// descriptor for its connection to the upstream.
 fn most_connections(files: u64) -> usize {
@@ -43,6 +46,12 @@ pub(super) fn max_connections(configured: Option<usize>, files: Option<u64>) -> 
             "listen.max_connections of {asked} needs {needed} file descriptors, two for each request, and the process \
              may have {files}: {most} connections are accepted; raise the limit (ulimit -Hn, LimitNOFILE=, --ulimit nofile=) to \
              {needed}, or lower max_connections"
+        );
+    }
+    if let (None, Some(files)) = (configured, files.filter(|_| most < FEW_CONNECTIONS)) {
+        tracing::warn!(
+            "the process may have {files} file descriptors, two for each request: {most} connections are accepted; raise the \
+             limit (ulimit -Hn, LimitNOFILE=, --ulimit nofile=), or set listen.max_connections"
         );
     }
     configured.map_or(most, |asked| asked.min(most))

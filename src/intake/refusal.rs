@@ -1,11 +1,29 @@
 //! A request turned away by the write port itself.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use hyper::StatusCode;
+use hyper::{HeaderMap, StatusCode};
 
 use super::Answer;
 use crate::telemetry::Undecodable;
+
+/// A request turned away by the write port, for those who keep books of it.
+#[derive(Debug)]
+pub struct TurnedAway<'r> {
+    /// Address of the sender, where it is known.
+    pub peer: Option<IpAddr>,
+    /// The tenant header's value; empty where the header is absent or has none that can be used.
+    pub tenant: String,
+    /// All headers of the request.
+    pub headers: &'r HeaderMap,
+    /// Why.
+    pub reason: Undecodable,
+    /// What the sender is answered.
+    pub status: StatusCode,
+    /// What the sender is told.
+    pub message: &'r str,
+}
 
 /// Why, and what the sender is told.
 #[derive(Debug)]
@@ -14,18 +32,20 @@ pub(super) struct Refusal {
     pub(super) reason: Undecodable,
     pub(super) text: String,
     pub(super) retry_after: Option<Duration>,
+    /// The methods that there are, with 405.
+    pub(super) allow: Option<&'static str>,
 }
 
 impl Refusal {
     /// For good: the same request would be refused again.
     pub(super) fn new(status: StatusCode, reason: Undecodable, text: String) -> Self {
-        Self { status, reason, text, retry_after: None }
+        Self { status, reason, text, retry_after: None, allow: None }
     }
 
     /// For now: 503, come again.
     pub(super) fn for_now(reason: Undecodable, text: String, retry_after: Duration) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self { status, reason, text, retry_after: Some(retry_after) }
+        Self { status, reason, text, retry_after: Some(retry_after), allow: None }
     }
 
     /// This gate sent it. The gate is the sender here, and hands the answer on.
@@ -33,7 +53,7 @@ impl Refusal {
         let text =
             "this request came through this gate before: `url` of its upstream leads back to it".to_owned();
         let status = StatusCode::LOOP_DETECTED;
-        Self { status, reason: Undecodable::Loop, text, retry_after: Some(retry_after) }
+        Self { status, reason: Undecodable::Loop, text, retry_after: Some(retry_after), allow: None }
     }
 
     /// More bytes than allowed.

@@ -1,6 +1,7 @@
 //! One request from its head to its answer.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::body::{self, Arrival, Pace, Unread};
 use super::budget::Budget;
 use super::files;
 use super::negotiate::{Names, check_format};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, TurnedAway};
 use super::reply::{Manner, Reply, respond};
 use super::route::{Route, Routes};
 use super::share::Shares;
@@ -58,6 +59,18 @@ pub(super) enum Protocol {
 #[derive(Debug, thiserror::Error)]
 #[error("the sender hung up before the end of its body")]
 pub(super) struct HungUp;
+
+/// Why a request was not handed on.
+enum Unserved {
+    HungUp,
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Unserved {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
 
 /// Counts a body whose reading was dropped, which is how a hang-up shows.
 struct Reading<'a>(Option<&'a IntakeMetrics>);
@@ -111,12 +124,21 @@ impl<H: Handler> Shared<H> {
         request: Request<Incoming>,
     ) -> Result<Response<Reply>, HungUp> {
         let in_hand = activity.begin();
-        let (parts, body) = request.into_parts();
+        let (parts, mut body) = request.into_parts();
         let route = self.routes.find(&parts.method, parts.uri.path());
-        let (answer, mut manner) = match route {
-            Route::Write => self.write(activity, parts, body).await?,
-            _ => self.elsewhere(route, &parts.method, &body),
+        let served = match route {
+            Route::Write => {
+                let answer = self.write(activity, &parts, &mut body).await;
+                answer.map(|answer| (answer, Manner::default()))
+            }
+            _ => self.elsewhere(route).map_err(Unserved::Refused),
         };
+        let (answer, mut manner) = match served {
+            Ok(served) => served,
+            Err(Unserved::Refused(refusal)) => self.refuse(refusal, activity.peer(), &parts.headers, &body),
+            Err(Unserved::HungUp) => return Err(HungUp),
+        };
+        manner.head = parts.method == Method::HEAD;
         if !matches!(route, Route::Healthy | Route::Ready) {
             self.metrics.answered(answer.status.as_u16());
         }
@@ -143,63 +165,57 @@ impl<H: Handler> Shared<H> {
     async fn write(
         &self,
         activity: &Activity,
-        parts: Parts,
-        mut body: Incoming,
-    ) -> Result<(Answer, Manner), HungUp> {
-        let (tenant, typed) = match self.admit(&parts.headers) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return Ok(self.refuse(refusal, &body)),
-        };
-        let Ok(_turn) = self.in_hand.try_acquire() else {
-            return Ok(self.refuse(self.too_many(), &body));
-        };
+        parts: &Parts,
+        body: &mut Incoming,
+    ) -> Result<Answer, Unserved> {
+        let (tenant, typed) = self.admit(&parts.headers)?;
+        let Ok(_turn) = self.in_hand.try_acquire() else { return Err(self.too_many().into()) };
         let mut reading = Reading(Some(&*self.metrics));
         let mut hold = self.budget.hold();
         if !hold.resize_beside(activity.buffer_bytes()) {
-            return Ok(self.refuse(self.budget.refusal(), &body));
+            return Err(self.budget.refusal().into());
         }
         let share = self.shares.of(activity.peer());
         let (max_bytes, pace) = (self.max_body_bytes, self.pace);
-        let reader = body::read(&mut body, Arrival { max_bytes, pace, hold: &mut hold, share });
+        let reader = body::read(body, Arrival { max_bytes, pace, hold: &mut hold, share });
         let read = tokio::time::timeout(self.body_timeout, reader).await;
         let bytes = match self.judge(read.ok()) {
             Ok(bytes) => bytes,
             // the guard counts it
-            Err(None) => return Err(HungUp),
+            Err(None) => return Err(Unserved::HungUp),
             Err(Some(refusal)) => {
                 reading.0 = None;
-                return Ok(self.refuse(refusal, &body));
+                return Err(refusal.into());
             }
         };
         reading.0 = None;
         self.metrics.request_bytes.increment(bytes.len() as u64);
         // reading it may have made the buffer grow, and left no spare room
         if !(hold.resize(bytes.len()) && hold.resize_beside(activity.buffer_bytes())) {
-            return Ok(self.refuse(self.budget.refusal(), &body));
+            return Err(self.budget.refusal().into());
         }
         let query = parts.uri.query().map(str::to_owned);
         let headers = self.names.forwarded(&parts.headers);
         let inbound = Inbound { tenant, peer: activity.peer(), body: bytes, typed, query, headers };
-        let answer = self.handler.handle(inbound, &mut hold).await;
-        Ok((answer, Manner::default()))
+        Ok(self.handler.handle(inbound, &mut hold).await)
     }
 
     /// All that is not a write.
-    fn elsewhere(&self, route: Route, method: &Method, body: &Incoming) -> (Answer, Manner) {
-        let (answer, manner) = match route {
-            Route::Healthy => (probed(self.handler.healthy()), Manner { json: true, ..Manner::default() }),
-            Route::Ready => (probed(self.handler.ready()), Manner::default()),
+    fn elsewhere(&self, route: Route) -> Result<(Answer, Manner), Refusal> {
+        match route {
+            Route::Healthy => {
+                Ok((probed(self.handler.healthy()), Manner { json: true, ..Manner::default() }))
+            }
+            Route::Ready => Ok((probed(self.handler.ready()), Manner::default())),
             Route::WrongMethod(methods) => {
                 let text = format!("method not allowed: use {methods}");
                 let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Undecodable::Method, text);
-                let (answer, manner) = self.refuse(refusal, body);
-                (answer, Manner { allow: Some(methods), ..manner })
+                Err(Refusal { allow: Some(methods), ..refusal })
             }
             Route::Write | Route::Unknown => {
-                self.refuse(Refusal::new(StatusCode::NOT_FOUND, Undecodable::Path, self.routes.help()), body)
+                Err(Refusal::new(StatusCode::NOT_FOUND, Undecodable::Path, self.routes.help()))
             }
-        };
-        (answer, Manner { head: *method == Method::HEAD, ..manner })
+        }
     }
 
     /// What the head decides.
@@ -248,9 +264,20 @@ impl<H: Handler> Shared<H> {
     }
 
     /// Counts a refusal. What is left of the body is not read, so the connection ends with the answer.
-    fn refuse(&self, refusal: Refusal, body: &Incoming) -> (Answer, Manner) {
-        self.metrics.undecodable(refusal.reason);
-        (refusal.into_answer(), Manner { close: !body.is_end_stream(), ..Manner::default() })
+    fn refuse(
+        &self,
+        refusal: Refusal,
+        peer: Option<IpAddr>,
+        headers: &HeaderMap,
+        body: &Incoming,
+    ) -> (Answer, Manner) {
+        let Refusal { status, reason, allow, .. } = refusal;
+        self.metrics.undecodable(reason);
+        let tenant = self.names.tenant(headers).unwrap_or_default();
+        let message = &refusal.text;
+        self.handler.turned_away(&TurnedAway { peer, tenant, headers, reason, status, message });
+        let manner = Manner { close: !body.is_end_stream(), allow, ..Manner::default() };
+        (refusal.into_answer(), manner)
     }
 }
 

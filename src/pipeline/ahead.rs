@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use super::Counts;
 use super::blame::blame;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Undecodable};
 use super::rewrite::SERIES_TAG;
+use super::scan::FieldRoom;
 use super::scratch::Request;
 use super::weigh::mark;
 use crate::codec::varint;
@@ -22,6 +23,7 @@ pub(super) struct Reader<'b, 'r> {
     pub(super) timely: &'b mut Vec<u8>,
     pub(super) request: &'r mut Request,
     pub(super) outcome: &'r mut Outcome,
+    pub(super) room: FieldRoom<'r>,
 }
 
 impl<'b> Reader<'b, '_> {
@@ -31,8 +33,8 @@ impl<'b> Reader<'b, '_> {
         self,
         body: &'b [u8],
         fingerprint: impl Fn(&[u8]) -> Fingerprint,
-    ) -> Result<(&'b [u8], bool), WireError> {
-        self.request.scan(body, &fingerprint)?;
+    ) -> Result<(&'b [u8], bool), Undecodable> {
+        self.request.scan(body, &fingerprint, self.room)?;
         match self.latest_ms.filter(|latest_ms| self.request.newest_ms > *latest_ms) {
             None => Ok((body, true)),
             Some(latest_ms) => Ok((self.scan_rest(body, latest_ms, &fingerprint)?, false)),
@@ -46,9 +48,9 @@ impl<'b> Reader<'b, '_> {
         body: &[u8],
         latest_ms: i64,
         fingerprint: &dyn Fn(&[u8]) -> Fingerprint,
-    ) -> Result<&'b [u8], WireError> {
+    ) -> Result<&'b [u8], Undecodable> {
         take_out(body, latest_ms, self.timely, self.outcome)?;
-        self.request.scan(self.timely, fingerprint)?;
+        self.request.scan(self.timely, fingerprint, self.room)?;
         Ok(self.timely)
     }
 }

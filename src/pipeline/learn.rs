@@ -103,7 +103,7 @@ mod tests {
             };
             let body = prost::Message::encode_to_vec(&WriteRequest::of(vec![series]));
             let mut request = Request::default();
-            request.scan(&body, |_| crate::series::Fingerprint::default()).unwrap();
+            request.scan(&body, |_| crate::series::Fingerprint::default(), &mut |_| true).unwrap();
             assert_eq!(metric(&body, &request.slots[0]), Some(expected.as_bytes()), "{names:?}");
         }
     }

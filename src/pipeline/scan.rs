@@ -1,23 +1,46 @@
 //! First stage: what fields there are, how many samples, and which series by the bytes of its labels.
 
 use super::decide::seconds;
-use super::scratch::{Fate, Request, Slot};
+use super::outcome::{Birth, Undecodable};
+use super::scratch::{Cut, Fate, Request, Slot, Told};
 use crate::series::identity::Form;
 use crate::series::{Fingerprint, Found, Invalid, Notice, Probe};
 use crate::wire::schema::Text;
 use crate::wire::v1::{self, Field, FieldKind, Fields, SeriesFrame};
 use crate::wire::{WireError, WireErrorKind};
 
-/// Fields of a request at most. Each takes some hundred bytes of scratch, and a series may be as short as two: without
-/// a bound, a body of a few megabytes would make us hold gigabytes.
+/// Fields of a request at most. A series may be as short as two bytes: without a bound, a body of a few megabytes would
+/// make us hold gigabytes.
 const MAX_FIELDS: usize = 1 << 20;
 
+/// So many fields need no room of their own.
+const FEW_FIELDS: usize = 4096;
+
+/// What a field of a request takes at most while it is decided, beside the body, bytes.
+pub const FIELD_BYTES: usize = 512;
+
+const _: () = {
+    let to_be_read = size_of::<Slot>() + 2 * size_of::<Probe>() + size_of::<Cut>() + size_of::<Told>() + 16;
+    let to_be_learned = size_of::<Birth>() + size_of::<(Fingerprint, Fingerprint)>() + 16 * size_of::<u64>();
+    assert!(to_be_read + to_be_learned <= FIELD_BYTES);
+};
+
+/// Asked for room for so many fields of a request, of [`FIELD_BYTES`] each.
+pub type FieldRoom<'r> = &'r mut dyn FnMut(usize) -> bool;
+
 /// The fields of a body, as many as we take.
-fn fields(body: &[u8]) -> impl Iterator<Item = Result<Field, WireError>> {
-    Fields::new(body).enumerate().map(|(before, field)| {
+fn fields(body: &[u8], room: FieldRoom<'_>) -> impl Iterator<Item = Result<Field, Undecodable>> {
+    let mut most = FEW_FIELDS;
+    Fields::new(body).enumerate().map(move |(before, field)| {
         let field = field?;
         if before >= MAX_FIELDS {
-            return Err(WireError { kind: WireErrorKind::TooManyFields, at: field.start });
+            return Err(WireError { kind: WireErrorKind::TooManyFields, at: field.start }.into());
+        }
+        if before >= most {
+            most *= 2;
+            if !room(most) {
+                return Err(Undecodable::NoRoom);
+            }
         }
         Ok(field)
     })
@@ -41,9 +64,10 @@ impl Request {
         &mut self,
         body: &[u8],
         fingerprint: impl Fn(&[u8]) -> Fingerprint,
-    ) -> Result<(), WireError> {
+        room: FieldRoom<'_>,
+    ) -> Result<(), Undecodable> {
         self.clear();
-        for field in fields(body) {
+        for field in fields(body, room) {
             let field = field?;
             match field.kind {
                 FieldKind::Series => {
@@ -72,7 +96,7 @@ impl Request {
                 FieldKind::Unknown => {}
             }
         }
-        self.check_message(body)
+        Ok(self.check_message(body)?)
     }
 
     /// Protobuf reads any message as any other. One of which nothing is known would be answered 2xx, and lost.

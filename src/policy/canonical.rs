@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::relabel::RuleText;
-use super::{Action, Aggregation, Definition, Keys, MatchOp, Matcher, MetricKind, Selector};
+use super::{Action, Aggregation, Definition, Keys, Matcher, MetricKind, Selector};
 
 impl Definition {
     /// All that makes the policy what it is.
@@ -62,15 +62,7 @@ impl Form {
     fn matcher(&mut self, matcher: &Matcher) {
         let Matcher { name, op, value } = matcher;
         self.put("label", name);
-        self.put(
-            "op",
-            match op {
-                MatchOp::Equal => "=",
-                MatchOp::NotEqual => "!=",
-                MatchOp::Regex => "=~",
-                MatchOp::NotRegex => "!~",
-            },
-        );
+        self.put("op", &op.to_string());
         self.put("value", value);
     }
 

@@ -3,6 +3,8 @@
 mod escape;
 mod parse;
 
+use std::fmt;
+
 pub(crate) use escape::escape;
 pub use parse::parse_series;
 
@@ -55,4 +57,15 @@ pub enum MatchOp {
     Regex,
     /// `!~`
     NotRegex,
+}
+
+impl fmt::Display for MatchOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Regex => "=~",
+            Self::NotRegex => "!~",
+        })
+    }
 }

@@ -126,6 +126,37 @@ async fn the_last_refusals_are_listed_with_their_senders() {
     gate.finish().await;
 }
 
+/// Also where nothing of it was read.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_refused_as_a_whole_are_listed_too() {
+    let backend = Backend::start(|_| stored()).await;
+    let gate = Setup::to(backend.url()).listen("max_body_size: 512KiB, max_in_flight: 1MiB").start().await;
+    let body = encode_snappy(&mixture(1, 0));
+    let refused = [
+        ("content_encoding", 415, "/api/v1/write", ("content-encoding", "zstd"), body.clone()),
+        ("content_type", 415, "/api/v1/write", ("content-type", "application/json"), body.clone()),
+        ("path", 404, "/api/v1/wirte", ("user-agent", "a"), body.clone()),
+        ("too_large", 413, "/api/v1/write", ("user-agent", "b"), vec![0; 600 << 10]),
+        // a million series without labels, two bytes each
+        ("too_large", 413, "/api/v1/write", ("user-agent", "c"), snappy(&[10, 0].repeat(1_000_000))),
+    ];
+    for (reason, status, path, (name, value), body) in refused {
+        let mut request = http::write_request(gate.write, body);
+        *request.uri_mut() = format!("http://{}{path}", gate.write).parse().unwrap();
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
+        let reply = http::send(request).await.unwrap();
+        assert_eq!(reply.status, status, "{reason}: {}", reply.text);
+        let rows = http::get(&gate.admin_url("/api/v1/rejected")).await.unwrap();
+        let rows: serde_json::Value = serde_json::from_str(&rows.text).unwrap();
+        let row = &rows["rows"][0];
+        assert_eq!((&row["reason"], &row["status"]), (&reason.into(), &status.into()), "{row}");
+        assert_eq!(row["message"], reply.text.trim_end(), "{row}");
+    }
+    assert_eq!(gate.send(&mixture(1, 0)).await.status, 204);
+    gate.until_metric("seriesgate_in_flight_bytes", &[], 0.0).await;
+    gate.finish().await;
+}
+
 /// Telegraf does so for ever, in another order each time, and sends nothing new before it got through.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_what_was_refused_a_third_time_gets_through_and_what_is_new_is_told_again() {

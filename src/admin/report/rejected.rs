@@ -1,4 +1,4 @@
-//! `/api/v1/rejected`: what was refused for good lately, newest first.
+//! `/api/v1/rejected`: what was refused lately, newest first.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::query::Query;
 use super::{Refused, Report, json, time};
 
-/// Requests alike of which something was refused for good, by the gate or by the upstream. Its texts are short and print.
+/// Requests alike that were refused, or of which something was, by the gate or by the upstream. Its texts are short and print.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rejected {
     /// When the last one came, and the first, Unix seconds.

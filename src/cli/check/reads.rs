@@ -6,8 +6,8 @@
 
 use super::promql::{Aggregate, Binary, Call, Expr, Keep, Operator, Refusal, Selector, parse};
 use super::steps::{self, Path, Step};
+use crate::policy::Matcher;
 use crate::policy::known::{Known, NAME, Test};
-use crate::policy::{MatchOp, Matcher};
 
 /// A regex of so many metric names is taken as so many selectors.
 const MAX_NAMES: usize = 32;
@@ -194,13 +194,7 @@ impl Reader {
 
 /// A selector without a name.
 fn shown(matchers: &[Matcher]) -> String {
-    let op = |op| match op {
-        MatchOp::Equal => "=",
-        MatchOp::NotEqual => "!=",
-        MatchOp::Regex => "=~",
-        MatchOp::NotRegex => "!~",
-    };
-    let text = |matcher: &Matcher| format!("{}{}{:?}", matcher.name, op(matcher.op), matcher.value);
+    let text = |matcher: &Matcher| format!("{}{}{:?}", matcher.name, matcher.op, matcher.value);
     let text = format!("{{{}}}", matchers.iter().map(text).collect::<Vec<_>>().join(","));
     let mut shown: String = text.chars().take(MAX_SHOWN).collect();
     if shown.len() < text.len() {

@@ -3,6 +3,7 @@
 mod labels;
 mod reach;
 mod rules;
+mod selectors;
 mod untyped;
 mod upstream;
 mod writers;
@@ -42,6 +43,7 @@ impl Checker<'_> {
             self.outputs_listed_in_vain(policy);
             self.metrics_without_a_type(policy);
             self.drops_everything(policy);
+            self.selectors_that_look_otherwise(policy);
             self.rules_that_take_the_name(policy);
         }
         self.never_reached(&policies);

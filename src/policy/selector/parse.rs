@@ -231,14 +231,8 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        let op = |op| match op {
-            MatchOp::Equal => "=",
-            MatchOp::NotEqual => "!=",
-            MatchOp::Regex => "=~",
-            MatchOp::NotRegex => "!~",
-        };
         let matchers = selector(text).unwrap_or_else(|e| panic!("{text}: {e}")).matchers;
-        let all: Vec<_> = matchers.iter().map(|m| format!("{}{}{}", m.name, op(m.op), m.value)).collect();
+        let all: Vec<_> = matchers.iter().map(|m| format!("{}{}{}", m.name, m.op, m.value)).collect();
         all.join(",")
     }
 

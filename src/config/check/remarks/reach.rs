@@ -6,15 +6,15 @@ use crate::policy::{Action, Mode};
 
 impl Checker<'_> {
     pub(super) fn drops_everything(&mut self, policy: &Policy<'_>) {
-        let all = policy.raw.value.matches.is_none();
+        let all = policy.known.iter().any(|known| Known::any_series().implies(known));
         if all && policy.meant.mode == Mode::Enforce && matches!(policy.meant.action, Action::Drop) {
-            let place =
-                policy.raw.value.action.as_ref().map_or(policy.raw.position, |action| action.position);
-            let name = policy.name();
-            self.warn(
-                place,
-                format!("policy `{name}` drops every series that reaches it: it has no `match`"),
-            );
+            let (name, raw) = (policy.name(), &policy.raw.value);
+            let (place, why) = match &raw.matches {
+                Some(matches) => (Some(matches.position), "its `match` takes every series"),
+                None => (raw.action.as_ref().map(|action| action.position), "it has no `match`"),
+            };
+            let message = format!("policy `{name}` drops every series that reaches it: {why}");
+            self.warn(place.unwrap_or(policy.raw.position), message);
         }
     }
 

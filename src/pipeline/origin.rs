@@ -1,0 +1,18 @@
+//! Where a request comes from.
+
+use std::net::IpAddr;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin<'a> {
+    /// Where its data lands: the text of its [`crate::series::Scope`], a tenant's name where there is nothing else.
+    pub scope: &'a str,
+    /// Who sent it, where that is known.
+    pub sender: Option<IpAddr>,
+}
+
+impl<'a> From<&'a str> for Origin<'a> {
+    fn from(scope: &'a str) -> Self {
+        Self { scope, sender: None }
+    }
+}
