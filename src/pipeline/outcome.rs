@@ -261,19 +261,21 @@ impl Outcome {
             match counts.samples + counts.histograms {
                 _ if series == 0 => {}
                 0 => reasons.push(format!("{series} series without samples: {reason}")),
+                1 => reasons.push(format!("1 sample: {reason}")),
                 samples => reasons.push(format!("{samples} samples: {reason}")),
             }
         }
         if self.rejected_metadata > 0 {
             reasons.push(format!("{} metadata entries: {}", self.rejected_metadata, Invalid::InvalidUtf8));
         }
+        let rest = self.rejected_series < self.series || self.body != Body::Nothing;
         let first =
             self.first_rejected.as_ref().map(|first| format!("; the first is {first}")).unwrap_or_default();
         Some(format!(
             "{} of {} series rejected{} ({}){first}",
             self.rejected_series,
             self.series,
-            if written { ", the valid rest was written" } else { "" },
+            if written && rest { ", the valid rest was written" } else { "" },
             reasons.join("; ")
         ))
     }
