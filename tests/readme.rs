@@ -1,16 +1,49 @@
 //! What README.md and docs/policies.md show of `check`, `explain` and `simulate` is what these print.
 //!
 //! A block whose first line is `# PATH` is a file of that path; a later one replaces it. In a `console` block `$ ` begins
-//! a command, and what it prints follows. Commands run in a folder that holds the document's files so far. The other
-//! subcommands need a gate that runs or a network, or take long; they are not run here.
+//! a command, and what it prints follows. Commands run in a folder that holds the document's files so far. `report` asks
+//! a gate that has seen the simulated incident for an hour and a half: its answer is the one that the report's own tests
+//! hold the gate to.
 
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 
-const RUN: [&str; 3] = ["seriesgate check ", "seriesgate explain ", "seriesgate simulate "];
+const RUN: [&str; 4] =
+    ["seriesgate check ", "seriesgate explain ", "seriesgate simulate ", "seriesgate report "];
+/// What a gate answers `report`.
+const REPORT: &str = include_str!("data/report/churn_by_metric.json");
+/// What the address of that gate stands in place of.
+const ADMIN: &str = "seriesgate report ";
+
+/// A gate's admin port, as far as `report` asks it; lives as long as the test.
+fn admin_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut head = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let asked = head.next().unwrap_or_default();
+            head.take_while(|line| !line.is_empty()).for_each(drop);
+            let (status, body) = match asked.split(' ').nth(1) {
+                Some("/api/v1/churn?by=metric&limit=3") => ("200 OK", REPORT),
+                Some("/api/v1/rejected?limit=3") => ("200 OK", "{\"rows_total\":0,\"rows\":[]}"),
+                _ => ("404 Not Found", ""),
+            };
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n\
+                content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    address
+}
 
 /// A fenced block: the word behind the fence, and the lines.
 fn blocks(document: &str) -> Vec<(String, Vec<String>)> {
@@ -57,6 +90,10 @@ fn commands(block: &[String]) -> Vec<(String, String)> {
 fn shown(command: &str, dir: &Path) -> String {
     let programs = Path::new(env!("CARGO_BIN_EXE_seriesgate")).parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    let command = match command.strip_prefix(ADMIN) {
+        Some(options) => format!("{ADMIN}--admin http://{} {options}", admin_port()),
+        None => command.to_owned(),
+    };
     let output = Command::new("sh")
         .args(["-c", &format!("{command} 2>&1")])
         .current_dir(dir)
@@ -95,7 +132,7 @@ fn held_to(name: &str) -> usize {
 
 #[test]
 fn the_readme_shows_what_the_program_prints() {
-    assert_eq!(held_to("README.md"), 2);
+    assert_eq!(held_to("README.md"), 3);
 }
 
 #[test]

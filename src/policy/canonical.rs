@@ -133,7 +133,7 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Mode, Output};
+    use crate::policy::{MatchOp, Mode, Output};
 
     fn texts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()

@@ -55,7 +55,8 @@ fn answers_are_as_documented() {
         now: clock.unix_seconds(),
     };
     for (file, path, query) in [
-        ("churn_by_metric", "/api/v1/churn", "limit=2"),
+        // README.md shows this one
+        ("churn_by_metric", "/api/v1/churn", "by=metric&limit=3"),
         ("churn_by_workload", "/api/v1/churn", "by=workload&limit=2&offset=1"),
         ("churn_by_label", "/api/v1/churn", "by=label&limit=2"),
         ("churn_by_sender", "/api/v1/churn", "by=sender"),
