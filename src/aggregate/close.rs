@@ -254,3 +254,32 @@ impl Emission<'_> {
         self.out.push(Point { labels, kin: group.kin, replica: group.replica, ms, bits, kind });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Keys;
+
+    #[test]
+    fn what_others_sent_is_not_opened_again() {
+        let aggregation = Aggregation {
+            keys: Keys::All,
+            collapse: Vec::new(),
+            replica_labels: [].into(),
+            instance: None,
+            interval_ms: 60_000,
+            delay_ms: 0,
+            kind: None,
+            outputs: Vec::new(),
+            suffix: None,
+            keep_input: false,
+        };
+        let mut shard = Shard::new(600_001);
+        shard.closed = 900_000;
+        shard.pull_back(700_000, 300_000, &aggregation);
+        assert_eq!((shard.closed, shard.reopened, shard.open.len()), (600_000, 5, 5));
+        // what was not closed ahead stays
+        shard.pull_back(700_000, 300_000, &aggregation);
+        assert_eq!((shard.closed, shard.reopened), (600_000, 5));
+    }
+}

@@ -274,6 +274,18 @@ fn a_group_that_is_gone_and_comes_back_at_once_begins_after_its_stale_marker() {
 }
 
 #[test]
+fn who_was_heard_of_in_this_very_window_is_not_idle_however_short_that_is() {
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(without_pod().into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![own], 20_000);
+    for at in [10, 70, 130, 190, 250] {
+        rig.put("x_total", "a", &[(at, at as f64)]);
+    }
+    rig.pass_time(T + 300_000);
+    let points = rig.points("x_total");
+    assert!(points.contains("60:0 120:60 180:120 240:180"), "{points}");
+}
+
+#[test]
 fn a_window_that_is_over_takes_no_gauge_though_it_is_not_closed_yet() {
     let gauge = Aggregation { kind: Some(MetricKind::Gauge), ..without_pod() };
     let mut rig = Rig::of(vec![policy("agg", "g", Action::Aggregate(gauge.into()), Mode::Enforce)], IDLE_MS);
