@@ -24,15 +24,9 @@ const START_MS: i64 = 1_700_000_040_000;
 fn pipeline(clock: &Clock) -> Pipeline {
     let aggregation = Aggregation {
         keys: Keys::Without(vec!["pod".into()]),
-        collapse: Vec::new(),
         replica_labels: ["__replica__".to_owned()].into(),
-        instance: None,
-        interval_ms: 60_000,
         delay_ms: 10_000,
-        kind: None,
-        outputs: Vec::new(),
-        suffix: None,
-        keep_input: false,
+        ..Aggregation::default()
     };
     let policy = Definition {
         name: "agg".into(),

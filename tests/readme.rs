@@ -35,11 +35,12 @@ fn admin_port() -> SocketAddr {
                 _ => ("404 Not Found", ""),
             };
             let length = body.len();
-            let _ = write!(
+            let sent = write!(
                 stream,
                 "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n\
                 content-length: {length}\r\nconnection: close\r\n\r\n{body}"
             );
+            sent.unwrap();
         }
     });
     address

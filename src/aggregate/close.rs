@@ -258,22 +258,10 @@ impl Emission<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Keys;
 
     #[test]
     fn what_others_sent_is_not_opened_again() {
-        let aggregation = Aggregation {
-            keys: Keys::All,
-            collapse: Vec::new(),
-            replica_labels: [].into(),
-            instance: None,
-            interval_ms: 60_000,
-            delay_ms: 0,
-            kind: None,
-            outputs: Vec::new(),
-            suffix: None,
-            keep_input: false,
-        };
+        let aggregation = Aggregation { ..Aggregation::default() };
         let mut shard = Shard::new(600_001);
         shard.closed = 900_000;
         shard.pull_back(700_000, 300_000, &aggregation);

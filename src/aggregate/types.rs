@@ -350,21 +350,9 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Keys;
 
     fn nothing_said() -> Aggregation {
-        Aggregation {
-            keys: Keys::All,
-            collapse: Vec::new(),
-            replica_labels: [].into(),
-            instance: None,
-            interval_ms: 60_000,
-            delay_ms: 0,
-            kind: None,
-            outputs: Vec::new(),
-            suffix: None,
-            keep_input: false,
-        }
+        Aggregation { ..Aggregation::default() }
     }
 
     fn bucket<'l>(le: &'l str, all: &'l mut [(&'l str, &'l str); 2]) -> Labels<'l> {

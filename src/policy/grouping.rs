@@ -32,6 +32,24 @@ pub struct Aggregation {
     pub keep_input: bool,
 }
 
+/// Adds up nothing but what is alike in all labels, once a minute. The config has defaults of its own.
+impl Default for Aggregation {
+    fn default() -> Self {
+        Self {
+            keys: Keys::All,
+            collapse: Vec::new(),
+            replica_labels: [].into(),
+            instance: None,
+            interval_ms: 60_000,
+            delay_ms: 0,
+            kind: None,
+            outputs: Vec::new(),
+            suffix: None,
+            keep_input: false,
+        }
+    }
+}
+
 /// Labels that are part of what a value means: a sum over buckets of different bounds, or over quantiles, is no
 /// number of anything. (`vmrange` is the bound of VictoriaMetrics' own histograms.)
 const MEANING: [&str; 4] = ["__name__", "le", "quantile", "vmrange"];

@@ -1,7 +1,7 @@
 //! A pipeline that aggregates, in the time of its samples, with its output collected.
 
 use seriesgate::aggregate::{Outbox, Outgoing, Settings, Snapshot};
-use seriesgate::policy::{Action, Aggregation, Definition, Keys, MetricKind, Mode};
+use seriesgate::policy::{Action, Aggregation, Definition, MetricKind, Mode};
 use seriesgate::series::Fingerprinter;
 use seriesgate_proto::{WriteRequest, encode_snappy};
 
@@ -19,16 +19,10 @@ pub(crate) struct Rig {
 
 pub(crate) fn aggregation(delay_ms: i64) -> Aggregation {
     Aggregation {
-        keys: Keys::All,
         collapse: vec!["pod".into()],
         replica_labels: ["__replica__".to_owned()].into(),
-        instance: None,
-        interval_ms: 60_000,
         delay_ms,
-        kind: None,
-        outputs: Vec::new(),
-        suffix: None,
-        keep_input: false,
+        ..Aggregation::default()
     }
 }
 

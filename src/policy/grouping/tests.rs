@@ -6,13 +6,7 @@ fn aggregation(keys: Keys, collapse: &[&str]) -> Aggregation {
         keys,
         collapse: collapse.iter().map(|label| (*label).to_owned()).collect(),
         replica_labels: ["__replica__".to_owned()].into(),
-        instance: None,
-        interval_ms: 60_000,
-        delay_ms: 0,
-        kind: None,
-        outputs: Vec::new(),
-        suffix: None,
-        keep_input: false,
+        ..Aggregation::default()
     }
 }
 

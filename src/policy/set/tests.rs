@@ -90,18 +90,7 @@ fn what_cannot_be_compiled_is_named() {
 #[test]
 fn what_is_aggregated_is_sent_by_nobody_else_though_the_table_of_verdicts_is_full() {
     use crate::policy::{Aggregation, Keys};
-    let without = Aggregation {
-        keys: Keys::Without(vec!["pod".into()]),
-        collapse: Vec::new(),
-        replica_labels: [].into(),
-        instance: None,
-        interval_ms: 60_000,
-        delay_ms: 0,
-        kind: None,
-        outputs: Vec::new(),
-        suffix: None,
-        keep_input: false,
-    };
+    let without = Aggregation { keys: Keys::Without(vec!["pod".into()]), ..Aggregation::default() };
     let drop_pod =
         RuleText { action: Some("labeldrop".into()), regex: Some("pod".into()), ..RuleText::default() };
     let previews =

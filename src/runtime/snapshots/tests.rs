@@ -14,15 +14,8 @@ const START_MS: i64 = 1_700_000_000_000;
 fn policies() -> Vec<Definition> {
     let aggregation = Aggregation {
         keys: Keys::Without(vec!["pod".into()]),
-        collapse: Vec::new(),
-        replica_labels: [].into(),
-        instance: None,
         interval_ms: 10_000,
-        delay_ms: 0,
-        kind: None,
-        outputs: Vec::new(),
-        suffix: None,
-        keep_input: false,
+        ..Aggregation::default()
     };
     let selectors = vec![Selector::parse("{pod!=\"\"}").unwrap()];
     let action = Action::Aggregate(aggregation.into());

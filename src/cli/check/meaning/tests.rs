@@ -195,15 +195,9 @@ fn where_only_metadata_says_what_it_is_one_of_both_is_enough() {
 fn names_and_policies_say_what_values_are() {
     let aggregation = |kind, outputs: &[Output]| Aggregation {
         keys: crate::policy::Keys::All,
-        collapse: Vec::new(),
-        replica_labels: [].into(),
-        instance: None,
-        interval_ms: 60_000,
-        delay_ms: 0,
         kind,
         outputs: outputs.to_vec(),
-        suffix: None,
-        keep_input: false,
+        ..Aggregation::default()
     };
     let value = |kind, outputs: &[Output], selector: &str| {
         Value::of(&aggregation(kind, outputs), &reads(selector).unwrap()[0].known)
