@@ -26,9 +26,11 @@ use crate::config::OnInvalid;
 use crate::egress::{Client, Outbound, Reply};
 use crate::health::Health;
 use crate::intake::{Answer, Handler, Hold, Inbound, TurnedAway, Typed};
-use crate::pipeline::{Body, FIELD_BYTES, FieldRoom, Origin, Outcome, Pipeline, Scratch, Undecodable};
+use crate::pipeline::{
+    Body, FIELD_BYTES, FieldRoom, Origin, Outcome, Pipeline, Returned, Scratch, Undecodable,
+};
 use crate::telemetry::{
-    AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Returned, Undecodable as Unread,
+    AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Undecodable as Unread,
 };
 use crate::wire::{WireError, WireErrorKind};
 use exchange::Exchange;

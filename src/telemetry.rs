@@ -16,7 +16,7 @@ mod tracking;
 
 pub use admin::AdminMetrics;
 pub use aggregation::{AggregationMetrics, UNTYPED_NAMED};
-pub use data::{DataMetrics, Returned};
+pub use data::DataMetrics;
 pub use egress::EgressMetrics;
 pub use intake::{IntakeMetrics, RefusedConnection, Undecodable};
 pub use names::{ALL, Kind, Metric};

@@ -10,9 +10,8 @@ use super::split::Sent;
 use crate::admin::Rejected;
 use crate::egress::Reply;
 use crate::intake::Answer;
-use crate::pipeline::{Body, Outcome};
+use crate::pipeline::{Body, Outcome, Returned};
 use crate::series::Invalid;
-use crate::telemetry::Returned;
 
 /// When to come again where the upstream said 429 and not when.
 const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use super::judge::{Judgement, Work};
 use super::leave::Left;
 use super::outcome::Release;
 use super::own::Judged;
-use super::scratch::{Fate, Slot, Told};
+use super::scratch::{Slot, SlotState, Told};
 use crate::aggregate::Passed;
 use crate::policy::{Decision, Disposition, OwnedLabels, PolicyIndex, VerdictId, borrowed};
 use crate::series::identity::{self, Form};
@@ -52,7 +52,7 @@ impl Judgement<'_> {
         slot: &mut Slot,
         probe: &Probe,
         work: &mut Work<'_>,
-    ) -> Fate {
+    ) -> SlotState {
         let asked_again;
         let probe = match slot.form {
             Form::Canonical => probe,
@@ -89,7 +89,7 @@ impl Judgement<'_> {
             work.scratch.told.push(Told { slot: number, verdict: judged.verdict, output });
         }
         self.remember(&subject, decided, (&judged, asked.home.is_some() || departs), left, work);
-        Fate::Verdict(judged.verdict)
+        SlotState::Verdict(judged.verdict)
     }
 
     /// What was decided holds: only the bytes of the labels were not known.
@@ -101,7 +101,7 @@ impl Judgement<'_> {
         probe: &Probe,
         (verdict, emits): (u16, Emits),
         work: &mut Work<'_>,
-    ) -> Fate {
+    ) -> SlotState {
         let verdict = VerdictId::from_bits(verdict);
         slot.know(verdict, emits);
         if let Emits::Aggregated(home) = emits

@@ -4,7 +4,7 @@ use super::Policies;
 use super::company::company;
 use super::edits::NO_EDIT;
 use super::outcome::Outcome;
-use super::scratch::{Fate, JudgeScratch, Leaving, Request, Slot};
+use super::scratch::{JudgeScratch, Leaving, Request, Slot, SlotState};
 use crate::aggregate::Engine;
 use crate::cardinality::{Party, Tracker};
 use crate::policy::{PolicyIndex, VerdictId};
@@ -62,7 +62,7 @@ impl Judgement<'_> {
         }
         let mut last = (VerdictId::UNTOUCHED, PolicyIndex(0));
         for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter()) {
-            if slot.fate != Fate::Open {
+            if slot.fate != SlotState::Open {
                 continue;
             }
             if let Found::Known(verdict, emits) = probe.found
@@ -90,7 +90,7 @@ impl Judgement<'_> {
                     slot.form = form;
                     self.decide(&pairs, body, number, slot, probe, &mut work)
                 }
-                Err(invalid) => Fate::Rejected(invalid),
+                Err(invalid) => SlotState::Rejected(invalid),
             };
         }
         if news {
@@ -153,7 +153,7 @@ impl Slot {
 
     #[inline]
     pub(super) fn know(&mut self, verdict: VerdictId, emits: Emits) {
-        self.fate = Fate::Verdict(verdict);
+        self.fate = SlotState::Verdict(verdict);
         if let Emits::Rewritten(edit) = emits {
             self.edit = edit;
         }

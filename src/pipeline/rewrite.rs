@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Policies;
 use super::edits::LOOSE;
 use super::outcome::Undecodable;
-use super::scratch::{Cut, Fate, Leaving, Request, RewriteScratch, Slot};
+use super::scratch::{Cut, Leaving, Request, RewriteScratch, Slot, SlotState};
 use crate::codec::varint;
 use crate::policy::Disposition;
 use crate::series::edit;
@@ -29,8 +29,8 @@ pub(super) fn rewrite(
     scratch.plain.clear();
     for slot in &request.slots {
         let fate = match slot.fate {
-            Fate::Verdict(verdict) => Some(verdict.disposition()),
-            Fate::Rejected(_) | Fate::Open => None,
+            SlotState::Verdict(verdict) => Some(verdict.disposition()),
+            SlotState::Rejected(_) | SlotState::Open => None,
         };
         if slot.leaves > 0
             && let Some(leaving) = request.leaving.get(slot.leaves as usize - 1)

@@ -2,7 +2,7 @@
 
 use super::decide::seconds;
 use super::outcome::{Birth, Undecodable};
-use super::scratch::{Cut, Fate, Request, Slot, Told};
+use super::scratch::{Cut, Request, Slot, SlotState, Told};
 use crate::series::identity::Form;
 use crate::series::{Fingerprint, Found, Invalid, Notice, Probe};
 use crate::wire::schema::Text;
@@ -133,6 +133,10 @@ fn slot(field: &Field, frame: &SeriesFrame) -> Slot {
         form: Form::Canonical,
         scattered: !frame.contiguous,
         ends: frame.ends,
-        fate: if frame.text == Text::Invalid { Fate::Rejected(Invalid::InvalidUtf8) } else { Fate::Open },
+        fate: if frame.text == Text::Invalid {
+            SlotState::Rejected(Invalid::InvalidUtf8)
+        } else {
+            SlotState::Open
+        },
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Slot {
     pub(super) edit: u32,
     /// Place in [`Request::leaving`], plus one; 0: it goes on as what it was sent as.
     pub(super) leaves: u32,
-    pub(super) fate: Fate,
+    pub(super) fate: SlotState,
     /// Whether the label bytes are canonical; known once it is decided.
     pub(super) form: Form,
     /// Whether other fields stand between the labels.
@@ -34,7 +34,7 @@ pub(super) struct Slot {
 
 /// What becomes of a series in this request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum SlotState {
     /// Not decided yet.
     Open,
     /// As the policies say.

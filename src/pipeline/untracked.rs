@@ -9,7 +9,7 @@ use ahash::AHashSet;
 use super::Policies;
 use super::edits::LOOSE;
 use super::outcome::Outcome;
-use super::scratch::{Fate, JudgeScratch, Request, Slot, Told};
+use super::scratch::{JudgeScratch, Request, Slot, SlotState, Told};
 use crate::aggregate::Passed;
 use crate::policy::{Decision, Disposition, VerdictId, borrowed};
 use crate::series::identity;
@@ -31,13 +31,13 @@ impl Untracked<'_> {
         let mut pairs = Vec::new();
         // canonical labels that series of this request go under by rules
         let mut taken = AHashSet::new();
-        for (number, slot) in (0..).zip(slots.iter_mut()).filter(|(_, slot)| slot.fate == Fate::Open) {
+        for (number, slot) in (0..).zip(slots.iter_mut()).filter(|(_, slot)| slot.fate == SlotState::Open) {
             slot.fate = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
                 Ok(form) => {
                     slot.form = form;
-                    Fate::Verdict(self.decide(&pairs, (number, slot), loose, &mut taken))
+                    SlotState::Verdict(self.decide(&pairs, (number, slot), loose, &mut taken))
                 }
-                Err(invalid) => Fate::Rejected(invalid),
+                Err(invalid) => SlotState::Rejected(invalid),
             };
         }
         Ok(())

@@ -5,7 +5,7 @@ use ahash::RandomState;
 use super::Counts;
 use super::blame::blame;
 use super::outcome::Outcome;
-use super::scratch::{Fate, Request, Slot};
+use super::scratch::{Request, Slot, SlotState};
 use crate::policy::VerdictId;
 
 /// Fills the numbers of `outcome`.
@@ -16,8 +16,8 @@ pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
     for slot in &request.slots {
         let counts = slot.counts();
         match slot.fate {
-            Fate::Verdict(VerdictId::UNTOUCHED) => untouched += counts,
-            Fate::Verdict(verdict) => {
+            SlotState::Verdict(VerdictId::UNTOUCHED) => untouched += counts,
+            SlotState::Verdict(verdict) => {
                 touched += 1;
                 tally(verdict, counts, &mut request.rows, outcome);
                 if verdict.disposition().forwards() {
@@ -25,7 +25,7 @@ pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
                     outcome.forwarded += counts;
                 }
             }
-            Fate::Rejected(reason) => {
+            SlotState::Rejected(reason) => {
                 if outcome.rejected_series == 0 {
                     outcome.first_rejected = Some(blame(body, slot.labels(), reason));
                 }
@@ -37,7 +37,7 @@ pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
                 outcome.received += counts;
                 touched += 1;
             }
-            Fate::Open => unreachable!("every series is decided before it is weighed"),
+            SlotState::Open => unreachable!("every series is decided before it is weighed"),
         }
     }
     request.kept_series = request.slots.len() - touched + kept;

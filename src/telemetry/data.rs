@@ -1,8 +1,7 @@
-//! The fates: each decoded sample is counted once as received and once by what became of it.
+//! What the data path counts: each decoded sample once as received and once by its fate.
 //!
-//! Fates are counted when a request is over, all of them at one place, from numbers that were added up once
-//! a batch. A request that its sender has to send again is `returned` as a whole: what a policy would have
-//! dropped of it is decided, and counted, when it comes again.
+//! A request that its sender has to send again is `returned` as a whole: what a policy would have dropped of it is
+//! decided, and counted, when it comes again.
 
 use std::sync::Arc;
 
@@ -12,30 +11,16 @@ use super::names::{self, Metric};
 use super::policies::PolicyBook;
 use super::registry::Registry;
 use crate::aggregate::Told;
-use crate::pipeline::{Committed, Counts, Outcome};
+use crate::pipeline::{Committed, Counts, Fate, Outcome, Returned};
 use crate::policy::Summary;
 use crate::series::Invalid;
 
-/// Why a request went back to its sender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Returned {
-    /// The upstream refused, failed or timed out.
-    Upstream,
-    /// The upstream said 429.
-    Throttled,
-    /// The sender hung up before there was an answer.
-    HungUp,
-    /// Too much that aggregations made waits to be sent.
-    Backlog,
-    /// What was decided would have held more memory than there was.
-    Overload,
-}
-
 /// One counter for each kind of data.
-pub(super) struct Fate([Counter; 3]);
+pub(super) struct KindCounters([Counter; 3]);
 
-impl Fate {
-    pub(super) fn new(registry: &Registry, fate: &str, policy: &str, reason: &str) -> Self {
+impl KindCounters {
+    pub(super) fn new(registry: &Registry, fate: Fate, policy: &str) -> Self {
+        let (fate, reason) = fate.labels();
         let labels = [("fate", fate), ("policy", policy), ("reason", reason)];
         Self(
             [&names::SAMPLES, &names::HISTOGRAMS, &names::EXEMPLARS]
@@ -54,12 +39,12 @@ impl Fate {
 
 /// What the data path counts.
 pub struct DataMetrics {
-    received: Fate,
-    forwarded: Fate,
-    rejected: [Fate; Invalid::ALL.len()],
-    refused: Fate,
-    too_large: Fate,
-    returned: [Fate; 5],
+    received: KindCounters,
+    forwarded: KindCounters,
+    rejected: [KindCounters; Invalid::ALL.len()],
+    refused: KindCounters,
+    too_large: KindCounters,
+    returned: [KindCounters; Returned::ALL.len()],
     policies: PolicyBook,
     stale_markers: Counter,
     new_series: Counter,
@@ -76,18 +61,17 @@ pub struct DataMetrics {
 impl DataMetrics {
     /// Registers everything that does not depend on the config.
     pub fn new(registry: &Arc<Registry>) -> Self {
-        let fate = |fate, reason| Fate::new(registry, fate, "", reason);
+        let fate = |fate| KindCounters::new(registry, fate, "");
         // there, at zero, from the start, also those of which there are none yet
         registry.counter(&names::GENERATED, &[("kind", "metadata")]).increment(0);
         let received = [&names::SAMPLES_RECEIVED, &names::HISTOGRAMS_RECEIVED, &names::EXEMPLARS_RECEIVED];
         Self {
-            received: Fate(received.map(|metric: &Metric| registry.counter(metric, &[]))),
-            forwarded: fate("forwarded", ""),
-            rejected: Invalid::ALL.map(|reason| fate("rejected", reason.as_str())),
-            refused: fate("rejected", "upstream"),
-            too_large: fate("rejected", "too_large"),
-            returned: ["upstream", "throttled", "hung_up", "backlog", "overload"]
-                .map(|cause| fate("returned", cause)),
+            received: KindCounters(received.map(|metric: &Metric| registry.counter(metric, &[]))),
+            forwarded: fate(Fate::Forwarded),
+            rejected: Invalid::ALL.map(|reason| fate(Fate::Rejected(reason))),
+            refused: fate(Fate::Refused),
+            too_large: fate(Fate::TooLarge),
+            returned: Returned::ALL.map(|cause| fate(Fate::Returned(cause))),
             policies: PolicyBook::new(registry),
             stale_markers: registry.counter(&names::GENERATED, &[("kind", "stale_marker")]),
             new_series: registry.counter(&names::NEW_SERIES, &[]),
@@ -123,21 +107,20 @@ impl DataMetrics {
     /// and what was `too_large` for it. `told`: what did not become part of a group although it was to.
     pub fn settled(&self, outcome: &Outcome, refused: Counts, too_large: Counts, told: &[Told]) {
         self.received(outcome);
-        // what was refused may hold stale markers of our own, which have no fate
-        let refused = refused.min(outcome.forwarded);
-        let too_large = too_large.min(outcome.forwarded - refused);
-        self.forwarded.add(outcome.forwarded - refused - too_large);
-        self.refused.add(refused);
-        self.too_large.add(too_large);
-        for (fate, counts) in self.rejected.iter().zip(outcome.rejected) {
-            fate.add(counts);
-        }
+        let policies = outcome.policies.as_ref();
+        outcome.fates(refused, too_large, told, &mut |fate, policy, counts| match (fate, policy) {
+            (Fate::Forwarded, _) => self.forwarded.add(counts),
+            (Fate::Refused, _) => self.refused.add(counts),
+            (Fate::TooLarge, _) => self.too_large.add(counts),
+            (Fate::Rejected(reason), None) => self.rejected[reason as usize].add(counts),
+            (fate, policy) => self.policies.fate(fate, policy, policies, counts),
+        });
         self.unguarded.increment(outcome.unguarded);
         if outcome.rejected_metadata > 0 {
             self.rejected_metadata.increment(outcome.rejected_metadata);
         }
         if let Some(policies) = &outcome.policies {
-            self.policies.settled(outcome, policies, told);
+            self.policies.settled(outcome, policies);
         }
     }
 

@@ -8,13 +8,11 @@ use arc_swap::ArcSwapOption;
 use metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 
-use super::data::Fate;
+use super::data::KindCounters;
 use super::names;
 use super::registry::Registry;
-use crate::aggregate::{Tally, Told as Stray};
-use crate::pipeline::{Counts, EXAMPLES_KEPT, Example, Outcome, Policies};
-use crate::policy::{Disposition, Mode, PolicySet, Row, Summary};
-use crate::series::Invalid;
+use crate::pipeline::{Counts, EXAMPLES_KEPT, Example, Fate, Outcome, Policies};
+use crate::policy::{Mode, PolicyIndex, PolicySet, Summary};
 
 /// Counters by policy name and mode. Names come from the config; those of policies that are gone stay.
 type ByPolicy = BTreeMap<(Arc<str>, &'static str), Arc<Account>>;
@@ -36,11 +34,11 @@ struct Current {
 
 /// What one policy did in one mode, since the start of the process.
 pub struct Account {
-    dropped: Fate,
-    aggregated: Fate,
-    collided: Fate,
-    /// By fate and reason; registered when first needed.
-    rare: Mutex<BTreeMap<(&'static str, &'static str), Arc<Fate>>>,
+    dropped: KindCounters,
+    aggregated: KindCounters,
+    collided: KindCounters,
+    /// Other fates, as the metrics have them; registered when first needed.
+    rare: Mutex<BTreeMap<(&'static str, &'static str), Arc<KindCounters>>>,
     matched: Counter,
     remained: Counter,
     saved: Gauge,
@@ -116,16 +114,14 @@ impl PolicyBook {
         }
     }
 
-    /// Counts what policies did with a request that is over.
-    pub(super) fn settled(&self, outcome: &Outcome, policies: &Policies, strays: &[Stray]) {
+    /// Counts what policies matched in a request that is over, and what of it went on.
+    pub(super) fn settled(&self, outcome: &Outcome, policies: &Policies) {
         if outcome.by_verdict.is_empty() {
             return;
         }
-        let mut strays = strays.to_vec();
         let current = self.current(&policies.set);
         for (verdict, counts) in &outcome.by_verdict {
             let row = policies.set.row(*verdict);
-            self.fate(&row, *counts, policies, &mut strays);
             for (index, effect) in &row.matched {
                 let Some(account) = current.accounts.get(usize::from(index.0)) else { continue };
                 account.matched(*counts, row.goes_on_after(*index, *effect), outcome.decided_at);
@@ -133,29 +129,24 @@ impl PolicyBook {
         }
     }
 
-    /// What did not go on ends at the policy that ended the walk, or at the last one that changed the labels.
-    fn fate(&self, row: &Row, counts: Counts, policies: &Policies, strays: &mut [Stray]) {
-        let blamed = match row.disposition {
-            Disposition::Forward | Disposition::Rewrite => return,
-            Disposition::Drop | Disposition::Aggregate => row.ended_by,
-            Disposition::Collide | Disposition::Reject => row.changed_by,
-        };
-        let policy = blamed.and_then(|index| policies.set.policies().get(usize::from(index.0)));
+    /// Counts samples that met their fate at a policy.
+    pub(super) fn fate(
+        &self,
+        fate: Fate,
+        policy: Option<PolicyIndex>,
+        policies: Option<&Arc<Policies>>,
+        counts: Counts,
+    ) {
+        let all = policies.map(|policies| policies.set.policies());
+        let policy = policy.zip(all).and_then(|(index, all)| all.get(usize::from(index.0)));
         let account = policy.map(|policy| self.account(policy));
         let account = account.as_deref().unwrap_or(&self.nameless);
-        match (row.disposition, row.reason) {
-            (Disposition::Collide, _) => account.collided.add(counts),
-            (Disposition::Reject, Some(reason)) => {
-                let name = policy.map_or("", |policy| &*policy.name);
-                account.reject(&self.registry, name, reason).add(counts);
-            }
-            (Disposition::Aggregate, _) => {
-                // several verdicts may be of one policy
-                let astray = strays.iter_mut().find(|(policy, _)| Some(*policy) == blamed);
-                let tally = astray.map_or(Tally::default(), |(_, tally)| tally.take(counts.samples));
-                account.aggregate(&self.registry, policy.map_or("", |policy| &*policy.name), counts, tally);
-            }
-            _ => account.dropped.add(counts),
+        let rare = || account.rare(&self.registry, policy.map_or("", |policy| &*policy.name), fate);
+        match fate {
+            Fate::Dropped => account.dropped.add(counts),
+            Fate::Aggregated => account.aggregated.add(counts),
+            Fate::Collided => account.collided.add(counts),
+            _ => rare().add(counts),
         }
     }
 
@@ -184,9 +175,9 @@ impl Account {
         let last_matched = gauge(&names::POLICY_LAST_MATCH);
         last_matched.set(0.0);
         Self {
-            dropped: Fate::new(registry, "dropped", name, ""),
-            aggregated: Fate::new(registry, "aggregated", name, ""),
-            collided: Fate::new(registry, "dropped", name, "collision"),
+            dropped: KindCounters::new(registry, Fate::Dropped, name),
+            aggregated: KindCounters::new(registry, Fate::Aggregated, name),
+            collided: KindCounters::new(registry, Fate::Collided, name),
             rare: Mutex::default(),
             matched: samples("in"),
             remained: samples("out"),
@@ -208,31 +199,10 @@ impl Account {
         self.told.last_matched.fetch_max(u64::from(at), Ordering::Relaxed);
     }
 
-    /// Counts samples that became part of a group, those of them that were there already, and those that could not.
-    /// Exemplars do not go into groups.
-    fn aggregate(&self, registry: &Registry, name: &str, counts: Counts, tally: Tally) {
-        let exemplars = Counts { exemplars: counts.exemplars, ..Counts::default() };
-        let samples = |samples| Counts { samples, ..Counts::default() };
-        self.aggregated.add(Counts { samples: counts.samples - tally.all(), exemplars: 0, ..counts });
-        if counts.exemplars > 0 {
-            self.rare(registry, "dropped", name, "aggregated").add(exemplars);
-        }
-        if tally.duplicates > 0 {
-            self.rare(registry, "duplicate", name, "").add(samples(tally.duplicates));
-        }
-        for (reason, dropped) in tally.dropped().into_iter().filter(|(_, dropped)| *dropped > 0) {
-            self.rare(registry, "dropped", name, reason).add(samples(dropped));
-        }
-    }
-
-    fn reject(&self, registry: &Registry, name: &str, reason: Invalid) -> Arc<Fate> {
-        self.rare(registry, "rejected", name, reason.as_str())
-    }
-
-    fn rare(&self, registry: &Registry, fate: &'static str, name: &str, reason: &'static str) -> Arc<Fate> {
+    fn rare(&self, registry: &Registry, name: &str, fate: Fate) -> Arc<KindCounters> {
         let mut rare = self.rare.lock();
         let found =
-            rare.entry((fate, reason)).or_insert_with(|| Arc::new(Fate::new(registry, fate, name, reason)));
+            rare.entry(fate.labels()).or_insert_with(|| Arc::new(KindCounters::new(registry, fate, name)));
         Arc::clone(found)
     }
 

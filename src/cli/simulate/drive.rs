@@ -10,11 +10,11 @@ use super::print::Collected as Printed;
 use crate::aggregate::{Collected, Outgoing, Told};
 use crate::clock::{Clock, milliseconds};
 use crate::config::Config;
-use crate::pipeline::{Body, Counts, Outcome, Pipeline, Scratch};
-use crate::policy::{Disposition, Effect, PolicyIndex, PolicySet, Summary, VerdictId};
+use crate::pipeline::{Body, Counts, Fate, Outcome, Pipeline, Scratch};
+use crate::policy::{Effect, PolicyIndex, PolicySet, Summary, VerdictId};
 use crate::runtime::pipeline_settings;
 use crate::series::identity::encode_canonical;
-use crate::series::{Fingerprint, Fingerprinter, Invalid, TenantKey};
+use crate::series::{Fingerprint, Fingerprinter, TenantKey};
 
 /// Runs are to be repeatable, and nobody attacks one's own files.
 const SEED: u64 = 1;
@@ -111,11 +111,10 @@ impl Drive {
         let decided = self.pipeline.decide("", &compressed, &mut self.scratch, &mut self.outcome);
         decided.map_err(|error| error.to_string())?;
         let committed = self.pipeline.commit(&self.outcome);
-        self.strays(&committed.aggregated);
         self.account.received.bytes += compressed.len() as u64;
         self.account.received.counts += self.outcome.received;
         note(&self.prints, &request.timeseries, &mut self.seen);
-        self.tally();
+        self.tally(&committed.aggregated);
         self.forward(request, &compressed)?;
         let made = self.pipeline.collect();
         self.generated(made)
@@ -153,19 +152,6 @@ impl Drive {
             }
         }
         Ok(())
-    }
-
-    /// Counts what did not become part of a group.
-    fn strays(&mut self, told: &[Told]) {
-        for (_, tally) in told {
-            self.account.duplicates += tally.duplicates;
-            self.account.aggregated = self.account.aggregated.wrapping_sub(tally.all());
-            for (reason, samples) in tally.dropped() {
-                if samples > 0 {
-                    *self.account.unaggregated.entry(reason).or_default() += samples;
-                }
-            }
-        }
     }
 
     /// Moves the clock to the newest sample, and forgets what is idle by then.
@@ -209,27 +195,34 @@ impl Drive {
         self.pipeline.claim_groups();
     }
 
-    fn tally(&mut self) {
-        let Some(policies) = &self.outcome.policies else { return };
+    /// Counts what became of a request. `told`: what did not become part of a group although it was to.
+    fn tally(&mut self, told: &[Told]) {
+        let none = Counts::default();
         let account = &mut self.account;
-        for (reason, counts) in Invalid::ALL.iter().zip(&self.outcome.rejected) {
-            if !counts.is_zero() {
-                *account.rejected.entry(reason.as_str()).or_default() += counts.samples + counts.histograms;
+        self.outcome.fates(none, none, told, &mut |fate, _, counts| {
+            let samples = counts.samples + counts.histograms;
+            match fate {
+                Fate::Dropped => account.dropped += samples,
+                Fate::Aggregated => account.aggregated += samples,
+                Fate::Collided => account.collided += samples,
+                Fate::Duplicate => account.duplicates += samples,
+                Fate::Rejected(reason) => *account.rejected.entry(reason.as_str()).or_default() += samples,
+                // exemplars have no line of their own
+                Fate::Unaggregated(reason) if samples > 0 => {
+                    *account.unaggregated.entry(reason).or_default() += samples;
+                }
+                // sent, as far as anybody can know here
+                Fate::Forwarded
+                | Fate::Unaggregated(_)
+                | Fate::Refused
+                | Fate::TooLarge
+                | Fate::Returned(_) => {}
             }
-        }
+        });
+        let Some(policies) = &self.outcome.policies else { return };
         for (verdict, counts) in &self.outcome.by_verdict {
             let row = policies.set.row(*verdict);
             let samples = counts.samples + counts.histograms;
-            match row.disposition {
-                Disposition::Forward | Disposition::Rewrite => {}
-                Disposition::Drop => account.dropped += samples,
-                Disposition::Aggregate => account.aggregated += samples,
-                Disposition::Collide => account.collided += samples,
-                Disposition::Reject => {
-                    let reason = row.reason.map_or("", Invalid::as_str);
-                    *account.rejected.entry(reason).or_default() += samples;
-                }
-            }
             for (policy, effect) in &row.matched {
                 let deeds = &mut account.policies[usize::from(policy.0)];
                 deeds.samples_in += samples;
