@@ -1,6 +1,7 @@
 //! `seriesgate explain`: what the policies do with a series, without any traffic.
 
 mod note;
+mod series;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -16,9 +17,7 @@ use serde_json::{Value, json};
 use self::note::{Unaggregated, unaggregated};
 use crate::cardinality::RecordedOwners;
 use crate::clock::Clock;
-use crate::policy::{
-    Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, borrowed, parse_series,
-};
+use crate::policy::{Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, borrowed};
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits, SubjectTable, quote};
 
@@ -110,7 +109,7 @@ impl Explainer {
             if text.is_empty() || text.starts_with('#') {
                 continue;
             }
-            match read(text) {
+            match series::read(text) {
                 Ok(labels) => self.one(&labels, out)?,
                 Err(why) => {
                     good = false;
@@ -280,25 +279,6 @@ fn changes(before: &OwnedLabels, after: &OwnedLabels) -> Vec<String> {
     lines
 }
 
-/// A line as labels: JSON where it is an object, else series text.
-fn read(text: &str) -> Result<BTreeMap<String, String>, String> {
-    if text.starts_with('{')
-        && let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text)
-    {
-        return object
-            .into_iter()
-            .map(|(name, value)| match value {
-                _ if name.is_empty() => Err("a label name is empty".to_owned()),
-                Value::String(value) => Ok((name, value)),
-                other => Err(format!("the value of `{name}` is {other}, not a string")),
-            })
-            .collect();
-    }
-    parse_series(text)
-        .map(|labels| labels.into_iter().collect())
-        .map_err(|error| format!("{} at byte {} of `{text}`", error.message, error.offset))
-}
-
 /// The time asked for, as the answer shows it.
 fn time_of(asked: Option<&str>, clock: &Clock) -> Result<String, String> {
     let moment = match asked {
@@ -336,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_line_is_series_text_or_a_json_object() {
-        let read_pairs = |text: &str| read(text).map(|labels| labels.into_iter().collect::<Vec<_>>());
+        let read_pairs = |text: &str| series::read(text).map(|labels| labels.into_iter().collect::<Vec<_>>());
         let expected = vec![("__name__".to_owned(), "up".to_owned()), ("job".to_owned(), "a b".to_owned())];
         assert_eq!(read_pairs(r#"up{job="a b"}"#).unwrap(), expected);
         assert_eq!(read_pairs(r#"{"__name__":"up","job":"a b"}"#).unwrap(), expected);

@@ -190,6 +190,10 @@ fn syntax(message: &str) -> String {
     }
     let hint = if message.contains("flow mapping") {
         "; inside `{ }` a value that holds `{`, `}`, `,` or `: ` needs quotes"
+    } else if message.contains("double-quoted") {
+        "; a selector, which has quotes of its own, goes into single ones: '{pod=~\"web-.*\"}'"
+    } else if message.contains("single-quoted") {
+        "; inside single quotes a value stands in double ones: '{pod=~\"web-.*\"}'"
     } else {
         ""
     };

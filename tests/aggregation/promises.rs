@@ -298,6 +298,23 @@ fn a_window_that_is_over_takes_no_gauge_though_it_is_not_closed_yet() {
 }
 
 #[test]
+fn a_window_that_is_over_takes_no_counter_though_it_is_not_closed_yet() {
+    for collected in [false, true] {
+        let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(without_pod().into()), Mode::Enforce);
+        let mut rig = Rig::of(vec![own], IDLE_MS);
+        rig.put("x_total", "a", &[(10, 100.0), (30, 110.0)]);
+        rig.gate.pipeline.clock().advance_ms(60_000);
+        rig.gate.pass("", &request("x_total", "b", &[(90, 5.0)]));
+        if collected {
+            rig.collect();
+        }
+        rig.gate.pass("", &request("x_total", "a", &[(55, 150.0)]));
+        rig.gate.pass("", &request("x_total", "a", &[(85, 151.0)]));
+        assert_eq!(rig.points("x_total"), "0:0 60:10 120:51", "{collected}");
+    }
+}
+
+#[test]
 fn the_last_value_of_gauges_is_the_newest_whoever_came_first() {
     for order in [["a", "b"], ["b", "a"]] {
         let last =

@@ -127,6 +127,9 @@ fn is_https(url: &str) -> bool {
 /// Says nothing of the url's text: what was expanded into it may be a token.
 fn valid_url(url: &str) -> Result<(), String> {
     let example = "such as `https://host:8428/api/v1/write`";
+    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(format!("the url has a space in it, or a line's end; expected one {example}"));
+    }
     if url.contains('#') {
         return Err("a fragment (`#…`) is never sent; leave it out of the url".into());
     }

@@ -19,7 +19,14 @@ impl Checker<'_> {
         raw: &At<RawUpstream>,
         upstream: &Upstream,
         listens_at: SocketAddr,
+        admin: SocketAddr,
     ) {
+        if let Some(at) = raw.value.url.as_ref().filter(|_| leads_to(&upstream.url, admin)) {
+            self.warn(
+                at.position,
+                "the url leads to this gate's admin port (`admin.address`), which takes no samples; give the URL of the backend",
+            );
+        }
         if let Some(at) = raw.value.url.as_ref().filter(|_| leads_to(&upstream.url, listens_at)) {
             self.warn(
                 at.position,
