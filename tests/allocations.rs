@@ -1,5 +1,5 @@
-//! A steady batch allocates nothing: neither when all is forwarded, nor when a third is dropped, nor when all
-//! go under other labels.
+//! A steady batch allocates nothing: neither when all is forwarded, nor when a third is dropped, nor when all go under other
+//! labels; an aggregated one nothing for a series, and a refused series hardly anything, however large it is.
 
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 
@@ -10,19 +10,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use seriesgate::clock::Clock;
 use seriesgate::pipeline::{Body, Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::relabel::RuleText;
-use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
+use seriesgate::policy::{Action, Aggregation, Definition, Keys, MetricKind, Mode, PolicySet, Run, Selector};
 use seriesgate::series::{Fingerprinter, Limits};
 use seriesgate_loadtest::body::BodyBuilder;
+use seriesgate_proto::{Label, TimeSeries, WriteRequest, encode_snappy};
 
 struct Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+/// Bytes of them.
+static BYTES: AtomicU64 = AtomicU64::new(0);
 
 #[allow(unsafe_code)]
 // SAFETY: every call is handed to the system allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        BYTES.fetch_add(layout.size() as u64, Ordering::Relaxed);
         // SAFETY: as required of our caller.
         unsafe { System.alloc(layout) }
     }
@@ -34,6 +38,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        BYTES.fetch_add(size as u64, Ordering::Relaxed);
         // SAFETY: as required of our caller.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -91,6 +96,23 @@ fn allocations_of_a_steady_batch(policies: &[Definition], sorted: bool, expected
     after - before
 }
 
+/// Bytes that it takes to refuse a series of a million labels, and to name the one that is the reason.
+fn bytes_of_a_refusal(last: (&str, &str)) -> u64 {
+    let pipeline = pipeline(&[]);
+    let mut labels: Vec<Label> = (0..1_000_000).map(|i| Label::new(&format!("l{i:06}"), "v")).collect();
+    labels.extend([Label::new("__name__", "huge"), Label::new(last.0, last.1)]);
+    let huge = TimeSeries { labels, ..TimeSeries::default() }.with_sample(1, 1.0);
+    let body = encode_snappy(&WriteRequest::of(vec![huge]));
+    let (mut scratch, mut outcome) = (Scratch::default(), Outcome::default());
+    pipeline.decide("team", &body, &mut scratch, &mut outcome).unwrap();
+    let before = BYTES.load(Ordering::Relaxed);
+    pipeline.decide("team", &body, &mut scratch, &mut outcome).unwrap();
+    let bytes = BYTES.load(Ordering::Relaxed) - before;
+    assert_eq!(outcome.rejected_series, 1);
+    assert_eq!(outcome.first_rejected.as_ref().and_then(|first| first.metric.as_deref()), Some("huge"));
+    bytes
+}
+
 // One test: the counter is the process's, and tests of one binary run side by side.
 #[test]
 fn a_steady_batch_allocates_nothing() {
@@ -119,5 +141,24 @@ fn a_steady_batch_allocates_nothing() {
     for sorted in [true, false] {
         let allocations = allocations_of_a_steady_batch(from_ref(&house_style), sorted, Body::Spliced);
         assert_eq!(allocations, 0, "rewritten, labels sorted: {sorted}");
+    }
+    let aggregate = Definition {
+        name: "all".into(),
+        selectors: Vec::new(),
+        action: Action::Aggregate(
+            Aggregation {
+                keys: Keys::Without(vec!["pod".into()]),
+                kind: Some(MetricKind::Counter),
+                ..Aggregation::default()
+            }
+            .into(),
+        ),
+        mode: Mode::Enforce,
+    };
+    // a few lists for each of the ten commits, and nothing for a series
+    let allocations = allocations_of_a_steady_batch(from_ref(&aggregate), true, Body::Nothing);
+    assert!(allocations <= 30, "aggregated: {allocations}");
+    for last in [("a", "v"), ("l000000", "v"), ("", "v"), ("b", "\u{0}")] {
+        assert!(bytes_of_a_refusal(last) < 4096, "{last:?}: {}", bytes_of_a_refusal(last));
     }
 }
