@@ -7,7 +7,6 @@ use super::evidence::{Ending, Said};
 use super::sketch::{Distinct, Top};
 use super::tally::{LastHour, Tally};
 use super::trend::Trend;
-use super::walk::PAUSE;
 use super::whose::{Scope, Whose};
 use crate::series::grammar::Kind;
 use crate::series::subject::LabelsUsed;
@@ -263,6 +262,9 @@ impl Silence {
         self.series += 1;
     }
 }
+
+/// A sender of which nothing was seen for so long pauses, seconds.
+const PAUSE: u32 = 150;
 
 /// One sender: an address that writes for a tenant.
 #[derive(Debug)]
