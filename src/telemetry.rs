@@ -7,6 +7,7 @@ mod admin;
 mod aggregation;
 mod data;
 mod egress;
+mod fate;
 mod intake;
 mod names;
 mod policies;

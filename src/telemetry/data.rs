@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use metrics::Counter;
 
+use super::fate::Fate;
 use super::names::{self, Metric};
 use super::policies::PolicyBook;
 use super::registry::Registry;
@@ -29,27 +30,6 @@ pub enum Returned {
     Backlog,
     /// What was decided would have held more memory than there was.
     Overload,
-}
-
-/// One counter for each kind of data.
-pub(super) struct Fate([Counter; 3]);
-
-impl Fate {
-    pub(super) fn new(registry: &Registry, fate: &str, policy: &str, reason: &str) -> Self {
-        let labels = [("fate", fate), ("policy", policy), ("reason", reason)];
-        Self(
-            [&names::SAMPLES, &names::HISTOGRAMS, &names::EXEMPLARS]
-                .map(|m: &Metric| registry.counter(m, &labels)),
-        )
-    }
-
-    pub(super) fn add(&self, counts: Counts) {
-        for (counter, by) in self.0.iter().zip([counts.samples, counts.histograms, counts.exemplars]) {
-            if by > 0 {
-                counter.increment(by);
-            }
-        }
-    }
 }
 
 /// What the data path counts.

@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 
-use super::data::Fate;
+use super::fate::Fate;
 use super::names;
 use super::registry::Registry;
 use crate::aggregate::{Tally, Told as Stray};
