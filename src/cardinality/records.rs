@@ -182,7 +182,7 @@ pub(super) struct Unit {
     /// Series in the index now, and those of them that have ended with a stale marker.
     pub(super) active: u32,
     pub(super) ended: u32,
-    /// Those that have not ended, but have vanished: see [`super::walk`].
+    /// Those that have not ended, but have vanished, as a walk over the index says (`walk.rs`).
     pub(super) vanished: u32,
     /// Those that are late, the vanished ones among them.
     pub(super) late: u32,
