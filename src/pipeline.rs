@@ -198,7 +198,8 @@ impl Pipeline {
         rewrite::rewrite(body, request, &policies, room, rewrite)?;
         splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)?;
         outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
-        examples::tell(body, request, &judge.told, &policies, &settings.limits, now, outcome);
+        let examples = &mut outcome.effects.examples;
+        examples::tell(body, request, &judge.told, &policies, &settings.limits, now, examples);
         Ok(())
     }
 
