@@ -29,6 +29,7 @@ mod rewrite;
 mod scan;
 mod scratch;
 mod splice;
+mod subject;
 mod tenancy;
 mod untracked;
 mod weigh;
