@@ -22,6 +22,7 @@ mod buckets;
 mod close;
 mod commit;
 mod depart;
+mod doubt;
 mod doubts;
 mod engine;
 mod expiry;

@@ -3,8 +3,8 @@
 //! [`Config`] is what the file means, checked; later stages never see the text again. [`Config::load`] gives
 //! it, or [`ConfigErrors`] with everything that is wrong.
 //!
-//! Inside: `yaml` reads the text into `raw`, each value with its place, and `collect` reads on behind mistakes; `check`
-//! turns that into [`Config`] and collects mistakes; `errors` renders them over `source`, where `mask` hides what is secret.
+//! Inside: `reading` makes `raw` of the text by way of `yaml`, each value with its place, and `collect` reads on behind mistakes;
+//! `check` turns that into [`Config`] and collects mistakes; `errors` renders them over `source`, where `mask` hides what is secret.
 
 mod at;
 mod check;
@@ -17,7 +17,9 @@ mod headers;
 mod load;
 mod mask;
 mod model;
+mod position;
 mod raw;
+mod reading;
 mod remarks;
 mod schema;
 mod size;
@@ -25,7 +27,7 @@ mod source;
 mod suggest;
 mod yaml;
 
-pub(crate) use at::{At, Position};
+pub(crate) use at::At;
 pub(crate) use duration::parse as parse_duration;
 pub use errors::{ConfigError, ConfigErrors};
 pub use files::FilesRead;
@@ -37,6 +39,7 @@ pub use model::{
     Admin, Aggregation, BasicAuth, Config, Listen, OnInvalid, OnThrottle, Secret, Series, Tenant, Tls,
     Tracking, Upstream, UpstreamAuth,
 };
+pub(crate) use position::Position;
 pub use remarks::Remarks;
 pub use schema::schema;
 pub(crate) use source::Source;

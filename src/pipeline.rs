@@ -30,6 +30,7 @@ mod rewrite;
 mod scan;
 mod scratch;
 mod splice;
+mod subject;
 mod tenancy;
 mod untracked;
 mod weigh;
@@ -200,7 +201,8 @@ impl Pipeline {
         rewrite::rewrite(body, request, &policies, room, rewrite)?;
         splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)?;
         outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
-        examples::tell(body, request, &judge.told, &policies, &settings.limits, now, outcome);
+        let examples = &mut outcome.effects.examples;
+        examples::tell(body, request, &judge.told, &policies, &settings.limits, now, examples);
         Ok(())
     }
 

@@ -1,17 +1,20 @@
 //! Starts a gate from a checked config, keeps its loops going, reloads and drains it.
 
 mod aggregation;
+mod error;
 mod janitor;
 mod parts;
 mod reload;
 mod running;
 mod settings;
+mod shared;
 mod snapshots;
 mod start;
 mod watcher;
 
-pub use reload::{Runtime, Source};
+pub use error::StartError;
 pub use running::Running;
 pub(crate) use settings::pipeline_settings;
+pub use shared::{Runtime, Source};
 pub use snapshots::DirError;
-pub use start::{StartError, start};
+pub use start::start;

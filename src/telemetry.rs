@@ -7,7 +7,9 @@ mod admin;
 mod aggregation;
 mod data;
 mod egress;
+
 mod intake;
+mod kind_counters;
 mod names;
 mod policies;
 mod process;

@@ -99,7 +99,7 @@ fn allocations_of_a_steady_batch(policies: &[Definition], sorted: bool, expected
 /// Bytes that it takes to refuse a series of a million labels, and to name the one that is the reason.
 fn bytes_of_a_refusal(last: (&str, &str)) -> u64 {
     let pipeline = pipeline(&[]);
-    let mut labels: Vec<Label> = (0..1_000_000).map(|i| Label::new(&format!("l{i:06}"), "v")).collect();
+    let mut labels: Vec<Label> = (0..1_000_000).map(|i| Label::new(format!("l{i:06}"), "v")).collect();
     labels.extend([Label::new("__name__", "huge"), Label::new(last.0, last.1)]);
     let huge = TimeSeries { labels, ..TimeSeries::default() }.with_sample(1, 1.0);
     let body = encode_snappy(&WriteRequest::of(vec![huge]));

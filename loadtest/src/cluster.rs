@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use objects::{Pod, PodPlan, Run};
 use scrape::Exposition;
 
-pub use agent::{Agent, STALE_MARKER};
+pub use agent::Agent;
 pub use scrape::Visit;
 pub use spec::{ClusterSpec, CronJob, DaemonSet, Deployment, Detail, Event, Happening, Job, StatefulSet};
 

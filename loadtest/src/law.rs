@@ -3,6 +3,9 @@
 
 use crate::names::Seed;
 
+/// The value that ends a series (remote write 1.0, section "Stale markers").
+pub const STALE_MARKER: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+
 /// What a series is, for those who need to know how its values move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use calibrate::{Calibration, Coefficients};
+pub use calibrate::{Calibration, Coefficients, Experiment};
 pub use demand::{Demand, Disposed};
-pub use experiment::{Experiment, calibrate};
+pub use experiment::calibrate;
 pub use live::observe;
 
 use crate::page;

@@ -1,7 +1,7 @@
 //! Exemplars and native histograms: rare beside plain samples, so they are written anew each time.
 
 use crate::body::{bytes_key, framed_len, put_head, put_varint};
-use crate::cluster::STALE_MARKER;
+use crate::law::STALE_MARKER;
 use crate::names::{self, Seed};
 
 /// What a series has instead of a plain sample.

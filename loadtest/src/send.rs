@@ -11,14 +11,16 @@ mod meter;
 mod routes;
 mod shard;
 mod tally;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use headroom::{Headroom, Lateness};
-pub use load::{Load, Phase, Ready, Times};
+pub use load::{Load, Phase, Times};
 pub use routes::{Deal, Routes};
 pub use tally::{Delays, Percentiles, Second, Tally};
+pub use work::Ready;
 
 /// How a receiver is written to.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ mod behaviour;
 mod ledger;
 mod remote;
 mod server;
+mod talk;
 mod totals;
 mod walk;
 

@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use seriesgate_loadtest::cluster::{
-    Agent, Cluster, ClusterSpec, Deployment, Detail, Event, Happening, Job, STALE_MARKER, StatefulSet,
+    Agent, Cluster, ClusterSpec, Deployment, Detail, Event, Happening, Job, StatefulSet,
 };
+use seriesgate_loadtest::law::STALE_MARKER;
 
 /// 2026-01-01T00:00:30Z.
 const START_S: i64 = 1_767_225_630;

@@ -9,6 +9,7 @@ mod query;
 mod rejected;
 mod remedy;
 mod trial;
+mod tried;
 mod tsdb;
 mod workloads;
 

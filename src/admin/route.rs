@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -11,13 +12,15 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use super::connections::Taken;
+use super::control::Control;
 use super::page;
 use super::report::{self, Asked};
-use super::server::{Control, REQUEST_TIMEOUT};
 use crate::browser;
 use crate::health::Health;
 use crate::telemetry::AdminMetrics;
 
+/// For the head of a request, and then for its body. A connection carries one request, so none is idle for a reason.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The form of a POST.
 const MAX_FORM_BYTES: usize = 64 << 10;
 

@@ -10,44 +10,18 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::{Connections, Taken};
-use super::report::View;
-use super::route;
-use crate::health::Health;
+use super::control::Control;
+use super::route::{self, REQUEST_TIMEOUT};
 use crate::telemetry::AdminMetrics;
 
 /// Connections open at one time; the next one takes the place of the one that has waited longest for a request.
 const MAX_CONNECTIONS: usize = 64;
-/// For the head of a request, and then for its body. A connection carries one request, so none is idle for a reason.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// For all of a connection, an answer that is read slowly included.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What the admin port can ask of the process. Calls may block; they are made off the async workers.
-pub trait Control: Send + Sync + 'static {
-    /// Everything in Prometheus' text format.
-    fn metrics(&self) -> String;
-    /// Health of the loops.
-    fn health(&self) -> &Health;
-    /// What each policy did, as JSON.
-    fn policies(&self) -> String;
-    /// What the cardinality reports are made from.
-    fn view(&self) -> View<'_>;
-    /// Whose one permit whoever reads reports or findings out of the counts holds: each takes memory and time.
-    fn reports(&self) -> &Arc<Semaphore>;
-    /// Name of the request header that holds a tenant.
-    fn tenant_header(&self) -> String;
-    /// Series in the index.
-    fn active_series(&self) -> usize;
-    /// Reads the config again. `Ok`: what happened. `Err`: why the running one stays.
-    fn reload(&self) -> Result<String, String>;
-    /// Turns all policies into previews, or back.
-    fn bypass(&self, on: bool) -> Result<String, String>;
-}
 
 /// Serves the port until `stop` is cancelled.
 pub async fn serve<C: Control>(

@@ -1,6 +1,6 @@
 //! Samples come in.
 
-use super::doubts::{Doubts, First};
+use super::doubt::{Doubts, First};
 use super::member::{LATEST_MS, Member, Patience};
 use super::point::{Sample, Tally};
 use super::shard::{Shard, Window};

@@ -8,17 +8,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use self::queue::Queue;
+pub use self::queue::Waiting;
 use super::outgoing::Outgoing;
 use super::point::Point;
-
-/// One request that waits.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    /// Grows from request to request.
-    pub number: u64,
-    /// What is in it.
-    pub outgoing: Arc<Outgoing>,
-}
 
 #[derive(Default)]
 struct Queues {

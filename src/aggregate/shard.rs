@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::doubts::{Doubt, Doubts, Unborn};
+use super::doubt::{Doubt, Doubts, Unborn};
 use super::gauges::{ABSENT, Gauges};
 use super::group::Groups;
 use super::member::{Member, Tombstone};

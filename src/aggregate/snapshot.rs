@@ -6,6 +6,7 @@
 
 mod bytes;
 mod doubts;
+mod error;
 mod first;
 mod points;
 mod shard;
@@ -13,34 +14,18 @@ mod tenant;
 
 use std::io::{self, Read, Write};
 
-use thiserror::Error;
-
 use self::bytes::{Put, Source};
+pub use self::error::SnapshotError;
+use self::error::VERSION;
 use crate::series::{Fingerprint, Fingerprinter};
 
 /// Of the head, and of all that version 1 wrote.
 const MAGIC: &[u8] = b"seriesgate aggregation";
 /// Of the part of one tenant.
 const TENANT_MAGIC: &[u8] = b"seriesgate tenant";
-/// Grows when what is written means something else.
-const VERSION: u32 = 2;
 const END: &[u8] = b"whole";
 /// A snapshot larger than this, decompressed, is taken for damage: a hundred bytes for each of a hundred million series.
 const MAX_BYTES: u64 = 10 << 30;
-
-/// Why a snapshot cannot be used.
-#[derive(Debug, Error)]
-pub enum SnapshotError {
-    /// Reading or writing, a wrong checksum included.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// It does not say what a snapshot says.
-    #[error("{0}")]
-    Damaged(&'static str),
-    /// Another version of the program wrote it.
-    #[error("it has version {0}, this program knows versions up to {VERSION}")]
-    Version(u32),
-}
 
 /// What all tenants have in common.
 pub struct Head {

@@ -6,14 +6,8 @@
 
 use std::collections::VecDeque;
 
-use ahash::AHashSet;
 use lru::LruCache;
 use parking_lot::Mutex;
-
-use super::tracker::Tracker;
-use crate::series::identity;
-use crate::series::{Charge, Labels};
-use crate::wire::labels::LabelRun;
 
 /// Memory of each store, bytes.
 pub(super) const STORE_BYTES: usize = 4 << 20;
@@ -51,9 +45,9 @@ struct Kept {
 
 /// Labels as they are on the wire, canonical, and the number of their tenant.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Example {
-    tenant: u32,
-    labels: Box<[u8]>,
+pub(super) struct Example {
+    pub(super) tenant: u32,
+    pub(super) labels: Box<[u8]>,
 }
 
 impl Examples {
@@ -67,7 +61,7 @@ impl Examples {
     }
 
     /// Keeps an example where one is wanted; says whether it was.
-    fn offer(&self, key: u64, now: u32, make: impl FnOnce() -> Example) -> bool {
+    pub(super) fn offer(&self, key: u64, now: u32, make: impl FnOnce() -> Example) -> bool {
         let mut shard = self.shards[(key >> 60) as usize % SHARDS].lock();
         let Shard { keys, bytes } = &mut *shard;
         let kept = keys.get_or_insert_mut(key, || {
@@ -87,7 +81,7 @@ impl Examples {
     }
 
     /// Copies of all examples. Each shard is locked for as long as its own are copied.
-    fn all(&self) -> impl Iterator<Item = Example> {
+    pub(super) fn all(&self) -> impl Iterator<Item = Example> {
         self.shards.iter().flat_map(|shard| {
             let shard = shard.lock();
             shard.keys.iter().flat_map(|(_, kept)| &kept.examples).cloned().collect::<Vec<_>>()
@@ -95,7 +89,7 @@ impl Examples {
     }
 
     /// How many there are, and the bytes that they take.
-    fn usage(&self) -> (usize, usize) {
+    pub(super) fn usage(&self) -> (usize, usize) {
         let of = |shard: &Mutex<Shard>| {
             let shard = shard.lock();
             (shard.keys.iter().map(|(_, kept)| kept.examples.len()).sum::<usize>(), shard.bytes)
@@ -130,46 +124,6 @@ impl Kept {
 impl Example {
     fn bytes(&self) -> usize {
         EXAMPLE_BYTES + self.labels.len()
-    }
-}
-
-impl Tracker {
-    /// Keeps a series that was looked at as an example, if one like it is wanted. Its labels are sorted.
-    pub fn show(&self, tenant: u32, pairs: &[(&str, &str)], charge: Charge, now: u32) {
-        let make = || {
-            let mut labels =
-                Vec::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len() + 12).sum());
-            identity::encode_canonical(pairs, &mut labels);
-            Example { tenant, labels: labels.into() }
-        };
-        let workload = self.units.with(charge.unit, |unit| unit.workload);
-        let key = self.hash.hash_one(("example", charge.metric, workload));
-        if self.by_metric.offer(key, now, make)
-            && let Some(subject) = self.subjects.about(Labels::from_sorted(pairs)).subject()
-        {
-            let key = self.hash.hash_one(("example of", workload, subject.labels));
-            self.by_subject.offer(key, now, make);
-        }
-    }
-
-    /// Shows each series that is known by example, with the number of its tenant.
-    pub fn each_example(&self, mut show: impl FnMut(u32, Labels<'_>)) {
-        let mut seen = AHashSet::new();
-        for example in self.by_subject.all().chain(self.by_metric.all()) {
-            if !seen.insert(self.hash.hash_one(&example)) {
-                continue;
-            }
-            let run = LabelRun::new(&example.labels, 0, example.labels.len()).map_while(Result::ok);
-            let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-            let pairs: Vec<_> = run.map(|label| (text(label.name), text(label.value))).collect();
-            show(example.tenant, Labels::from_sorted(&pairs));
-        }
-    }
-
-    /// How many examples there are, and the bytes that they take.
-    pub(super) fn examples_kept(&self) -> (usize, usize) {
-        let (metric, subject) = (self.by_metric.usage(), self.by_subject.usage());
-        (metric.0 + subject.0, metric.1 + subject.1)
     }
 }
 

@@ -7,7 +7,6 @@ use super::evidence::{Ending, Said};
 use super::sketch::{Distinct, Top};
 use super::tally::{LastHour, Tally};
 use super::trend::Trend;
-use super::walk::PAUSE;
 use super::whose::{Scope, Whose};
 use crate::series::grammar::Kind;
 use crate::series::subject::LabelsUsed;
@@ -183,7 +182,7 @@ pub(super) struct Unit {
     /// Series in the index now, and those of them that have ended with a stale marker.
     pub(super) active: u32,
     pub(super) ended: u32,
-    /// Those that have not ended, but have vanished: see [`super::walk`].
+    /// Those that have not ended, but have vanished, as a walk over the index says (`walk.rs`).
     pub(super) vanished: u32,
     /// Those that are late, the vanished ones among them.
     pub(super) late: u32,
@@ -263,6 +262,9 @@ impl Silence {
         self.series += 1;
     }
 }
+
+/// A sender of which nothing was seen for so long pauses, seconds.
+const PAUSE: u32 = 150;
 
 /// One sender: an address that writes for a tenant.
 #[derive(Debug)]

@@ -12,13 +12,6 @@ use crate::series::index::WINDOW_SECONDS;
 /// So long is remembered what has no series any more, seconds: reports speak of the last hour.
 const REMEMBERED: u32 = 7200;
 
-/// The last step and the last window that were begun.
-#[derive(Debug, Default)]
-pub(super) struct Swept {
-    step: u32,
-    window: u32,
-}
-
 impl Tracker {
     /// To be called every few seconds.
     pub fn sweep(&self, now: u32) {

@@ -4,6 +4,7 @@ mod account;
 mod limits;
 mod look;
 mod runs;
+mod show;
 
 pub use look::LookScratch;
 pub(super) use runs::Why;
@@ -115,6 +116,13 @@ pub struct Sighting {
     rest_known: bool,
 }
 
+/// The last step and the last window that were begun.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    pub(super) step: u32,
+    pub(super) window: u32,
+}
+
 /// Everything that is counted.
 pub struct Tracker {
     pub(super) hash: RandomState,
@@ -140,7 +148,7 @@ pub struct Tracker {
     /// Examples by metric and workload, and by workload and the labels that name its pod or job.
     pub(super) by_metric: Examples,
     pub(super) by_subject: Examples,
-    pub(super) swept: Mutex<super::sweep::Swept>,
+    pub(super) swept: Mutex<Swept>,
 }
 
 impl Tracker {

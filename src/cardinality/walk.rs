@@ -9,12 +9,11 @@ use super::tracker::{Tracker, Why};
 use crate::series::Index;
 use crate::series::index::{MAX_SENDERS, Walked};
 
-/// A series has vanished when it was not seen for so long, seconds, and for three times as long as it used to take.
+/// A series has vanished when it was not seen for so long, seconds, and for three times as long as it used to take. A sender that
+/// paused is to go on for so long first.
 const UNSEEN: u32 = 300;
 /// It is late when it was not seen for so long, seconds, and for two and a half times as long as it used to take: it may be there still.
 const LATE: u32 = 150;
-/// A sender of which nothing was seen for so long pauses, seconds. After a pause it is to go on for [`UNSEEN`] first.
-pub(super) const PAUSE: u32 = 150;
 
 /// A walk under way.
 pub struct Walk {

@@ -1,5 +1,7 @@
 //! `seriesgate check`.
 
+mod candidate;
+mod cause;
 mod derived;
 mod impact;
 mod meaning;

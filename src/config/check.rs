@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::at::{At, Position};
+use super::at::At;
 use super::errors::ConfigError;
 use super::files::FilesRead;
+use super::position::Position;
 use super::raw::{DurationText, RawConfig, SizeText};
 use super::remarks::Found;
 use super::source::Source;
@@ -40,7 +41,7 @@ pub(crate) struct Checker<'a> {
     pub(crate) errors: Vec<ConfigError>,
     /// What is no mistake, and worth saying.
     pub(crate) remarks: Found,
-    /// Takes in each file that is read, see [`super::Loaded::files`].
+    /// Takes in each file that is read, to tell when one of them changes.
     pub(crate) files: FilesRead,
     /// Paths of what the file gives in a form that could not be read. That is said already.
     pub(crate) unread: BTreeSet<String>,

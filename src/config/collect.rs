@@ -10,7 +10,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, IgnoredAny, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
 
-use super::at::{At, Position};
+use super::at::At;
+use super::position::Position;
 use super::suggest::did_you_mean;
 
 mod forward;

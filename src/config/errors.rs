@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::at::Position;
 use super::files::FilesRead;
+use super::position::Position;
 use super::source::Excerpt;
 
 /// Everything found wrong with one file, in the order of the file. `Display` renders all of it.
@@ -42,7 +42,7 @@ impl ConfigErrors {
         &self.errors
     }
 
-    /// As [`super::Loaded::files`], so that a watcher reports a bad file once.
+    /// The file and each file it names, so that a watcher reports a bad file once.
     pub fn files(&self) -> &FilesRead {
         &self.files
     }

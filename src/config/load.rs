@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use super::at::Position;
+use super::Config;
 use super::check::{Checker, Env};
 use super::errors::{ConfigError, ConfigErrors};
 use super::files::FilesRead;
+use super::position::Position;
+use super::reading::{self, Reading};
 use super::remarks::{Found, Remarks};
 use super::source::Source;
-use super::{Config, yaml};
 
 /// A thousand policies are some 200 KiB.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -96,7 +97,7 @@ fn checked(
         let message = "the file is empty; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }";
         return Err(vec![ConfigError::new(Position::default(), message, None)]);
     }
-    let yaml::Reading { raw, refusals, unread } = yaml::parse(text);
+    let Reading { raw, refusals, unread } = reading::parse(text);
     let unknown = refusals.iter().filter(|refusal| refusal.unknown_key.is_some());
     source.hide_behind(unknown.map(|refusal| refusal.position));
     let refused = refusals.into_iter().map(|refusal| {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::at::Position;
 use super::mask;
+use super::position::Position;
 
 /// Stands for a secret. Of one length, whatever the secret's.
 const MASK: &str = "<secret>";

@@ -5,42 +5,17 @@ use super::leave::Left;
 use super::outcome::Release;
 use super::own::Judged;
 use super::scratch::{Slot, SlotState, Told};
+use super::subject::{Asked, Subject, seconds};
 use crate::aggregate::Passed;
-use crate::policy::{Decision, Disposition, OwnedLabels, PolicyIndex, VerdictId, borrowed};
+use crate::policy::{Decision, Disposition, VerdictId, borrowed};
 use crate::series::identity::{self, Form};
-use crate::series::{Emits, Fingerprint, Found, Labels, Notice, Probe, Remembered};
+use crate::series::{Emits, Found, Labels, Notice, Probe, Remembered};
 
 /// A series that could not be aggregated for a reason that may go away is asked about again after so long, in sample
 /// time.
 const PASSED_SECONDS: u32 = 60;
 /// A series whose identity another has asks for it again after so long, in sample time.
 const CONTESTED_SECONDS: u32 = 30;
-
-/// A series that is decided.
-#[derive(Clone, Copy)]
-pub(super) struct Subject<'s> {
-    pub(super) series: Fingerprint,
-    /// Its labels, sorted.
-    pub(super) pairs: &'s [(&'s str, &'s str)],
-    pub(super) body: &'s [u8],
-    pub(super) slot: Slot,
-    pub(super) probe: &'s Probe,
-    /// Whether nothing at all is known of it.
-    pub(super) unknown: bool,
-    /// What it is sent as so far, and the generation of the policies that said so.
-    pub(super) before: Option<(Emits, u32)>,
-}
-
-/// What the policies say of a series.
-pub(super) struct Asked {
-    pub(super) verdict: VerdictId,
-    valid_until: u32,
-    pub(super) output: Option<OwnedLabels>,
-    /// The policy that has it in a group, and what finds the group.
-    pub(super) home: Option<(PolicyIndex, u32)>,
-    /// Whether it passes because nobody said what it is.
-    untyped: bool,
-}
 
 impl Judgement<'_> {
     /// Asks the policies, sees to it that no two series become one, and has the decision remembered.
@@ -240,9 +215,4 @@ impl Judgement<'_> {
         self.index.touch(&mut again, &mut work.scratch.order, self.now, self.policies.generation);
         again[0]
     }
-}
-
-/// Whole seconds, as the index keeps sample time.
-pub(super) fn seconds(unix_ms: i64) -> u32 {
-    u32::try_from(unix_ms.max(0) / 1000).unwrap_or(u32::MAX - 1).min(u32::MAX - 1)
 }

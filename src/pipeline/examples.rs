@@ -1,11 +1,8 @@
 //! Examples of what policies do: the last few series that each dropped or rewrote, as text, for people.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use ahash::AHashMap;
 
-use super::Policies;
-use super::outcome::Outcome;
+use super::policies::Policies;
 use super::scratch::{Request, Told};
 use crate::policy::{Effect, PolicyIndex, borrowed};
 use crate::series::identity;
@@ -13,10 +10,6 @@ use crate::series::{Labels, Limits};
 
 /// Examples kept for each policy.
 pub const KEPT: usize = 20;
-/// Examples that a policy may have written in one second: in a storm of new series the data path does not
-/// pay for text that nobody can read that fast.
-const A_SECOND: u64 = 1000;
-
 /// One series that a policy dropped or rewrote, in preview would have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
@@ -37,24 +30,6 @@ impl Example {
     }
 }
 
-/// How many examples each policy has had in the current second.
-pub(super) struct Allowance(Box<[AtomicU64]>);
-
-impl Allowance {
-    pub(super) fn new(policies: usize) -> Self {
-        Self((0..policies).map(|_| AtomicU64::new(0)).collect())
-    }
-
-    /// Takes one, if there is one left in the second `now`.
-    fn take(&self, policy: PolicyIndex, now: u32) -> bool {
-        let Some(cell) = self.0.get(usize::from(policy.0)) else { return false };
-        let second = u64::from(now) << 32;
-        let fresh = |seen: u64| if seen & !0xffff_ffff == second { seen + 1 } else { second + 1 };
-        let before = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| Some(fresh(seen)));
-        before.is_ok_and(|seen| fresh(seen) - second <= A_SECOND)
-    }
-}
-
 /// Puts the last series of this request that each policy dropped or rewrote into words.
 pub(super) fn tell(
     body: &[u8],
@@ -63,7 +38,7 @@ pub(super) fn tell(
     policies: &Policies,
     limits: &Limits,
     now: u32,
-    outcome: &mut Outcome,
+    examples: &mut Vec<Example>,
 ) {
     if told.is_empty() {
         return;
@@ -89,9 +64,9 @@ pub(super) fn tell(
             let output = told.output.as_ref();
             let output = output.map(|output| Labels::from_sorted(&borrowed(output)).to_string());
             let input = Labels::from_sorted(&pairs).to_string();
-            outcome.effects.examples.push(Example { policy: *policy, effect: *effect, input, output });
+            examples.push(Example { policy: *policy, effect: *effect, input, output });
         }
     }
     // the newest last, as they came
-    outcome.effects.examples.reverse();
+    examples.reverse();
 }

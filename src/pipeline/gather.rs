@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::decide::Subject;
 use super::judge::{Judgement, Work};
 use super::scratch::Slot;
+use super::subject::Subject;
 use crate::aggregate::{self, Class, Join, Keys, Passed, Room, Sample};
 use crate::policy::bound::{self, Spelling};
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};

@@ -5,10 +5,10 @@
 //! A group has its first value at the end of a window. A gauge that is sent as it is and becomes part of one goes on until
 //! then, and ends at that very moment: so a sum over both has no hole, and nothing twice.
 
-use super::decide::{Asked, Subject, seconds};
 use super::judge::{Judgement, Work};
 use super::own::Judged;
 use super::scratch::Leaving;
+use super::subject::{Asked, Subject, seconds};
 use crate::aggregate;
 use crate::policy::MetricKind;
 use crate::series::{Emits, Fingerprint, edit, identity};

@@ -1,9 +1,9 @@
 //! Whose an identity upstream is: who wants one that another has, sends nothing.
 
-use super::decide::{Asked, Subject, seconds};
 use super::edits::LOOSE;
 use super::edits::NO_EDIT;
 use super::judge::{Judgement, Work};
+use super::subject::{Asked, Subject, seconds};
 use crate::policy::{Disposition, VerdictId, borrowed};
 use crate::series::{Claimant, Claimed, Emits, Fingerprint, edit, identity};
 use crate::wire::v1;

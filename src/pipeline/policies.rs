@@ -1,11 +1,11 @@
 //! The policies in force, with what belongs to this compilation of them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 
 use super::edits::Edits;
-use super::examples::Allowance;
 use crate::aggregate::{Adopted, Aggregator};
 use crate::policy::{PolicyIndex, PolicySet};
 
@@ -30,6 +30,28 @@ pub(super) struct Former {
     pub(super) edits: Arc<Edits>,
     /// Since when, Unix seconds.
     pub(super) since: u32,
+}
+
+/// Examples that a policy may have written in one second: in a storm of new series the data path does not
+/// pay for text that nobody can read that fast.
+const A_SECOND: u64 = 1000;
+
+/// How many examples each policy has had in the current second.
+pub(super) struct Allowance(Box<[AtomicU64]>);
+
+impl Allowance {
+    pub(super) fn new(policies: usize) -> Self {
+        Self((0..policies).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// Takes one, if there is one left in the second `now`.
+    pub(super) fn take(&self, policy: PolicyIndex, now: u32) -> bool {
+        let Some(cell) = self.0.get(usize::from(policy.0)) else { return false };
+        let second = u64::from(now) << 32;
+        let fresh = |seen: u64| if seen & !0xffff_ffff == second { seen + 1 } else { second + 1 };
+        let before = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| Some(fresh(seen)));
+        before.is_ok_and(|seen| fresh(seen) - second <= A_SECOND)
+    }
 }
 
 impl Policies {

@@ -1,8 +1,8 @@
 //! First stage: what fields there are, how many samples, and which series by the bytes of its labels.
 
-use super::decide::seconds;
 use super::outcome::{Birth, Undecodable};
 use super::scratch::{Cut, Request, Slot, SlotState, Told};
+use super::subject::seconds;
 use crate::series::identity::Form;
 use crate::series::{Fingerprint, Found, Invalid, Notice, Probe};
 use crate::wire::schema::Text;

@@ -13,8 +13,11 @@
 //!   Prometheus would go on and quote its own closing bracket, and refuse the pattern for it.
 
 mod class;
+mod error;
 mod escape;
+mod flags;
 mod group;
+mod limits;
 mod output;
 mod property;
 mod repeat;
@@ -29,35 +32,13 @@ use regex_automata::meta::{BuildError, Config, Regex};
 use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
 
+pub use self::error::PatternError;
+pub(in crate::policy) use self::limits::NEST_LIMIT;
 pub(crate) use self::shape::{Shape, endings, shape};
 pub(in crate::policy) use self::translate::translate;
 
-/// What one compiled pattern may take. Far above what people write, far below what would hurt.
-const NFA_LIMIT: usize = 2 << 20;
-/// The cache of the lazy automaton: one for each thread that uses the pattern, so a small one.
-const CACHE_LIMIT: usize = 256 << 10;
-/// How deep groups and repetitions nest. The engine compiles by recursion, and its stack is not ours to grow.
-const MAX_DEPTH: u32 = 250;
-/// The same for the engine's parser, which also counts the alternation and the sequence within a group.
-pub(in crate::policy) const NEST_LIMIT: u32 = 4 * MAX_DEPTH;
-
-const LARGE: &str = "expression too large";
-
-/// Why a pattern is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct PatternError {
-    /// What is wrong, in the words of Go.
-    pub message: String,
-    /// Where in the pattern, in bytes; at most its length.
-    pub offset: usize,
-}
-
-impl PatternError {
-    fn new(message: impl Into<String>, offset: usize) -> Self {
-        Self { message: message.into(), offset }
-    }
-}
+use self::error::LARGE;
+use self::limits::{CACHE_LIMIT, NFA_LIMIT};
 
 /// A pattern that has to match the whole value.
 #[derive(Clone, Debug)]

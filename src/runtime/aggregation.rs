@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Runtime;
+use super::shared::Runtime;
 use crate::aggregate::Collected;
 use crate::clock;
 use crate::intake::Heartbeat;

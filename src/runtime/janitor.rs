@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Runtime;
+use super::shared::Runtime;
 use crate::cardinality::Walk;
 use crate::intake::Heartbeat;
 use crate::policy::{ActionKind, Effect, Mode, PolicyIndex, Summary, VerdictId};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::error::StartError;
 use super::settings::pipeline_settings;
 use super::snapshots::{Last, Snapshots};
-use super::start::{LOOPS, StartError};
 use crate::aggregate::Restored;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -17,6 +17,10 @@ use crate::series::Fingerprinter;
 use crate::telemetry::{
     AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, ProcessMetrics, Registry,
 };
+
+/// Loops that must show themselves, and within how many seconds.
+const LOOPS: [(&str, f64); 5] =
+    [("accept", 30.0), ("expiry", 30.0), ("config", 30.0), ("aggregation", 60.0), ("flush", 90.0)];
 
 /// What a gate consists of.
 pub(super) struct Parts {

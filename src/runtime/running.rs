@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::parts::Parts;
-use super::reload::{Runtime, Source};
 use super::settings::intake_settings;
+use super::shared::{Runtime, Source};
 use super::{aggregation as windows, janitor, watcher};
 use crate::admin;
 use crate::config::Loaded;

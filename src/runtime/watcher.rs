@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::Runtime;
+use super::shared::Runtime;
 use crate::admin::Control as _;
 use crate::intake::Heartbeat;
 

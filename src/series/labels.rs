@@ -58,7 +58,7 @@ impl<'a> Labels<'a> {
 impl fmt::Display for Labels<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metric = self.metric();
-        let plain_metric = is_metric_name(metric);
+        let plain_metric = quote::is_metric_name(metric);
         if plain_metric {
             f.write_str(metric)?;
         }
@@ -81,20 +81,6 @@ impl fmt::Display for Labels<'_> {
         }
         f.write_str("}")
     }
-}
-
-fn is_metric_name(text: &str) -> bool {
-    is_name(text, |b| b == b'_' || b == b':')
-}
-
-pub(super) fn is_label_name(text: &str) -> bool {
-    is_name(text, |b| b == b'_')
-}
-
-fn is_name(text: &str, also: impl Fn(u8) -> bool) -> bool {
-    !text.is_empty()
-        && !text.as_bytes()[0].is_ascii_digit()
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || also(b))
 }
 
 #[cfg(test)]

@@ -7,8 +7,6 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use super::labels::is_label_name;
-
 /// Whether a character is seen as itself in one place of a line.
 pub fn prints(c: char) -> bool {
     matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1
@@ -37,6 +35,21 @@ pub fn promql(text: &str) -> String {
 /// The name of a label, in PromQL or YAML: in double quotes where it is an odd one.
 pub fn label(name: &str) -> Cow<'_, str> {
     if is_label_name(name) { Cow::Borrowed(name) } else { Cow::Owned(double_quoted(name)) }
+}
+
+/// Whether a metric's name needs no quotes.
+pub(super) fn is_metric_name(text: &str) -> bool {
+    is_name(text, |b| b == b'_' || b == b':')
+}
+
+fn is_label_name(text: &str) -> bool {
+    is_name(text, |b| b == b'_')
+}
+
+fn is_name(text: &str, also: impl Fn(u8) -> bool) -> bool {
+    !text.is_empty()
+        && !text.as_bytes()[0].is_ascii_digit()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || also(b))
 }
 
 /// A string of YAML: in single quotes where all of it prints, else in double quotes with escapes.

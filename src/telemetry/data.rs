@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use metrics::Counter;
 
+use super::kind_counters::KindCounters;
 use super::names::{self, Metric};
 use super::policies::PolicyBook;
 use super::registry::Registry;
@@ -14,28 +15,6 @@ use crate::aggregate::Told;
 use crate::pipeline::{Committed, Counts, Fate, Outcome, Returned};
 use crate::policy::Summary;
 use crate::series::Invalid;
-
-/// One counter for each kind of data.
-pub(super) struct KindCounters([Counter; 3]);
-
-impl KindCounters {
-    pub(super) fn new(registry: &Registry, fate: Fate, policy: &str) -> Self {
-        let (fate, reason) = fate.labels();
-        let labels = [("fate", fate), ("policy", policy), ("reason", reason)];
-        Self(
-            [&names::SAMPLES, &names::HISTOGRAMS, &names::EXEMPLARS]
-                .map(|m: &Metric| registry.counter(m, &labels)),
-        )
-    }
-
-    pub(super) fn add(&self, counts: Counts) {
-        for (counter, by) in self.0.iter().zip([counts.samples, counts.histograms, counts.exemplars]) {
-            if by > 0 {
-                counter.increment(by);
-            }
-        }
-    }
-}
 
 /// What the data path counts.
 pub struct DataMetrics {

@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 
-use super::data::KindCounters;
+use super::kind_counters::KindCounters;
 use super::names;
 use super::registry::Registry;
 use crate::pipeline::{Counts, EXAMPLES_KEPT, Example, Fate, Outcome, Policies};

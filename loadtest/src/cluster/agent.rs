@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::Cluster;
 use crate::body::{Body, BodyBuilder};
-
-/// The value that ends a series (remote write 1.0, section "Stale markers").
-pub const STALE_MARKER: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+use crate::law::STALE_MARKER;
 
 /// An agent with its cluster.
 pub struct Agent {

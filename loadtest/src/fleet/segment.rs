@@ -3,11 +3,9 @@
 use super::Fate;
 use crate::body::put_series;
 use crate::identity;
-use crate::law::Law;
+use crate::law::{Law, STALE_MARKER};
 use crate::snappy::{self, Hole, MAX_STRETCH_BYTES};
 
-/// The value of a stale marker (remote write 1.0, section "Stale markers").
-const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
 /// A value, the key of the time, and a time of six bytes.
 const HOLE_BYTES: usize = 15;
 /// Any time that takes six bytes as a varint, as those from 1971 to 2109 do.
@@ -48,7 +46,7 @@ impl Segment {
         let time = six_bytes(timestamp_ms);
         let now_s = timestamp_ms.div_euclid(1000);
         for slot in &mut self.slots {
-            let bits = if ended { STALE_BITS } else { slot.law.at(now_s).to_bits() };
+            let bits = if ended { STALE_MARKER } else { slot.law.at(now_s) }.to_bits();
             let hole = &mut self.bytes[slot.place as usize..][..HOLE_BYTES];
             hole[..8].copy_from_slice(&bits.to_le_bytes());
             hole[9..].copy_from_slice(&time);
@@ -67,7 +65,7 @@ impl Segment {
     pub(super) fn unsend(&mut self, timestamp_ms: i64, ended: bool) {
         let now_s = timestamp_ms.div_euclid(1000);
         for slot in &mut self.slots {
-            let bits = if ended { STALE_BITS } else { slot.law.at(now_s).to_bits() };
+            let bits = if ended { STALE_MARKER } else { slot.law.at(now_s) }.to_bits();
             slot.sent -= 1;
             slot.sum = slot.sum.wrapping_sub(identity::of_sample(timestamp_ms, bits));
         }

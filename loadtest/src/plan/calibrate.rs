@@ -6,7 +6,6 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::demand::Demand;
-use super::experiment::Experiment;
 use super::fit;
 
 /// CPU seconds for one of each, and bytes of memory for one of each.
@@ -28,6 +27,22 @@ pub struct Coefficients {
     pub relabeled: f64,
     /// For a sample that is aggregated; bytes for such a series.
     pub aggregated: f64,
+}
+
+/// One run that coefficients are fitted to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// What it differs in.
+    pub name: String,
+    /// What was asked.
+    pub demand: Demand,
+    /// CPU seconds that it took.
+    pub cpu_seconds: f64,
+    /// Resident memory at its end, in bytes.
+    pub memory_bytes: f64,
+    /// How wrong a fit to all other settings is about its CPU and its memory, as shares.
+    #[serde(default)]
+    pub left_out: (f64, f64),
 }
 
 /// Coefficients with where they come from.

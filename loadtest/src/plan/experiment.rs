@@ -1,10 +1,9 @@
 //! The runs that coefficients are fitted to: they differ in one thing each.
 
 use anyhow::{Context, Result, ensure};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::calibrate::Calibration;
+use super::calibrate::{Calibration, Experiment};
 use super::demand::Demand;
 use crate::expect::Expectation;
 use crate::proxy::ProxySpec;
@@ -12,22 +11,6 @@ use crate::run::{self, Progress, RunOptions};
 use crate::scenario::{Scenario, SourceFile, Span, Variant};
 use crate::shape::Shape;
 use crate::sink::Level;
-
-/// One run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Experiment {
-    /// What it differs in.
-    pub name: String,
-    /// What was asked.
-    pub demand: Demand,
-    /// CPU seconds that it took.
-    pub cpu_seconds: f64,
-    /// Resident memory at its end, in bytes.
-    pub memory_bytes: f64,
-    /// How wrong a fit to all other settings is about its CPU and its memory, as shares.
-    #[serde(default)]
-    pub left_out: (f64, f64),
-}
 
 /// One setting: name, series, shape, churn, batch, shards, seconds from scrape to scrape, policy.
 type Setting = (&'static str, u64, Shape, f64, usize, usize, f64, Option<&'static str>);

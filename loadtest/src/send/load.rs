@@ -10,9 +10,10 @@ use super::headroom::{Headroom, ThreadTime};
 use super::meter::Meter;
 use super::shard::Shard;
 use super::tally::{Second, Tally};
+use super::work::{Ready, Work};
 use super::{Pace, SendOptions};
 use crate::clock;
-use crate::fleet::{Fate, Lane, LaneStep, Loaded, Planner};
+use crate::fleet::{Lane, LaneStep, Planner};
 
 /// Scrapes that are planned before they are due. A lane that is stuck holds up no other: what it is to send waits for it.
 const AHEAD: u32 = 2;
@@ -24,26 +25,6 @@ pub struct Times {
     pub start_ms: i64,
     /// From one to the next.
     pub step_ms: i64,
-}
-
-/// Something on its way to a lane.
-pub(super) enum Work {
-    /// A scrape, due from a time on, for so long.
-    Scrape(LaneStep, Instant, Duration),
-    /// Bodies that were made elsewhere, due from a time on.
-    Ready(Vec<Ready>, Instant),
-}
-
-/// A body that is ready to be sent.
-pub struct Ready {
-    /// Compressed.
-    pub body: bytes::Bytes,
-    /// What is in it.
-    pub loaded: Loaded,
-    /// When it is due, from the beginning of the phase.
-    pub after: Duration,
-    /// Its samples: identity of the series, time in Unix milliseconds, bits of the value, what is expected.
-    pub samples: Vec<(u64, i64, u64, Fate)>,
 }
 
 /// What there is to send, between two phases.

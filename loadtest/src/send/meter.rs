@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
-use super::shard::Fate;
-use super::tally::{Delays, Second, Tally};
+use super::tally::{Delays, Fate, Second, Tally};
 use crate::blast::Answer;
 use crate::clock;
 use crate::fleet::Loaded;

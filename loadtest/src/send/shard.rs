@@ -10,8 +10,9 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until};
 
 use super::SendOptions;
-use super::load::{Ready, Work};
 use super::meter::Meter;
+use super::tally::Fate;
+use super::work::{Ready, Work};
 use crate::blast::{Answer, Client};
 use crate::clock;
 use crate::fleet::{Lane, LaneStep, Loaded};
@@ -27,15 +28,6 @@ pub(super) struct Shard {
     count: usize,
     lane: Lane,
     work: mpsc::UnboundedReceiver<Work>,
-}
-
-/// What became of a body.
-pub(super) enum Fate {
-    Accepted,
-    /// Refused for good.
-    Refused,
-    /// Time was up.
-    Unknown,
 }
 
 impl Shard {

@@ -52,6 +52,15 @@ pub struct Percentiles {
     pub max_ms: f64,
 }
 
+/// What became of a body.
+pub(super) enum Fate {
+    Accepted,
+    /// Refused for good.
+    Refused,
+    /// Time was up.
+    Unknown,
+}
+
 /// What became of the bodies of a phase.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {

@@ -7,15 +7,9 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use hyper::Method;
 
-use super::server::SCOPED;
-use super::{Arrived, Episode, Ledger, Sink, SinkHandle, SinkOptions, Stats};
+use super::talk::{self, SCOPED};
+use super::{Episode, Ledger, Sink, SinkHandle, SinkOptions, Stats};
 use crate::blast::{Client, Reach, Target};
-use crate::fleet::RichTotals;
-
-/// Numbers that a series takes in an answer.
-const WORDS: usize = 11;
-/// Numbers in front of the series.
-const HEAD_WORDS: usize = 5;
 
 /// A sink that runs on its own thread, so that nobody else's work delays its answers.
 pub struct OnThread {
@@ -118,7 +112,9 @@ impl Backend {
     pub async fn ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> Result<T> {
         match self {
             Self::Here(sink) => Ok(sink.handle().ledger(look)),
-            Self::There { .. } => Ok(look(&decode(&self.ask(Method::GET, "/ledger", Bytes::new()).await?)?)),
+            Self::There { .. } => {
+                Ok(look(&talk::decode(&self.ask(Method::GET, "/ledger", Bytes::new()).await?)?))
+            }
         }
     }
 
@@ -130,31 +126,4 @@ impl Backend {
         ensure!(answer.status.is_success(), "{url} answered {}: {}", answer.status, answer.excerpt());
         Ok(answer.body)
     }
-}
-
-/// A ledger as numbers of eight bytes.
-pub(super) fn encode(ledger: &Ledger) -> Vec<u8> {
-    let mut out = Vec::with_capacity((ledger.series() * WORDS + HEAD_WORDS) * 8);
-    let (exemplars, histograms) = ledger.rich;
-    let mut put = |words: &[u64]| words.iter().for_each(|word| out.extend(word.to_le_bytes()));
-    put(&[exemplars.count, exemplars.sum, histograms.count, histograms.sum, ledger.untracked]);
-    for (identity, arrived) in ledger.all() {
-        put(&[identity]);
-        put(&arrived.words());
-    }
-    out
-}
-
-fn decode(bytes: &[u8]) -> Result<Ledger> {
-    let words: Vec<u64> = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
-    let (rich, series) = words.split_at_checked(HEAD_WORDS).context("a ledger without a beginning")?;
-    ensure!(series.len() % WORDS == 0, "the sink's ledger is cut off, or from another version");
-    let mut ledger = Ledger::default();
-    let total = |words: &[u64]| RichTotals { count: words[0], sum: words[1] };
-    ledger.rich = (total(&rich[..2]), total(&rich[2..4]));
-    ledger.untracked = rich[4];
-    for entry in series.as_chunks::<WORDS>().0 {
-        ledger.insert(entry[0], Arrived::from_words(entry[1..].try_into().expect("the others")));
-    }
-    Ok(ledger)
 }

@@ -21,6 +21,7 @@ use tokio::time::sleep;
 
 use super::SinkOptions;
 use super::behaviour::{Act, Behaviour, Episode};
+use super::talk::{self, SCOPED};
 use super::totals::Totals;
 use crate::{clock, scope};
 
@@ -28,9 +29,6 @@ use crate::{clock, scope};
 const MAX_BODY_BYTES: usize = 64 << 20;
 /// How often it is looked up whether to go or to come back.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// The query of `/reset` after which scopes are told apart.
-pub(super) const SCOPED: &str = "scoped";
 
 type Answer = Response<Full<Bytes>>;
 
@@ -142,7 +140,7 @@ impl Shared {
             (&Method::POST, "/behave") => self.told_to_behave(request).await,
             (&Method::POST, _) => return self.write(request).await,
             (&Method::GET, "/stats") => json(&self.totals.stats()),
-            (&Method::GET, "/ledger") => bytes(self.totals.ledger(super::remote::encode)),
+            (&Method::GET, "/ledger") => bytes(self.totals.ledger(talk::encode)),
             (&Method::GET, _) => {
                 text(StatusCode::OK, "a counting sink: POST remote write here, GET /stats\n")
             }

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hasher};
 use regex::Regex;
 use serde::Serialize;
 
-use super::trial::Trial;
+use super::tried::Trial;
 use crate::cardinality::{Culprit, Finding, FindingKind};
 use crate::policy::{Mode, Summary};
 use crate::series::grammar::Kind;

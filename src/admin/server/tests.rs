@@ -3,9 +3,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::Semaphore;
 
 use super::*;
+use crate::admin::report::View;
 use crate::cardinality::{Settings, Tracker};
+use crate::health::Health;
 use crate::telemetry::Registry;
 
 /// A process whose reports wait to be let go on.

@@ -5,9 +5,17 @@ use std::sync::Arc;
 
 use ahash::AHashSet;
 
-use super::Waiting;
 use crate::aggregate::outgoing::Outgoing;
 use crate::aggregate::point::{Point, PointKind};
+
+/// One request that waits.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Grows from request to request.
+    pub number: u64,
+    /// What is in it.
+    pub outgoing: Arc<Outgoing>,
+}
 
 #[derive(Default)]
 pub(super) struct Queue {

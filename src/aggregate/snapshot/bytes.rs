@@ -1,6 +1,6 @@
 //! Numbers and texts of a snapshot: little-endian, texts with their length in front.
 
-use super::SnapshotError;
+use super::error::SnapshotError;
 use crate::series::Fingerprint;
 
 /// Appends.

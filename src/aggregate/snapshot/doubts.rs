@@ -1,9 +1,9 @@
 //! Counters whose start is open, as bytes.
 
-use super::SnapshotError;
 use super::bytes::{Put, Source};
+use super::error::SnapshotError;
 use crate::aggregate::birth::{Open, Unsaid};
-use crate::aggregate::doubts::{Doubt, First};
+use crate::aggregate::doubt::{Doubt, First};
 use crate::aggregate::shard::Shard;
 use crate::aggregate::starts::{Keys, Starts};
 

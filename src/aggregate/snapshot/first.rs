@@ -1,8 +1,9 @@
 //! Version 1: all tenants in one stream, numbered, and policies named by another text.
 
 use super::bytes::Source;
+use super::error::SnapshotError;
 use super::tenant::{SavedTime, restore_shards};
-use super::{Head, Restored, SnapshotError, points};
+use super::{Head, Restored, points};
 use crate::aggregate::engine::Engine;
 use crate::aggregate::outbox::Outbox;
 use crate::aggregate::types::Known;

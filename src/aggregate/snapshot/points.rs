@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::SnapshotError;
 use super::bytes::{Put, Source};
+use super::error::SnapshotError;
 use crate::aggregate::point::{Point, PointKind};
 
 pub(super) fn save(points: &[Point], out: &mut Vec<u8>) {

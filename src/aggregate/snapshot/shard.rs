@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::SnapshotError;
 use super::bytes::{Put, Source};
+use super::error::SnapshotError;
 use crate::aggregate::gauges::{ABSENT, Gauge};
 use crate::aggregate::group::{Group, NONE};
 use crate::aggregate::member::{Member, Tombstone};

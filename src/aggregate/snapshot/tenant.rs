@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::bytes::{Put, Source};
-use super::{END, Restored, Snapshot, SnapshotError, TENANT_MAGIC, VERSION, finish, points, print_of};
+use super::error::{SnapshotError, VERSION};
+use super::{END, Restored, Snapshot, TENANT_MAGIC, finish, points, print_of};
 use crate::aggregate::Aggregator;
 use crate::aggregate::engine::Engine;
 use crate::aggregate::member::LATEST_MS;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::impact::{Candidate, Cause, Impact, aggregated};
+use super::candidate::Candidate;
+use super::cause::{Cause, aggregated};
 use super::meaning::Value;
 use super::reads::Read;
 use crate::policy::known::{Known, NAME, Overlap, Test};
@@ -12,7 +13,7 @@ use crate::policy::{Aggregation, Output};
 const ENDINGS: [&str; 5] = ["_bucket", "_sum", "_count", "_total", ""];
 
 /// The policies that make such a metric, and what is to be said of each.
-pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> BTreeMap<usize, Vec<Impact>> {
+pub(super) fn causes(candidates: &[Candidate<'_>], read: &Read) -> BTreeMap<usize, Vec<Cause>> {
     let mut found = BTreeMap::new();
     let labels: BTreeSet<&str> = read.uses.iter().map(|used| used.label.as_str()).collect();
     for (policy, candidate) in candidates.iter().enumerate() {
@@ -22,14 +23,12 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> BTreeMap<usi
         if !candidate.selectors.iter().any(meets) {
             continue;
         }
-        let causes = causes(aggregation, &labels, read, &series, output).into_iter();
-        let impacts = causes.map(|cause| Impact { policy, read: read.shown.clone(), cause, all: true });
-        found.insert(policy, impacts.collect());
+        found.insert(policy, causes_of(aggregation, &labels, read, &series, output));
     }
     found
 }
 
-fn causes(
+fn causes_of(
     aggregation: &Aggregation,
     labels: &BTreeSet<&str>,
     read: &Read,

@@ -5,31 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use super::candidate::Candidate;
+use super::cause::{Cause, aggregated, causes, misread};
 use super::derived;
-use super::meaning::{Misread, Value};
-use super::reads::{How, Read, Use};
-use super::relabels::{self, Change};
-use crate::policy::known::{Known, NAME, Overlap, Test};
-use crate::policy::{Action, Aggregation, Definition, Mode, bound};
-
-/// A policy with its selectors made ready.
-pub(super) struct Candidate<'c> {
-    pub(super) definition: &'c Definition,
-    pub(super) selectors: Vec<Known>,
-}
-
-/// What a policy does to something that is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    Drops,
-    /// To the name, if it is known.
-    Renames(Option<String>),
-    Unnames,
-    Removes(Use),
-    Overwrites(Use),
-    /// Values of groups are read as if they were those of series.
-    Misreads(Value, Misread),
-}
+use super::reads::Read;
+use super::relabels;
+use crate::policy::known::{Known, Overlap, Test};
+use crate::policy::{Action, Mode};
 
 /// One policy, one thing that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +23,6 @@ pub(super) struct Impact {
     pub(super) cause: Cause,
     /// Whether all of the series are concerned.
     pub(super) all: bool,
-}
-
-impl<'c> Candidate<'c> {
-    pub(super) fn new(definition: &'c Definition) -> Self {
-        Self { definition, selectors: Known::of_policy(definition) }
-    }
 }
 
 /// What the policies do to one selector's series, in their order.
@@ -131,90 +107,13 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
         }
     }
     // What a policy makes does not come back to it.
-    let derived = derived::impacts(candidates, read);
+    let derived = derived::causes(candidates, read);
     found.retain(|impact| !derived.contains_key(&impact.policy));
-    found.extend(derived.into_values().flatten());
+    for (policy, causes) in derived {
+        let impact = |cause| Impact { policy, read: read.shown.clone(), cause, all: true };
+        found.extend(causes.into_iter().map(impact));
+    }
     found
-}
-
-/// What an aggregation does to what somebody reads.
-pub(super) fn aggregated(
-    aggregation: &Aggregation,
-    labels: &BTreeSet<&str>,
-    read: &Read,
-    series: &Known,
-) -> Vec<Cause> {
-    let changes = changes(aggregation, labels, read);
-    let mut found: Vec<Cause> = changes
-        .iter()
-        .filter_map(|(label, change)| causes(read, label, change))
-        .filter(|cause| !is_idle(cause))
-        .collect();
-    let renamed = found.iter().any(|cause| matches!(cause, Cause::Renames(_)));
-    found.extend(misread(aggregation, read, series).filter(|_| !renamed));
-    found
-}
-
-/// What is left out of a group's labels does not stand in the way of who leaves it out, too.
-fn is_idle(cause: &Cause) -> bool {
-    matches!(cause, Cause::Removes(used) if matches!(used.how, How::Without | How::Ignores))
-}
-
-fn misread(aggregation: &Aggregation, read: &Read, series: &Known) -> Option<Cause> {
-    let value = Value::of(aggregation, series)?;
-    value.misread(read.steps.as_deref()?).map(|why| Cause::Misreads(value, why))
-}
-
-/// What an aggregation does to the labels that somebody reads.
-fn changes<'l>(aggregation: &Aggregation, labels: &BTreeSet<&'l str>, read: &Read) -> Vec<(&'l str, Change)> {
-    let mut changes = Vec::new();
-    for label in labels {
-        if *label == NAME {
-            if aggregation.suffix.is_some() {
-                changes.push((*label, Change::Set(None)));
-            }
-        } else if !aggregation.keeps(label) {
-            changes.push((*label, Change::Removed));
-        } else if let Some((_, value)) = aggregation.instance.as_ref().filter(|(name, _)| name == label) {
-            changes.push((*label, Change::Set(Some(BTreeSet::from([value.clone()])))));
-        } else if aggregation.collapses(label) {
-            changes.push((*label, Change::Set(None)));
-        } else if let Some(spelled) = respelled(label, read) {
-            changes.push((*label, Change::Set(Some(spelled))));
-        }
-    }
-    changes
-}
-
-/// The bounds that are asked for as groups have them, where they write them otherwise.
-fn respelled(label: &str, read: &Read) -> Option<BTreeSet<String>> {
-    let asked = read.known.values(label)?;
-    let spelled = asked.iter().map(|value| bound::respelled(label, value).unwrap_or_else(|| value.clone()));
-    Some(spelled.collect()).filter(|spelled| *spelled != asked)
-}
-
-/// What the change of a label means to the one who reads it: one cause for each label.
-fn causes(read: &Read, label: &str, change: &Change) -> Option<Cause> {
-    if label == NAME {
-        return Some(match change {
-            Change::Removed => Cause::Unnames,
-            Change::Set(None) => Cause::Renames(None),
-            Change::Set(Some(names)) if names.len() == 1 => Cause::Renames(names.first().cloned()),
-            Change::Set(Some(_)) => Cause::Renames(None),
-        });
-    }
-    let still_selects = |values: &BTreeSet<String>| {
-        let tests = read.known.tests(label);
-        values.iter().all(|value| tests.iter().all(|test| test.holds(value)))
-    };
-    let mut uses = read.uses.iter().filter(|used| used.label == label);
-    match change {
-        Change::Removed => uses.next().cloned().map(Cause::Removes),
-        Change::Set(Some(values)) if still_selects(values) => {
-            uses.find(|used| used.how != How::Selects).cloned().map(Cause::Overwrites)
-        }
-        Change::Set(_) => uses.next().cloned().map(Cause::Overwrites),
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod arguments;
 mod binary;
 mod functions;
 mod grouping;
+mod kind;
 mod lexer;
 mod number;
 mod parser;

@@ -1,6 +1,8 @@
 //! The analysis of rule files in words.
 
-use super::impact::{Candidate, Cause, Impact, impacts};
+use super::candidate::Candidate;
+use super::cause::Cause;
+use super::impact::{Impact, impacts};
 use super::reads::Read;
 use super::rules_file::{Kind, RuleEntry, RulesFile};
 use super::words::{doing, sentence};

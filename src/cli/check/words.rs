@@ -2,7 +2,8 @@
 
 mod misread;
 
-use super::impact::{Cause, Impact};
+use super::cause::Cause;
+use super::impact::Impact;
 use super::reads::How;
 use crate::config::listed;
 use crate::policy::{Definition, Mode};

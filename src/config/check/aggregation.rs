@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::Checker;
 use crate::clock::milliseconds;
 use crate::config::Aggregation;
-use crate::config::at::{At, Position};
+use crate::config::at::At;
+use crate::config::position::Position;
 use crate::config::raw::{DurationText, RawAggregation, RawPolicy};
 use crate::policy::{self, Keys, MetricKind, Output, is_part_of_meaning};
 

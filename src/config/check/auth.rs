@@ -1,7 +1,8 @@
 //! Credentials and headers that are added for an upstream.
 
 use super::{Checker, http};
-use crate::config::at::{At, Position};
+use crate::config::at::At;
+use crate::config::position::Position;
 use crate::config::raw::{RawBasicAuth, RawUpstream, SecretText};
 use crate::config::{BasicAuth, Secret, UpstreamAuth};
 use crate::policy::Definition;

@@ -4,7 +4,8 @@ use std::hash::{DefaultHasher, Hash as _};
 use std::path::{Path, PathBuf};
 
 use super::Checker;
-use crate::config::at::{At, Position};
+use crate::config::at::At;
+use crate::config::position::Position;
 
 /// A secret is a line, a certificate bundle some hundred KiB; more is the wrong file.
 const MAX_FILE_BYTES: u64 = 4 << 20;

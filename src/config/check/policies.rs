@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::Checker;
 use crate::config::Aggregation;
-use crate::config::at::{At, Position};
+use crate::config::at::At;
 use crate::config::errors::{ConfigError, Note};
+use crate::config::position::Position;
 use crate::config::raw::{MatchText, RawPolicy};
 use crate::config::source::excerpt_of;
 use crate::policy::{

@@ -9,8 +9,9 @@ mod upstream;
 mod writers;
 
 use super::Checker;
-use crate::config::at::{At, Position};
+use crate::config::at::At;
 use crate::config::errors::ConfigError;
+use crate::config::position::Position;
 use crate::config::raw::{RawConfig, RawPolicy};
 use crate::config::remarks::Weight;
 use crate::config::{Aggregation, Config, Listen};

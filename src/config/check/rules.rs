@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Checker;
 use super::policies::Fault;
-use crate::config::at::{At, Position};
+use crate::config::at::At;
+use crate::config::position::Position;
 use crate::config::raw::{Given, RawRule};
 use crate::policy::relabel::{Rule, RuleError, RuleField, RuleText};
 

@@ -5,7 +5,8 @@ use std::hash::{DefaultHasher, Hasher as _};
 use hyper::Uri;
 
 use super::Checker;
-use crate::config::at::{At, Position};
+use crate::config::at::At;
+use crate::config::position::Position;
 use crate::config::raw::{RawTls, RawUpstream};
 use crate::config::{OnThrottle, Tls, Upstream};
 

@@ -2,9 +2,9 @@
 
 use regex_syntax::hir::ClassUnicode;
 
+use super::error::{LARGE, PatternError};
 use super::property::{fold, of_range, property};
 use super::translate::Parser;
-use super::{LARGE, PatternError};
 
 const RANGE: &str = "invalid character class range";
 const BRACKET: &str = "missing closing ]";

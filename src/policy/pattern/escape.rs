@@ -1,6 +1,6 @@
 //! What a backslash starts.
 
-use super::PatternError;
+use super::error::PatternError;
 use super::translate::Parser;
 
 const ESCAPE: &str = "invalid escape sequence";

@@ -1,7 +1,9 @@
 //! Round brackets: groups, their names, and flags.
 
-use super::translate::{Flags, Parser};
-use super::{MAX_DEPTH, PatternError};
+use super::error::PatternError;
+use super::flags::Flags;
+use super::limits::MAX_DEPTH;
+use super::translate::Parser;
 
 const PERL: &str = "invalid or unsupported Perl syntax";
 const NAME: &str = "invalid named capture";

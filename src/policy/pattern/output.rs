@@ -3,7 +3,7 @@
 use regex_syntax::hir::ClassUnicode;
 use regex_syntax::is_meta_character;
 
-use super::translate::Flags;
+use super::flags::Flags;
 
 /// Matches nothing, as classes of Go may. Not an empty class: the engine takes that for something of no length,
 /// and tells the groups of a repetition around it differently.

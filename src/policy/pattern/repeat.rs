@@ -1,7 +1,8 @@
 //! `*`, `+`, `?` and counts in braces.
 
+use super::error::PatternError;
+use super::limits::MAX_DEPTH;
 use super::translate::Parser;
-use super::{MAX_DEPTH, PatternError};
 
 /// How many copies of the innermost all counts around it make at most.
 const MAX_COPIES: u32 = 1000;

@@ -4,7 +4,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor, Literal};
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-use super::NEST_LIMIT;
+use super::limits::NEST_LIMIT;
 use super::translate::translate;
 
 /// Above this a pattern is not taken for a list of literals.

@@ -1,8 +1,9 @@
 //! One pass over a pattern: what is read is written at once, nothing is kept but the groups that are open.
 
+use super::error::{LARGE, PatternError};
+use super::flags::{Flags, START};
 use super::output::Output;
 use super::property;
-use super::{LARGE, PatternError};
 
 /// What is written may grow by Unicode classes; Go has a limit for that as well.
 const MAX_TEXT: usize = 1 << 20;
@@ -16,18 +17,6 @@ pub(in crate::policy) struct Translated {
     /// a name that starts with a digit, and the same one twice.
     pub(in crate::policy) names: Vec<Option<Box<str>>>,
 }
-
-/// What `(?…)` switches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Flags {
-    pub(super) fold_case: bool,
-    pub(super) multi_line: bool,
-    pub(super) dot_all: bool,
-    pub(super) lazy: bool,
-}
-
-/// As Prometheus starts: `(?s)`.
-const START: Flags = Flags { fold_case: false, multi_line: false, dot_all: true, lazy: false };
 
 pub(super) struct Parser<'a> {
     pub(super) text: &'a str,

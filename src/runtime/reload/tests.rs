@@ -1,10 +1,14 @@
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::*;
 use crate::clock::Clock;
+use crate::runtime::Source;
+use crate::runtime::parts::Parts;
 
 /// A gate whose config is a file, with policies whose regexes take a while to compile.
 struct Bench {

@@ -6,8 +6,9 @@
 //! Rules: `SimpleNameGenerator` (`k8s.io/apiserver/pkg/storage/names`) and `podGenerateNameWithIndex`
 //! (`pkg/controller/job/indexed_job_utils.go`).
 
-use super::kubernetes::MAX_CRONJOB;
-use super::token::{CUT_LEN, CUT_NAME_LEN, is_cut_hash, is_number, is_suffix, is_template_hash, peel};
+use super::token::{
+    CUT_LEN, CUT_NAME_LEN, MAX_CRONJOB, is_cut_hash, is_number, is_suffix, is_template_hash, peel,
+};
 use super::{Kind, Workload};
 
 /// Digits of a CronJob's minutes in a job's name.

@@ -4,13 +4,10 @@
 //! hash, a schedule or an index before it says more exactly.
 
 use super::token::{
-    before_uuid, is_decimal_hash, is_hex, is_number, is_random_five, is_suffix, is_template_hash,
-    is_written_minute, number, peel, schedule,
+    MAX_CRONJOB, before_uuid, is_decimal_hash, is_hex, is_number, is_random_five, is_suffix,
+    is_template_hash, is_written_minute, number, peel, schedule,
 };
 use super::{Kind, Workload, cut};
-
-/// A CronJob's name leaves room for its jobs' endings: 63 less 11.
-pub(super) const MAX_CRONJOB: usize = 52;
 
 /// Static pods of a control plane: what follows is a node's name, and no node is known here.
 const CONTROL_PLANE: [&str; 4] = ["kube-apiserver-", "kube-controller-manager-", "kube-scheduler-", "etcd-"];

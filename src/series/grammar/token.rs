@@ -8,6 +8,8 @@ pub(super) const SUFFIX_LEN: usize = 5;
 pub(super) const CUT_LEN: usize = 58;
 /// Length of a generated name whose stem was cut.
 pub(super) const CUT_NAME_LEN: usize = CUT_LEN + SUFFIX_LEN;
+/// A CronJob's name leaves room for its jobs' endings: 63 less 11.
+pub(super) const MAX_CRONJOB: usize = 52;
 
 /// Schedules are believed from 2015 to 2039. `20261121` read as minutes is 2008: dates stay out.
 const MINUTES: RangeInclusive<i64> = 23_667_840..=36_816_479;

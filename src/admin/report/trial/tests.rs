@@ -1,4 +1,5 @@
 use super::*;
+use crate::admin::report::tried::TrialResult;
 use crate::admin::report::{Tenant, View};
 use crate::cardinality::{Settings, WorstMetric};
 use crate::series::{Charge, SubjectKind, SubjectLabels};

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::cli::check::reads::reads;
-use crate::policy::Selector;
+use crate::policy::known::NAME;
 use crate::policy::relabel::RuleText;
+use crate::policy::{Definition, Selector};
 
 fn policy(selectors: &[&str], action: Action, mode: Mode) -> Definition {
     let selectors = selectors.iter().map(|text| Selector::parse(text).unwrap()).collect();

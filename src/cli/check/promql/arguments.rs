@@ -2,8 +2,9 @@
 
 use super::Refusal;
 use super::functions;
+use super::kind::Type;
 use super::parser::{Parsed, Parser};
-use super::tree::{Aggregate, Call, Expr, Type};
+use super::tree::{Aggregate, Call, Expr};
 
 impl Parser<'_> {
     /// An aggregation whose name is read.

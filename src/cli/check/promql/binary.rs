@@ -1,9 +1,10 @@
 //! Operators, by precedence, and what stands with them: `bool`, `on`, `group_left`, `fill`.
 
 use super::Refusal;
+use super::kind::Type;
 use super::lexer::Token;
 use super::parser::{Parsed, Parser};
-use super::tree::{Binary, Expr, Keep, Operator, Type};
+use super::tree::{Binary, Expr, Keep, Operator};
 
 /// What stands behind an operator.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! The functions and aggregations of Prometheus 3, and what tells those of MetricsQL.
 
 use super::Refusal;
-use super::tree::Type;
+use super::kind::Type;
 
 /// What functions take: `v` an instant vector, `r` a range vector, `n` a number, `t` a text; the last may be left out
 /// (`?`) or be there any number of times (`*`).

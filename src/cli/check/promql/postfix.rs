@@ -1,8 +1,9 @@
 //! What stands behind an expression: a range, a subquery, `offset`, `@`.
 
 use super::Refusal;
+use super::kind::Type;
 use super::parser::{Parsed, Parser};
-use super::tree::{Expr, Operator, Type};
+use super::tree::{Expr, Operator};
 
 impl Parser<'_> {
     pub(super) fn postfix(&mut self) -> Parsed<Expr> {

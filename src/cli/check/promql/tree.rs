@@ -1,5 +1,7 @@
 //! What an expression is made of, as far as somebody here asks.
 
+use super::functions;
+use super::kind::Type;
 use crate::policy::Matcher;
 
 /// An expression; parentheses are gone.
@@ -87,26 +89,6 @@ pub(in crate::cli::check) enum Operator {
     Power,
 }
 
-/// What kind of value an expression has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
-    Scalar,
-    Text,
-    Vector,
-    Range,
-}
-
-impl Type {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Type::Scalar => "a number",
-            Type::Text => "a text",
-            Type::Vector => "an instant vector",
-            Type::Range => "a range vector",
-        }
-    }
-}
-
 impl Operator {
     /// How tight it binds.
     pub(super) fn precedence(self) -> u8 {
@@ -146,7 +128,7 @@ impl Expr {
                     continue;
                 }
                 Expr::Binary(binary) => binary.kind,
-                Expr::Call(call) => super::functions::result(&call.function),
+                Expr::Call(call) => functions::result(&call.function),
             };
         }
     }

@@ -1,7 +1,8 @@
 //! Rules that take labels without which series must not be added up.
 
 use super::{Checker, Policy};
-use crate::config::at::{At, Position};
+use crate::config::at::At;
+use crate::config::position::Position;
 use crate::config::raw::RawRule;
 use crate::policy::known::{NAME, Overlap};
 use crate::policy::pattern::Pattern;

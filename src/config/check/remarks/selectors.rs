@@ -1,7 +1,7 @@
 //! Selectors that are read otherwise than they look.
 
 use super::{Checker, Policy};
-use crate::config::at::Position;
+use crate::config::position::Position;
 use crate::config::raw::MatchText;
 use crate::policy::{MatchOp, Matcher};
 

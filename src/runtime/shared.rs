@@ -1,0 +1,81 @@
+//! What the loops, the admin port and reloads have in common.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use super::parts::Parts;
+use super::snapshots::Snapshots;
+use crate::config::{Config, ConfigErrors, FilesRead, Loaded};
+use crate::gate::Gate;
+use crate::health::Health;
+use crate::pipeline::Pipeline;
+use crate::telemetry::{DataMetrics, ProcessMetrics, Registry, TrackingMetrics};
+
+/// Where the config comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file, read again on reload.
+    File(PathBuf),
+    /// Made in the program; there is nothing to read again.
+    Fixed,
+}
+
+impl Source {
+    pub(super) fn load(&self) -> Option<Result<Loaded, ConfigErrors>> {
+        match self {
+            Source::File(path) => Some(Config::load(path, &|name| std::env::var(name).ok())),
+            Source::Fixed => None,
+        }
+    }
+}
+
+/// The parts of a running gate that reloads, loops and the admin port share.
+pub struct Runtime {
+    /// Health of the loops.
+    pub health: Arc<Health>,
+    /// The data path.
+    pub pipeline: Arc<Pipeline>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) process: ProcessMetrics,
+    pub(super) tracking: TrackingMetrics,
+    pub(super) data: Arc<DataMetrics>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) reports: Arc<Semaphore>,
+    pub(super) source: Source,
+    pub(super) config: ArcSwap<Config>,
+    /// The files last looked at, good or bad; held for the length of a reload, so they come one by one.
+    pub(super) seen: Mutex<FilesRead>,
+    pub(super) seed: u64,
+    /// Where the state of aggregations is kept; `None`: in memory only.
+    pub(super) snapshots: Option<Arc<Snapshots>>,
+}
+
+impl Runtime {
+    pub(super) fn new(loaded: Loaded, source: Source, parts: Parts) -> Self {
+        let Parts { registry, data, process, health, pipeline, gate, snapshots, seed, intake: _ } = parts;
+        Self {
+            health,
+            pipeline,
+            tracking: TrackingMetrics::new(&registry),
+            registry,
+            process,
+            data,
+            gate,
+            reports: Arc::new(Semaphore::new(1)),
+            source,
+            config: ArcSwap::from_pointee(loaded.config),
+            seen: Mutex::new(loaded.files),
+            seed,
+            snapshots,
+        }
+    }
+
+    pub(super) fn idle_after(&self) -> Duration {
+        self.config.load().series.idle_after
+    }
+}
