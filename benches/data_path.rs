@@ -11,7 +11,7 @@ use seriesgate::pipeline::{Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
 use seriesgate::series::{
-    Arrival, Emits, Fingerprinter, Found, Index, Limits, Notice, Probe, Remembered, identity,
+    Arrival, Emits, Fingerprinter, FollowUp, Found, Index, Limits, Probe, Remembered, identity,
 };
 use seriesgate::wire::v1::{self, FieldKind, Fields};
 use seriesgate_loadtest::body::BodyBuilder;
@@ -130,7 +130,7 @@ fn index(criterion: &mut Criterion) {
                     sample_seconds: 1,
                     samples: 1,
                     ends: false,
-                    notice: Notice::NONE,
+                    follow_up: FollowUp::NONE,
                     found: Found::Missing,
                 };
                 let mut probes: Vec<Probe> = batch.iter().map(probe).collect();

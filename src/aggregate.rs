@@ -49,17 +49,17 @@ mod time;
 mod types;
 mod watch;
 
-pub use aggregator::{Aggregator, Told};
-pub use birth::Company;
+pub use aggregator::{Aggregator, PolicyCounts};
+pub use birth::SenderHistory;
 pub use engine::{Adopted, Collected, Engine, Room, Settings};
 pub use group::Named;
 pub use outbox::{Outbox, Waiting};
 pub use outgoing::Outgoing;
-pub use point::{Batch, Departure, Join, Point, PointKind, Sample, Tally};
+pub use point::{Batch, Departure, Join, Point, PointKind, Sample, SampleCounts};
 pub use shard::Counts;
 pub use snapshot::{Head, Restored, Snapshot, SnapshotError};
 pub use starts::{Keys, Starts};
-pub use types::{Class, Declared, Passed, Types, class_by_labels, family_of};
+pub use types::{Class, Declared, NotAggregated, Types, class_by_labels, family_of};
 
 /// Who has a claim on what a group is sent as, by the hash of its policy's definition: nobody that could come as a
 /// series, and another for each policy.

@@ -4,29 +4,29 @@
 //! known series costs nothing here but that. Looking changes nothing that a request sent again could see twice; what
 //! is counted is counted by the methods that a commit calls.
 
-mod blame;
-mod book;
 mod evidence;
 mod examples;
 mod findings;
 mod nodes;
+mod novelty;
 mod owners;
+mod ownership;
+mod record_table;
 mod recorded;
 mod records;
+mod series_counts;
 mod sketch;
 mod snapshot;
 mod sweep;
-mod tally;
 mod tracker;
 mod trend;
 mod waiting;
 mod walk;
-mod whose;
 
 pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
 pub use nodes::OnNode;
 pub use recorded::RecordedOwners;
+pub use series_counts::Lifetimes;
 pub use snapshot::{BookUsage, CauseLine, Counts, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine};
-pub use tally::Lifetimes;
-pub use tracker::{First, LookScratch, Party, Settings, Sighting, Tracker, is_on};
+pub use tracker::{Observation, ObserveScratch, SenderContext, SeriesState, Settings, Tracker, is_on};
 pub use walk::Walk;

@@ -7,7 +7,6 @@
 //! It follows no redirect, decodes no body, reads no proxy variable, and waits for an upstream only within
 //! `upstream.timeout`. Dropping the future of [`Client::send`] closes the connection it was using.
 
-mod answer;
 mod body;
 mod classify;
 mod client;
@@ -15,6 +14,7 @@ mod error;
 mod failure;
 mod insecure;
 mod request;
+mod response;
 mod retry_after;
 mod secrets;
 mod tls;

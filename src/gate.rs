@@ -25,7 +25,7 @@ use crate::aggregate::Outbox;
 use crate::config::OnInvalid;
 use crate::egress::{Client, Outbound, Reply};
 use crate::health::Health;
-use crate::intake::{Answer, Handler, Hold, Inbound, TurnedAway, Typed};
+use crate::intake::{Handler, Hold, Inbound, SenderReply, TurnedAway, Typed};
 use crate::pipeline::{
     Body, FIELD_BYTES, FieldRoom, Origin, Outcome, Pipeline, Returned, Scratch, Undecodable,
 };
@@ -199,7 +199,7 @@ impl Gate {
 }
 
 impl Handler for Gate {
-    async fn handle(&self, mut inbound: Inbound, hold: &mut Hold) -> Answer {
+    async fn handle(&self, mut inbound: Inbound, hold: &mut Hold) -> SenderReply {
         let (came, typed) = (inbound.body.len(), inbound.typed);
         let decoded = self.pipeline.decoded_len(&inbound.body);
         let is_long = decoded > LONG_BODY_BYTES;
@@ -258,7 +258,7 @@ impl Handler for Gate {
 }
 
 impl Gate {
-    fn undecodable(&self, why: &Undecodable, typed: Typed, sender: &Sender) -> Answer {
+    fn undecodable(&self, why: &Undecodable, typed: Typed, sender: &Sender) -> SenderReply {
         let reason = match why {
             Undecodable::Snappy(_) => Unread::Snappy,
             Undecodable::Wire(_) => Unread::Protobuf,
@@ -272,11 +272,15 @@ impl Gate {
         let unsupported = vague || other_message;
         let status = if unsupported { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::BAD_REQUEST };
         let hint = if vague { "; of remote write the Content-Type is application/x-protobuf" } else { "" };
-        self.turn_away(sender, reason, Answer { status, retry_after: None, message: format!("{why}{hint}") })
+        self.turn_away(
+            sender,
+            reason,
+            SenderReply { status, retry_after: None, message: format!("{why}{hint}") },
+        )
     }
 
     /// Notes that a request is refused as a whole, and hands on the answer.
-    fn turn_away(&self, sender: &Sender, reason: Unread, answer: Answer) -> Answer {
+    fn turn_away(&self, sender: &Sender, reason: Unread, answer: SenderReply) -> SenderReply {
         self.note(sender, reason, answer.status, &answer.message);
         answer
     }
@@ -290,10 +294,10 @@ impl Gate {
 
     /// Counts a request that is over for good and does what was decided.
     fn settle(&self, outcome: &Outcome, sent: &split::Sent) {
-        for (policy, reason) in &outcome.passed {
+        for (policy, reason) in &outcome.not_aggregated {
             let policies = outcome.policies.as_ref().map(|policies| policies.set.policies());
             if let Some(policy) = policies.and_then(|all| all.get(usize::from(policy.0))) {
-                self.aggregation.passed(&policy.name, *reason);
+                self.aggregation.not_aggregated(&policy.name, *reason);
             }
         }
         if sent.stored {
@@ -302,8 +306,8 @@ impl Gate {
             self.data.committed(outcome, &committed);
         } else {
             // the sender will not come again, and what the upstream refused was not this
-            let told = self.pipeline.commit_aggregated(outcome);
-            self.data.settled(outcome, sent.refused, sent.too_large, &told);
+            let by_policy = self.pipeline.commit_aggregated(outcome);
+            self.data.settled(outcome, sent.refused, sent.too_large, &by_policy);
         }
     }
 

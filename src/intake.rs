@@ -1,7 +1,7 @@
 //! The write port: listener, negotiation, limits, replies.
 //!
 //! `intake` never reads a body it will refuse, and knows nothing of policies or upstreams: it hands an
-//! [`Inbound`] to a [`Handler`] and writes the [`Answer`].
+//! [`Inbound`] to a [`Handler`] and writes the [`SenderReply`].
 
 mod accept;
 mod activity;
@@ -66,7 +66,7 @@ pub struct Inbound {
 
 /// What the sender is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct SenderReply {
     /// Status code.
     pub status: StatusCode,
     /// Sent as `Retry-After`, whole seconds, rounded up.
@@ -79,7 +79,7 @@ pub struct Answer {
 pub trait Handler: Send + Sync + 'static {
     /// Decides, forwards and says what the sender is told. `hold` has the size of the body; what is held beside it or
     /// instead of it is to be charged there.
-    fn handle(&self, inbound: Inbound, hold: &mut Hold) -> impl Future<Output = Answer> + Send;
+    fn handle(&self, inbound: Inbound, hold: &mut Hold) -> impl Future<Output = SenderReply> + Send;
     /// Told of each request that the write port turned away by itself.
     fn turned_away(&self, _request: &TurnedAway<'_>) {}
     /// Status and JSON body of `/-/healthy`.

@@ -9,31 +9,31 @@
 //! ```
 
 mod ahead;
-mod attend;
-mod blame;
-mod company;
+mod claim;
+mod context;
+mod count_fates;
 mod counts;
-mod decide;
+mod decider;
+mod decision;
 mod edits;
 mod examples;
 mod fates;
-mod gather;
+mod grouping;
 mod groups;
-mod judge;
 mod learn;
-mod leave;
+mod observe;
 mod origin;
 mod outcome;
-mod own;
 mod policies;
+mod rejected;
 mod rewrite;
 mod scan;
 mod scratch;
+mod sender_history;
 mod splice;
-mod subject;
 mod tenancy;
 mod untracked;
-mod weigh;
+mod withhold;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,18 +41,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-pub use blame::Blamed;
 pub use counts::Counts;
 pub use examples::{Example, KEPT as EXAMPLES_KEPT};
 pub use fates::{Fate, Returned};
 pub use origin::Origin;
 pub use outcome::{Body, Committed, Outcome, Release, Undecodable};
 pub use policies::Policies;
+pub use rejected::Blamed;
 pub use scan::{FIELD_BYTES, FieldRoom};
 pub use scratch::Scratch;
 
 use self::policies::Former;
-use crate::aggregate::{self, Engine, Told};
+use crate::aggregate::{self, Engine, PolicyCounts};
 use crate::cardinality::{self, Tracker};
 use crate::clock::Clock;
 use crate::codec::snappy;
@@ -156,8 +156,8 @@ impl Pipeline {
         let origin = origin.into();
         outcome.start(&policies, now);
 
-        let Scratch { decoded, timely, request, judge, rewrite, gatherer } = scratch;
-        judge.told.clear();
+        let Scratch { decoded, timely, request, decide, rewrite, gatherer } = scratch;
+        decide.policy_hits.clear();
         let body = snappy::decode(compressed, settings.max_decoded_bytes, decoded)?;
         outcome.decoded_bytes = body.len() as u64;
         let tenant = self.tenants.resolve(origin.scope, &self.prints);
@@ -170,12 +170,12 @@ impl Pipeline {
         match tenant {
             Tenant::Known { key, group } => {
                 self.index.touch(&mut request.probes, &mut request.order, now, policies.generation);
-                let judgement = judge::Judgement {
+                let decider = decider::Decider {
                     index: &self.index,
                     prints: &self.prints,
                     tenant: key,
                     tracker: &self.tracker,
-                    party: self.tracker.party(group, origin.sender, now),
+                    sender_context: self.tracker.sender_context(group, origin.sender, now),
                     policies: &policies,
                     limits: &settings.limits,
                     now,
@@ -187,22 +187,22 @@ impl Pipeline {
                 if policies.aggregates() {
                     batch.span_ms = request.span_ms;
                 }
-                judgement.run(body, request, judge, outcome)?;
+                decider.decide_all(body, request, decide, outcome)?;
             }
             Tenant::Overflow => {
                 outcome.overflow_tenant = true;
                 let (policies, limits) = (&policies, &settings.limits);
-                untracked::Untracked { policies, limits, scratch: judge, outcome }.run(body, request)?;
+                untracked::Untracked { policies, limits, scratch: decide, outcome }.run(body, request)?;
             }
         }
-        weigh::weigh(body, request, outcome);
+        count_fates::count_fates(body, request, outcome);
         // twice the limit of what comes in: rules may add labels, not without bounds
         let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
         rewrite::rewrite(body, request, &policies, room, rewrite)?;
         splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)?;
         outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
         let examples = &mut outcome.effects.examples;
-        examples::tell(body, request, &judge.told, &policies, &settings.limits, now, examples);
+        examples::collect(body, request, &decide.policy_hits, &policies, &settings.limits, now, examples);
         Ok(())
     }
 
@@ -211,14 +211,14 @@ impl Pipeline {
     pub fn commit(&self, outcome: &Outcome) -> Committed {
         let now = self.clock.unix_seconds();
         let mut committed = Committed { aggregated: self.commit_aggregated(outcome), ..Committed::default() };
-        for birth in &outcome.effects.births {
-            match self.index.insert(birth.series, birth.decided, &birth.arrival(), now) {
+        for new in &outcome.effects.new_series {
+            match self.index.insert(new.series, new.decided, &new.arrival(), now) {
                 Inserted::New => {
                     committed.new_series += 1;
-                    committed.learned_series += u64::from(birth.sighting.learned);
-                    let (start, end) = birth.keys;
+                    committed.learned_series += u64::from(new.observation.learned);
+                    let (start, end) = new.keys;
                     let keys = &outcome.effects.keys[start as usize..end as usize];
-                    self.tracker.born(&birth.sighting, keys, now);
+                    self.tracker.series_added(&new.observation, keys, now);
                 }
                 Inserted::Known => {}
                 Inserted::Full => committed.untracked += 1,
@@ -226,17 +226,17 @@ impl Pipeline {
         }
         // those of this request included
         if self.tracker.owners_have_come() {
-            self.index.look_again_at_all();
+            self.index.observe_all_again();
         }
         // what was known of a series comes back with it; then its value may be another
         for series in &outcome.effects.returned {
-            if let Some((charge, on)) = self.index.end(*series, false) {
-                self.tracker.returned(charge, on, now);
+            if let Some((attribution, on)) = self.index.end(*series, false) {
+                self.tracker.returned(attribution, on, now);
             }
         }
-        for (series, on) in &outcome.effects.turned {
-            if let Some(charge) = self.index.turn(*series, *on) {
-                self.tracker.turned(charge, *on, now);
+        for (series, on) in &outcome.effects.run_state_changes {
+            if let Some(attribution) = self.index.turn(*series, *on) {
+                self.tracker.run_state_changed(attribution, *on, now);
             }
         }
         for (series, decided) in &outcome.effects.changes {
@@ -259,16 +259,16 @@ impl Pipeline {
 
     /// The part of [`Pipeline::commit`] that the upstream has no part in: its refusal of the rest does not keep these
     /// samples from their groups. Says what became of them.
-    pub fn commit_aggregated(&self, outcome: &Outcome) -> Vec<Told> {
+    pub fn commit_aggregated(&self, outcome: &Outcome) -> Vec<PolicyCounts> {
         let Some(policies) = &outcome.policies else { return Vec::new() };
         let batch = &outcome.effects.aggregated;
         let forgotten = |series| self.index.reopen(series);
-        let told = self.engine.commit(batch, &policies.aggregators, self.clock.now(), forgotten);
+        let by_policy = self.engine.commit(batch, &policies.aggregators, self.clock.now(), forgotten);
         for (series, decided) in &outcome.effects.redecided {
             self.index.refresh(*series, *decided, self.clock.unix_seconds());
         }
         self.give_up_claims(outcome);
-        told
+        by_policy
     }
 
     /// Gives up what was claimed for groups of policies that were replaced while the request was in hand.

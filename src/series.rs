@@ -18,8 +18,8 @@ pub mod tenants;
 pub use fingerprint::{Fingerprint, Fingerprinter, TenantKey};
 pub use identity::{Invalid, Limits};
 pub use index::{
-    Arrival, Charge, Claimant, Claimed, Departed, Emits, Expired, Found, Index, Inserted, Moved, Notice,
-    Probe, Remembered,
+    Arrival, Attribution, Claimant, Claimed, Departed, Emits, Expired, FollowUp, Found, Index, Inserted,
+    Moved, Probe, Remembered,
 };
 pub use labels::Labels;
 pub use scope::Scope;

@@ -22,7 +22,7 @@ pub use data::DataMetrics;
 pub use egress::EgressMetrics;
 pub use intake::{IntakeMetrics, RefusedConnection, Undecodable};
 pub use names::{ALL, Kind, Metric};
-pub use policies::{Account, PolicyBook, Statement};
+pub use policies::{Account, PolicyRegistry, Statement};
 pub use process::ProcessMetrics;
 pub use registry::{ByCode, Registry};
 pub use tracking::TrackingMetrics;

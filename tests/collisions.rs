@@ -229,7 +229,7 @@ fn without_rules_nobody_waits() {
     gate.pipeline.replace_policies(PolicySet::compile(&by_pod, Run::Bypassed).unwrap());
     for _ in 0..3 {
         assert_eq!(put(&mut gate, &[("__name__", "up")]).as_deref(), Some("up"));
-        assert_eq!(gate.outcome.effects.births.len(), 0);
+        assert_eq!(gate.outcome.effects.new_series.len(), 0);
     }
     // and back: one of the two has it, whoever is asked first
     gate.pipeline.replace_policies(set(&by_pod));

@@ -100,7 +100,7 @@ impl Watch {
         for shard in 0..index.shards() {
             index.expire(shard, (now - IDLE_AFTER_S, now), &mut departed, |_, _| {});
         }
-        self.pipeline.tracker().died(&departed, now);
+        self.pipeline.tracker().series_expired(&departed, now);
     }
 
     fn findings(&self) -> Vec<Finding> {

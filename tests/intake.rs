@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use harness::{Gate, answered, request, write};
 use hyper::StatusCode;
-use seriesgate::intake::Answer;
+use seriesgate::intake::SenderReply;
 
 #[tokio::test]
 async fn a_write_is_handed_on_whole() {
@@ -39,7 +39,7 @@ async fn a_write_is_handed_on_whole() {
 #[tokio::test]
 async fn an_answer_is_text_with_retry_after_in_whole_seconds() {
     let gate = Gate::start(|_| {});
-    *gate.handler.answer.lock() = Answer {
+    *gate.handler.answer.lock() = SenderReply {
         status: StatusCode::SERVICE_UNAVAILABLE,
         retry_after: Some(Duration::from_millis(1200)),
         message: "upstream is away".into(),

@@ -202,7 +202,7 @@ fn idle_series_are_forgotten_a_shard_at_a_time() {
         .map(|shard| index.expire(shard, (horizon, horizon + 30), &mut departed, |_, _| {}).series)
         .sum();
     assert_eq!((expired, departed.len(), index.live()), (49, 49, 2));
-    assert!(departed.iter().all(|gone| (gone.last_seen, gone.samples) == (gone.born, 1)));
+    assert!(departed.iter().all(|gone| (gone.last_seen, gone.samples) == (gone.first_seen, 1)));
     assert_eq!(gate.pass("", &old), 49, "what was forgotten is new when it comes again");
 }
 

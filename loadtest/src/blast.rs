@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-pub use client::{Answer, Client};
+pub use client::{Client, WriteResponse};
 pub use prepare::Prepared;
 pub use report::{Latency, ProcessCost, Report};
 pub use target::{Reach, Target};

@@ -150,15 +150,15 @@ fn hold(
             progress(told);
         }
     })?;
-    let tally = &phase.tally;
+    let send_counts = &phase.send_counts;
     let wall = phase.window.1.saturating_duration_since(phase.window.0).max(phase.scheduled).as_secs_f64();
-    let accepted = tally.accepted as f64 / wall.max(1e-9);
-    let p99_ms = tally.latency.percentiles().p99_ms;
-    let errors =
-        tally.broken + tally.codes.iter().filter(|(code, _)| **code >= 300).map(|(_, n)| n).sum::<u64>();
+    let accepted = send_counts.accepted as f64 / wall.max(1e-9);
+    let p99_ms = send_counts.latency.percentiles().p99_ms;
+    let errors = send_counts.broken
+        + send_counts.codes.iter().filter(|(code, _)| **code >= 300).map(|(_, n)| n).sum::<u64>();
     let limit = phase.headroom.limit;
     let failed = if errors > 0 {
-        Some(format!("{errors} requests failed: {}", tally.last_error.as_deref().unwrap_or("?")))
+        Some(format!("{errors} requests failed: {}", send_counts.last_error.as_deref().unwrap_or("?")))
     } else if limit.is_some() {
         limit.map(|limit| limit.to_string())
     } else if p99_ms > search.p99.as_secs_f64() * 1000.0 {

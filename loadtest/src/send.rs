@@ -9,8 +9,8 @@ mod headroom;
 mod load;
 mod meter;
 mod routes;
+mod send_counts;
 mod shard;
-mod tally;
 mod work;
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use headroom::{Headroom, Lateness};
 pub use load::{Load, Phase, Times};
 pub use routes::{Deal, Routes};
-pub use tally::{Delays, Percentiles, Second, Tally};
+pub use send_counts::{Delays, Percentiles, Second, SendCounts};
 pub use work::Ready;
 
 /// How a receiver is written to.

@@ -115,7 +115,7 @@ impl<'r> Failure<'r> {
     }
 }
 
-/// Whose series a report is about.
+/// LineScope series a report is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Tenant {
     /// All of them, added up by name.
@@ -135,7 +135,7 @@ impl Tenant {
 
 /// Whose a line is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Whose {
+struct LineScope {
     tenant: String,
     /// What else decides where its data lands.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -156,9 +156,9 @@ impl Report<'_> {
         }
     }
 
-    fn whose(&self, tenant: u32) -> Whose {
+    fn line_scope(&self, tenant: u32) -> LineScope {
         let scope = Scope::of(self.view.tenants.get(tenant as usize).map_or("", String::as_str));
-        Whose { tenant: scope.tenant.to_owned(), scope: scope.shown() }
+        LineScope { tenant: scope.tenant.to_owned(), scope: scope.shown() }
     }
 }
 

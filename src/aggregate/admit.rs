@@ -7,11 +7,11 @@ use super::birth::Open;
 use super::group::{Group, NONE};
 use super::member::{Member, Tombstone};
 use super::point::Join;
-use super::shard::Shard;
+use super::shard::GroupShard;
 use crate::policy::MetricKind;
 use crate::series::Fingerprint;
 
-impl Shard {
+impl GroupShard {
     /// Makes a series part of a group; idempotent. `open` says what is open of a new counter.
     pub(super) fn join(&mut self, join: &Join, labels: &[u8], open: impl Fn(&Join) -> Option<Open>) {
         let group = match self.groups.number_of(join.group) {

@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use super::group::Named;
 use super::locked::Totals;
 use super::partition::Partition;
-use super::point::Tally;
+use super::point::SampleCounts;
 use super::shard::Counts;
 use crate::policy::Aggregation;
 
@@ -121,4 +121,4 @@ impl Aggregator {
 }
 
 /// What a commit did for one policy.
-pub type Told = (crate::policy::PolicyIndex, Tally);
+pub type PolicyCounts = (crate::policy::PolicyIndex, SampleCounts);

@@ -2,8 +2,8 @@
 
 use super::doubt::{Doubts, First};
 use super::member::{LATEST_MS, Member, Patience};
-use super::point::{Sample, Tally};
-use super::shard::{Shard, Window};
+use super::point::{Sample, SampleCounts};
+use super::shard::{GroupShard, Window};
 use crate::policy::{Aggregation, Output};
 use crate::series::Fingerprint;
 use crate::wire::v1::STALE_MARKER;
@@ -32,13 +32,13 @@ enum Order {
     AfterMistake,
 }
 
-impl Shard {
+impl GroupShard {
     /// Takes in samples of one window. `forgotten` is shown series that are no members.
     pub(super) fn apply<'s>(
         &mut self,
         samples: impl Iterator<Item = &'s Sample> + Clone,
         moment: Moment<'_>,
-        tally: &mut Tally,
+        sample_counts: &mut SampleCounts,
         mut forgotten: impl FnMut(Fingerprint),
     ) {
         let Moment { aggregation, .. } = moment;
@@ -60,12 +60,12 @@ impl Shard {
         for sample in samples {
             match members.get_mut(sample.series) {
                 None => {
-                    tally.forgotten += 1;
+                    sample_counts.forgotten += 1;
                     forgotten(sample.series);
                 }
-                Some(_) if !(0..=LATEST_MS).contains(&sample.ms) => tally.unfit += 1,
-                Some(member) if member.is_gauge() => intake.gauge(member, sample, tally),
-                Some(member) => intake.counter(member, sample, tally),
+                Some(_) if !(0..=LATEST_MS).contains(&sample.ms) => sample_counts.unfit += 1,
+                Some(member) if member.is_gauge() => intake.gauge(member, sample, sample_counts),
+                Some(member) => intake.counter(member, sample, sample_counts),
             }
         }
     }
@@ -88,14 +88,14 @@ struct Intake<'s> {
 
 impl Intake<'_> {
     #[inline]
-    fn gauge(&mut self, member: &mut Member, sample: &Sample, tally: &mut Tally) {
+    fn gauge(&mut self, member: &mut Member, sample: &Sample, sample_counts: &mut SampleCounts) {
         let round = self.round;
-        let Some(order) = self.in_order(member.newest_ms(), sample, tally) else {
+        let Some(order) = self.in_order(member.newest_ms(), sample, sample_counts) else {
             return member.touch(round);
         };
         // an end holds whenever it is told: Prometheus does that two scrapes after the last sample
         if self.late_from.is_some() && sample.bits != STALE_MARKER {
-            tally.late += 1;
+            sample_counts.late += 1;
             return member.touch(round);
         }
         let aggregation = self.moment.aggregation;
@@ -119,10 +119,10 @@ impl Intake<'_> {
     }
 
     #[inline]
-    fn counter(&mut self, member: &mut Member, sample: &Sample, tally: &mut Tally) {
+    fn counter(&mut self, member: &mut Member, sample: &Sample, sample_counts: &mut SampleCounts) {
         let round = self.round;
         let newest = member.newest_ms();
-        let Some(order) = self.in_order(newest, sample, tally) else { return member.touch(round) };
+        let Some(order) = self.in_order(newest, sample, sample_counts) else { return member.touch(round) };
         if sample.bits == STALE_MARKER {
             // a failed scrape marks everything stale; a counter that is gone just stops
             if newest.is_some() {
@@ -136,7 +136,7 @@ impl Intake<'_> {
         }
         let value = f64::from_bits(sample.bits);
         if !value.is_finite() {
-            tally.unfit += 1;
+            sample_counts.unfit += 1;
             return;
         }
         let (before, group) = (f64::from_bits(member.payload), member.group);
@@ -177,14 +177,19 @@ impl Intake<'_> {
 
     /// What a sample is to a member whose newest one is of the time `newest`; `None`, and counted, where it is no news.
     #[inline]
-    fn in_order(&self, newest: Option<i64>, sample: &Sample, tally: &mut Tally) -> Option<Order> {
+    fn in_order(
+        &self,
+        newest: Option<i64>,
+        sample: &Sample,
+        sample_counts: &mut SampleCounts,
+    ) -> Option<Order> {
         let believed = self.moment.now_ms.saturating_add(AHEAD_MS);
         match newest {
             Some(newest) if sample.ms < newest && newest > believed && sample.ms <= believed => {
                 Some(Order::AfterMistake)
             }
             Some(newest) if sample.ms <= newest => {
-                tally.duplicates += 1;
+                sample_counts.duplicates += 1;
                 None
             }
             _ => Some(Order::Next),

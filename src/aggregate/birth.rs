@@ -67,7 +67,7 @@ impl Open {
 
 /// What the other series of a request say of who sent it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Company {
+pub struct SenderHistory {
     /// For how long half of those that are known have been known, milliseconds; `None`: none is known.
     pub known_ms: Option<i64>,
     /// Whether at least as many are known as are not.
@@ -90,7 +90,7 @@ pub(super) struct Evidence {
     /// The requests of its sender before this one; `None`: there was none.
     pub(super) watch: Option<Watch>,
     /// Since when half of the known series of the request are known; `None`: none is.
-    pub(super) company_ms: Option<i64>,
+    pub(super) history_ms: Option<i64>,
     /// Whether at least as many of its series are known as are not.
     pub(super) most_known: bool,
     /// Since when nothing was forgotten: policies did not change, and no state came from disk.
@@ -101,21 +101,21 @@ pub(super) struct Evidence {
 
 /// The rule. Whoever speaks against a birth wins: `None` where nothing that comes later can speak for one.
 pub(super) fn open(evidence: &Evidence) -> Option<Open> {
-    let Evidence { first_ms, company_ms, most_known, given_up, several_gates, .. } = *evidence;
+    let Evidence { first_ms, history_ms, most_known, given_up, several_gates, .. } = *evidence;
     let watch = evidence.watch?;
     if evidence.was_here || !watch.is_unbroken(first_ms) {
         return None;
     }
     // another gate may have had it since it began, unless this sender sent nothing to anybody in between; one of which
     // nothing is known is another sender
-    let is_known = company_ms.is_some() && most_known;
+    let is_known = history_ms.is_some() && most_known;
     if several_gates && !(is_known && watch.is_next(first_ms)) {
         return None;
     }
     // the watched span: nothing that was in front of this sender since then can have escaped us
-    let known_ms = company_ms.unwrap_or(first_ms.saturating_sub(YOUNG_MS));
+    let known_ms = history_ms.unwrap_or(first_ms.saturating_sub(YOUNG_MS));
     let mut since_ms = watch.since_ms().max(known_ms).max(evidence.sure_ms);
-    let long = company_ms.is_some()
+    let long = history_ms.is_some()
         && first_ms.saturating_sub(since_ms) >= WATCHED_MS
         && watch.has_two_scrapes(first_ms);
     if several_gates {
@@ -148,7 +148,7 @@ mod tests {
             given_up_ms: 100_000,
             due_ms: None,
             watch: Some(watch),
-            company_ms: Some(0),
+            history_ms: Some(0),
             most_known: true,
             sure_ms: 0,
             several_gates: false,
@@ -204,8 +204,8 @@ mod tests {
         let several = Evidence { several_gates: true, ..usual };
         let part = Evidence { watch: watch(&[255, 270, 285, 300]), ..several };
         let torn = Evidence { watch: watch(&[240, 255, 270, 300]), ..several };
-        let company =
-            |seconds: i64, most_known| Evidence { company_ms: Some(seconds * 1000), most_known, ..usual };
+        let sender_history =
+            |seconds: i64, most_known| Evidence { history_ms: Some(seconds * 1000), most_known, ..usual };
         let since = |scrapes: &[i64]| Evidence { watch: watch(scrapes), ..usual };
         let rows: Vec<(&str, Said, Right)> = vec![
             ("a new pod of a sender that is watched", usual.into(), perhaps(0)),
@@ -233,17 +233,25 @@ mod tests {
             ("and a run that was due just now", started(Evidence { watch: None, ..usual }, 299), Closed),
             (
                 "a second agent behind the address: nothing of it is known",
-                company(0, false).into(),
+                sender_history(0, false).into(),
                 hardly(0),
             ),
-            ("nothing at all is known", Evidence { company_ms: None, ..usual }.into(), hardly(240)),
-            ("and it was made a minute ago", started(Evidence { company_ms: None, ..usual }, 240), Zero),
-            ("and it was made before that", started(Evidence { company_ms: None, ..usual }, 239), Here),
-            ("its second scrape: the rest is known for seconds", company(285, true).into(), hardly(285)),
-            ("a pod that was made after the second agent came", started(company(285, true), 290), Zero),
-            ("and one that was made before", started(company(285, true), 200), Here),
-            ("known for less than a minute", company(241, true).into(), hardly(241)),
-            ("known for a minute", company(240, true).into(), perhaps(240)),
+            ("nothing at all is known", Evidence { history_ms: None, ..usual }.into(), hardly(240)),
+            ("and it was made a minute ago", started(Evidence { history_ms: None, ..usual }, 240), Zero),
+            ("and it was made before that", started(Evidence { history_ms: None, ..usual }, 239), Here),
+            (
+                "its second scrape: the rest is known for seconds",
+                sender_history(285, true).into(),
+                hardly(285),
+            ),
+            (
+                "a pod that was made after the second agent came",
+                started(sender_history(285, true), 290),
+                Zero,
+            ),
+            ("and one that was made before", started(sender_history(285, true), 200), Here),
+            ("known for less than a minute", sender_history(241, true).into(), hardly(241)),
+            ("known for a minute", sender_history(240, true).into(), perhaps(240)),
             ("watched for less than a minute", since(&[241, 256, 271, 286]).into(), hardly(241)),
             ("one scrape only", since(&[240]).into(), hardly(240)),
             ("after an outage of the agent", since(&[0, 15, 200, 285]).into(), perhaps(200)),
@@ -270,7 +278,7 @@ mod tests {
             ),
             (
                 "several gates, an agent that moves behind the address of one that is known",
-                started(Evidence { company_ms: None, most_known: false, ..several }, 290),
+                started(Evidence { history_ms: None, most_known: false, ..several }, 290),
                 Closed,
             ),
             (

@@ -4,7 +4,7 @@ use super::buckets;
 use super::gathered::{Gathered, NOTHING};
 use super::group::{Group, Groups};
 use super::point::{Point, PointKind};
-use super::shard::{Shard, Window};
+use super::shard::{GroupShard, Window};
 use super::starts::Starts;
 use crate::policy::{Aggregation, MetricKind, Output};
 use crate::wire::v1::STALE_MARKER;
@@ -51,7 +51,7 @@ impl Closing<'_> {
     }
 }
 
-impl Shard {
+impl GroupShard {
     /// Closes windows.
     pub(super) fn close_until(&mut self, closing: &Closing<'_>) {
         let Closing { until, aggregation, .. } = *closing;
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn what_others_sent_is_not_opened_again() {
         let aggregation = Aggregation { ..Aggregation::default() };
-        let mut shard = Shard::new(600_001);
+        let mut shard = GroupShard::new(600_001);
         shard.closed = 900_000;
         shard.pull_back(700_000, 300_000, &aggregation);
         assert_eq!((shard.closed, shard.reopened, shard.open.len()), (600_000, 5, 5));

@@ -1,13 +1,13 @@
 //! What a request brought becomes part of its groups.
 
-use super::aggregator::Told;
+use super::aggregator::PolicyCounts;
 use super::apply::Moment;
 use super::birth::{self, Evidence};
 use super::close::Closing;
 use super::engine::{Adopted, Engine};
 use super::member::LATEST_MS;
 use super::pace::Arrived;
-use super::point::{Batch, Join, Sample, Tally};
+use super::point::{Batch, Join, Sample, SampleCounts};
 use super::runs::{Run, runs};
 use super::tenant::Tenant;
 use super::time::Time;
@@ -24,7 +24,7 @@ impl Engine {
         aggregators: &Adopted,
         now: Now,
         mut forgotten: impl FnMut(Fingerprint),
-    ) -> Vec<Told> {
+    ) -> Vec<PolicyCounts> {
         self.depart(batch, now);
         self.hear(batch, now);
         let Some(arrived) = self.arrived(batch, self.time(now)) else { return self.unfit(batch, now) };
@@ -32,15 +32,15 @@ impl Engine {
         if !batch.joins.is_empty() {
             self.join(batch, aggregators, &tenant, &arrived);
         }
-        let mut told: Vec<Told> = Vec::new();
+        let mut by_policy: Vec<PolicyCounts> = Vec::new();
         for run in runs(batch, aggregators) {
-            let (policy, tally) =
+            let (policy, sample_counts) =
                 (run.policy, self.take_run(&run, batch, &tenant, &arrived, now, &mut forgotten));
-            add(&mut told, policy, tally);
+            add(&mut by_policy, policy, sample_counts);
         }
         // last: what closes windows meanwhile must not be ahead of these samples
         tenant.take(batch.sender, &arrived);
-        told
+        by_policy
     }
 
     /// Notes that a request was refused: its sender keeps what is in it, and comes again.
@@ -71,20 +71,20 @@ impl Engine {
     }
 
     /// What becomes of samples none of which has a time that can be meant.
-    fn unfit(&self, batch: &Batch, now: Now) -> Vec<Told> {
-        let mut told = Vec::new();
+    fn unfit(&self, batch: &Batch, now: Now) -> Vec<PolicyCounts> {
+        let mut by_policy = Vec::new();
         let latest = self.latest_ms(self.time(now));
         for sample in &batch.samples {
-            let mut tally = Tally::default();
-            self.is_meant(sample, latest, &mut tally);
-            add(&mut told, sample.policy, tally);
+            let mut sample_counts = SampleCounts::default();
+            self.is_meant(sample, latest, &mut sample_counts);
+            add(&mut by_policy, sample.policy, sample_counts);
         }
-        told
+        by_policy
     }
 
-    fn is_meant(&self, sample: &Sample, latest: i64, tally: &mut Tally) -> bool {
-        tally.unfit += u64::from(sample.ms < 0);
-        tally.future += u64::from(sample.ms > latest);
+    fn is_meant(&self, sample: &Sample, latest: i64, sample_counts: &mut SampleCounts) -> bool {
+        sample_counts.unfit += u64::from(sample.ms < 0);
+        sample_counts.future += u64::from(sample.ms > latest);
         (0..=latest).contains(&sample.ms)
     }
 
@@ -96,8 +96,8 @@ impl Engine {
         arrived: &Arrived,
         now: Now,
         forgotten: &mut impl FnMut(Fingerprint),
-    ) -> Tally {
-        let mut tally = Tally::default();
+    ) -> SampleCounts {
+        let mut sample_counts = SampleCounts::default();
         // times that nobody means neither count nor get into the arithmetic of windows
         let latest = self.latest_ms(self.time(now));
         let all_meant = run.samples.iter().all(|sample| (0..=latest).contains(&sample.ms));
@@ -105,11 +105,11 @@ impl Engine {
         let samples: &[Sample] = if all_meant {
             &run.samples
         } else {
-            let meant = run.samples.iter().filter(|sample| self.is_meant(sample, latest, &mut tally));
+            let meant = run.samples.iter().filter(|sample| self.is_meant(sample, latest, &mut sample_counts));
             kept = meant.copied().collect();
             &kept
         };
-        let Some(newest) = samples.iter().map(|sample| sample.ms).max() else { return tally };
+        let Some(newest) = samples.iter().map(|sample| sample.ms).max() else { return sample_counts };
         let aggregation = &run.aggregator.aggregation;
         let newest = newest.min(arrived.now_ms);
         let mark = tenant.mark(batch.sender, arrived, newest);
@@ -119,21 +119,21 @@ impl Engine {
         let closing = Closing { until, latest_ms: i64::MAX, aggregation, idle_ms, gaps: &gaps, starts };
         let moment = Moment { end: run.end, over: until, now_ms: arrived.now_ms, aggregation };
         match self.partition(run.aggregator, batch.tenant) {
-            Some(partition) => partition.apply(samples, moment, &closing, &mut tally, forgotten),
+            Some(partition) => partition.apply(samples, moment, &closing, &mut sample_counts, forgotten),
             // its policy was replaced while the request was on its way
             None => {
-                tally.forgotten += samples.len() as u64;
+                sample_counts.forgotten += samples.len() as u64;
                 samples.iter().for_each(|sample| forgotten(sample.series));
             }
         }
-        tally
+        sample_counts
     }
 
     fn join(&self, batch: &Batch, aggregators: &Adopted, tenant: &Tenant, arrived: &Arrived) {
         let watch = tenant.watch(batch.sender);
         // what is known by our clock, in the time of this sender's samples
         let reached = |ago_ms| tenant.reached(batch.sender, arrived, ago_ms);
-        let company_ms = batch.company.known_ms.map(reached);
+        let history_ms = batch.sender_history.known_ms.map(reached);
         let sure_ms = reached(self.sure_ms(arrived.mono_ms));
         let mut policies: Vec<PolicyIndex> = batch.joins.iter().map(|join| join.policy).collect();
         policies.sort_unstable();
@@ -152,8 +152,8 @@ impl Engine {
                     given_up_ms: tenant.given_up.newest_ms(),
                     due_ms: join.due_ms,
                     watch,
-                    company_ms,
-                    most_known: batch.company.most_known,
+                    history_ms,
+                    most_known: batch.sender_history.most_known,
                     sure_ms,
                     several_gates: aggregator.aggregation.instance.is_some(),
                 })
@@ -163,9 +163,9 @@ impl Engine {
     }
 }
 
-fn add(told: &mut Vec<Told>, policy: PolicyIndex, tally: Tally) {
-    match told.iter_mut().find(|(known, _)| *known == policy) {
-        Some((_, known)) => *known += tally,
-        None => told.push((policy, tally)),
+fn add(by_policy: &mut Vec<PolicyCounts>, policy: PolicyIndex, sample_counts: SampleCounts) {
+    match by_policy.iter_mut().find(|(known, _)| *known == policy) {
+        Some((_, known)) => *known += sample_counts,
+        None => by_policy.push((policy, sample_counts)),
     }
 }

@@ -4,8 +4,8 @@ use super::apply::Moment;
 use super::close::whole;
 use super::engine::Engine;
 use super::partition::shard_of;
-use super::point::{Batch, Departure, Sample, Tally};
-use super::shard::Shard;
+use super::point::{Batch, Departure, Sample, SampleCounts};
+use super::shard::GroupShard;
 use super::starts::Starts;
 use crate::clock::Now;
 use crate::policy::{Aggregation, PolicyIndex};
@@ -30,7 +30,7 @@ impl Engine {
     }
 }
 
-impl Shard {
+impl GroupShard {
     /// What a counter grew by until now is its group's; what it grows by from now on is seen in the series itself, so that it
     /// begins anew where it is if it comes back. A gauge has no value any more.
     fn depart(&mut self, departure: &Departure, aggregation: &Aggregation, now_ms: i64, starts: &Starts) {
@@ -50,6 +50,6 @@ impl Shard {
         let (series, home, policy) = (departure.series, departure.home, PolicyIndex(0));
         let marker = Sample { series, home, policy, ms, bits: STALE_MARKER };
         let moment = Moment { end, over: self.closed, now_ms, aggregation };
-        self.apply(std::iter::once(&marker), moment, &mut Tally::default(), |_| {});
+        self.apply(std::iter::once(&marker), moment, &mut SampleCounts::default(), |_| {});
     }
 }

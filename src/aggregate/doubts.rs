@@ -8,7 +8,7 @@ use super::close::Closing;
 use super::doubt::{DOUBT_MS, Doubt, First};
 use super::member::Member;
 use super::point::Join;
-use super::shard::{Shard, Window};
+use super::shard::{GroupShard, Window};
 use super::starts::Starts;
 use crate::policy::Aggregation;
 use crate::series::Fingerprint;
@@ -41,7 +41,7 @@ impl Family {
     }
 }
 
-impl Shard {
+impl GroupShard {
     /// Notes that the start of a new counter is open, or that it is not.
     pub(super) fn doubt(&mut self, join: &Join, open: Option<Open>) {
         let Join { series, keys, first_ms, .. } = *join;

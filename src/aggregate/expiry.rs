@@ -4,12 +4,12 @@ use super::gauges::ABSENT;
 use super::given_up::GivenUp;
 use super::group::Group;
 use super::member::{Member, Tombstone};
-use super::shard::{IDLE_ROUNDS, Shard};
+use super::shard::{GroupShard, IDLE_ROUNDS};
 use super::starts::Starts;
 use crate::series::Fingerprint;
 use crate::series::table::Slot;
 
-impl Shard {
+impl GroupShard {
     /// Forgets members that had no sample for long, and groups that ended before that. A counter leaves a tombstone for
     /// `rounds`; older ones are given up.
     pub(super) fn expire(&mut self, rounds: u32, given_up: &GivenUp, starts: &Starts) {

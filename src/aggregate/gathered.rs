@@ -1,7 +1,7 @@
 //! What the gauges of each group were in one window.
 
 use super::gauges::ABSENT;
-use super::shard::{Shard, Window};
+use super::shard::{GroupShard, Window};
 use crate::policy::Output;
 use crate::wire::v1::STALE_MARKER;
 
@@ -61,7 +61,7 @@ impl Gathered {
     }
 }
 
-impl Shard {
+impl GroupShard {
     /// By group. One that is silent is carried on for as long as its last value holds.
     pub(super) fn gather(&mut self, window: &Window, end: i64) -> Vec<Gathered> {
         let mut gathered = Vec::new();

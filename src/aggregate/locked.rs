@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
-use super::shard::Shard;
+use super::shard::GroupShard;
 
 /// What all shards of an engine hold: the sum of what is counted with each shard, so it cannot outlive one.
 #[derive(Default)]
@@ -53,7 +53,7 @@ impl Totals {
 
 /// A shard, and what of it is in the totals.
 struct Counted {
-    shard: Shard,
+    shard: GroupShard,
     held: Held,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Shards<const N: usize> {
 }
 
 impl<const N: usize> Shards<N> {
-    pub(super) fn new(totals: Arc<Totals>, shard: impl Fn() -> Shard) -> Self {
+    pub(super) fn new(totals: Arc<Totals>, shard: impl Fn() -> GroupShard) -> Self {
         let shards =
             std::array::from_fn(|_| Mutex::new(Some(Counted { shard: shard(), held: Held::default() })));
         Self { shards, totals, changed: AtomicBool::new(true) }
@@ -94,7 +94,7 @@ impl<const N: usize> Shards<N> {
     }
 
     /// Takes the shards out, one after the other.
-    pub(super) fn retire(&self) -> impl Iterator<Item = Shard> {
+    pub(super) fn retire(&self) -> impl Iterator<Item = GroupShard> {
         self.shards.iter().filter_map(|shard| {
             let Counted { shard, held } = shard.lock().take()?;
             self.totals.settle(held, Held::default());
@@ -126,15 +126,15 @@ pub(super) struct Locked<'s> {
 }
 
 impl Deref for Locked<'_> {
-    type Target = Shard;
+    type Target = GroupShard;
 
-    fn deref(&self) -> &Shard {
+    fn deref(&self) -> &GroupShard {
         &self.counted.shard
     }
 }
 
 impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut Shard {
+    fn deref_mut(&mut self) -> &mut GroupShard {
         self.touched = true;
         &mut self.counted.shard
     }

@@ -9,8 +9,8 @@ use super::close::Closing;
 use super::given_up::GivenUp;
 use super::locked::{Locked, Shards, Totals};
 use super::member::Tombstone;
-use super::point::{Batch, Join, Point, Sample, Tally};
-use super::shard::{Counts, IDLE_ROUNDS, Shard};
+use super::point::{Batch, Join, Point, Sample, SampleCounts};
+use super::shard::{Counts, GroupShard, IDLE_ROUNDS};
 use super::starts::Starts;
 use crate::policy::Aggregation;
 use crate::series::Fingerprint;
@@ -33,7 +33,7 @@ pub(super) fn shard_of(home: u32) -> usize {
 impl Partition {
     /// `not_before`: up to then others sent for these groups, Unix milliseconds.
     pub(super) fn new(not_before: i64, totals: Arc<Totals>) -> Self {
-        let shards = Shards::new(totals, || Shard::new(not_before));
+        let shards = Shards::new(totals, || GroupShard::new(not_before));
         Self { shards, search_rounds: AtomicU32::new(0) }
     }
 
@@ -85,14 +85,14 @@ impl Partition {
         samples: &[Sample],
         moment: Moment<'_>,
         closing: &Closing<'_>,
-        tally: &mut Tally,
+        sample_counts: &mut SampleCounts,
         mut forgotten: impl FnMut(Fingerprint),
     ) {
         let order = ByShard::of(samples);
         let mut take = |shard: Option<Locked<'_>>, mine: &[u32]| {
             let samples = mine.iter().map(|number| &samples[*number as usize]);
             let Some(mut shard) = shard else {
-                tally.forgotten += mine.len() as u64;
+                sample_counts.forgotten += mine.len() as u64;
                 samples.for_each(|sample| forgotten(sample.series));
                 return;
             };
@@ -102,7 +102,7 @@ impl Partition {
             if shard.closed == i64::MIN || closing.until >= behind {
                 shard.close_until(closing);
             }
-            shard.apply(samples, moment, tally, &mut forgotten);
+            shard.apply(samples, moment, sample_counts, &mut forgotten);
         };
         // who closes windows has one shard at a time: that one comes last
         let mut busy = [false; SHARDS];
@@ -139,7 +139,7 @@ impl Partition {
         }
     }
 
-    /// Opens again what a wrong clock closed; see [`Shard::pull_back`].
+    /// Opens again what a wrong clock closed; see [`GroupShard::pull_back`].
     pub(super) fn pull_back(&self, beyond: i64, to: i64, aggregation: &Aggregation) {
         for mut shard in self.shards.each().filter(|shard| shard.closed > beyond) {
             shard.pull_back(beyond, to, aggregation);

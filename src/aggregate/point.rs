@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::birth::Company;
+use super::birth::SenderHistory;
 use super::starts::Keys;
 use crate::policy::{MetricKind, PolicyIndex};
 use crate::series::Fingerprint;
@@ -86,7 +86,7 @@ pub struct Batch {
     /// Times of all samples of the request, aggregated or not: oldest and newest, Unix milliseconds.
     pub span_ms: Option<(i64, i64)>,
     /// What the other series of the request say of who sent it.
-    pub company: Company,
+    pub sender_history: SenderHistory,
     /// Whether a part of the request goes to the upstream.
     pub forwarded: bool,
     /// What was known of the types of metrics when it was decided, as a number.
@@ -105,7 +105,7 @@ impl Batch {
         self.labels.clear();
         self.samples.clear();
         self.span_ms = None;
-        self.company = Company::default();
+        self.sender_history = SenderHistory::default();
         self.forwarded = false;
     }
 
@@ -150,7 +150,7 @@ pub struct Point {
 
 /// What became of the samples of one policy in one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct SampleCounts {
     /// Samples that were no news: the series had one of the same or a later time already.
     pub duplicates: u64,
     /// Gauge samples of windows that are closed.
@@ -163,7 +163,7 @@ pub struct Tally {
     pub forgotten: u64,
 }
 
-impl Tally {
+impl SampleCounts {
     /// All of them.
     pub fn all(&self) -> u64 {
         self.duplicates + self.dropped().iter().map(|(_, samples)| samples).sum::<u64>()
@@ -191,7 +191,7 @@ impl Tally {
     }
 }
 
-impl std::ops::AddAssign for Tally {
+impl std::ops::AddAssign for SampleCounts {
     fn add_assign(&mut self, other: Self) {
         self.duplicates += other.duplicates;
         self.late += other.late;

@@ -8,7 +8,7 @@ use ahash::AHashSet;
 use super::engine::Engine;
 use super::group::Group;
 use super::point::{Batch, Join};
-use super::shard::{Cell, Shard, Window};
+use super::shard::{Cell, GroupShard, Window};
 use super::types::{self, Types};
 use crate::clock::Now;
 use crate::policy::{Aggregation, MetricKind};
@@ -102,7 +102,7 @@ fn tell(mut metrics: Vec<String>) {
     }
 }
 
-impl Shard {
+impl GroupShard {
     /// Ends groups, and forgets their members, which are added to `series`.
     fn end_groups(&mut self, which: &mut impl FnMut(&Group) -> bool, series: &mut Vec<Fingerprint>) {
         let live = |group: &Group| group.members > 0 || group.from_ms != i64::MAX;

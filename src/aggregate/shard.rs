@@ -12,7 +12,7 @@ use super::point::Point;
 use crate::series::Fingerprint;
 use crate::series::table::Table;
 
-/// Rounds of [`Shard::expire`] after which a member that had no sample is forgotten. The index forgets a series after
+/// Rounds of [`GroupShard::expire`] after which a member that had no sample is forgotten. The index forgets a series after
 /// sixteen and a bit; whoever is known there is still known here.
 pub(super) const IDLE_ROUNDS: u8 = 19;
 
@@ -105,7 +105,7 @@ impl std::ops::AddAssign for Counts {
 }
 
 /// One shard.
-pub(super) struct Shard {
+pub(super) struct GroupShard {
     /// End of the last window that was closed, Unix milliseconds; `i64::MIN` before the first sample.
     pub(super) closed: i64,
     /// The windows after it, without holes.
@@ -136,7 +136,7 @@ pub(super) struct Shard {
     pub(super) windows: u64,
 }
 
-impl Shard {
+impl GroupShard {
     pub(super) fn new(not_before: i64) -> Self {
         Self {
             closed: i64::MIN,

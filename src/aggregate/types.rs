@@ -61,12 +61,12 @@ pub enum Class {
     /// A gauge.
     Gauge,
     /// It cannot be aggregated and passes as it is.
-    Pass(Passed),
+    Pass(NotAggregated),
 }
 
 /// Why a series passes an aggregation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passed {
+pub enum NotAggregated {
     /// Nobody said what it is; more may be known later.
     Untyped,
     /// A quantile of a summary: quantiles cannot be added up.
@@ -81,7 +81,7 @@ pub enum Passed {
     Apart,
 }
 
-impl Passed {
+impl NotAggregated {
     /// The `reason` label of our metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -193,18 +193,18 @@ impl Types {
                 let summed = part.filter(|(_, part)| own == Declared::Histogram || !part.is_bucket());
                 match summed {
                     Some((_, part)) => return part.class(),
-                    None if own == Declared::Summary => return Class::Pass(Passed::Quantile),
+                    None if own == Declared::Summary => return Class::Pass(NotAggregated::Quantile),
                     None => {}
                 }
             }
-            Declared::Other => return Class::Pass(Passed::Untyped),
+            Declared::Other => return Class::Pass(NotAggregated::Untyped),
             Declared::Unknown => {}
         }
         if let Some((stem, part)) = part {
             let Known { declared, seen } = get(stem);
             let class = match Declared::from_number(declared) {
                 // buckets of a gauge histogram fall, too
-                Declared::Other => return Class::Pass(Passed::Untyped),
+                Declared::Other => return Class::Pass(NotAggregated::Untyped),
                 Declared::Histogram => true,
                 Declared::Summary => !part.is_bucket(),
                 _ => seen & BUCKET != 0 || seen & (SUM | COUNT) == SUM | COUNT,
@@ -218,12 +218,12 @@ impl Types {
             return if gauge { Class::Gauge } else { Class::Counter };
         }
         if !labels.get("quantile").is_empty() {
-            return Class::Pass(Passed::Quantile);
+            return Class::Pass(NotAggregated::Quantile);
         }
         if !aggregation.outputs.is_empty() && own == Declared::Unknown {
             return Class::Gauge;
         }
-        Class::Pass(Passed::Untyped)
+        Class::Pass(NotAggregated::Untyped)
     }
 
     /// Notes that there is a metric of this name: siblings tell what a `_sum` or a `_count` is.
@@ -367,7 +367,7 @@ mod tests {
             assert_eq!(class, Class::Histogram(Some(bound)), "{le}");
         }
         let class = class_by_labels(bucket("low", &mut [("", ""); 2]), &nothing_said());
-        assert_eq!(class, Class::Pass(Passed::Untyped));
+        assert_eq!(class, Class::Pass(NotAggregated::Untyped));
     }
 
     #[test]
@@ -377,7 +377,7 @@ mod tests {
             let types = Types::new(9);
             types.declare(0, declared, Declared::Other);
             let class = types.class(0, bucket("1", &mut [("", ""); 2]), &nothing_said());
-            assert_eq!(class, Class::Pass(Passed::Untyped), "{declared}");
+            assert_eq!(class, Class::Pass(NotAggregated::Untyped), "{declared}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::book::Record;
+use super::record_table::Record;
 
 /// Series that end within so many seconds belong to one loss.
 const ONE_LOSS: u32 = 600;

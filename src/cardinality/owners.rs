@@ -124,14 +124,14 @@ fn kind_of(text: &str) -> OwnerKind {
 
 /// All owners that were said.
 pub(super) struct Owners {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Mutex<OwnerShard>]>,
     room: usize,
     /// Whether anything was ever said, and whether somebody was told so.
     spoken: AtomicBool,
     told: AtomicBool,
 }
 
-type Shard = LruCache<u64, Owner, ahash::RandomState>;
+type OwnerShard = LruCache<u64, Owner, ahash::RandomState>;
 
 impl Owners {
     /// Room for `max` owners.
@@ -200,7 +200,7 @@ impl Owners {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
-    fn shard(&self, key: u64) -> &Mutex<Shard> {
+    fn shard(&self, key: u64) -> &Mutex<OwnerShard> {
         &self.shards[(key >> 60) as usize % SHARDS]
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use super::owners::Owners;
-use super::whose::Registry;
+use super::ownership::Registry;
 use crate::series::grammar::Workload;
 use crate::series::{Labels, SubjectTable};
 

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::book::Record;
 use super::evidence::{Ending, Said};
+use super::ownership::{Ownership, Scope};
+use super::record_table::Record;
+use super::series_counts::{LastHour, SeriesCounts};
 use super::sketch::{Distinct, Top};
-use super::tally::{LastHour, Tally};
 use super::trend::Trend;
-use super::whose::{Scope, Whose};
 use crate::series::grammar::Kind;
 use crate::series::subject::LabelsUsed;
 
@@ -16,7 +16,7 @@ use crate::series::subject::LabelsUsed;
 pub(super) struct Metric {
     pub(super) tenant: u32,
     pub(super) name: Box<str>,
-    pub(super) tally: Tally,
+    pub(super) series_counts: SeriesCounts,
 }
 
 /// Finished runs of a CronJob that Kubernetes keeps by default: those that succeeded, and those that failed.
@@ -37,7 +37,7 @@ pub(super) struct Workload {
     pub(super) namespace: Box<str>,
     pub(super) kind: Kind,
     pub(super) name: Box<str>,
-    pub(super) tally: Tally,
+    pub(super) series_counts: SeriesCounts,
     /// Numbers of the senders that brought its last new series.
     pub(super) senders: Vec<u32>,
     /// Runs that series are reported of, and those of them that are over, by how they ended.
@@ -58,7 +58,7 @@ pub(super) struct Workload {
 }
 
 impl Workload {
-    pub(super) fn new(whose: &Whose<'_>) -> Self {
+    pub(super) fn new(whose: &Ownership<'_>) -> Self {
         Self::named(whose.scope, whose.cluster_label, whose.kind, whose.name)
     }
 
@@ -75,8 +75,8 @@ impl Workload {
     }
 
     /// Notes that a series was about it.
-    pub(super) fn see(&mut self, whose: &Whose<'_>, now: u32) {
-        self.tally.last = now;
+    pub(super) fn see(&mut self, whose: &Ownership<'_>, now: u32) {
+        self.series_counts.last = now;
         if let Err(at) = self.labels.binary_search(&whose.labels) {
             self.labels.insert(at, whose.labels);
         }
@@ -102,7 +102,7 @@ impl Workload {
             namespace: "".into(),
             kind: Kind::Generated,
             name: "".into(),
-            tally: Tally::default(),
+            series_counts: SeriesCounts::default(),
             senders: Vec::new(),
             runs: 0,
             runs_over: [0; Ending::ALL.len()],
@@ -218,7 +218,7 @@ impl Unit {
         self.is_reported().then(|| self.said.ending().map_or(RunState::GoesOn, RunState::Over))
     }
 
-    pub(super) fn new(workload: u32, whose: &Whose<'_>) -> Self {
+    pub(super) fn new(workload: u32, whose: &Ownership<'_>) -> Self {
         Self {
             workload,
             run: whose.run.map(Into::into),
@@ -277,12 +277,19 @@ pub(super) struct Sender {
     pub(super) learns_until: u32,
     /// Since when series that it brought first are seen without a pause, whoever brings them now.
     pub(super) on_since: Option<u32>,
-    pub(super) tally: Tally,
+    pub(super) series_counts: SeriesCounts,
 }
 
 impl Sender {
     pub(super) fn new(tenant: u32, address: Option<IpAddr>) -> Self {
-        Self { tenant, address, wrote: 0, learns_until: 0, on_since: None, tally: Tally::default() }
+        Self {
+            tenant,
+            address,
+            wrote: 0,
+            learns_until: 0,
+            on_since: None,
+            series_counts: SeriesCounts::default(),
+        }
     }
 
     /// Notes when one of its series was last seen.

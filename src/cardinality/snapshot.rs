@@ -3,7 +3,7 @@
 mod read;
 
 use super::records::ends;
-use super::tally::Lifetimes;
+use super::series_counts::Lifetimes;
 use crate::series::SubjectLabels;
 use crate::series::grammar::Kind;
 

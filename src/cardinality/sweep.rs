@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use super::book::OTHERS;
+use super::record_table::OTHERS;
 use super::records::Label;
 use super::tracker::Tracker;
 use super::trend::STEP_SECONDS;
@@ -56,9 +56,10 @@ impl Tracker {
         self.causes.retain(|cause| cause.last >= now.saturating_sub(REMEMBERED / 2));
         self.forget_latest_causes();
         self.units.retain(|unit| unit.active > 0 || unit.last >= now.saturating_sub(REMEMBERED / 2));
-        self.workloads.retain(|workload| workload.tally.active > 0 || workload.tally.last >= horizon);
-        self.metrics.retain(|metric| metric.tally.active > 0 || metric.tally.last >= horizon);
-        self.senders.retain(|sender| sender.tally.active > 0 || sender.tally.last >= horizon);
+        self.workloads
+            .retain(|workload| workload.series_counts.active > 0 || workload.series_counts.last >= horizon);
+        self.metrics.retain(|metric| metric.series_counts.active > 0 || metric.series_counts.last >= horizon);
+        self.senders.retain(|sender| sender.series_counts.active > 0 || sender.series_counts.last >= horizon);
         let labels = self.labels.len();
         self.labels.retain(|label| label.last >= horizon);
         if self.labels.len() < labels {
@@ -88,24 +89,30 @@ impl Tracker {
 
 #[cfg(test)]
 mod tests {
-    use crate::cardinality::{First, LookScratch, Settings, Tracker};
+    use crate::cardinality::{ObserveScratch, SeriesState, Settings, Tracker};
     use crate::series::{Fingerprint, Labels};
 
     const MAX_CAUSES: usize = 10;
 
     /// Shows a tracker that is done with warming up a new series of each of so many metrics and workloads.
     fn look(tracker: &Tracker, metrics: u32, workloads: u32, now: u32) {
-        let party = tracker.party(0, None, now);
-        let mut scratch = LookScratch::default();
+        let sender_context = tracker.sender_context(0, None, now);
+        let mut scratch = ObserveScratch::default();
         for (metric, workload) in (0..metrics).flat_map(|metric| (0..workloads).map(move |of| (metric, of))) {
             let (name, pod) = (format!("m{metric}"), format!("w{workload}-7d764666f9-qdcxt"));
             let pairs = [("__name__", &*name), ("namespace", "n"), ("pod", &*pod)];
             let series = Fingerprint { high: u64::from(metric << 16 | workload), ..Fingerprint::default() };
-            let first = First { series, value: None, ends: false };
-            let sighting =
-                tracker.look(party, Labels::from_sorted(&pairs), first, &mut scratch, &mut Vec::new(), now);
-            assert!(!sighting.learned);
-            tracker.born(&sighting, &[], now);
+            let first = SeriesState { series, value: None, ends: false };
+            let observation = tracker.observe(
+                sender_context,
+                Labels::from_sorted(&pairs),
+                first,
+                &mut scratch,
+                &mut Vec::new(),
+                now,
+            );
+            assert!(!observation.learned);
+            tracker.series_added(&observation, &[], now);
         }
     }
 

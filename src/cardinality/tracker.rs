@@ -2,11 +2,11 @@
 
 mod account;
 mod limits;
-mod look;
+mod observe;
 mod runs;
 mod show;
 
-pub use look::LookScratch;
+pub use observe::ObserveScratch;
 pub(super) use runs::Why;
 
 use std::net::IpAddr;
@@ -16,21 +16,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ahash::{AHashMap, RandomState};
 use parking_lot::Mutex;
 
-use super::blame::Known;
-use super::book::Book;
 use super::examples::{Examples, STORE_BYTES};
 use super::nodes::Node;
+use super::novelty::KnownLabels;
 use super::owners::Owners;
+use super::record_table::RecordTable;
 use super::records::{Cause, Label, Metric, Sender, Unit, Workload};
 use super::waiting::Waiting;
 
 use crate::series::index::{MAX_SENDERS, MAX_UNITS};
-use crate::series::{Charge, Fingerprint, SubjectTable};
+use crate::series::{Attribution, Fingerprint, SubjectTable};
 
 /// Bounds of what is kept, and the times that decide what is news.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// First sights are learned, not new, for so long after the start and after a sender first came, seconds.
+    /// SeriesState sights are learned, not new, for so long after the start and after a sender first came, seconds.
     pub warmup: u32,
     /// A sender that was silent for longer is new again, seconds.
     pub idle_after: u32,
@@ -80,7 +80,7 @@ impl Default for Settings {
 
 /// Who sent a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Party {
+pub struct SenderContext {
     /// Number of the tenant.
     pub tenant: u32,
     sender: u32,
@@ -90,7 +90,7 @@ pub struct Party {
 
 /// What is known of a series at its first sight, besides its labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct First {
+pub struct SeriesState {
     /// Its identity.
     pub series: Fingerprint,
     /// Its last value, where it has one.
@@ -101,13 +101,13 @@ pub struct First {
 
 /// A series that was looked at, to be counted once its data is safe; by default one that nobody looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sighting {
+pub struct Observation {
     /// Who it is to be charged to.
-    pub charge: Charge,
+    pub attribution: Attribution,
     /// Whether its value is other than 0, where that is evidence of something.
     pub on: bool,
     /// Whether more may be known of it soon.
-    pub look_again: bool,
+    pub observe_again: bool,
     /// Whether it is learned, not new.
     pub learned: bool,
     /// Whether its first sight is a stale marker.
@@ -130,19 +130,19 @@ pub struct Tracker {
     warmup: AtomicU32,
     pub(super) idle_after: AtomicU32,
     values_per_label: usize,
-    pub(super) metrics: Book<Metric>,
-    pub(super) workloads: Book<Workload>,
-    pub(super) units: Book<Unit>,
-    pub(super) senders: Book<Sender>,
-    pub(super) labels: Book<Label>,
+    pub(super) metrics: RecordTable<Metric>,
+    pub(super) workloads: RecordTable<Workload>,
+    pub(super) units: RecordTable<Unit>,
+    pub(super) senders: RecordTable<Sender>,
+    pub(super) labels: RecordTable<Label>,
     /// Grows when labels are forgotten.
     pub(super) labels_epoch: AtomicU32,
-    pub(super) nodes: Book<Node>,
-    pub(super) causes: Book<Cause>,
+    pub(super) nodes: RecordTable<Node>,
+    pub(super) causes: RecordTable<Cause>,
     pub(super) subjects: Arc<SubjectTable>,
     pub(super) owners: Owners,
     pub(super) waiting: Waiting,
-    pub(super) known: Known,
+    pub(super) known: KnownLabels,
     /// The cause that each metric and workload had last, of the causes that there are.
     pub(super) latest_causes: Mutex<AHashMap<(u32, u32), u32>>,
     /// Examples by metric and workload, and by workload and the labels that name its pod or job.
@@ -161,20 +161,20 @@ impl Tracker {
             warmup: AtomicU32::new(settings.warmup),
             idle_after: AtomicU32::new(settings.idle_after),
             values_per_label: settings.values_per_label,
-            metrics: Book::new(settings.max_metrics, Metric::default()),
-            workloads: Book::new(settings.max_workloads, Workload::nobody()),
+            metrics: RecordTable::new(settings.max_metrics, Metric::default()),
+            workloads: RecordTable::new(settings.max_workloads, Workload::nobody()),
             // the numbers of a book go up to 32 times its size
-            units: Book::new(settings.max_runs.min(MAX_UNITS as usize / 40), Unit::default()),
+            units: RecordTable::new(settings.max_runs.min(MAX_UNITS as usize / 40), Unit::default()),
             // a series remembers its sender in ten bits
-            senders: Book::dense(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
-            labels: Book::new(settings.max_labels, Label::new(0, "", 1)),
+            senders: RecordTable::dense(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
+            labels: RecordTable::new(settings.max_labels, Label::new(0, "", 1)),
             labels_epoch: AtomicU32::new(0),
-            nodes: Book::new(settings.max_nodes, Node::default()),
-            causes: Book::new(settings.max_causes, Cause::default()),
+            nodes: RecordTable::new(settings.max_nodes, Node::default()),
+            causes: RecordTable::new(settings.max_causes, Cause::default()),
             subjects: Arc::clone(&settings.subjects),
             owners: Owners::new(settings.max_owners),
             waiting: Waiting::new(settings.max_owners),
-            known: Known::new(settings.filter_bytes),
+            known: KnownLabels::new(settings.filter_bytes),
             latest_causes: Mutex::default(),
             by_metric: Examples::new(STORE_BYTES),
             by_subject: Examples::new(STORE_BYTES),
@@ -199,7 +199,7 @@ impl Tracker {
     }
 
     /// Who sent a request.
-    pub fn party(&self, tenant: u32, address: Option<IpAddr>, now: u32) -> Party {
+    pub fn sender_context(&self, tenant: u32, address: Option<IpAddr>, now: u32) -> SenderContext {
         let warmup = self.warmup.load(Ordering::Relaxed);
         let idle_after = self.idle_after.load(Ordering::Relaxed);
         let key = self.hash.hash_one(("sender", tenant, address));
@@ -211,11 +211,11 @@ impl Tracker {
                 if now.saturating_sub(sender.wrote) > idle_after {
                     sender.learns_until = now.saturating_add(warmup);
                 }
-                (sender.wrote, sender.tally.last) = (now, now);
+                (sender.wrote, sender.series_counts.last) = (now, now);
                 learns_until = sender.learns_until;
             },
         );
-        Party { tenant, sender, learning: now < learns_until || self.is_warming_up(now) }
+        SenderContext { tenant, sender, learning: now < learns_until || self.is_warming_up(now) }
     }
 }
 

@@ -32,7 +32,7 @@ fn is_missing(series: &Walked, now: u32) -> (bool, bool) {
     if unseen <= LATE || series.ended {
         return (false, false);
     }
-    let every = series.last_seen.saturating_sub(series.born) / u32::from(series.samples.max(2) - 1);
+    let every = series.last_seen.saturating_sub(series.first_seen) / u32::from(series.samples.max(2) - 1);
     (unseen > LATE.max(every.saturating_mul(5) / 2), unseen > UNSEEN.max(every.saturating_mul(3)))
 }
 
@@ -51,17 +51,17 @@ impl Tracker {
     pub fn walk(&self, walk: &mut Walk, index: &Index, shard: usize) {
         let Walk { now, due, newest, missing } = walk;
         index.walk(shard, *now, |series| {
-            let charge = series.charge;
-            if let Some(newest) = newest.get_mut(charge.sender as usize) {
+            let attribution = series.attribution;
+            if let Some(newest) = newest.get_mut(attribution.sender as usize) {
                 *newest = (*newest).max(series.last_seen);
             }
             let (late, unseen) = is_missing(series, *now);
             if late {
-                let (all, long) = missing.entry((charge.unit, charge.sender)).or_default();
+                let (all, long) = missing.entry((attribution.unit, attribution.sender)).or_default();
                 *all += 1;
                 *long += u32::from(unseen);
             }
-            !due.is_empty() && due.contains(&charge.unit)
+            !due.is_empty() && due.contains(&attribution.unit)
         });
     }
 

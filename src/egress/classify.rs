@@ -6,12 +6,16 @@
 use hyper::StatusCode;
 
 use super::Reply;
-use super::answer::Answer;
 use super::failure::{Failure, Kind, Target};
+use super::response::UpstreamResponse;
 use crate::config::OnThrottle;
 
 /// The reply, and what to log.
-pub(super) fn classify(answer: Answer, on_throttle: OnThrottle, target: &Target) -> (Reply, Option<Failure>) {
+pub(super) fn classify(
+    answer: UpstreamResponse,
+    on_throttle: OnThrottle,
+    target: &Target,
+) -> (Reply, Option<Failure>) {
     let (status, retry_after) = (answer.status, answer.retry_after);
     let logged = |kind, hint: &str| Some(Failure { kind, cause: sentence(target, &answer, hint) });
     let (told, failure) = match status.as_u16() {
@@ -46,7 +50,7 @@ fn says_too_large(excerpt: &str) -> bool {
     excerpt.contains("too big packed request")
 }
 
-fn what_to_check(status: StatusCode, answer: &Answer) -> String {
+fn what_to_check(status: StatusCode, answer: &UpstreamResponse) -> String {
     match status.as_u16() {
         300..=399 => match &answer.location {
             Some(location) => {
@@ -62,7 +66,7 @@ fn what_to_check(status: StatusCode, answer: &Answer) -> String {
     }
 }
 
-fn sentence(target: &Target, answer: &Answer, hint: &str) -> String {
+fn sentence(target: &Target, answer: &UpstreamResponse, hint: &str) -> String {
     let mut text = format!("{target} answered {}", answer.status.as_u16());
     let reason = answer.status.canonical_reason();
     for (before, part) in [(" ", reason.unwrap_or_default()), (": ", hint), ("; it says: ", &answer.excerpt)]
@@ -83,7 +87,7 @@ mod tests {
 
     fn classified(code: u16, on_throttle: OnThrottle) -> (Reply, Option<Failure>) {
         let uri = "http://backend:8428/secret-token/write".parse().unwrap();
-        let answer = Answer {
+        let answer = UpstreamResponse {
             status: StatusCode::from_u16(code).unwrap(),
             retry_after: Some(Duration::from_secs(3)),
             location: None,

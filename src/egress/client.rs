@@ -8,10 +8,10 @@ use hyper::header::{HeaderName, LOCATION, RETRY_AFTER};
 use hyper::{HeaderMap, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::{self, Answer};
 use super::classify::classify;
 use super::failure::{Target, TryError};
 use super::request::Template;
+use super::response::{self, UpstreamResponse};
 use super::transport::{Http, Transport};
 use super::warnings::Warnings;
 use super::{EgressError, Outbound, Reply};
@@ -99,7 +99,12 @@ impl Client {
 
     /// One try, and one more where a kept connection was closed under the first. That is safe: writing a
     /// sample twice with the same time and value changes nothing.
-    async fn exchange(&self, uri: &Uri, outbound: &Outbound, deadline: Instant) -> Result<Answer, TryError> {
+    async fn exchange(
+        &self,
+        uri: &Uri,
+        outbound: &Outbound,
+        deadline: Instant,
+    ) -> Result<UpstreamResponse, TryError> {
         let kept = self.transport.kept(&self.jitter, &self.metrics.aged);
         match self.attempt(&kept, uri, outbound, deadline).await {
             Err(TryError::Client(error)) if self.transport.closed_under_us(&error) => {
@@ -116,37 +121,43 @@ impl Client {
         uri: &Uri,
         outbound: &Outbound,
         deadline: Instant,
-    ) -> Result<Answer, TryError> {
+    ) -> Result<UpstreamResponse, TryError> {
         let request = self.template.request(uri.clone(), outbound, self.metrics.bytes.clone());
-        let mut tally = Tally { metrics: &self.metrics, code: 0 };
+        let mut counted = CountedRequest { metrics: &self.metrics, code: 0 };
         let response = timeout_at(deadline, http.request(request))
             .await
             .map_err(|_| TryError::Timeout(self.timeout))?
             .map_err(TryError::Client)?;
         let (head, body) = response.into_parts();
-        tally.code = head.status.as_u16();
+        counted.code = head.status.as_u16();
         self.transport.remember(&head.extensions);
         let mut start = Vec::new();
         if !body.is_end_stream() {
             // the status stands, whether or not its text arrives in time
-            let _late = timeout_at(deadline, answer::drain(body, &mut start)).await;
+            let _late = timeout_at(deadline, response::drain(body, &mut start)).await;
         }
         Ok(self.answer(head.status, &head.headers, &start, outbound))
     }
 
-    fn answer(&self, status: StatusCode, headers: &HeaderMap, start: &[u8], to: &Outbound) -> Answer {
+    fn answer(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        start: &[u8],
+        to: &Outbound,
+    ) -> UpstreamResponse {
         if status.is_success() {
-            return Answer { status, retry_after: None, location: None, excerpt: String::new() };
+            return UpstreamResponse { status, retry_after: None, location: None, excerpt: String::new() };
         }
         let secrets = [&self.secrets[..], &secrets::of_sender(to)].concat();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        Answer {
+        UpstreamResponse {
             status,
             retry_after: text(RETRY_AFTER)
                 .and_then(|value| retry_after::parse(value, self.clock.unix_ms()))
                 .map(|wait| retry_after::spread(&self.jitter, wait)),
             location: text(LOCATION).and_then(origin),
-            excerpt: answer::excerpt(start, secrets),
+            excerpt: response::excerpt(start, secrets),
         }
     }
 }
@@ -163,12 +174,12 @@ fn origin(location: &str) -> Option<String> {
 }
 
 /// Counts a try by its status when it ends, also when it is given up.
-struct Tally<'a> {
+struct CountedRequest<'a> {
     metrics: &'a EgressMetrics,
     code: u16,
 }
 
-impl Drop for Tally<'_> {
+impl Drop for CountedRequest<'_> {
     fn drop(&mut self) {
         self.metrics.answered(self.code);
     }

@@ -9,7 +9,7 @@ use super::rejected::Sender;
 use super::split::Sent;
 use crate::admin::Rejected;
 use crate::egress::Reply;
-use crate::intake::Answer;
+use crate::intake::SenderReply;
 use crate::pipeline::{Body, Outcome, Returned};
 use crate::series::Invalid;
 
@@ -46,7 +46,7 @@ impl<'g> Exchange<'g> {
     }
 
     /// Counts the fates, commits, and says what the sender is told: retryable wins over 400 over 2xx.
-    pub(super) fn conclude(mut self, sent: Option<Sent>, sender: &Sender) -> Answer {
+    pub(super) fn conclude(mut self, sent: Option<Sent>, sender: &Sender) -> SenderReply {
         self.open = false;
         let sent = sent.unwrap_or_else(Sent::nothing);
         match &sent.reply {
@@ -60,10 +60,10 @@ impl<'g> Exchange<'g> {
     }
 
     /// Too much that aggregations made waits to be sent: what would feed them has to wait too.
-    pub(super) fn wait(mut self) -> Answer {
+    pub(super) fn wait(mut self) -> SenderReply {
         self.open = false;
         self.gate.give_back(&self.outcome, Returned::Backlog);
-        Answer {
+        SenderReply {
             status: StatusCode::SERVICE_UNAVAILABLE,
             retry_after: Some(BACKLOG_RETRY_AFTER),
             message: "aggregated samples wait for the upstream, aggregation.max_pending_samples of them"
@@ -72,31 +72,33 @@ impl<'g> Exchange<'g> {
     }
 
     /// There is no room for what was decided; `answer` says so.
-    pub(super) fn no_room(mut self, answer: Answer) -> Answer {
+    pub(super) fn no_room(mut self, answer: SenderReply) -> SenderReply {
         self.open = false;
         self.gate.give_back(&self.outcome, Returned::Overload);
         answer
     }
 
-    fn returned(&self, cause: Returned, reply: &Reply) -> Answer {
+    fn returned(&self, cause: Returned, reply: &Reply) -> SenderReply {
         self.gate.give_back(&self.outcome, cause);
         match reply {
-            Reply::Throttled { retry_after, excerpt } => Answer {
+            Reply::Throttled { retry_after, excerpt } => SenderReply {
                 status: StatusCode::TOO_MANY_REQUESTS,
                 retry_after: Some(retry_after.unwrap_or(THROTTLED_RETRY_AFTER)),
                 message: said(excerpt, "the upstream answered 429"),
             },
             Reply::Unavailable { status, retry_after, cause } => {
-                Answer { status: *status, retry_after: *retry_after, message: cause.clone() }
+                SenderReply { status: *status, retry_after: *retry_after, message: cause.clone() }
             }
             // the other replies are settled
-            _ => {
-                Answer { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: None, message: String::new() }
-            }
+            _ => SenderReply {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                retry_after: None,
+                message: String::new(),
+            },
         }
     }
 
-    fn settled(&self, sent: &Sent, sender: &Sender) -> Answer {
+    fn settled(&self, sent: &Sent, sender: &Sender) -> SenderReply {
         let mut messages: Vec<String> = Vec::new();
         let mut status = StatusCode::NO_CONTENT;
         if let Some(complaint) = self.outcome.complaint(sent.reply == Reply::Accepted) {
@@ -123,7 +125,7 @@ impl<'g> Exchange<'g> {
             self.gate.rejected.note(sender.rejected(reason, &message, status.as_u16(), self.now()));
             messages.push(message);
         }
-        Answer { status, retry_after: None, message: messages.join("; ") }
+        SenderReply { status, retry_after: None, message: messages.join("; ") }
     }
 
     /// What the sender is answered about what was rejected here. The log says it too, and what was rejected lately.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper::StatusCode;
 
-use super::Answer;
+use super::SenderReply;
 use super::refusal::Refusal;
 use crate::clock::Jitter;
 use crate::telemetry::{IntakeMetrics, Undecodable};
@@ -120,13 +120,13 @@ impl Hold {
     }
 
     /// What the sender is told where there is no room: 503, come again.
-    pub fn refusal(&self) -> Answer {
+    pub fn refusal(&self) -> SenderReply {
         self.budget.refusal().into_answer()
     }
 
     /// What the sender is told where there will never be room for so many series in one request.
-    pub fn refusal_of_many(&self) -> Answer {
-        Answer {
+    pub fn refusal_of_many(&self) -> SenderReply {
+        SenderReply {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             retry_after: None,
             message: format!(

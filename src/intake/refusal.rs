@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyper::{HeaderMap, StatusCode};
 
-use super::Answer;
+use super::SenderReply;
 use crate::telemetry::Undecodable;
 
 /// A request turned away by the write port, for those who keep books of it.
@@ -64,7 +64,7 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Undecodable::TooLarge, text)
     }
 
-    pub(super) fn into_answer(self) -> Answer {
-        Answer { status: self.status, retry_after: self.retry_after, message: self.text }
+    pub(super) fn into_answer(self) -> SenderReply {
+        SenderReply { status: self.status, retry_after: self.retry_after, message: self.text }
     }
 }

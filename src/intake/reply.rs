@@ -9,7 +9,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
-use super::Answer;
+use super::SenderReply;
 use super::activity::InHand;
 
 /// A response body. Dropped when hyper has taken it, and with it the guard.
@@ -55,8 +55,8 @@ pub(super) struct Manner {
 }
 
 /// Makes the response; `request` is let go when it is written.
-pub(super) fn respond(answer: Answer, manner: Manner, request: InHand) -> Response<Reply> {
-    let Answer { status, retry_after, mut message } = answer;
+pub(super) fn respond(answer: SenderReply, manner: Manner, request: InHand) -> Response<Reply> {
+    let SenderReply { status, retry_after, mut message } = answer;
     let silent = status == StatusCode::NO_CONTENT || message.is_empty();
     if !silent && !message.ends_with('\n') {
         message.push('\n');

@@ -21,7 +21,7 @@ use super::refusal::{Refusal, TurnedAway};
 use super::reply::{Manner, Reply, respond};
 use super::route::{Route, Routes};
 use super::share::Shares;
-use super::{Answer, Handler, Inbound, Settings, Typed};
+use super::{Handler, Inbound, SenderReply, Settings, Typed};
 use crate::clock::Jitter;
 use crate::telemetry::{IntakeMetrics, Undecodable};
 use crate::via::Via;
@@ -167,7 +167,7 @@ impl<H: Handler> Shared<H> {
         activity: &Activity,
         parts: &Parts,
         body: &mut Incoming,
-    ) -> Result<Answer, Unserved> {
+    ) -> Result<SenderReply, Unserved> {
         let (tenant, typed) = self.admit(&parts.headers)?;
         let Ok(_turn) = self.in_hand.try_acquire() else { return Err(self.too_many().into()) };
         let mut reading = Reading(Some(&*self.metrics));
@@ -201,7 +201,7 @@ impl<H: Handler> Shared<H> {
     }
 
     /// All that is not a write.
-    fn elsewhere(&self, route: Route) -> Result<(Answer, Manner), Refusal> {
+    fn elsewhere(&self, route: Route) -> Result<(SenderReply, Manner), Refusal> {
         match route {
             Route::Healthy => {
                 Ok((probed(self.handler.healthy()), Manner { json: true, ..Manner::default() }))
@@ -270,7 +270,7 @@ impl<H: Handler> Shared<H> {
         peer: Option<IpAddr>,
         headers: &HeaderMap,
         body: &Incoming,
-    ) -> (Answer, Manner) {
+    ) -> (SenderReply, Manner) {
         let Refusal { status, reason, allow, .. } = refusal;
         self.metrics.undecodable(reason);
         let tenant = self.names.tenant(headers).unwrap_or_default();
@@ -281,6 +281,6 @@ impl<H: Handler> Shared<H> {
     }
 }
 
-fn probed((status, message): (StatusCode, String)) -> Answer {
-    Answer { status, retry_after: None, message }
+fn probed((status, message): (StatusCode, String)) -> SenderReply {
+    SenderReply { status, retry_after: None, message }
 }

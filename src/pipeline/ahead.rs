@@ -4,12 +4,12 @@
 use std::ops::Range;
 
 use super::Counts;
-use super::blame::blame;
+use super::count_fates::mark;
 use super::outcome::{Outcome, Undecodable};
+use super::rejected::describe_rejected;
 use super::rewrite::SERIES_TAG;
 use super::scan::FieldRoom;
 use super::scratch::Request;
-use super::weigh::mark;
 use crate::codec::varint;
 use crate::series::{Fingerprint, Invalid};
 use crate::wire::WireError;
@@ -118,7 +118,7 @@ fn is_ahead(part: Part, latest_ms: i64) -> bool {
 fn reject(body: &[u8], labels: Range<usize>, whole: Range<usize>, taken: Counts, outcome: &mut Outcome) {
     const REASON: Invalid = Invalid::TooFarInFuture;
     if outcome.rejected_series == 0 {
-        outcome.first_rejected = Some(blame(body, labels, REASON));
+        outcome.first_rejected = Some(describe_rejected(body, labels, REASON));
     }
     outcome.rejected_mark = outcome.rejected_mark.min(mark(&body[whole]));
     outcome.rejected[REASON as usize] += taken;

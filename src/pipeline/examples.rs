@@ -3,7 +3,7 @@
 use ahash::AHashMap;
 
 use super::policies::Policies;
-use super::scratch::{Request, Told};
+use super::scratch::{PolicyHit, Request};
 use crate::policy::{Effect, PolicyIndex, borrowed};
 use crate::series::identity;
 use crate::series::{Labels, Limits};
@@ -31,21 +31,21 @@ impl Example {
 }
 
 /// Puts the last series of this request that each policy dropped or rewrote into words.
-pub(super) fn tell(
+pub(super) fn collect(
     body: &[u8],
     request: &Request,
-    told: &[Told],
+    policy_hits: &[PolicyHit],
     policies: &Policies,
     limits: &Limits,
     now: u32,
     examples: &mut Vec<Example>,
 ) {
-    if told.is_empty() {
+    if policy_hits.is_empty() {
         return;
     }
     let mut taken: AHashMap<PolicyIndex, usize> = AHashMap::new();
-    for told in told.iter().rev() {
-        let row = policies.set.row(told.verdict);
+    for hit in policy_hits.iter().rev() {
+        let row = policies.set.row(hit.verdict);
         for (policy, effect) in &row.matched {
             let worth_telling = matches!(effect, Effect::Drop | Effect::Relabel);
             if !worth_telling || taken.get(policy).is_some_and(|taken| *taken >= KEPT) {
@@ -55,13 +55,13 @@ pub(super) fn tell(
             if !policies.allowance.take(*policy, now) {
                 continue;
             }
-            let Some(slot) = request.slots.get(told.slot as usize) else { continue };
+            let Some(slot) = request.slots.get(hit.slot as usize) else { continue };
             let mut pairs = Vec::new();
             let run = slot.labels_start as usize..slot.labels_end as usize;
             if !matches!(identity::read(body, run, limits, &mut pairs), Ok(Ok(_))) {
                 continue;
             }
-            let output = told.output.as_ref();
+            let output = hit.output.as_ref();
             let output = output.map(|output| Labels::from_sorted(&borrowed(output)).to_string());
             let input = Labels::from_sorted(&pairs).to_string();
             examples.push(Example { policy: *policy, effect: *effect, input, output });

@@ -1,7 +1,7 @@
 //! What became of the samples of a request. Each ends in exactly one counted outcome, and together they are what came.
 
 use super::{Counts, Outcome, Policies};
-use crate::aggregate::{Tally, Told};
+use crate::aggregate::{PolicyCounts, SampleCounts};
 use crate::policy::{Disposition, PolicyIndex, Row};
 use crate::series::Invalid;
 
@@ -79,14 +79,14 @@ impl Fate {
     }
 }
 
-/// Told of each fate, the policy that is the reason, where it is one, and how much met it.
+/// PolicyCounts of each fate, the policy that is the reason, where it is one, and how much met it.
 type Tell<'t> = &'t mut dyn FnMut(Fate, Option<PolicyIndex>, Counts);
 
 impl Outcome {
     /// Tells what became of all that was received, once a request is over for good: what was to be forwarded was, but for
-    /// what the upstream `refused` and what was `too_large` for it. `told`: what did not become part of a group although it
+    /// what the upstream `refused` and what was `too_large` for it. `by_policy`: what did not become part of a group although it
     /// was to.
-    pub fn fates(&self, refused: Counts, too_large: Counts, told: &[Told], tell: Tell<'_>) {
+    pub fn fates(&self, refused: Counts, too_large: Counts, by_policy: &[PolicyCounts], tell: Tell<'_>) {
         let mut sum = Counts::default();
         let mut tell = |fate, policy, counts: Counts| {
             sum += counts;
@@ -104,14 +104,14 @@ impl Outcome {
             tell(Fate::Rejected(*reason), None, counts);
         }
         if let Some(policies) = &self.policies {
-            self.fates_by_policy(policies, told, &mut tell);
+            self.fates_by_policy(policies, by_policy, &mut tell);
         }
         debug_assert_eq!(sum, self.received, "each sample has one fate");
     }
 
     /// What did not go on ends at the policy that ended the walk, or at the last one that changed the labels.
-    fn fates_by_policy(&self, policies: &Policies, told: &[Told], tell: Tell<'_>) {
-        let mut told = told.to_vec();
+    fn fates_by_policy(&self, policies: &Policies, by_policy: &[PolicyCounts], tell: Tell<'_>) {
+        let mut by_policy = by_policy.to_vec();
         for (verdict, counts) in &self.by_verdict {
             let row = policies.set.row(*verdict);
             match row.disposition {
@@ -121,9 +121,11 @@ impl Outcome {
                 Disposition::Reject => tell(rejected(&row), row.changed_by, *counts),
                 Disposition::Aggregate => {
                     // several verdicts may be of one policy
-                    let astray = told.iter_mut().find(|(policy, _)| Some(*policy) == row.ended_by);
-                    let tally = astray.map_or(Tally::default(), |(_, tally)| tally.take(counts.samples));
-                    aggregated(row.ended_by, *counts, tally, tell);
+                    let astray = by_policy.iter_mut().find(|(policy, _)| Some(*policy) == row.ended_by);
+                    let sample_counts = astray.map_or(SampleCounts::default(), |(_, sample_counts)| {
+                        sample_counts.take(counts.samples)
+                    });
+                    aggregated(row.ended_by, *counts, sample_counts, tell);
                 }
             }
         }
@@ -136,14 +138,14 @@ fn rejected(row: &Row) -> Fate {
 
 /// Samples that became part of a group, those of them that were there already, and those that could not. Exemplars do not
 /// go into groups.
-fn aggregated(policy: Option<PolicyIndex>, counts: Counts, tally: Tally, tell: Tell<'_>) {
+fn aggregated(policy: Option<PolicyIndex>, counts: Counts, sample_counts: SampleCounts, tell: Tell<'_>) {
     let samples = |samples| Counts { samples, ..Counts::default() };
-    let joined = Counts { samples: counts.samples - tally.all(), exemplars: 0, ..counts };
+    let joined = Counts { samples: counts.samples - sample_counts.all(), exemplars: 0, ..counts };
     let exemplars = Counts { exemplars: counts.exemplars, ..Counts::default() };
     tell(Fate::Aggregated, policy, joined);
     tell(Fate::Unaggregated("aggregated"), policy, exemplars);
-    tell(Fate::Duplicate, policy, samples(tally.duplicates));
-    for (reason, dropped) in tally.dropped() {
+    tell(Fate::Duplicate, policy, samples(sample_counts.duplicates));
+    for (reason, dropped) in sample_counts.dropped() {
         tell(Fate::Unaggregated(reason), policy, samples(dropped));
     }
 }

@@ -1,13 +1,13 @@
 //! What a request says of its series beside their values: the types of metrics, and when things began.
 
-use super::judge::Judgement;
+use super::decider::Decider;
 use super::scratch::Slot;
 use crate::aggregate::{self, Declared, Starts};
 use crate::series::{Found, Labels, Probe, identity};
 use crate::wire::labels::LabelRun;
 use crate::wire::v1::{self, FieldKind, Fields};
 
-impl Judgement<'_> {
+impl Decider<'_> {
     /// Learns from a request what its metrics are, before anything in it is decided.
     pub(super) fn learn_types(&self, body: &[u8], slots: &[Slot], probes: &[Probe], metadata: u32) {
         if metadata > 0 {
@@ -15,7 +15,11 @@ impl Judgement<'_> {
                 if let Some((number, family)) = v1::metadata_type(body, &field)
                     && self.policies.set.may_aggregate(family)
                 {
-                    self.engine.types.declare(self.party.tenant, family, Declared::from_wire(number));
+                    self.engine.types.declare(
+                        self.sender_context.tenant,
+                        family,
+                        Declared::from_wire(number),
+                    );
                 }
             }
         }
@@ -23,13 +27,13 @@ impl Judgement<'_> {
             if let Some(name) = metric(body, slot).and_then(|name| std::str::from_utf8(name).ok())
                 && aggregate::family_of(name).is_some_and(|family| self.policies.set.may_aggregate(family))
             {
-                self.engine.types.see_name(self.party.tenant, name);
+                self.engine.types.see_name(self.sender_context.tenant, name);
             }
         }
     }
 
     /// Learns from the new series of a request when things began. Those that are known and may say something else one day
-    /// are watched: see [`Judgement::attend`].
+    /// are watched: see [`Decider::observe_known`].
     pub(super) fn learn_starts<'b>(
         &self,
         body: &'b [u8],

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use super::scratch::bytes;
 use super::{Blamed, Counts, Example, Policies};
-use crate::aggregate::{Batch, Passed, Told};
-use crate::cardinality::{OnNode, Sighting};
+use crate::aggregate::{Batch, NotAggregated, PolicyCounts};
+use crate::cardinality::{Observation, OnNode};
 use crate::codec::snappy::SnappyError;
 use crate::policy::{PolicyIndex, VerdictId};
 use crate::series::{Arrival, Fingerprint, Invalid, Remembered};
@@ -44,13 +44,13 @@ pub enum Body {
 
 /// A series that was not in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Birth {
+pub struct NewSeries {
     /// Which.
     pub series: Fingerprint,
     /// What was decided.
     pub decided: Remembered,
     /// Who it is charged to, and why it is new.
-    pub sighting: Sighting,
+    pub observation: Observation,
     /// Where in [`Effects::keys`] stands what is to be remembered of its labels.
     pub keys: (u32, u32),
     /// Whether it says when something began, and may say otherwise later.
@@ -61,18 +61,18 @@ pub struct Birth {
     pub ends: bool,
 }
 
-impl Birth {
+impl NewSeries {
     /// What the index is to know of it.
     pub(super) fn arrival(&self) -> Arrival {
-        let Sighting { charge, learned, on, look_again, .. } = self.sighting;
+        let Observation { attribution, learned, on, observe_again, .. } = self.observation;
         Arrival {
-            charge,
+            attribution,
             learned,
             samples: self.samples,
-            watched: self.tells || charge.evidence != 0,
+            watched: self.tells || attribution.evidence != 0,
             on,
             ended: self.ends,
-            look_again,
+            observe_again,
         }
     }
 }
@@ -92,7 +92,7 @@ pub struct Release {
 #[derive(Debug, Default)]
 pub struct Effects {
     /// Series to remember.
-    pub births: Vec<Birth>,
+    pub new_series: Vec<NewSeries>,
     /// Label bytes and the series they stand for.
     pub aliases: Vec<(Fingerprint, Fingerprint)>,
     /// What is to be remembered of the labels of new series.
@@ -102,7 +102,7 @@ pub struct Effects {
     /// Series that had ended and are there again.
     pub returned: Vec<Fingerprint>,
     /// Watched series whose value has turned, and whether it is other than 0 now.
-    pub turned: Vec<(Fingerprint, bool)>,
+    pub run_state_changes: Vec<(Fingerprint, bool)>,
     /// Known series that were decided to be part of a group.
     pub redecided: Vec<(Fingerprint, Remembered)>,
     /// Known series that leave what they were sent as, end, or are there again.
@@ -119,12 +119,12 @@ impl Effects {
     /// Bytes held.
     fn capacity(&self) -> usize {
         let texts = self.examples.iter().map(Example::bytes).sum::<usize>();
-        bytes(&self.births)
+        bytes(&self.new_series)
             + bytes(&self.aliases)
             + bytes(&self.keys)
             + bytes(&self.ended)
             + bytes(&self.returned)
-            + bytes(&self.turned)
+            + bytes(&self.run_state_changes)
             + bytes(&self.redecided)
             + bytes(&self.changes)
             + bytes(&self.released)
@@ -146,11 +146,11 @@ pub struct Committed {
     /// Series that found the index full.
     pub untracked: u64,
     /// What became of samples that went into groups, by policy, where it is not the usual.
-    pub aggregated: Vec<Told>,
+    pub aggregated: Vec<PolicyCounts>,
 }
 
 /// Room for new series that an outcome keeps from request to request.
-const BIRTHS_KEPT: usize = 512;
+const NEW_SERIES_KEPT: usize = 512;
 
 /// What is to become of a request. Made to be used again: its buffers keep their capacity.
 #[derive(Default)]
@@ -189,7 +189,7 @@ pub struct Outcome {
     /// Decoded size, bytes.
     pub decoded_bytes: u64,
     /// Series newly decided that a policy was to aggregate and could not.
-    pub passed: Vec<(PolicyIndex, Passed)>,
+    pub not_aggregated: Vec<(PolicyIndex, NotAggregated)>,
     /// The tenant is one too many: passed through.
     pub overflow_tenant: bool,
     /// What a commit does.
@@ -217,17 +217,17 @@ impl Outcome {
         self.series = 0;
         self.decoded_bytes = 0;
         self.overflow_tenant = false;
-        self.passed.clear();
+        self.not_aggregated.clear();
         // what a start or a new sender has blown up is not kept for the requests after it, which have few
-        if self.effects.births.capacity() > BIRTHS_KEPT {
-            (self.effects.births, self.effects.keys) = (Vec::new(), Vec::new());
+        if self.effects.new_series.capacity() > NEW_SERIES_KEPT {
+            (self.effects.new_series, self.effects.keys) = (Vec::new(), Vec::new());
         }
-        self.effects.births.clear();
+        self.effects.new_series.clear();
         self.effects.aliases.clear();
         self.effects.keys.clear();
         self.effects.ended.clear();
         self.effects.returned.clear();
-        self.effects.turned.clear();
+        self.effects.run_state_changes.clear();
         self.effects.examples.clear();
         self.effects.redecided.clear();
         self.effects.changes.clear();

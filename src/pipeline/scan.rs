@@ -1,10 +1,10 @@
-//! First stage: what fields there are, how many samples, and which series by the bytes of its labels.
+//! SeriesState stage: what fields there are, how many samples, and which series by the bytes of its labels.
 
-use super::outcome::{Birth, Undecodable};
-use super::scratch::{Cut, Request, Slot, SlotState, Told};
-use super::subject::seconds;
+use super::context::seconds;
+use super::outcome::{NewSeries, Undecodable};
+use super::scratch::{Cut, PolicyHit, Request, Slot, SlotState};
 use crate::series::identity::Form;
-use crate::series::{Fingerprint, Found, Invalid, Notice, Probe};
+use crate::series::{Fingerprint, FollowUp, Found, Invalid, Probe};
 use crate::wire::schema::Text;
 use crate::wire::v1::{self, Field, FieldKind, Fields, SeriesFrame};
 use crate::wire::{WireError, WireErrorKind};
@@ -20,12 +20,14 @@ const FEW_FIELDS: usize = 4096;
 pub const FIELD_BYTES: usize = 512;
 
 const _: () = {
-    let to_be_read = size_of::<Slot>() + 2 * size_of::<Probe>() + size_of::<Cut>() + size_of::<Told>() + 16;
-    let to_be_learned = size_of::<Birth>() + size_of::<(Fingerprint, Fingerprint)>() + 16 * size_of::<u64>();
+    let to_be_read =
+        size_of::<Slot>() + 2 * size_of::<Probe>() + size_of::<Cut>() + size_of::<PolicyHit>() + 16;
+    let to_be_learned =
+        size_of::<NewSeries>() + size_of::<(Fingerprint, Fingerprint)>() + 16 * size_of::<u64>();
     assert!(to_be_read + to_be_learned <= FIELD_BYTES);
 };
 
-/// Asked for room for so many fields of a request, of [`FIELD_BYTES`] each.
+/// PolicyResult for room for so many fields of a request, of [`FIELD_BYTES`] each.
 pub type FieldRoom<'r> = &'r mut dyn FnMut(usize) -> bool;
 
 /// The fields of a body, as many as we take.
@@ -87,7 +89,7 @@ impl Request {
                         sample_seconds: seconds(frame.newest_ms),
                         samples: frame.samples.min(u32::from(u16::MAX)) as u16,
                         ends: frame.ends,
-                        notice: Notice::NONE,
+                        follow_up: FollowUp::NONE,
                         found: if known_by_bytes { Found::Missing } else { Found::Skip },
                     });
                     self.slots.push(slot(&field, &frame));

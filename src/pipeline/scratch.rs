@@ -1,6 +1,6 @@
 //! Buffers of one worker, used for one request at a time and kept for the next.
 
-use crate::cardinality::LookScratch;
+use crate::cardinality::ObserveScratch;
 use crate::codec::snappy::Gatherer;
 use crate::policy::{OwnedLabels, VerdictId};
 use crate::series::identity::{Form, Place};
@@ -92,7 +92,7 @@ pub(super) struct Request {
 
 /// Buffers for what the index could not answer.
 #[derive(Default)]
-pub(super) struct JudgeScratch {
+pub(super) struct DecideScratch {
     /// Second questions, for bytes that stand for another identity.
     pub(super) probes: Vec<Probe>,
     /// Which slot each of them is about.
@@ -101,19 +101,19 @@ pub(super) struct JudgeScratch {
     /// A canonical label block.
     pub(super) canonical: Vec<u8>,
     /// What the tracker keeps from one look to the next.
-    pub(super) look: LookScratch,
+    pub(super) look: ObserveScratch,
     /// An edit.
     pub(super) script: Vec<u8>,
     /// The labels that a series went under so far, and where those start that they are made from.
     pub(super) former: Vec<u8>,
     pub(super) starts: Vec<u32>,
     /// Series decided in this request about which there is something to tell, with what they became.
-    pub(super) told: Vec<Told>,
+    pub(super) policy_hits: Vec<PolicyHit>,
 }
 
 /// A series that policies dropped or rewrote, or would have.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct PolicyHit {
     pub(super) slot: u32,
     pub(super) verdict: VerdictId,
     pub(super) output: Option<OwnedLabels>,
@@ -139,7 +139,7 @@ pub struct Scratch {
     /// The same without what is too far in the future.
     pub(super) timely: Vec<u8>,
     pub(super) request: Request,
-    pub(super) judge: JudgeScratch,
+    pub(super) decide: DecideScratch,
     pub(super) rewrite: RewriteScratch,
     pub(super) gatherer: Gatherer,
 }
@@ -147,7 +147,7 @@ pub struct Scratch {
 impl Scratch {
     /// Bytes held. A worker throws away a scratch that one huge request has blown up.
     pub fn capacity(&self) -> usize {
-        let Self { decoded, timely, request, judge, rewrite, gatherer } = self;
+        let Self { decoded, timely, request, decide, rewrite, gatherer } = self;
         decoded.capacity()
             + timely.capacity()
             + bytes(&request.slots)
@@ -158,10 +158,10 @@ impl Scratch {
             + bytes(&request.leaving)
             + bytes(&request.loose)
             + bytes(&request.rows)
-            + bytes(&judge.probes)
-            + bytes(&judge.slots)
-            + bytes(&judge.order)
-            + bytes(&judge.told)
+            + bytes(&decide.probes)
+            + bytes(&decide.slots)
+            + bytes(&decide.order)
+            + bytes(&decide.policy_hits)
             + rewrite.plain.capacity()
             + bytes(&rewrite.places)
             + gatherer.capacity()

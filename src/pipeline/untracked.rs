@@ -9,8 +9,8 @@ use ahash::AHashSet;
 use super::Policies;
 use super::edits::LOOSE;
 use super::outcome::Outcome;
-use super::scratch::{JudgeScratch, Request, Slot, SlotState, Told};
-use crate::aggregate::Passed;
+use super::scratch::{DecideScratch, PolicyHit, Request, Slot, SlotState};
+use crate::aggregate::NotAggregated;
 use crate::policy::{Decision, Disposition, VerdictId, borrowed};
 use crate::series::identity;
 use crate::series::{Labels, Limits, edit};
@@ -20,7 +20,7 @@ use crate::wire::WireError;
 pub(super) struct Untracked<'a> {
     pub(super) policies: &'a Policies,
     pub(super) limits: &'a Limits,
-    pub(super) scratch: &'a mut JudgeScratch,
+    pub(super) scratch: &'a mut DecideScratch,
     pub(super) outcome: &'a mut Outcome,
 }
 
@@ -55,8 +55,8 @@ impl Untracked<'_> {
             self.policies.set.decide(labels, self.limits);
         if let Some(policy) = aggregated_by {
             // under its own labels: those of the group are for the group alone
-            self.outcome.passed.push((policy, Passed::Full));
-            verdict = self.policies.set.passed(verdict, false);
+            self.outcome.not_aggregated.push((policy, NotAggregated::Full));
+            verdict = self.policies.set.forwarded_instead(verdict, false);
         }
         let output = output.filter(|_| verdict.disposition() == Disposition::Rewrite);
         if let Some(output) = &output {
@@ -73,7 +73,7 @@ impl Untracked<'_> {
         }
         if verdict != VerdictId::UNTOUCHED {
             let output = output.filter(|_| verdict.disposition() == Disposition::Rewrite);
-            self.scratch.told.push(Told { slot: number, verdict, output });
+            self.scratch.policy_hits.push(PolicyHit { slot: number, verdict, output });
         }
         verdict
     }

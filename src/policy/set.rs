@@ -193,7 +193,7 @@ impl PolicySet {
     }
 
     /// The same policies matched, but the last one cannot aggregate the series: it goes on as it is then.
-    pub fn passed(&self, verdict: VerdictId, output: bool) -> VerdictId {
+    pub fn forwarded_instead(&self, verdict: VerdictId, output: bool) -> VerdictId {
         let mut row = Row::clone(&self.rows.get(verdict));
         row.disposition = if output { Disposition::Rewrite } else { Disposition::Forward };
         if let Some((_, effect)) = row.matched.last_mut()

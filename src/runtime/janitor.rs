@@ -28,7 +28,7 @@ const DEPARTED_KEPT: usize = 4096;
 
 /// Series by verdict, of one shard, and the generation whose verdicts they are.
 #[derive(Clone, Default)]
-struct Tally {
+struct VerdictCounts {
     generation: u32,
     series: BTreeMap<VerdictId, u64>,
 }
@@ -43,26 +43,26 @@ struct Round {
     /// What it has found of the series that stay.
     walk: Option<Walk>,
     /// Whether somebody has been told that series are held back.
-    told: bool,
+    warned: bool,
 }
 
 pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: CancellationToken) {
     let shards = runtime.pipeline.index().shards();
-    let mut tallies = vec![Tally::default(); shards];
+    let mut counts_by_shard = vec![VerdictCounts::default(); shards];
     let mut round = Round::default();
     let mut tracked_at = 0;
     let mut tracking: Option<JoinHandle<()>> = None;
     loop {
         let length = (runtime.idle_after() / 16).clamp(SHORTEST_ROUND, LONGEST_ROUND);
-        for (shard, tally) in tallies.iter_mut().enumerate() {
+        for (shard, counts) in counts_by_shard.iter_mut().enumerate() {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(length / shards as u32) => {}
             }
-            round.sweep(&runtime, shard, tally);
+            round.sweep(&runtime, shard, counts);
             heartbeat();
         }
-        publish(&runtime, &tallies);
+        publish(&runtime, &counts_by_shard);
         round.end(&runtime);
         let now = runtime.pipeline.clock().unix_seconds();
         let is_due = now.saturating_sub(tracked_at) >= TRACKING_EVERY_SECONDS;
@@ -74,21 +74,21 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
 }
 
 impl Round {
-    fn sweep(&mut self, runtime: &Runtime, shard: usize, tally: &mut Tally) {
+    fn sweep(&mut self, runtime: &Runtime, shard: usize, counts: &mut VerdictCounts) {
         let generation = runtime.pipeline.policies().generation;
-        *tally = Tally { generation, series: BTreeMap::new() };
+        *counts = VerdictCounts { generation, series: BTreeMap::new() };
         let idle = u32::try_from(runtime.idle_after().as_secs()).unwrap_or(u32::MAX).max(1);
         let now = runtime.pipeline.clock().unix_seconds();
         let horizon = now.saturating_sub(idle);
         let visit = |decided_under, verdict| {
             if decided_under == generation {
-                *tally.series.entry(VerdictId::from_bits(verdict)).or_default() += 1;
+                *counts.series.entry(VerdictId::from_bits(verdict)).or_default() += 1;
             }
         };
         let index = runtime.pipeline.index();
         let found = index.expire(shard, (horizon, now), &mut self.departed, visit);
         let tracker = runtime.pipeline.tracker();
-        tracker.died(&self.departed, now);
+        tracker.series_expired(&self.departed, now);
         let walk = self.walk.get_or_insert_with(|| tracker.begin_walk(now));
         tracker.walk(walk, index, shard);
         self.departed.clear();
@@ -108,14 +108,14 @@ impl Round {
             tracing::debug!(rewritten = self.rewritten, "label edits of series that are gone were dropped");
         }
         let contested = pipeline.index().contested();
-        if contested > 0 && !self.told {
+        if contested > 0 && !self.warned {
             tracing::warn!(
                 series = contested,
                 "relabel policies give series an identity that another series has; those that came later are held \
                  back (seriesgate_contested_series)"
             );
         }
-        self.told = contested > 0;
+        self.warned = contested > 0;
         runtime.process.rewritten_series.set(self.rewritten as f64);
         self.rewritten = 0;
     }
@@ -134,13 +134,13 @@ async fn publish_tracking(runtime: Arc<Runtime>) {
     }
 }
 
-fn publish(runtime: &Runtime, tallies: &[Tally]) {
+fn publish(runtime: &Runtime, counts_by_shard: &[VerdictCounts]) {
     let policies = runtime.pipeline.policies();
     let all = policies.set.policies();
     let mut saved = vec![0u64; all.len()];
     // other policies have come since a shard was looked at: its verdicts mean something else now
-    let current = tallies.iter().filter(|tally| tally.generation == policies.generation);
-    for (verdict, series) in current.flat_map(|tally| &tally.series) {
+    let current = counts_by_shard.iter().filter(|counts| counts.generation == policies.generation);
+    for (verdict, series) in current.flat_map(|counts| &counts.series) {
         let row = policies.set.row(*verdict);
         for (PolicyIndex(index), effect) in &row.matched {
             if let Some(count) = saved.get_mut(usize::from(*index))

@@ -2,7 +2,7 @@
 //!
 //! Sharded; a batch locks each shard once. What was decided is an opaque number here: `series` knows no policies.
 
-mod charge;
+mod attribution;
 mod claims;
 mod expiry;
 mod released;
@@ -20,7 +20,7 @@ use self::takeover::Challenge;
 use super::fingerprint::Fingerprint;
 use super::table::Table;
 
-pub use self::charge::{Arrival, Charge, Moved, Notice};
+pub use self::attribution::{Arrival, Attribution, FollowUp, Moved};
 pub use self::claims::{Claimant, Claimed};
 pub use self::expiry::{Departed, Expired};
 pub use self::slots::{MAX_EVIDENCE, MAX_GENERATION, MAX_METRICS, MAX_SENDERS, MAX_UNITS, WINDOW_SECONDS};
@@ -79,7 +79,7 @@ pub struct Probe {
     /// Whether the last of them is a stale marker.
     pub ends: bool,
     /// What else there is to be done with it, where it is known.
-    pub notice: Notice,
+    pub follow_up: FollowUp,
     /// The answer.
     pub found: Found,
 }
@@ -112,7 +112,7 @@ pub enum Inserted {
 }
 
 #[derive(Default)]
-struct Shard {
+struct IndexShard {
     series: Table<Entry>,
     aliases: Table<Alias>,
     claims: Table<Claim>,
@@ -121,7 +121,7 @@ struct Shard {
 
 /// All series of all tenants.
 pub struct Index {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Mutex<IndexShard>]>,
     max_tracked: usize,
     live: AtomicUsize,
     aliases: AtomicUsize,
@@ -289,7 +289,7 @@ impl Index {
 
     /// Bytes of all tables.
     pub fn bytes(&self) -> usize {
-        let of = |shard: &Mutex<Shard>| {
+        let of = |shard: &Mutex<IndexShard>| {
             let shard = shard.lock();
             shard.series.bytes() + shard.aliases.bytes() + shard.claims.bytes() + shard.challenges.bytes()
         };
@@ -297,7 +297,7 @@ impl Index {
     }
 }
 
-impl Shard {
+impl IndexShard {
     fn answer(&mut self, probes: &mut [Probe], mine: &[u32], at: Moment, generation: u32) {
         for &i in mine {
             self.series.prefetch(probes[i as usize].fingerprint);
@@ -307,7 +307,7 @@ impl Shard {
             let probe = &mut probes[i as usize];
             probe.found = match self.series.get_mut(probe.fingerprint) {
                 Some(entry) => {
-                    probe.notice = entry.see(at, probe.samples, probe.ends);
+                    probe.follow_up = entry.see(at, probe.samples, probe.ends);
                     if entry.generation() == generation && probe.sample_seconds < entry.valid_until {
                         Found::Known(entry.verdict, entry.emits())
                     } else {

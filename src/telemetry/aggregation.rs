@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::names;
 use super::registry::Registry;
-use crate::aggregate::{Counts, Passed, Point, PointKind};
+use crate::aggregate::{Counts, NotAggregated, Point, PointKind};
 
 /// Metrics named in [`names::UNTYPED_SERIES`] at most.
 pub const UNTYPED_NAMED: usize = 20;
@@ -82,7 +82,7 @@ impl AggregationMetrics {
     }
 
     /// Counts a series that a policy was to aggregate and could not.
-    pub fn passed(&self, policy: &str, reason: Passed) {
+    pub fn not_aggregated(&self, policy: &str, reason: NotAggregated) {
         let labels = [("policy", policy), ("reason", reason.as_str())];
         self.registry.counter(&names::AGGREGATION_PASSED, &labels).increment(1);
     }

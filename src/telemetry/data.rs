@@ -9,9 +9,9 @@ use metrics::Counter;
 
 use super::kind_counters::KindCounters;
 use super::names::{self, Metric};
-use super::policies::PolicyBook;
+use super::policies::PolicyRegistry;
 use super::registry::Registry;
-use crate::aggregate::Told;
+use crate::aggregate::PolicyCounts;
 use crate::pipeline::{Committed, Counts, Fate, Outcome, Returned};
 use crate::policy::Summary;
 use crate::series::Invalid;
@@ -24,7 +24,7 @@ pub struct DataMetrics {
     refused: KindCounters,
     too_large: KindCounters,
     returned: [KindCounters; Returned::ALL.len()],
-    policies: PolicyBook,
+    policies: PolicyRegistry,
     stale_markers: Counter,
     new_series: Counter,
     learned_series: Counter,
@@ -51,7 +51,7 @@ impl DataMetrics {
             refused: fate(Fate::Refused),
             too_large: fate(Fate::TooLarge),
             returned: Returned::ALL.map(|cause| fate(Fate::Returned(cause))),
-            policies: PolicyBook::new(registry),
+            policies: PolicyRegistry::new(registry),
             stale_markers: registry.counter(&names::GENERATED, &[("kind", "stale_marker")]),
             new_series: registry.counter(&names::NEW_SERIES, &[]),
             learned_series: registry.counter(&names::LEARNED_SERIES, &[]),
@@ -78,16 +78,16 @@ impl DataMetrics {
     }
 
     /// What each policy did.
-    pub fn policies(&self) -> &PolicyBook {
+    pub fn policies(&self) -> &PolicyRegistry {
         &self.policies
     }
 
     /// Counts a request that is over for good: what was to be forwarded was, but for what the upstream `refused`
-    /// and what was `too_large` for it. `told`: what did not become part of a group although it was to.
-    pub fn settled(&self, outcome: &Outcome, refused: Counts, too_large: Counts, told: &[Told]) {
+    /// and what was `too_large` for it. `by_policy`: what did not become part of a group although it was to.
+    pub fn settled(&self, outcome: &Outcome, refused: Counts, too_large: Counts, by_policy: &[PolicyCounts]) {
         self.received(outcome);
         let policies = outcome.policies.as_ref();
-        outcome.fates(refused, too_large, told, &mut |fate, policy, counts| match (fate, policy) {
+        outcome.fates(refused, too_large, by_policy, &mut |fate, policy, counts| match (fate, policy) {
             (Fate::Forwarded, _) => self.forwarded.add(counts),
             (Fate::Refused, _) => self.refused.add(counts),
             (Fate::TooLarge, _) => self.too_large.add(counts),

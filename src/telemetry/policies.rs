@@ -18,7 +18,7 @@ use crate::policy::{Mode, PolicyIndex, PolicySet, Summary};
 type ByPolicy = BTreeMap<(Arc<str>, &'static str), Arc<Account>>;
 
 /// The accounts of all policies.
-pub struct PolicyBook {
+pub struct PolicyRegistry {
     registry: Arc<Registry>,
     accounts: Mutex<ByPolicy>,
     /// Those of the policies that were in force last, by their position: looked up once, not for each request.
@@ -43,12 +43,12 @@ pub struct Account {
     remained: Counter,
     saved: Gauge,
     last_matched: Gauge,
-    told: Told,
+    stats: PolicyStats,
 }
 
 /// The numbers again, where they can be read.
 #[derive(Default)]
-struct Told {
+struct PolicyStats {
     samples_in: AtomicU64,
     samples_out: AtomicU64,
     saved_series: AtomicU64,
@@ -71,7 +71,7 @@ pub struct Statement {
     pub examples: Vec<(u32, Example)>,
 }
 
-impl PolicyBook {
+impl PolicyRegistry {
     pub(super) fn new(registry: &Arc<Registry>) -> Self {
         let registry = Arc::clone(registry);
         let nameless = Account::new(&registry, "", "");
@@ -103,7 +103,7 @@ impl PolicyBook {
     pub fn made(&self, policy: &Arc<str>, samples: u64) {
         if let Some(account) = self.accounts.lock().get(&(Arc::clone(policy), Mode::Enforce.as_str())) {
             account.remained.increment(samples);
-            account.told.samples_out.fetch_add(samples, Ordering::Relaxed);
+            account.stats.samples_out.fetch_add(samples, Ordering::Relaxed);
         }
     }
 
@@ -155,7 +155,7 @@ impl PolicyBook {
         for example in &outcome.effects.examples {
             let policy = policies.set.policies().get(usize::from(example.policy.0));
             let Some(account) = policy.map(|policy| self.account(policy)) else { continue };
-            let mut examples = account.told.examples.lock();
+            let mut examples = account.stats.examples.lock();
             if examples.len() >= EXAMPLES_KEPT {
                 examples.pop_front();
             }
@@ -183,20 +183,20 @@ impl Account {
             remained: samples("out"),
             saved: gauge(&names::POLICY_SAVED_SERIES),
             last_matched,
-            told: Told::default(),
+            stats: PolicyStats::default(),
         }
     }
 
     fn matched(&self, counts: Counts, remains: bool, at: u32) {
         let samples = counts.samples + counts.histograms;
         self.matched.increment(samples);
-        self.told.samples_in.fetch_add(samples, Ordering::Relaxed);
+        self.stats.samples_in.fetch_add(samples, Ordering::Relaxed);
         if remains {
             self.remained.increment(samples);
-            self.told.samples_out.fetch_add(samples, Ordering::Relaxed);
+            self.stats.samples_out.fetch_add(samples, Ordering::Relaxed);
         }
         self.last_matched.set(f64::from(at));
-        self.told.last_matched.fetch_max(u64::from(at), Ordering::Relaxed);
+        self.stats.last_matched.fetch_max(u64::from(at), Ordering::Relaxed);
     }
 
     fn rare(&self, registry: &Registry, name: &str, fate: Fate) -> Arc<KindCounters> {
@@ -209,18 +209,18 @@ impl Account {
     /// Says how many active series the policy keeps from the upstream.
     pub fn saves(&self, series: u64) {
         self.saved.set(series as f64);
-        self.told.saved_series.store(series, Ordering::Relaxed);
+        self.stats.saved_series.store(series, Ordering::Relaxed);
     }
 
     /// What the policy did so far.
     pub fn statement(&self) -> Statement {
-        let last_matched = self.told.last_matched.load(Ordering::Relaxed);
+        let last_matched = self.stats.last_matched.load(Ordering::Relaxed);
         Statement {
-            samples_in: self.told.samples_in.load(Ordering::Relaxed),
-            samples_out: self.told.samples_out.load(Ordering::Relaxed),
-            saved_series: self.told.saved_series.load(Ordering::Relaxed),
+            samples_in: self.stats.samples_in.load(Ordering::Relaxed),
+            samples_out: self.stats.samples_out.load(Ordering::Relaxed),
+            saved_series: self.stats.saved_series.load(Ordering::Relaxed),
             last_matched: u32::try_from(last_matched).ok().filter(|at| *at > 0),
-            examples: self.told.examples.lock().iter().cloned().collect(),
+            examples: self.stats.examples.lock().iter().cloned().collect(),
         }
     }
 }

@@ -55,7 +55,7 @@ fn room_comes_back_from_every_aggregation_that_ends() {
     for turn in 0..20 {
         let request = request("x_total", "a", &[(turn, 1.0)]);
         let outcome = in_hand(&mut gate, &request);
-        assert_eq!(outcome.passed, [], "turn {turn}");
+        assert_eq!(outcome.not_aggregated, [], "turn {turn}");
         reload(&gate, changed(turn + 1));
         gate.pipeline.commit(&outcome);
         gate.pipeline.engine().collect(gate.pipeline.clock().now());
@@ -174,10 +174,10 @@ fn a_flood_of_names_keeps_no_type_from_being_learned() {
         ..Default::default()
     });
     gate.pass("", &late);
-    assert_eq!(gate.outcome.passed, []);
+    assert_eq!(gate.outcome.not_aggregated, []);
     // and what an aggregation uses is not lost to it
     gate.pass("", &request("memory", "b", &[(0, 1.0)]));
-    assert_eq!(gate.outcome.passed, []);
+    assert_eq!(gate.outcome.not_aggregated, []);
     let types = &gate.pipeline.engine().types;
     assert!(types.len() <= 100 && types.given_up() > 5000, "{} {}", types.len(), types.given_up());
 }

@@ -101,7 +101,7 @@ fn the_outputs_that_a_group_has_only_now_are_claimed_and_who_has_one_keeps_it() 
         raw.labels.retain(|label| label.name == "__name__");
         rig.deliver(&WriteRequest::of(vec![raw]));
         rig.put_all(at, &[("cap_total", "a", 5.0)]);
-        taken += rig.gate.outcome.passed.len();
+        taken += rig.gate.outcome.not_aggregated.len();
         if at == 135 {
             rig.deliver(&says("cap_total", MetricType::Gauge));
         }

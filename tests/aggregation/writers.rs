@@ -79,7 +79,7 @@ fn two_policies_never_write_to_one_series() {
         assert_conserved(&rig.gate.outcome);
         assert_eq!(sent(&rig.gate, &request), ["hits_total{app=\"api\",pod=\"api\"}"]);
         if at == 0 {
-            assert_eq!(rig.gate.outcome.passed.len(), 1);
+            assert_eq!(rig.gate.outcome.not_aggregated.len(), 1);
         }
         rig.pass_time(T + at * 1000);
     }

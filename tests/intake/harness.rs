@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use parking_lot::Mutex;
 use seriesgate::config::{Listen, Tenant};
-use seriesgate::intake::{self, Answer, Drained, Handler, Hold, Inbound, Settings};
+use seriesgate::intake::{self, Drained, Handler, Hold, Inbound, SenderReply, Settings};
 use seriesgate::telemetry::{IntakeMetrics, Registry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -20,7 +20,7 @@ pub(crate) const STUCK: Duration = Duration::from_secs(20);
 /// Records requests and answers them when permitted.
 pub(crate) struct Recorder {
     pub(crate) seen: Mutex<Vec<Inbound>>,
-    pub(crate) answer: Mutex<Answer>,
+    pub(crate) answer: Mutex<SenderReply>,
     /// One permit for each answer.
     pub(crate) permits: Semaphore,
     /// One permit for each request that has reached the handler.
@@ -40,7 +40,7 @@ impl Drop for Unanswered<'_> {
 }
 
 impl Handler for Recorder {
-    async fn handle(&self, inbound: Inbound, _: &mut Hold) -> Answer {
+    async fn handle(&self, inbound: Inbound, _: &mut Hold) -> SenderReply {
         let mut unanswered = Unanswered(Some(&self.dropped));
         self.seen.lock().push(inbound);
         self.begun.add_permits(1);
@@ -102,7 +102,8 @@ impl Gate {
         let mut listen = listen();
         change(&mut listen);
         let registry = Arc::new(Registry::default());
-        let answer = Answer { status: StatusCode::NO_CONTENT, retry_after: None, message: String::new() };
+        let answer =
+            SenderReply { status: StatusCode::NO_CONTENT, retry_after: None, message: String::new() };
         let handler = Arc::new(Recorder {
             seen: Mutex::default(),
             answer: Mutex::new(answer),

@@ -29,7 +29,7 @@ pub struct Client {
 
 /// What a receiver said to one body.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct WriteResponse {
     /// Its status.
     pub status: StatusCode,
     /// Its headers.
@@ -40,7 +40,7 @@ pub struct Answer {
     pub took: Duration,
 }
 
-impl Answer {
+impl WriteResponse {
     /// The beginning of the answer's text.
     pub fn excerpt(&self) -> String {
         String::from_utf8_lossy(&self.body[..self.body.len().min(MAX_EXCERPT_BYTES)]).trim().to_owned()
@@ -55,7 +55,7 @@ impl Client {
 
     /// Posts one compressed remote-write 1.0 body, and waits for the answer up to `limit`. Any status is
     /// an answer; an error means that there was none.
-    pub async fn post(&mut self, body: Bytes, limit: Duration) -> Result<Answer> {
+    pub async fn post(&mut self, body: Bytes, limit: Duration) -> Result<WriteResponse> {
         // taken out, so that a failure or a dropped call leaves no half-used connection behind
         let mut sender = match self.sender.take().filter(|sender| !sender.is_closed()) {
             Some(sender) => sender,
@@ -69,7 +69,7 @@ impl Client {
     }
 
     /// Asks for the target's path with any method; up to a minute, and 4 GiB of an answer.
-    pub async fn ask(&mut self, method: Method, body: Bytes) -> Result<Answer> {
+    pub async fn ask(&mut self, method: Method, body: Bytes) -> Result<WriteResponse> {
         const LIMIT: Duration = Duration::from_secs(60);
         let mut sender = timeout(LIMIT, self.connect()).await.context("connecting took too long")??;
         let mut request = self.request(body);
@@ -128,11 +128,11 @@ async fn exchange(
     sender: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
     max_bytes: usize,
-) -> Result<Answer> {
+) -> Result<WriteResponse> {
     let start = clock::monotonic();
     sender.ready().await?;
     let (head, body) = sender.send_request(request).await?.into_parts();
     let body = Limited::new(body, max_bytes).collect().await;
     let body = body.map_err(|error| anyhow!("unreadable answer: {error}"))?.to_bytes();
-    Ok(Answer { status: head.status, headers: head.headers, body, took: start.elapsed() })
+    Ok(WriteResponse { status: head.status, headers: head.headers, body, took: start.elapsed() })
 }

@@ -127,12 +127,12 @@ impl Cost {
 
 impl Flow {
     pub(super) fn between(phase: &Phase, before: &Stats, after: &Stats) -> Self {
-        let tally = &phase.tally;
+        let send_counts = &phase.send_counts;
         Self {
-            in_samples: tally.accepted,
-            in_wire_bytes: tally.wire_bytes,
-            in_raw_bytes: tally.raw_bytes,
-            in_requests: tally.codes.values().sum::<u64>() + tally.broken,
+            in_samples: send_counts.accepted,
+            in_wire_bytes: send_counts.wire_bytes,
+            in_raw_bytes: send_counts.raw_bytes,
+            in_requests: send_counts.codes.values().sum::<u64>() + send_counts.broken,
             out_samples: after.samples.saturating_sub(before.samples),
             out_wire_bytes: after.wire_bytes.saturating_sub(before.wire_bytes),
             out_requests: after.requests.saturating_sub(before.requests),
@@ -150,8 +150,8 @@ impl Outcome {
         flow: Flow,
         verdict: Option<Verdict>,
     ) -> Self {
-        let tally = &phase.tally;
-        let offered = tally.accepted + tally.refused + tally.unknown;
+        let send_counts = &phase.send_counts;
+        let offered = send_counts.accepted + send_counts.refused + send_counts.unknown;
         let wall = phase.window.1.saturating_duration_since(phase.window.0).max(phase.scheduled);
         Self {
             scenario: options.scenario.name.clone(),
@@ -160,16 +160,16 @@ impl Outcome {
             series: phase.series as u64,
             born: phase.born,
             offered_per_second: offered as f64 / phase.scheduled.as_secs_f64().max(1e-9),
-            accepted_per_second: tally.accepted as f64 / wall.as_secs_f64().max(1e-9),
-            accepted: tally.accepted,
-            refused: tally.refused,
-            unknown: tally.unknown,
+            accepted_per_second: send_counts.accepted as f64 / wall.as_secs_f64().max(1e-9),
+            accepted: send_counts.accepted,
+            refused: send_counts.refused,
+            unknown: send_counts.unknown,
             warm_lost: 0,
-            latency: tally.latency.percentiles(),
-            codes: tally.codes.clone(),
-            broken: tally.broken,
-            retries: tally.retries,
-            last_error: tally.last_error.clone(),
+            latency: send_counts.latency.percentiles(),
+            codes: send_counts.codes.clone(),
+            broken: send_counts.broken,
+            retries: send_counts.retries,
+            last_error: send_counts.last_error.clone(),
             cost,
             empty_rss_kib: None,
             end_rss_kib: None,

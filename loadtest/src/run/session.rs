@@ -66,12 +66,12 @@ impl<'a> Session<'a> {
             progress(Progress::Doing(format!("warming up: {} scrapes", options.scenario.warm)));
             let warm = session.load.send(&session.send, options.scenario.warm, options.pace(), |_| {})?;
             ensure!(
-                warm.tally.accepted > 0,
+                warm.send_counts.accepted > 0,
                 "nothing was accepted while warming up ({})\n{}",
-                warm.tally.last_error.as_deref().unwrap_or("no answer"),
+                warm.send_counts.last_error.as_deref().unwrap_or("no answer"),
                 session.gates.log_tail()
             );
-            session.warm_lost = warm.tally.refused + warm.tally.unknown;
+            session.warm_lost = warm.send_counts.refused + warm.send_counts.unknown;
         }
         Ok(session)
     }
@@ -154,7 +154,7 @@ impl<'a> Session<'a> {
         let stats = self.settle()?;
         self.asking.block_on(self.backend.behave(Vec::new()))?;
         let cost =
-            before.zip(after).map(|(before, after)| Cost::between(before, after, phase.tally.accepted));
+            before.zip(after).map(|(before, after)| Cost::between(before, after, phase.send_counts.accepted));
         let flow = Flow::between(&phase, &came, &stats);
         Ok((phase, points, cost, flow))
     }

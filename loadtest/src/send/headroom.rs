@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::tally::{Percentiles, Tally};
+use super::send_counts::{Percentiles, SendCounts};
 use crate::clock;
 
 /// A thread that is busier than this may have been the limit.
@@ -51,12 +51,12 @@ impl std::fmt::Display for Lateness {
 }
 
 impl Headroom {
-    pub(super) fn judge(&mut self, tally: &Tally) {
-        self.late = tally.late.percentiles();
-        let latency = tally.latency.percentiles();
+    pub(super) fn judge(&mut self, send_counts: &SendCounts) {
+        self.late = send_counts.late.percentiles();
+        let latency = send_counts.latency.percentiles();
         if self.threads.iter().any(|share| *share > BUSY) {
             self.limit = Some(Lateness::Busy);
-        } else if tally.planned_late > PLANNED_LATE {
+        } else if send_counts.planned_late > PLANNED_LATE {
             self.limit = Some(Lateness::Unprepared);
         } else if self.late.p99_ms > GRAIN_MS && self.late.p99_ms > latency.p99_ms / 2.0 {
             self.limit = Some(Lateness::Late);

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 
 use super::headroom::{Headroom, ThreadTime};
 use super::meter::Meter;
+use super::send_counts::{Second, SendCounts};
 use super::shard::Shard;
-use super::tally::{Second, Tally};
 use super::work::{Ready, Work};
 use super::{Pace, SendOptions};
 use crate::clock;
@@ -47,7 +47,7 @@ pub struct Load {
 /// What a phase of sending brought.
 pub struct Phase {
     /// What became of the bodies.
-    pub tally: Tally,
+    pub send_counts: SendCounts,
     /// Second by second.
     pub seconds: Vec<Second>,
     /// Whether the sender could have sent more.
@@ -123,12 +123,12 @@ impl Load {
         }
         // as they were before
         self.lanes.sort_by_key(Lane::number);
-        let (tally, seconds) = meter.take(start);
-        headroom.judge(&tally);
-        self.resent += tally.resent;
+        let (send_counts, seconds) = meter.take(start);
+        headroom.judge(&send_counts);
+        self.resent += send_counts.resent;
         Ok(Phase {
-            window: (start, tally.last_answer.unwrap_or(start)),
-            tally,
+            window: (start, send_counts.last_answer.unwrap_or(start)),
+            send_counts,
             seconds,
             headroom,
             scheduled: schedule.end - start,

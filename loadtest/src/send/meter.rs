@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
-use super::tally::{Delays, Fate, Second, Tally};
-use crate::blast::Answer;
+use super::send_counts::{Delays, Fate, Second, SendCounts};
+use crate::blast::WriteResponse;
 use crate::clock;
 use crate::fleet::Loaded;
 
@@ -20,7 +20,7 @@ pub(super) struct Meter {
 
 #[derive(Default)]
 struct Inner {
-    tally: Tally,
+    send_counts: SendCounts,
     latency: Delays,
     second: Second,
     seconds: Vec<Second>,
@@ -35,34 +35,34 @@ impl Meter {
 
     /// A lane had nothing to do and got a scrape so much after it was due.
     pub(super) fn planned_late(&self, late: Duration) {
-        let tally = &mut self.inner.lock().tally;
-        tally.planned_late = tally.planned_late.max(late);
+        let send_counts = &mut self.inner.lock().send_counts;
+        send_counts.planned_late = send_counts.planned_late.max(late);
     }
 
     pub(super) fn sent(&self, body: &Bytes, loaded: &Loaded, attempt: u32) {
-        let tally = &mut self.inner.lock().tally;
-        tally.wire_bytes += body.len() as u64;
-        tally.raw_bytes += loaded.raw_bytes;
+        let send_counts = &mut self.inner.lock().send_counts;
+        send_counts.wire_bytes += body.len() as u64;
+        send_counts.raw_bytes += loaded.raw_bytes;
         if attempt > 0 {
-            tally.retries += 1;
-            tally.resent += loaded.samples;
+            send_counts.retries += 1;
+            send_counts.resent += loaded.samples;
         }
     }
 
-    pub(super) fn status(&self, answer: &Answer) {
+    pub(super) fn status(&self, answer: &WriteResponse) {
         let mut inner = self.inner.lock();
-        *inner.tally.codes.entry(answer.status.as_u16()).or_default() += 1;
+        *inner.send_counts.codes.entry(answer.status.as_u16()).or_default() += 1;
         if !answer.status.is_success() {
             inner.second.failed += 1;
-            inner.tally.last_error = Some(format!("{}: {}", answer.status, answer.excerpt()));
+            inner.send_counts.last_error = Some(format!("{}: {}", answer.status, answer.excerpt()));
         }
     }
 
     pub(super) fn broken(&self, error: &anyhow::Error) {
         let mut inner = self.inner.lock();
-        inner.tally.broken += 1;
+        inner.send_counts.broken += 1;
         inner.second.failed += 1;
-        inner.tally.last_error = Some(format!("{error:#}"));
+        inner.send_counts.last_error = Some(format!("{error:#}"));
     }
 
     pub(super) fn answered(&self, due: Instant, late: Option<Duration>, loaded: &Loaded, fate: &Fate) {
@@ -70,21 +70,21 @@ impl Meter {
         let latency = now.saturating_duration_since(due);
         let mut inner = self.inner.lock();
         inner.latency.add(latency);
-        let tally = &mut inner.tally;
-        tally.bodies += 1;
-        tally.latency.add(latency);
+        let send_counts = &mut inner.send_counts;
+        send_counts.bodies += 1;
+        send_counts.latency.add(latency);
         if let Some(late) = late {
-            tally.late.add(late);
+            send_counts.late.add(late);
         }
-        tally.last_answer = Some(now);
+        send_counts.last_answer = Some(now);
         match fate {
             Fate::Accepted => {
-                tally.accepted += loaded.samples;
-                tally.rich += loaded.rich;
+                send_counts.accepted += loaded.samples;
+                send_counts.rich += loaded.rich;
                 inner.second.accepted += loaded.samples;
             }
-            Fate::Refused => tally.refused += loaded.samples,
-            Fate::Unknown => tally.unknown += loaded.samples,
+            Fate::Refused => send_counts.refused += loaded.samples,
+            Fate::Unknown => send_counts.unknown += loaded.samples,
         }
     }
 
@@ -120,14 +120,14 @@ impl Meter {
     }
 
     /// All of it, for a phase that began at `start`.
-    pub(super) fn take(&self, start: Instant) -> (Tally, Vec<Second>) {
+    pub(super) fn take(&self, start: Instant) -> (SendCounts, Vec<Second>) {
         let mut inner = self.inner.lock();
         // while lanes are stuck, scrapes are planned after they were due: only now is known what was
         for number in 0..inner.seconds.len() {
             let from = start + Duration::from_secs(number as u64);
             inner.seconds[number].offered = inner.offered(from, from + Duration::from_secs(1));
         }
-        (std::mem::take(&mut inner.tally), std::mem::take(&mut inner.seconds))
+        (std::mem::take(&mut inner.send_counts), std::mem::take(&mut inner.seconds))
     }
 }
 

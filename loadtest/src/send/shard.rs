@@ -11,9 +11,9 @@ use tokio::time::{sleep, sleep_until};
 
 use super::SendOptions;
 use super::meter::Meter;
-use super::tally::Fate;
+use super::send_counts::Fate;
 use super::work::{Ready, Work};
-use crate::blast::{Answer, Client};
+use crate::blast::{Client, WriteResponse};
 use crate::clock;
 use crate::fleet::{Lane, LaneStep, Loaded};
 
@@ -183,7 +183,7 @@ impl Post {
     }
 }
 
-fn retry_after(answer: &Answer) -> Option<Duration> {
+fn retry_after(answer: &WriteResponse) -> Option<Duration> {
     let seconds: u64 = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }

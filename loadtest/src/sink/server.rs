@@ -30,7 +30,7 @@ const MAX_BODY_BYTES: usize = 64 << 20;
 /// How often it is looked up whether to go or to come back.
 const LOOK: Duration = Duration::from_millis(20);
 
-type Answer = Response<Full<Bytes>>;
+type SinkResponse = Response<Full<Bytes>>;
 
 pub(super) struct Shared {
     pub(super) totals: Totals,
@@ -131,7 +131,7 @@ impl Shared {
         behaviour.1.next(since)
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> io::Result<Answer> {
+    async fn answer(&self, request: Request<Incoming>) -> io::Result<SinkResponse> {
         Ok(match (request.method(), request.uri().path()) {
             (&Method::POST, "/reset") => {
                 self.totals.reset(request.uri().query() == Some(SCOPED));
@@ -148,7 +148,7 @@ impl Shared {
         })
     }
 
-    async fn told_to_behave(&self, request: Request<Incoming>) -> Answer {
+    async fn told_to_behave(&self, request: Request<Incoming>) -> SinkResponse {
         let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await;
         let Ok(body) = body else { return text(StatusCode::BAD_REQUEST, "unreadable body\n") };
         match serde_json::from_slice(&body.to_bytes()) {
@@ -160,7 +160,7 @@ impl Shared {
         }
     }
 
-    async fn write(&self, request: Request<Incoming>) -> io::Result<Answer> {
+    async fn write(&self, request: Request<Incoming>) -> io::Result<SinkResponse> {
         let salt = if self.totals.is_scoped() { salt(&request) } else { 0 };
         let body = match Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
@@ -205,7 +205,7 @@ fn code_of(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn refusal(status: u16, retry_after: Option<u32>) -> Answer {
+fn refusal(status: u16, retry_after: Option<u32>) -> SinkResponse {
     let mut response = text(code_of(status), "this sink was told to answer so\n");
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -213,17 +213,17 @@ fn refusal(status: u16, retry_after: Option<u32>) -> Answer {
     response
 }
 
-fn text(status: StatusCode, message: &str) -> Answer {
+fn text(status: StatusCode, message: &str) -> SinkResponse {
     let mut response = Response::new(Full::new(Bytes::copy_from_slice(message.as_bytes())));
     *response.status_mut() = status;
     response
 }
 
-fn bytes(body: Vec<u8>) -> Answer {
+fn bytes(body: Vec<u8>) -> SinkResponse {
     Response::new(Full::new(Bytes::from(body)))
 }
 
-fn json(stats: &super::Stats) -> Answer {
+fn json(stats: &super::Stats) -> SinkResponse {
     let mut body = serde_json::to_vec(stats).expect("numbers and texts always serialize");
     body.push(b'\n');
     let mut response = bytes(body);

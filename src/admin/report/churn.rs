@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::finding::{Found, Workload, found};
 use super::query::Query;
-use super::{Refused, Report, Whose, json, rounded, time, trial};
+use super::{LineScope, Refused, Report, json, rounded, time, trial};
 use crate::cardinality::{CauseLine, Counts, Lifetimes, WorkloadLine};
 
 /// Causes shown with each row.
@@ -15,7 +15,7 @@ const CAUSES: usize = 3;
 const VALUES: usize = 5;
 
 #[derive(Debug, Serialize)]
-struct Answer {
+struct ChurnResponse {
     at: String,
     watching_since: String,
     warming_up: bool,
@@ -39,7 +39,7 @@ struct Row {
     number: u32,
     name: String,
     #[serde(flatten)]
-    whose: Whose,
+    line_scope: LineScope,
     #[serde(skip_serializing_if = "Option::is_none")]
     workload: Option<Workload>,
     active_series: u64,
@@ -93,7 +93,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
     let mut findings = tracker.findings(now);
     findings.retain(|finding| report.covers(finding.tenant));
     let remedies = trial::remedies(report, &findings);
-    let mut answer = Answer {
+    let mut answer = ChurnResponse {
         at: time(now),
         watching_since: time(tracker.started()),
         warming_up: tracker.is_warming_up(now),
@@ -113,7 +113,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
         lines
             .into_iter()
             .filter(|line| report.covers(line.tenant))
-            .map(|line| row(line.name, report.whose(line.tenant), &line.counts))
+            .map(|line| row(line.name, report.line_scope(line.tenant), &line.counts))
             .collect()
     };
     let mut rows = match by {
@@ -126,7 +126,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
     rows.sort_unstable_by(|a, b| {
         (b.new_series_last_hour, b.active_series)
             .cmp(&(a.new_series_last_hour, a.active_series))
-            .then_with(|| (&a.name, &a.whose).cmp(&(&b.name, &b.whose)))
+            .then_with(|| (&a.name, &a.line_scope).cmp(&(&b.name, &b.line_scope)))
     });
     answer.rows_total = rows.len();
     answer.rows = rows.into_iter().skip(offset).take(limit).collect();
@@ -134,10 +134,10 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
     Ok(json(&answer))
 }
 
-fn row(name: String, whose: Whose, counts: &Counts) -> Row {
+fn row(name: String, line_scope: LineScope, counts: &Counts) -> Row {
     Row {
         name,
-        whose,
+        line_scope,
         active_series: counts.active,
         new_series_last_hour: counts.new_last_hour,
         new_series_last_minute: counts.new_last_minute,
@@ -155,7 +155,7 @@ fn by_workload(report: &Report<'_>, workloads: &[WorkloadLine]) -> Vec<Row> {
     own.map(|line| Row {
         number: line.number,
         workload: (line.number != 0).then(|| workload(line)),
-        ..row(title(line), report.whose(line.tenant), &line.counts)
+        ..row(title(line), report.line_scope(line.tenant), &line.counts)
     })
     .collect()
 }

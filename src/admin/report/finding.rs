@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::remedy::Remedy;
-use super::{Report, Whose, rounded};
+use super::{LineScope, Report, rounded};
 use crate::cardinality::{Culprit, Finding, WorstMetric};
 
 #[derive(Debug, Serialize)]
@@ -12,7 +12,7 @@ pub(super) struct Found {
     /// For people.
     sentence: String,
     #[serde(flatten)]
-    whose: Whose,
+    line_scope: LineScope,
     pub(super) workload: Option<Workload>,
     node: Option<String>,
     metric: Option<Worst>,
@@ -74,7 +74,7 @@ pub(super) fn found(report: &Report<'_>, finding: &Finding, remedy: Option<Remed
     Found {
         kind: finding.kind.as_str(),
         sentence: finding.sentence(),
-        whose: report.whose(finding.tenant),
+        line_scope: report.line_scope(finding.tenant),
         workload: finding.culprit.as_ref().map(Workload::from),
         node: finding.node.clone(),
         metric: finding.worst.as_ref().map(Worst::from),

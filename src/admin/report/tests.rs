@@ -102,7 +102,7 @@ fn a_tenants_scopes_are_told_apart_and_asked_for_together() {
         rejected: vec![],
         now: clock.unix_seconds(),
     };
-    let whose = |query| {
+    let line_scope = |query| {
         let asked = Asked { path: "/api/v1/workloads", query, body: b"", tenant: None };
         let json: serde_json::Value = serde_json::from_str(&answer(&view, &asked).1).unwrap();
         let text = |row: &serde_json::Value, field| row[field].as_str().unwrap_or("none").to_owned();
@@ -111,7 +111,7 @@ fn a_tenants_scopes_are_told_apart_and_asked_for_together() {
     };
     let pair = |tenant: &str, scope: &str| (tenant.to_owned(), scope.to_owned());
     let prod = [pair("prod", "none"), pair("prod", "accountid=7 ?token")];
-    assert_eq!(whose("limit=10000&tenant=prod"), BTreeSet::from(prod.clone()));
+    assert_eq!(line_scope("limit=10000&tenant=prod"), BTreeSet::from(prod.clone()));
     let all = [&prod[..], &[pair("other", "accountid=7")]].concat();
-    assert_eq!(whose("limit=10000"), all.into_iter().collect());
+    assert_eq!(line_scope("limit=10000"), all.into_iter().collect());
 }

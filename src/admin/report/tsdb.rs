@@ -8,7 +8,7 @@ use super::query::Query;
 use super::{Refused, Report, json};
 
 #[derive(Debug, Serialize)]
-struct Answer {
+struct TsdbResponse {
     status: &'static str,
     data: Data,
 }
@@ -94,7 +94,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
         series_count_by_focus_label_value: most(focused.unwrap_or_default().into_iter(), limit),
         series_count_by_metric_name: most(metrics.into_iter(), limit),
     };
-    Ok(json(&Answer { status: "success", data }))
+    Ok(json(&TsdbResponse { status: "success", data }))
 }
 
 /// The largest, by count and then by name; nothing that is not there.

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::query::Query;
-use super::{Refused, Report, Whose, json, rounded, time};
+use super::{LineScope, Refused, Report, json, rounded, time};
 use crate::cardinality::WorkloadLine;
 
 #[derive(Debug, Serialize)]
-struct Answer {
+struct WorkloadsResponse {
     at: String,
     rows_total: usize,
     offset: usize,
@@ -18,7 +18,7 @@ struct Answer {
 #[derive(Debug, Serialize)]
 struct Row {
     #[serde(flatten)]
-    whose: Whose,
+    line_scope: LineScope,
     cluster: String,
     namespace: String,
     kind: &'static str,
@@ -62,7 +62,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
         (line.tenant, &line.cluster, &line.namespace, &line.name, line.kind.as_str())
     }
     lines.sort_unstable_by(|a, b| weight(b).cmp(&weight(a)).then_with(|| full_name(a).cmp(&full_name(b))));
-    let answer = Answer {
+    let answer = WorkloadsResponse {
         at: time(report.view.now),
         rows_total: lines.len(),
         offset,
@@ -75,7 +75,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
 fn row(report: &Report<'_>, line: WorkloadLine) -> Row {
     let growth = line.runs_growth_per_hour.filter(|_| line.runs_end());
     Row {
-        whose: report.whose(line.tenant),
+        line_scope: report.line_scope(line.tenant),
         kind: line.kind.as_str(),
         active_series: line.counts.active,
         new_series_last_hour: line.counts.new_last_hour,

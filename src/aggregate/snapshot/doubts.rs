@@ -4,10 +4,10 @@ use super::bytes::{Put, Source};
 use super::error::SnapshotError;
 use crate::aggregate::birth::{Open, Unsaid};
 use crate::aggregate::doubt::{Doubt, First};
-use crate::aggregate::shard::Shard;
+use crate::aggregate::shard::GroupShard;
 use crate::aggregate::starts::{Keys, Starts};
 
-impl Shard {
+impl GroupShard {
     pub(super) fn save_doubts(&self, starts: &Starts, out: &mut Vec<u8>) {
         out.put_u32(self.doubts.len() as u32);
         for (series, doubt) in &self.doubts {

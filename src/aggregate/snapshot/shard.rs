@@ -7,12 +7,12 @@ use super::error::SnapshotError;
 use crate::aggregate::gauges::{ABSENT, Gauge};
 use crate::aggregate::group::{Group, NONE};
 use crate::aggregate::member::{Member, Tombstone};
-use crate::aggregate::shard::{Cell, Shard, Window};
+use crate::aggregate::shard::{Cell, GroupShard, Window};
 use crate::aggregate::starts::Starts;
 use crate::policy::MetricKind;
 use crate::series::table::Slot;
 
-impl Shard {
+impl GroupShard {
     pub(super) fn save(&self, starts: &Starts, out: &mut Vec<u8>) {
         for time in [self.closed, self.not_before] {
             out.put_i64(time);
@@ -70,7 +70,7 @@ impl Shard {
     /// # Errors
     /// If the bytes are not those of a shard.
     pub(super) fn restore(&mut self, source: &mut Source<'_>, version: u32) -> Result<(), SnapshotError> {
-        let mut shard = Shard::new(0);
+        let mut shard = GroupShard::new(0);
         (shard.closed, shard.not_before) = (source.i64()?, source.i64()?);
         shard.round = source.u32()?;
         (shard.births, shard.baselines) = (source.u64()?, source.u64()?);

@@ -3,12 +3,12 @@
 use ahash::AHashSet;
 
 use super::{BookUsage, CauseLine, Counts, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine};
-use crate::cardinality::book::{Book, OTHERS, Record};
 use crate::cardinality::evidence::Ending;
 use crate::cardinality::nodes::Loss;
+use crate::cardinality::record_table::{OTHERS, Record, RecordTable};
 use crate::cardinality::records::Label;
+use crate::cardinality::series_counts::SeriesCounts;
 use crate::cardinality::sketch::{Distinct, Top};
-use crate::cardinality::tally::Tally;
 use crate::cardinality::tracker::Tracker;
 use crate::series::index::WINDOW_SECONDS;
 
@@ -17,19 +17,19 @@ const SILENT_WINDOWS: u32 = 1;
 /// After so many minutes it is known of a run that it vanished: see [`crate::cardinality::walk`].
 const VANISHED_AFTER_MINUTES: u32 = 7;
 
-fn counts(tally: &Tally, now: u32) -> Counts {
-    let minute = tally.hour.in_last(1, now);
+fn counts(series_counts: &SeriesCounts, now: u32) -> Counts {
+    let minute = series_counts.hour.in_last(1, now);
     Counts {
-        active: u64::from(tally.active),
-        learned: tally.learned,
-        new: tally.new,
-        new_last_minute: u64::from(minute.max(tally.hour.in_last(2, now) - minute)),
-        new_last_hour: u64::from(tally.hour.in_last(60, now)),
-        ended: tally.ended,
-        expired: tally.expired,
-        lifetimes: tally.lifetimes(),
-        samples_per_series: tally.samples_per_series(),
-        busy_stretches: tally.hour.busy_stretches(now),
+        active: u64::from(series_counts.active),
+        learned: series_counts.learned,
+        new: series_counts.new,
+        new_last_minute: u64::from(minute.max(series_counts.hour.in_last(2, now) - minute)),
+        new_last_hour: u64::from(series_counts.hour.in_last(60, now)),
+        ended: series_counts.ended,
+        expired: series_counts.expired,
+        lifetimes: series_counts.lifetimes(),
+        samples_per_series: series_counts.samples_per_series(),
+        busy_stretches: series_counts.hour.busy_stretches(now),
     }
 }
 
@@ -41,7 +41,7 @@ impl Tracker {
             lines.push(Line {
                 tenant: metric.tenant,
                 name: metric.name.to_string(),
-                counts: counts(&metric.tally, now),
+                counts: counts(&metric.series_counts, now),
             });
         });
         lines
@@ -52,7 +52,7 @@ impl Tracker {
         let mut lines = Vec::with_capacity(self.senders.len() + 1);
         self.senders.each(|_, sender| {
             let name = sender.address.map(|address| address.to_string()).unwrap_or_default();
-            lines.push(Line { tenant: sender.tenant, name, counts: counts(&sender.tally, now) });
+            lines.push(Line { tenant: sender.tenant, name, counts: counts(&sender.series_counts, now) });
         });
         lines
     }
@@ -62,13 +62,13 @@ impl Tracker {
         let mut lines = Vec::with_capacity(self.workloads.len() + 1);
         let mut marking = AHashSet::new();
         self.senders.each(|number, sender| {
-            if sender.tally.ended > 0 {
+            if sender.series_counts.ended > 0 {
                 marking.insert(number);
             }
         });
         self.workloads.each(|number, workload| {
             // what was only guessed has none left once more is known
-            if number != OTHERS && !workload.tally.has_counted() {
+            if number != OTHERS && !workload.series_counts.has_counted() {
                 return;
             }
             lines.push(WorkloadLine {
@@ -80,7 +80,7 @@ impl Tracker {
                 namespace: workload.namespace.to_string(),
                 kind: workload.kind,
                 name: workload.name.to_string(),
-                counts: counts(&workload.tally, now),
+                counts: counts(&workload.series_counts, now),
                 is_marked: workload.senders.iter().all(|sender| marking.contains(sender)),
                 runs: workload.runs,
                 runs_over: if workload.runs_end() { workload.runs_over.iter().sum() } else { 0 },
@@ -224,7 +224,7 @@ impl Tracker {
     }
 }
 
-fn of<R: Record>(what: &'static str, book: &Book<R>) -> BookUsage {
+fn of<R: Record>(what: &'static str, book: &RecordTable<R>) -> BookUsage {
     BookUsage { what, records: book.len(), text_bytes: book.text_bytes(), refused: book.refused() }
 }
 

@@ -2,8 +2,8 @@
 
 use super::Tracker;
 use crate::cardinality::evidence::Ending;
+use crate::cardinality::ownership::Scope;
 use crate::cardinality::records::Workload;
-use crate::cardinality::whose::Scope;
 use crate::series::grammar::Kind;
 use crate::series::{Labels, subject};
 
@@ -28,7 +28,7 @@ impl Tracker {
         let (scope, name) = (Scope { tenant, cluster, namespace }, labels.get("cronjob"));
         let make = || Workload::named(scope, cluster_label, Kind::Cronjob, name);
         self.workloads.number(self.workload_key(scope, Kind::Cronjob, name), make, |workload| {
-            workload.tally.last = now;
+            workload.series_counts.last = now;
             workload.history_limits[ending as usize] = value as u32;
             workload.check_limits(now);
         });

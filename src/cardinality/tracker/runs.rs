@@ -2,7 +2,7 @@
 
 use super::Tracker;
 use crate::cardinality::records::Unit;
-use crate::cardinality::tally::Tally;
+use crate::cardinality::series_counts::SeriesCounts;
 
 /// What a run has of one series.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ pub(super) struct Held {
     /// Whether it was learned, not new, when it came.
     pub(super) learned: bool,
     /// When that was, Unix seconds.
-    pub(super) born: u32,
+    pub(super) first_seen: u32,
     /// Whether it has ended with a stale marker.
     pub(super) ended: bool,
     /// What its values are evidence of, and whether the last was other than 0.
@@ -68,11 +68,11 @@ impl Tracker {
 
     /// Counts a series to a run and its workload.
     pub(super) fn move_in(&self, unit: u32, held: Held, why: Why, now: u32) {
-        let Held { sender, learned, born, .. } = held;
+        let Held { sender, learned, first_seen, .. } = held;
         let (workload, (run_came, run_is_new)) = self.change(unit, why, now, |unit| {
             let came = unit.active == 0 && unit.run.is_some();
             if unit.active == 0 {
-                (unit.came, unit.learned) = (born, learned);
+                (unit.came, unit.learned) = (first_seen, learned);
                 (unit.vanished, unit.late) = (0, 0);
             }
             unit.active += 1;
@@ -84,38 +84,38 @@ impl Tracker {
             (came, unit.run.is_some() && !unit.learned)
         });
         self.workloads.with(workload, |workload| {
-            workload.tally.moved_in(learned, born, now);
+            workload.series_counts.moved_in(learned, first_seen, now);
             workload.hear(sender);
             if run_came && run_is_new {
-                workload.new_runs.add(1, born);
+                workload.new_runs.add(1, first_seen);
             }
             if run_is_new && !learned {
-                workload.series_of_new_runs.add(1, born);
+                workload.series_of_new_runs.add(1, first_seen);
             }
         });
     }
 
     /// Takes a series away from a run and its workload that was never theirs, and the run with its last series.
     pub(super) fn move_out(&self, unit: u32, held: Held, now: u32) {
-        let Held { learned, born, .. } = held;
+        let Held { learned, first_seen, .. } = held;
         let (workload, (run_went, run_is_new, came)) = self.change(unit, Why::Moved, now, |unit| {
             unit.lose(held);
             let run_is_new = unit.run.is_some() && !unit.learned;
             (unit.active == 0, run_is_new, unit.came)
         });
         self.workloads.with(workload, |workload| {
-            workload.tally.moved_out(learned, born);
+            workload.series_counts.moved_out(learned, first_seen);
             if run_went && run_is_new {
                 workload.new_runs.take(1, came);
             }
             if run_is_new && !learned {
-                workload.series_of_new_runs.take(1, born);
+                workload.series_of_new_runs.take(1, first_seen);
             }
         });
     }
 
     /// Forgets a series of a run and its workload.
-    pub(super) fn forget(&self, unit: u32, held: Held, now: u32, count: impl FnOnce(&mut Tally)) {
+    pub(super) fn forget(&self, unit: u32, held: Held, now: u32, count: impl FnOnce(&mut SeriesCounts)) {
         let (workload, ()) = self.change(unit, Why::Forgotten, now, |unit| {
             unit.lose(held);
             // it was not seen for longer than it takes to vanish
@@ -123,7 +123,7 @@ impl Tracker {
             unit.vanished = unit.vanished.saturating_sub(missing);
             unit.late = unit.late.saturating_sub(missing);
         });
-        self.workloads.with(workload, |workload| count(&mut workload.tally));
+        self.workloads.with(workload, |workload| count(&mut workload.series_counts));
     }
 }
 

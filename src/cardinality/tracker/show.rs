@@ -5,20 +5,20 @@ use ahash::AHashSet;
 use super::Tracker;
 use crate::cardinality::examples::Example;
 use crate::series::identity;
-use crate::series::{Charge, Labels};
+use crate::series::{Attribution, Labels};
 use crate::wire::labels::LabelRun;
 
 impl Tracker {
     /// Keeps a series that was looked at as an example, if one like it is wanted. Its labels are sorted.
-    pub fn show(&self, tenant: u32, pairs: &[(&str, &str)], charge: Charge, now: u32) {
+    pub fn show(&self, tenant: u32, pairs: &[(&str, &str)], attribution: Attribution, now: u32) {
         let make = || {
             let mut labels =
                 Vec::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len() + 12).sum());
             identity::encode_canonical(pairs, &mut labels);
             Example { tenant, labels: labels.into() }
         };
-        let workload = self.units.with(charge.unit, |unit| unit.workload);
-        let key = self.hash.hash_one(("example", charge.metric, workload));
+        let workload = self.units.with(attribution.unit, |unit| unit.workload);
+        let key = self.hash.hash_one(("example", attribution.metric, workload));
         if self.by_metric.offer(key, now, make)
             && let Some(subject) = self.subjects.about(Labels::from_sorted(pairs)).subject()
         {

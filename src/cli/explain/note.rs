@@ -1,6 +1,6 @@
 //! Why a series is not aggregated although a policy is there for it, as far as labels say so.
 
-use crate::aggregate::{Class, Passed, class_by_labels};
+use crate::aggregate::{Class, NotAggregated, class_by_labels};
 use crate::policy::{ActionKind, Disposition, OwnedLabels, PolicySet, Walk, borrowed};
 use crate::series::Labels;
 
@@ -29,7 +29,7 @@ pub(super) fn unaggregated(set: &PolicySet, series: Labels<'_>, walk: &Walk) -> 
             format!("rules took `{label}`, which tells the series apart from what it must not be added to"),
             true,
         ),
-        (None, Class::Pass(Passed::Untyped)) => (
+        (None, Class::Pass(NotAggregated::Untyped)) => (
             format!(
                 "nothing says what `{}` is: it passes until metadata, or a sibling's name, does; if it is a gauge, say \
                  `type: gauge` in the policy",
@@ -37,7 +37,7 @@ pub(super) fn unaggregated(set: &PolicySet, series: Labels<'_>, walk: &Walk) -> 
             ),
             false,
         ),
-        (None, Class::Pass(Passed::Quantile)) => {
+        (None, Class::Pass(NotAggregated::Quantile)) => {
             ("quantiles of a summary cannot be added up".to_owned(), true)
         }
         _ => return None,

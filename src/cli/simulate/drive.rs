@@ -7,7 +7,7 @@ use prost::Message;
 use seriesgate_proto::{TimeSeries, WriteRequest};
 
 use super::print::Collected as Printed;
-use crate::aggregate::{Collected, Outgoing, Told};
+use crate::aggregate::{Collected, Outgoing, PolicyCounts};
 use crate::clock::{Clock, milliseconds};
 use crate::config::Config;
 use crate::pipeline::{Body, Counts, Fate, Outcome, Pipeline, Scratch};
@@ -114,7 +114,7 @@ impl Drive {
         self.account.received.bytes += compressed.len() as u64;
         self.account.received.counts += self.outcome.received;
         note(&self.prints, &request.timeseries, &mut self.seen);
-        self.tally(&committed.aggregated);
+        self.sample_counts(&committed.aggregated);
         self.forward(request, &compressed)?;
         let made = self.pipeline.collect();
         self.generated(made)
@@ -195,11 +195,11 @@ impl Drive {
         self.pipeline.claim_groups();
     }
 
-    /// Counts what became of a request. `told`: what did not become part of a group although it was to.
-    fn tally(&mut self, told: &[Told]) {
+    /// Counts what became of a request. `by_policy`: what did not become part of a group although it was to.
+    fn sample_counts(&mut self, by_policy: &[PolicyCounts]) {
         let none = Counts::default();
         let account = &mut self.account;
-        self.outcome.fates(none, none, told, &mut |fate, _, counts| {
+        self.outcome.fates(none, none, by_policy, &mut |fate, _, counts| {
             let samples = counts.samples + counts.histograms;
             match fate {
                 Fate::Dropped => account.dropped += samples,
@@ -231,13 +231,13 @@ impl Drive {
                 }
             }
         }
-        for birth in &self.outcome.effects.births {
-            let row = policies.set.row(VerdictId::from_bits(birth.decided.verdict));
+        for new in &self.outcome.effects.new_series {
+            let row = policies.set.row(VerdictId::from_bits(new.decided.verdict));
             for (PolicyIndex(index), effect) in &row.matched {
                 let deeds = &mut account.policies[usize::from(*index)];
                 match effect {
-                    Effect::Drop => deeds.series_dropped.insert(birth.series),
-                    Effect::Relabel => deeds.series_rewritten.insert(birth.series),
+                    Effect::Drop => deeds.series_dropped.insert(new.series),
+                    Effect::Relabel => deeds.series_rewritten.insert(new.series),
                     Effect::None | Effect::Pass | Effect::Aggregate => false,
                 };
             }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::intake::{Answer, Hold, Inbound, Settings};
+use crate::intake::{Hold, Inbound, SenderReply, Settings};
 use crate::telemetry::Registry;
 use hyper::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,8 +30,8 @@ impl Source for Failing {
 struct Nobody;
 
 impl Handler for Nobody {
-    async fn handle(&self, _: Inbound, _: &mut Hold) -> Answer {
-        Answer { status: StatusCode::NO_CONTENT, retry_after: None, message: String::new() }
+    async fn handle(&self, _: Inbound, _: &mut Hold) -> SenderReply {
+        SenderReply { status: StatusCode::NO_CONTENT, retry_after: None, message: String::new() }
     }
     fn healthy(&self) -> (StatusCode, String) {
         (StatusCode::OK, "{}".into())

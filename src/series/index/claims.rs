@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::slots::Claim;
 use super::takeover::Standing;
-use super::{Index, Shard};
+use super::{Index, IndexShard};
 use crate::series::fingerprint::Fingerprint;
 use crate::series::table::Slot;
 
@@ -149,7 +149,7 @@ impl Index {
         }
     }
 
-    pub(super) fn note(&self, shard: &mut Shard, claim: Claim) -> Claimed {
+    pub(super) fn note(&self, shard: &mut IndexShard, claim: Claim) -> Claimed {
         if self.claims.fetch_add(1, Ordering::Relaxed) >= self.max_tracked {
             self.claims.fetch_sub(1, Ordering::Relaxed);
             return Claimed::Full;
@@ -160,7 +160,7 @@ impl Index {
 
     /// For a series that comes into the index to pass as it is: its own claim has done its work. Returns whether
     /// another series was given a claim on it in the meantime, under the policies of the same `generation`.
-    pub(super) fn settle_claim(&self, shard: &mut Shard, series: Fingerprint, generation: u32) -> bool {
+    pub(super) fn settle_claim(&self, shard: &mut IndexShard, series: Fingerprint, generation: u32) -> bool {
         let Some(claim) = shard.claims.get_mut(series) else { return false };
         if claim.owner() != series && claim.vacant_since().is_none() {
             return claim.generation == generation;
@@ -171,7 +171,7 @@ impl Index {
     }
 }
 
-fn renew(shard: &mut Shard, output: Fingerprint, by: &Claimant) -> Claimed {
+fn renew(shard: &mut IndexShard, output: Fingerprint, by: &Claimant) -> Claimed {
     if let Some(held) = shard.claims.get_mut(output) {
         *held = Claim::new(output, by);
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::slots::Claim;
 use super::takeover::PATIENCE;
-use super::{Charge, Emits, Index};
+use super::{Attribution, Emits, Index};
 use crate::series::table::Slot;
 
 /// What an expiry found in one shard.
@@ -20,9 +20,9 @@ pub struct Expired {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Departed {
     /// Who it was charged to.
-    pub charge: Charge,
+    pub attribution: Attribution,
     /// When it came, Unix seconds.
-    pub born: u32,
+    pub first_seen: u32,
     /// When it was last seen, Unix seconds.
     pub last_seen: u32,
     /// Samples of it, saturating at 65,535.
@@ -64,8 +64,8 @@ impl Index {
                 } else {
                     self.count_contested(Some(entry.emits()), None);
                     departed.push(Departed {
-                        charge: past.charge(),
-                        born: past.born,
+                        attribution: past.attribution(),
+                        first_seen: past.first_seen,
                         last_seen: entry.last_seen,
                         samples: entry.samples(),
                         ended: entry.has_ended(),

@@ -1,6 +1,6 @@
 //! What the tables of a shard hold; 32 bytes each, so that two share a cache line and none straddles one.
 
-use super::{Arrival, Charge, Claimant, Emits, Notice, Remembered};
+use super::{Arrival, Attribution, Claimant, Emits, FollowUp, Remembered};
 use crate::series::fingerprint::Fingerprint;
 use crate::series::table::Slot;
 
@@ -38,7 +38,7 @@ const GENERATION_AT: u32 = 9;
 const EMITS: u32 = 0b111;
 /// The window in which the series was last looked at closely, its lowest bits.
 const WINDOW: u32 = 0b111 << WINDOW_AT;
-/// Its values say something about a run or a start, see [`Notice`].
+/// Its values say something about a run or a start, see [`FollowUp`].
 const WATCHED: u32 = 1 << FLAGS_AT;
 /// The last of them was not 0.
 const ON: u32 = 2 << FLAGS_AT;
@@ -55,7 +55,7 @@ impl Entry {
     pub(super) fn new(series: Fingerprint, decided: Remembered, arrival: &Arrival, at: Moment) -> Self {
         let mut entry = Self { high: series.high, low: series.low, last_seen: at.now, ..Self::EMPTY };
         entry.state = entry.window(at.in_windows);
-        if arrival.look_again {
+        if arrival.observe_again {
             entry.make_due(at);
         }
         for (flag, set) in [(WATCHED, arrival.watched), (ON, arrival.on), (ENDED, arrival.ended)] {
@@ -118,17 +118,17 @@ impl Entry {
 
     /// Notes that samples came; says what there is to be done besides.
     #[inline]
-    pub(super) fn see(&mut self, at: Moment, samples: u16, ends: bool) -> Notice {
+    pub(super) fn see(&mut self, at: Moment, samples: u16, ends: bool) -> FollowUp {
         self.last_seen = at.now;
         self.samples = self.samples.saturating_add(samples);
         let window = self.window(at.in_windows);
         if self.state & (WINDOW | WATCHED | ENDED) == window {
-            return Notice::NONE;
+            return FollowUp::NONE;
         }
         let due = self.state & WINDOW != window;
         self.state = self.state & !WINDOW | window;
         let watched = (self.state & WATCHED != 0).then_some(self.state & ON != 0);
-        Notice::new(due, watched, self.has_ended() && !ends)
+        FollowUp::new(due, watched, self.has_ended() && !ends)
     }
 
     /// The window that this series is in. They begin at another time for each series, so that the work is spread, in
@@ -206,7 +206,7 @@ pub(super) struct Past {
     /// From above: what the values are evidence of, the unit.
     unit: u32,
     /// Unix seconds.
-    pub(super) born: u32,
+    pub(super) first_seen: u32,
 }
 
 /// Senders that a series can be charged to.
@@ -220,23 +220,23 @@ pub const MAX_EVIDENCE: u8 = 8;
 const LEARNED: u32 = MAX_SENDERS;
 
 impl Past {
-    pub(super) fn new(arrival: &Arrival, born: u32) -> Self {
-        let Charge { metric, unit, sender, evidence } = arrival.charge;
+    pub(super) fn new(arrival: &Arrival, first_seen: u32) -> Self {
+        let Attribution { metric, unit, sender, evidence } = arrival.attribution;
         debug_assert!(metric < MAX_METRICS && sender < MAX_SENDERS);
         debug_assert!(unit < MAX_UNITS && evidence < MAX_EVIDENCE);
         let learned = if arrival.learned { LEARNED } else { 0 };
         let unit = (u32::from(evidence) * MAX_UNITS) | unit;
-        Self { payer: (metric * 2 * MAX_SENDERS) | learned | sender, unit, born }
+        Self { payer: (metric * 2 * MAX_SENDERS) | learned | sender, unit, first_seen }
     }
 
-    pub(super) fn recharge(&mut self, unit: u32) {
+    pub(super) fn reattribute(&mut self, unit: u32) {
         self.unit = (self.unit / MAX_UNITS * MAX_UNITS) | unit;
     }
 
-    pub(super) fn charge(&self) -> Charge {
+    pub(super) fn attribution(&self) -> Attribution {
         let (metric, sender) = (self.payer / (2 * MAX_SENDERS), self.payer % MAX_SENDERS);
         let (evidence, unit) = ((self.unit / MAX_UNITS) as u8, self.unit % MAX_UNITS);
-        Charge { metric, unit, sender, evidence }
+        Attribution { metric, unit, sender, evidence }
     }
 
     pub(super) fn learned(&self) -> bool {

@@ -4,7 +4,7 @@
 //! have been there all the while.
 
 use super::slots::{Claim, Entry, Past};
-use super::{Claimant, Claimed, Emits, Index, Shard};
+use super::{Claimant, Claimed, Emits, Index, IndexShard};
 use crate::series::fingerprint::Fingerprint;
 use crate::series::table::{Slot, Table};
 
@@ -59,7 +59,7 @@ fn patience(entry: &Entry, past: &Past) -> u32 {
     if !(2..u32::from(u16::MAX)).contains(&samples) {
         return PATIENCE;
     }
-    let period = entry.last_seen.saturating_sub(past.born) / (samples - 1);
+    let period = entry.last_seen.saturating_sub(past.first_seen) / (samples - 1);
     period.saturating_mul(PERIODS).clamp(LEAST_PATIENCE, PATIENCE.max(period.saturating_mul(2)))
 }
 
@@ -82,7 +82,7 @@ impl Index {
 
     /// For an identity that a series has by being in the index: whether another may have it now. The series itself is
     /// decided anew then.
-    pub(super) fn succeed(&self, shard: &mut Shard, output: Fingerprint, by: &Claimant) -> bool {
+    pub(super) fn succeed(&self, shard: &mut IndexShard, output: Fingerprint, by: &Claimant) -> bool {
         let Some((entry, past)) = shard.series.get_both(output) else { return true };
         let (ended, owner) = (entry.has_ended(), (entry.last_seen, patience(entry, past)));
         // it holds until its last sample, see `Remembered::valid_until`
@@ -135,13 +135,13 @@ impl Index {
     }
 
     /// Somebody asks for an identity whose owner cannot be silent: it is on its way, or has just ended.
-    pub(super) fn wait_for(&self, shard: &mut Shard, output: Fingerprint, by: &Claimant) -> Claimed {
+    pub(super) fn wait_for(&self, shard: &mut IndexShard, output: Fingerprint, by: &Claimant) -> Claimed {
         self.persists(shard, output, PATIENCE, by.now);
         Claimed::Taken
     }
 
     /// Notes that somebody asks for an identity; whether they have done so for `patience` seconds without as long a gap.
-    fn persists(&self, shard: &mut Shard, output: Fingerprint, patience: u32, now: u32) -> bool {
+    fn persists(&self, shard: &mut IndexShard, output: Fingerprint, patience: u32, now: u32) -> bool {
         match shard.challenges.get_mut(output) {
             Some(asked) => {
                 if now.saturating_sub(asked.last) >= patience {
@@ -169,7 +169,7 @@ impl Index {
     }
 
     /// What a series had belongs to another from now on.
-    fn lose(&self, shard: &mut Shard, series: Fingerprint, output: Fingerprint) {
+    fn lose(&self, shard: &mut IndexShard, series: Fingerprint, output: Fingerprint) {
         if let Some(entry) = shard.series.get_mut(series) {
             let after = Emits::Contested(output.short());
             self.count_contested(Some(entry.emits()), Some(after));

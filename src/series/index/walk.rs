@@ -1,14 +1,14 @@
 //! A walk over all series, a shard at a time, for what no sample brings up.
 
-use super::{Charge, Index};
+use super::{Attribution, Index};
 
 /// A series that a walk has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walked {
     /// Who it is charged to.
-    pub charge: Charge,
+    pub attribution: Attribution,
     /// When it came, Unix seconds.
-    pub born: u32,
+    pub first_seen: u32,
     /// When it was last seen, Unix seconds.
     pub last_seen: u32,
     /// Samples of it, saturating at 65,535.
@@ -23,8 +23,8 @@ impl Index {
         let at = self.moment(now);
         self.shards[shard].lock().series.for_each_mut(|entry, past| {
             let walked = Walked {
-                charge: past.charge(),
-                born: past.born,
+                attribution: past.attribution(),
+                first_seen: past.first_seen,
                 last_seen: entry.last_seen,
                 samples: entry.samples(),
                 ended: entry.has_ended(),

@@ -2,7 +2,7 @@ use super::*;
 use crate::admin::report::tried::TrialResult;
 use crate::admin::report::{Tenant, View};
 use crate::cardinality::{Settings, WorstMetric};
-use crate::series::{Charge, SubjectKind, SubjectLabels};
+use crate::series::{Attribution, SubjectKind, SubjectLabels};
 
 const NOW: u32 = 1_767_225_600;
 
@@ -10,7 +10,7 @@ const NOW: u32 = 1_767_225_600;
 fn shown(series: &[(u32, &[(&str, &str)])]) -> Tracker {
     let tracker = Tracker::new(&Settings::default(), NOW);
     for (metric, (tenant, pairs)) in (0..).zip(series) {
-        tracker.show(*tenant, pairs, Charge { metric, ..Charge::default() }, NOW);
+        tracker.show(*tenant, pairs, Attribution { metric, ..Attribution::default() }, NOW);
     }
     tracker
 }
@@ -129,13 +129,20 @@ fn runs_of_other_names_are_left_and_said() {
         ("owner_name", "sync-a1b2c"),
     ];
     for pairs in [&owner, &pod_owner] {
-        let first = crate::cardinality::First {
+        let first = crate::cardinality::SeriesState {
             series: crate::series::Fingerprint::default(),
             value: None,
             ends: false,
         };
-        let party = tracker.party(0, None, NOW);
-        tracker.look(party, Labels::from_sorted(pairs), first, &mut Default::default(), &mut Vec::new(), NOW);
+        let sender_context = tracker.sender_context(0, None, NOW);
+        tracker.observe(
+            sender_context,
+            Labels::from_sorted(pairs),
+            first,
+            &mut Default::default(),
+            &mut Vec::new(),
+            NOW,
+        );
     }
     finding.examples = Vec::new();
     let remedy = tried(&tracker, finding);

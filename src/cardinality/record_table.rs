@@ -23,8 +23,8 @@ pub(super) trait Record {
 }
 
 /// A bounded set of records. A record is found by the hash of its name, and by its number from then on.
-pub(super) struct Book<R> {
-    shards: Box<[Mutex<Shard<R>>]>,
+pub(super) struct RecordTable<R> {
+    shards: Box<[Mutex<RecordShard<R>>]>,
     others: Mutex<R>,
     max: usize,
     len: AtomicUsize,
@@ -32,13 +32,13 @@ pub(super) struct Book<R> {
     refused: AtomicU64,
 }
 
-struct Shard<R> {
+struct RecordShard<R> {
     numbers: AHashMap<u64, u32>,
     records: Vec<Option<(u64, R)>>,
     free: Vec<u32>,
 }
 
-impl<R: Record> Book<R> {
+impl<R: Record> RecordTable<R> {
     /// A book of at most `max` records and `max` times [`Record::TEXT`] bytes; `others` stands for what finds no room.
     pub(super) fn new(max: usize, others: R) -> Self {
         Self::sharded(SHARDS, max, others)
@@ -51,7 +51,8 @@ impl<R: Record> Book<R> {
     }
 
     fn sharded(shards: u32, max: usize, others: R) -> Self {
-        let shard = |_| Mutex::new(Shard { numbers: AHashMap::new(), records: Vec::new(), free: Vec::new() });
+        let shard =
+            |_| Mutex::new(RecordShard { numbers: AHashMap::new(), records: Vec::new(), free: Vec::new() });
         Self {
             shards: (0..shards).map(shard).collect(),
             others: Mutex::new(others),
@@ -127,7 +128,7 @@ impl<R: Record> Book<R> {
     /// Forgets the records for which `keep` says no; their numbers are given out again.
     pub(super) fn retain(&self, mut keep: impl FnMut(&mut R) -> bool) {
         for shard in &self.shards {
-            let Shard { numbers, records, free } = &mut *shard.lock();
+            let RecordShard { numbers, records, free } = &mut *shard.lock();
             for (local, place) in (0..).zip(records.iter_mut()) {
                 let Some((key, record)) = place else { continue };
                 if !keep(record) {
@@ -166,7 +167,7 @@ fn take(sum: &AtomicUsize, more: usize, max: usize) -> bool {
     fits
 }
 
-impl<R> Shard<R> {
+impl<R> RecordShard<R> {
     fn add(&mut self, key: u64, record: R) -> u32 {
         let local = self.free.pop().unwrap_or(self.records.len() as u32);
         match self.records.get_mut(local as usize) {
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn long_names_fill_a_book_before_its_number_of_records_does() {
-        let book = Book::new(1000, String::new());
+        let book = RecordTable::new(1000, String::new());
         let long = "n".repeat(4096);
         let numbers: Vec<u32> = (0..100).map(|i| book.number(key(i), || long.clone(), |_| {})).collect();
         let room = 1000 * String::TEXT;
@@ -218,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_small_book_has_room_for_long_names_too() {
-        let book = Book::new(1, String::new());
+        let book = RecordTable::new(1, String::new());
         assert_ne!(book.number(key(0), || "n".repeat(3 * 4096), |_| {}), OTHERS);
     }
 
@@ -228,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_name_keeps_its_number_and_a_full_book_counts_among_the_others() {
-        let book = Book::new(100, 0u64);
+        let book = RecordTable::new(100, 0u64);
         let numbers: Vec<u32> = (0..150).map(|i| book.number(key(i), || 0, |_| {})).collect();
         assert_eq!((book.len(), book.refused()), (100, 50));
         assert!(numbers[..100].iter().all(|n| *n != OTHERS) && numbers[100..].iter().all(|n| *n == OTHERS));
@@ -246,7 +247,7 @@ mod tests {
 
     #[test]
     fn numbers_of_a_dense_book_are_no_higher_than_its_records() {
-        let book = Book::dense(900, 0u64);
+        let book = RecordTable::dense(900, 0u64);
         let mut numbers: Vec<u32> = (0..900).map(|i| book.number(key(i), || 0, |_| {})).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (1..=900).collect::<Vec<_>>());
@@ -255,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_makes_room() {
-        let book = Book::new(64, 0u64);
+        let book = RecordTable::new(64, 0u64);
         for i in 0..64 {
             book.number(key(i), || i, |_| {});
         }

@@ -6,24 +6,24 @@ use std::sync::atomic::Ordering;
 
 use ahash::AHashMap;
 
-use super::{First, Party, Sighting, Tracker, is_on};
-use crate::cardinality::blame::Novelty;
-use crate::cardinality::book::OTHERS;
+use super::{Observation, SenderContext, SeriesState, Tracker, is_on};
 use crate::cardinality::evidence::Evidence;
 use crate::cardinality::nodes::{Node, OnNode, Side};
+use crate::cardinality::novelty::Novelty;
+use crate::cardinality::ownership::{Registry, Scope};
+use crate::cardinality::record_table::OTHERS;
 use crate::cardinality::records::{Cause, Label, Metric, Unit, Workload};
-use crate::cardinality::tally::Tally;
-use crate::cardinality::whose::{Registry, Scope};
+use crate::cardinality::series_counts::SeriesCounts;
 use crate::series::grammar::{Kind, shape};
 use crate::series::index::WINDOW_SECONDS;
-use crate::series::{Charge, Fingerprint, Labels, subject};
+use crate::series::{Attribution, Fingerprint, Labels, subject};
 
 /// Sets of label names that a worker remembers.
 const MOST_SHAPES: usize = 4096;
 
 /// What a worker keeps from one look to the next.
 #[derive(Default)]
-pub struct LookScratch {
+pub struct ObserveScratch {
     /// A hash for each label of the series in hand.
     hashes: Vec<u64>,
     /// Numbers of the labels of a series, by a hash of their names: series of one metric have the same.
@@ -34,35 +34,35 @@ pub struct LookScratch {
 
 impl Tracker {
     /// Looks at a series that is not known. What is to be remembered of its labels is added to `keys`.
-    pub fn look(
+    pub fn observe(
         &self,
-        party: Party,
+        sender_context: SenderContext,
         labels: Labels<'_>,
-        first: First,
-        scratch: &mut LookScratch,
+        first: SeriesState,
+        scratch: &mut ObserveScratch,
         keys: &mut Vec<u64>,
         now: u32,
-    ) -> Sighting {
-        let metric = self.metric(party.tenant, labels.metric(), now);
-        let (unit, said) = self.unit(party.tenant, labels, now);
+    ) -> Observation {
+        let metric = self.metric(sender_context.tenant, labels.metric(), now);
+        let (unit, said) = self.unit(sender_context.tenant, labels, now);
         self.hash_pairs(labels, &mut scratch.hashes);
         if self.known.counts(metric, first.series.high, true) {
-            self.feed(party.tenant, labels, scratch, now);
-            let on = self.node(party.tenant, labels, now);
+            self.feed(sender_context.tenant, labels, scratch, now);
+            let on = self.node(sender_context.tenant, labels, now);
             self.nodes.with(on.number, |node| node.come(on.side));
         }
         if !first.ends {
-            self.exists(party.tenant, labels, first.series, now);
-            self.learn_limit(party.tenant, labels, first.value, now);
+            self.exists(sender_context.tenant, labels, first.series, now);
+            self.learn_limit(sender_context.tenant, labels, first.value, now);
         }
         let novelty = self.known.compare(metric, labels, &scratch.hashes, &self.hash, keys);
         // the end of something that we never saw alive is no birth
-        let learned = party.learning || first.ends;
+        let learned = sender_context.learning || first.ends;
         let evidence = Evidence::of(labels).map_or(0, Evidence::code);
-        Sighting {
-            charge: Charge { metric, unit, sender: party.sender, evidence },
+        Observation {
+            attribution: Attribution { metric, unit, sender: sender_context.sender, evidence },
             on: evidence != 0 && is_on(first.value),
-            look_again: !said && self.owners.are_said(),
+            observe_again: !said && self.owners.are_said(),
             learned,
             ended: first.ends,
             cause: if learned { OTHERS } else { self.cause(metric, unit, labels, novelty, now) },
@@ -72,35 +72,35 @@ impl Tracker {
 
     /// Looks again at a series that is known, once a window; returns who it is to be charged to. `sender` and
     /// `evidence` in it are of no meaning.
-    pub fn look_again(
+    pub fn observe_again(
         &self,
-        party: Party,
+        sender_context: SenderContext,
         labels: Labels<'_>,
-        first: First,
-        scratch: &mut LookScratch,
+        first: SeriesState,
+        scratch: &mut ObserveScratch,
         now: u32,
-    ) -> Charge {
-        let metric = self.metric(party.tenant, labels.metric(), now);
-        let (unit, _) = self.unit(party.tenant, labels, now);
-        let charge = Charge { metric, unit, sender: party.sender, evidence: 0 };
+    ) -> Attribution {
+        let metric = self.metric(sender_context.tenant, labels.metric(), now);
+        let (unit, _) = self.unit(sender_context.tenant, labels, now);
+        let attribution = Attribution { metric, unit, sender: sender_context.sender, evidence: 0 };
         if !first.ends {
-            self.exists(party.tenant, labels, first.series, now);
-            self.learn_limit(party.tenant, labels, first.value, now);
+            self.exists(sender_context.tenant, labels, first.series, now);
+            self.learn_limit(sender_context.tenant, labels, first.value, now);
         }
         if !self.known.counts(metric, first.series.high, false) {
             // it came in this window
-            return charge;
+            return attribution;
         }
         self.hash_pairs(labels, &mut scratch.hashes);
-        self.feed(party.tenant, labels, scratch, now);
-        let on = self.node(party.tenant, labels, now);
+        self.feed(sender_context.tenant, labels, scratch, now);
+        let on = self.node(sender_context.tenant, labels, now);
         self.nodes.with(on.number, |node| node.stay(on.side));
         self.known.refresh(metric, &scratch.hashes);
         if let Some(value) = first.value {
             let window = now / WINDOW_SECONDS;
             self.units.with(unit, |unit| unit.silence.hear(window, first.series.high, value));
         }
-        charge
+        attribution
     }
 
     /// The workload that a series is about, as far as it is known now: `namespace`, kind, name, run.
@@ -144,8 +144,8 @@ impl Tracker {
 
     fn metric(&self, tenant: u32, name: &str, now: u32) -> u32 {
         let key = self.hash.hash_one(("metric", tenant, name));
-        let make = || Metric { tenant, name: name.into(), tally: Tally::default() };
-        self.metrics.number(key, make, |metric| metric.tally.last = now)
+        let make = || Metric { tenant, name: name.into(), series_counts: SeriesCounts::default() };
+        self.metrics.number(key, make, |metric| metric.series_counts.last = now)
     }
 
     /// The run that a series is about, and whether an owner said so (or nothing ever will).
@@ -186,8 +186,8 @@ impl Tracker {
     }
 
     /// Counts a series' label values in the sketches.
-    fn feed(&self, tenant: u32, labels: Labels<'_>, scratch: &mut LookScratch, now: u32) {
-        let LookScratch { hashes, shapes, epoch } = scratch;
+    fn feed(&self, tenant: u32, labels: Labels<'_>, scratch: &mut ObserveScratch, now: u32) {
+        let ObserveScratch { hashes, shapes, epoch } = scratch;
         let current = self.labels_epoch.load(Ordering::Acquire);
         if *epoch != current || shapes.len() > MOST_SHAPES {
             shapes.clear();

@@ -1,15 +1,15 @@
 //! Whose an identity upstream is: who wants one that another has, sends nothing.
 
+use super::context::{PolicyResult, SeriesContext, seconds};
+use super::decider::{Decider, Work};
 use super::edits::LOOSE;
 use super::edits::NO_EDIT;
-use super::judge::{Judgement, Work};
-use super::subject::{Asked, Subject, seconds};
 use crate::policy::{Disposition, VerdictId, borrowed};
 use crate::series::{Claimant, Claimed, Emits, Fingerprint, edit, identity};
 use crate::wire::v1;
 
 /// What a series was decided to be.
-pub(super) struct Judged {
+pub(super) struct SentAs {
     pub(super) verdict: VerdictId,
     pub(super) emits: Emits,
     /// Number of the edit to apply now; may be loose.
@@ -18,56 +18,61 @@ pub(super) struct Judged {
     pub(super) becomes: Option<Fingerprint>,
 }
 
-impl Judgement<'_> {
+impl Decider<'_> {
     /// What is sent for a series of this verdict.
-    pub(super) fn own(&self, subject: &Subject<'_>, asked: &Asked, work: &mut Work<'_>) -> Judged {
-        let verdict = asked.verdict;
-        let nothing = Judged { verdict, emits: Emits::Nothing, edit: 0, becomes: None };
-        let becomes = match (verdict.disposition(), &asked.output) {
+    pub(super) fn claim_output(
+        &self,
+        context: &SeriesContext<'_>,
+        result: &PolicyResult,
+        work: &mut Work<'_>,
+    ) -> SentAs {
+        let verdict = result.verdict;
+        let nothing = SentAs { verdict, emits: Emits::Nothing, edit: 0, becomes: None };
+        let becomes = match (verdict.disposition(), &result.output) {
             (Disposition::Rewrite, Some(output)) => {
                 let output = borrowed(output);
-                edit::derive(subject.pairs, &output, &mut work.scratch.script);
+                edit::derive(context.pairs, &output, &mut work.scratch.script);
                 identity::encode_canonical(&output, &mut work.scratch.canonical);
                 self.prints.fingerprint(&work.scratch.canonical, self.tenant)
             }
-            (Disposition::Forward, _) => subject.series,
+            (Disposition::Forward, _) => context.series,
             _ => return nothing,
         };
         // Where no policy rewrites or aggregates, every series is itself, and no two can meet.
         if self.policies.shares() {
-            match self.index.claim(becomes, &self.claimant(subject.series, subject)) {
+            match self.index.claim(becomes, &self.claimant(context.series, context)) {
                 Claimed::Granted => {}
                 Claimed::Full => work.outcome.unguarded += 1,
                 Claimed::Taken => {
                     let verdict = self.policies.set.collided(verdict);
-                    return Judged { verdict, emits: Emits::Contested(becomes.short()), ..nothing };
+                    return SentAs { verdict, emits: Emits::Contested(becomes.short()), ..nothing };
                 }
             }
         }
         let becomes = Some(becomes);
         if verdict.disposition() == Disposition::Forward {
-            return Judged { emits: Emits::Itself, becomes, ..nothing };
+            return SentAs { emits: Emits::Itself, becomes, ..nothing };
         }
         match self.policies.edits.number(&work.scratch.script) {
-            Some(edit) => Judged { verdict, emits: Emits::Rewritten(edit), edit, becomes },
+            Some(edit) => SentAs { verdict, emits: Emits::Rewritten(edit), edit, becomes },
             None => {
                 work.loose.push(work.scratch.script.clone());
                 let edit = LOOSE | (work.loose.len() - 1) as u32;
-                Judged { verdict, emits: Emits::Rewritten(NO_EDIT), edit, becomes }
+                SentAs { verdict, emits: Emits::Rewritten(NO_EDIT), edit, becomes }
             }
         }
     }
 
     /// Who asks for an identity on behalf of a series.
-    pub(super) fn claimant(&self, owner: Fingerprint, subject: &Subject<'_>) -> Claimant {
-        let first = v1::first_sample(subject.body, subject.slot.content());
+    pub(super) fn claimant(&self, owner: Fingerprint, context: &SeriesContext<'_>) -> Claimant {
+        let first = v1::first_sample(context.body, context.slot.content());
         Claimant {
             owner,
-            series: subject.series,
+            series: context.series,
             generation: self.policies.generation,
             now: self.now,
             begins: first.map_or(0, |first| seconds(first.ms)),
-            ends: subject.slot.ends,
+            ends: context.slot.ends,
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::judge::{Judgement, Work};
+use super::context::SeriesContext;
+use super::decider::{Decider, Work};
 use super::scratch::Slot;
-use super::subject::Subject;
-use crate::aggregate::{self, Class, Join, Keys, Passed, Room, Sample};
+use crate::aggregate::{self, Class, Join, Keys, NotAggregated, Room, Sample};
 use crate::policy::bound::{self, Spelling};
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
@@ -28,24 +28,24 @@ struct Place {
     others: Vec<Range<u32>>,
 }
 
-impl Judgement<'_> {
+impl Decider<'_> {
     /// Makes a series part of a group when the request is done. Returns what finds the group again.
     ///
     /// # Errors
     /// Why it cannot be.
-    pub(super) fn enlist(
+    pub(super) fn join_group(
         &self,
-        subject: &Subject<'_>,
+        context: &SeriesContext<'_>,
         labels: Labels<'_>,
         policy: PolicyIndex,
         work: &mut Work<'_>,
-    ) -> Result<u32, Passed> {
-        if subject.slot.histograms > 0 {
-            return Err(Passed::Native);
+    ) -> Result<u32, NotAggregated> {
+        if context.slot.histograms > 0 {
+            return Err(NotAggregated::Native);
         }
-        let aggregator = self.policies.aggregator(policy).ok_or(Passed::Full)?;
+        let aggregator = self.policies.aggregator(policy).ok_or(NotAggregated::Full)?;
         let aggregation = aggregator.aggregation();
-        let class = self.engine.types.class(self.party.tenant, labels, aggregation);
+        let class = self.engine.types.class(self.sender_context.tenant, labels, aggregation);
         let (kind, bound) = match class {
             Class::Counter => (MetricKind::Counter, None),
             Class::Histogram(bound) => (MetricKind::Counter, bound),
@@ -71,13 +71,13 @@ impl Judgement<'_> {
             _ => group,
         };
         let (home, bucket) = (family.short(), bound.map(|bound| (family, bound)));
-        let admitted = match self.engine.room(aggregator, self.party.tenant, (home, group), kind) {
-            Room::None => Err(Passed::Full),
+        let admitted = match self.engine.room(aggregator, self.sender_context.tenant, (home, group), kind) {
+            Room::None => Err(NotAggregated::Full),
             // groups renew their claims themselves
             Room::InGroup => Ok(()),
             Room::ForGroup => {
                 let all = std::iter::once(&block).chain(&others);
-                self.claim_outputs(subject, &aggregator.definition, all, work)
+                self.claim_outputs(context, &aggregator.definition, all, work)
             }
         };
         if let Err(reason) = admitted {
@@ -85,7 +85,7 @@ impl Judgement<'_> {
             return Err(reason);
         }
         let place = Place { policy, group, home, replica, kind, bucket, block, others };
-        work.outcome.effects.aggregated.joins.push(self.join(subject, place));
+        work.outcome.effects.aggregated.joins.push(self.join(context, place));
         Ok(home)
     }
 
@@ -98,37 +98,37 @@ impl Judgement<'_> {
     /// Claims what the outputs of a new group are sent as: all of it, or nothing.
     fn claim_outputs<'r>(
         &self,
-        subject: &Subject<'_>,
+        context: &SeriesContext<'_>,
         definition: &str,
         outputs: impl Iterator<Item = &'r Range<u32>>,
         work: &mut Work<'_>,
-    ) -> Result<(), Passed> {
+    ) -> Result<(), NotAggregated> {
         let definition = self.prints.definition(definition);
         let mut claimed: Vec<(Fingerprint, Fingerprint)> = Vec::new();
         for block in outputs {
             let output = self.output(block, work);
             let owner = aggregate::owner_of(definition, output);
-            match self.index.claim(output, &self.claimant(owner, subject)) {
+            match self.index.claim(output, &self.claimant(owner, context)) {
                 Claimed::Granted => claimed.push((output, owner)),
                 Claimed::Full => work.outcome.unguarded += 1,
                 Claimed::Taken => {
                     claimed.iter().for_each(|(output, owner)| self.index.disclaim(*output, *owner));
-                    return Err(Passed::Taken);
+                    return Err(NotAggregated::Taken);
                 }
             }
         }
         Ok(())
     }
 
-    fn join(&self, subject: &Subject<'_>, place: Place) -> Join {
-        let Subject { series, slot, body, unknown, .. } = *subject;
+    fn join(&self, context: &SeriesContext<'_>, place: Place) -> Join {
+        let SeriesContext { series, slot, body, unknown, .. } = *context;
         let Place { policy, group, home, replica, kind, bucket, block, others } = place;
         let mut first_ms = i64::MAX;
         let content = slot.labels_start as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
         // what is known already has begun; what says when a counter began has the labels that it came with, too
         let begins = unknown && kind == MetricKind::Counter;
-        let labels = Labels::from_sorted(subject.pairs);
+        let labels = Labels::from_sorted(context.pairs);
         Join {
             series,
             policy,
@@ -138,7 +138,7 @@ impl Judgement<'_> {
             kind,
             bucket,
             formerly: if begins && bucket.is_some() {
-                self.spelled_otherwise(subject.pairs)
+                self.spelled_otherwise(context.pairs)
             } else {
                 Vec::new()
             },
@@ -146,7 +146,7 @@ impl Judgement<'_> {
             others,
             // what finds no room in the index is unknown each time
             unknown: unknown && !self.index.is_full(),
-            passed: subject.before.is_some_and(|(emits, _)| emits.is_itself()),
+            passed: context.before.is_some_and(|(emits, _)| emits.is_itself()),
             first_ms,
             keys: if begins { self.engine.starts.keys(self.tenant, labels) } else { Keys::default() },
             is_part: begins && PARTS.iter().any(|ending| labels.metric().ends_with(ending)),
@@ -199,7 +199,7 @@ impl Judgement<'_> {
 
     /// Takes the samples of a series that is part of a group.
     #[inline]
-    pub(super) fn gather(
+    pub(super) fn add_to_group(
         &self,
         body: &[u8],
         slot: &Slot,

@@ -1,24 +1,24 @@
 //! Third stage: what the index did not know. Only here are labels parsed and policies asked.
 
 use super::Policies;
-use super::company::company;
 use super::edits::NO_EDIT;
 use super::outcome::Outcome;
-use super::scratch::{JudgeScratch, Leaving, Request, Slot, SlotState};
+use super::scratch::{DecideScratch, Leaving, Request, Slot, SlotState};
+use super::sender_history::sender_history;
 use crate::aggregate::Engine;
-use crate::cardinality::{Party, Tracker};
+use crate::cardinality::{SenderContext, Tracker};
 use crate::policy::{PolicyIndex, VerdictId};
 use crate::series::identity::{self, Form};
-use crate::series::{Emits, Fingerprinter, Found, Index, Limits, Notice, Probe, TenantKey};
+use crate::series::{Emits, Fingerprinter, FollowUp, Found, Index, Limits, Probe, TenantKey};
 use crate::wire::WireError;
 
 /// What is needed to decide about a series.
-pub(super) struct Judgement<'a> {
+pub(super) struct Decider<'a> {
     pub(super) index: &'a Index,
     pub(super) prints: &'a Fingerprinter,
     pub(super) tenant: TenantKey,
     pub(super) tracker: &'a Tracker,
-    pub(super) party: Party,
+    pub(super) sender_context: SenderContext,
     pub(super) policies: &'a Policies,
     pub(super) limits: &'a Limits,
     pub(super) now: u32,
@@ -31,21 +31,21 @@ pub(super) struct Judgement<'a> {
 pub(super) struct Work<'w> {
     pub(super) loose: &'w mut Vec<Vec<u8>>,
     pub(super) leaving: &'w mut Vec<Leaving>,
-    pub(super) scratch: &'w mut JudgeScratch,
+    pub(super) scratch: &'w mut DecideScratch,
     pub(super) outcome: &'w mut Outcome,
 }
 
-impl Judgement<'_> {
+impl Decider<'_> {
     /// Gives every open slot its fate.
-    pub(super) fn run(
+    pub(super) fn decide_all(
         &self,
         body: &[u8],
         request: &mut Request,
-        scratch: &mut JudgeScratch,
+        scratch: &mut DecideScratch,
         outcome: &mut Outcome,
     ) -> Result<(), WireError> {
         self.follow_aliases(request, scratch);
-        scratch.told.clear();
+        scratch.policy_hits.clear();
         // Borrowed from the body, so made anew for each request; it allocates only when something is unknown.
         let mut pairs = Vec::new();
         let Request { slots, probes, loose, leaving, .. } = request;
@@ -57,7 +57,7 @@ impl Judgement<'_> {
             self.learn_types(body, slots, probes, request.metadata);
             work.outcome.effects.aggregated.types = self.engine.types.declarations();
             if news {
-                work.outcome.effects.aggregated.company = company(self.index, probes, self.now);
+                work.outcome.effects.aggregated.sender_history = sender_history(self.index, probes, self.now);
             }
         }
         let mut last = (VerdictId::UNTOUCHED, PolicyIndex(0));
@@ -75,20 +75,20 @@ impl Judgement<'_> {
                     if last.0 != verdict {
                         last = (verdict, self.policies.set.row(verdict).ended_by.unwrap_or(PolicyIndex(0)));
                     }
-                    self.gather(body, slot, probe.fingerprint, (last.1, home), &mut work);
+                    self.add_to_group(body, slot, probe.fingerprint, (last.1, home), &mut work);
                 }
-                if (probe.notice != Notice::NONE || probe.ends)
+                if (probe.follow_up != FollowUp::NONE || probe.ends)
                     && let Ok(form) = identity::read(body, slot.labels(), self.limits, &mut pairs)?
                 {
                     slot.form = form;
-                    self.attend(&pairs, body, slot, probe, &mut work);
+                    self.observe_known(&pairs, body, slot, probe, &mut work);
                 }
                 continue;
             }
             slot.fate = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
                 Ok(form) => {
                     slot.form = form;
-                    self.decide(&pairs, body, number, slot, probe, &mut work)
+                    self.decide_series(&pairs, body, number, slot, probe, &mut work)
                 }
                 Err(invalid) => SlotState::Rejected(invalid),
             };
@@ -103,7 +103,7 @@ impl Judgement<'_> {
     #[inline]
     pub(super) fn holds(&self, emits: Emits, slot: &Slot, probe: &Probe) -> bool {
         // what it has upstream ends with it, and is its own again when it comes back
-        let stays = || !(probe.ends || probe.notice.has_returned()) || !self.policies.shares();
+        let stays = || !(probe.ends || probe.follow_up.has_returned()) || !self.policies.shares();
         match emits {
             Emits::Itself => stays(),
             Emits::Leaving(_) => false,
@@ -116,7 +116,7 @@ impl Judgement<'_> {
     }
 
     /// Asks a second time for bytes that are known to stand for another identity; one more pass over the shards.
-    fn follow_aliases(&self, request: &mut Request, scratch: &mut JudgeScratch) {
+    fn follow_aliases(&self, request: &mut Request, scratch: &mut DecideScratch) {
         scratch.probes.clear();
         scratch.slots.clear();
         for (i, probe) in request.probes.iter().enumerate() {
@@ -133,8 +133,8 @@ impl Judgement<'_> {
         for (probe, i) in scratch.probes.iter().zip(&scratch.slots) {
             if let Found::Known(..) | Found::Stale(..) = probe.found {
                 let asked = &mut request.probes[*i as usize];
-                (asked.found, asked.notice, asked.fingerprint) =
-                    (probe.found, probe.notice, probe.fingerprint);
+                (asked.found, asked.follow_up, asked.fingerprint) =
+                    (probe.found, probe.follow_up, probe.fingerprint);
             }
         }
     }

@@ -3,13 +3,13 @@
 use ahash::RandomState;
 
 use super::Counts;
-use super::blame::blame;
 use super::outcome::Outcome;
+use super::rejected::describe_rejected;
 use super::scratch::{Request, Slot, SlotState};
 use crate::policy::VerdictId;
 
 /// Fills the numbers of `outcome`.
-pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
+pub(super) fn count_fates(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
     let mut untouched = Counts::default();
     let mut kept = 0;
     let mut touched = 0;
@@ -19,7 +19,7 @@ pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
             SlotState::Verdict(VerdictId::UNTOUCHED) => untouched += counts,
             SlotState::Verdict(verdict) => {
                 touched += 1;
-                tally(verdict, counts, &mut request.rows, outcome);
+                add_counts(verdict, counts, &mut request.rows, outcome);
                 if verdict.disposition().forwards() {
                     kept += 1;
                     outcome.forwarded += counts;
@@ -27,7 +27,7 @@ pub(super) fn weigh(body: &[u8], request: &mut Request, outcome: &mut Outcome) {
             }
             SlotState::Rejected(reason) => {
                 if outcome.rejected_series == 0 {
-                    outcome.first_rejected = Some(blame(body, slot.labels(), reason));
+                    outcome.first_rejected = Some(describe_rejected(body, slot.labels(), reason));
                 }
                 outcome.rejected_mark =
                     outcome.rejected_mark.min(mark(&body[slot.start as usize..slot.end as usize]));
@@ -74,7 +74,7 @@ impl Slot {
 }
 
 #[inline]
-fn tally(verdict: VerdictId, counts: Counts, rows: &mut Vec<u32>, outcome: &mut Outcome) {
+fn add_counts(verdict: VerdictId, counts: Counts, rows: &mut Vec<u32>, outcome: &mut Outcome) {
     let row = verdict.row();
     if row >= rows.len() {
         rows.resize(row + 1, 0);

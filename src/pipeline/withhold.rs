@@ -5,17 +5,17 @@
 //! A group has its first value at the end of a window. A gauge that is sent as it is and becomes part of one goes on until
 //! then, and ends at that very moment: so a sum over both has no hole, and nothing twice.
 
-use super::judge::{Judgement, Work};
-use super::own::Judged;
+use super::claim::SentAs;
+use super::context::{PolicyResult, SeriesContext, seconds};
+use super::decider::{Decider, Work};
 use super::scratch::Leaving;
-use super::subject::{Asked, Subject, seconds};
 use crate::aggregate;
 use crate::policy::MetricKind;
 use crate::series::{Emits, Fingerprint, edit, identity};
 use crate::wire::v1::{self, FirstSample};
 
 /// What a series was sent as until now.
-pub(super) struct Left {
+pub(super) struct FormerOutput {
     pub(super) output: Fingerprint,
     /// The edit of its labels; `None`: as they come.
     script: Option<Box<[u8]>>,
@@ -23,48 +23,58 @@ pub(super) struct Left {
     pub(super) at: Option<FirstSample>,
 }
 
-impl Judgement<'_> {
+impl Decider<'_> {
     /// What a series was sent as and is not any more; `None` where that is another's by now.
-    pub(super) fn left(&self, subject: &Subject<'_>, judged: &Judged, work: &mut Work<'_>) -> Option<Left> {
-        let (before, generation) = subject.before?;
+    pub(super) fn former_output(
+        &self,
+        context: &SeriesContext<'_>,
+        sent_as: &SentAs,
+        work: &mut Work<'_>,
+    ) -> Option<FormerOutput> {
+        let (before, generation) = context.before?;
         let (output, script) = match before {
-            emits if emits.is_itself() && judged.emits.is_itself() => return None,
-            emits if emits.is_itself() => (subject.series, None),
+            emits if emits.is_itself() && sent_as.emits.is_itself() => return None,
+            emits if emits.is_itself() => (context.series, None),
             Emits::Rewritten(edit) => {
                 let edits = self.policies.edits_of(generation)?;
                 let script = edits.get(edit)?;
                 let scratch = &mut *work.scratch;
                 // of one series, the same edit makes the same labels, and another makes others
-                if matches!(judged.emits, Emits::Rewritten(_)) && *script == *scratch.script {
+                if matches!(sent_as.emits, Emits::Rewritten(_)) && *script == *scratch.script {
                     return None;
                 }
-                identity::encode_canonical(subject.pairs, &mut scratch.canonical);
+                identity::encode_canonical(context.pairs, &mut scratch.canonical);
                 scratch.former.clear();
                 edit::apply(script, &scratch.canonical, &mut scratch.starts, &mut scratch.former)?;
                 (self.prints.fingerprint(&scratch.former, self.tenant), Some(Box::from(script)))
             }
             _ => return None,
         };
-        if !self.index.owns(output, subject.series) {
+        if !self.index.owns(output, context.series) {
             return None;
         }
-        let mut at = v1::first_sample(subject.body, subject.slot.content());
-        if let (Emits::Leaving(end), Emits::Aggregated(_), Some(at)) = (before, judged.emits, &mut at) {
+        let mut at = v1::first_sample(context.body, context.slot.content());
+        if let (Emits::Leaving(end), Emits::Aggregated(_), Some(at)) = (before, sent_as.emits, &mut at) {
             // all that was sent is older, and what is withheld of before is in the group's value of this moment
             at.ms = i64::from(end) * 1000;
         }
-        Some(Left { output, script, at })
+        Some(FormerOutput { output, script, at })
     }
 
     /// Notes that a series is part of a group no more; returns whether it was.
-    pub(super) fn departs(&self, subject: &Subject<'_>, asked: &Asked, work: &mut Work<'_>) -> bool {
-        let Some((Emits::Aggregated(home), _)) = subject.before.filter(|_| asked.home.is_none()) else {
+    pub(super) fn departs(
+        &self,
+        context: &SeriesContext<'_>,
+        result: &PolicyResult,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let Some((Emits::Aggregated(home), _)) = context.before.filter(|_| result.home.is_none()) else {
             return false;
         };
-        let first = v1::first_sample(subject.body, subject.slot.content());
+        let first = v1::first_sample(context.body, context.slot.content());
         let ms = first.map_or(i64::MAX, |first| first.ms);
         work.outcome.effects.aggregated.departures.push(aggregate::Departure {
-            series: subject.series,
+            series: context.series,
             home,
             ms,
         });
@@ -73,30 +83,37 @@ impl Judgement<'_> {
 
     /// Until when a series goes on as it is although it is part of a group already, Unix seconds of sample time; `None`:
     /// no longer.
-    pub(super) fn leaves_at(&self, subject: &Subject<'_>, asked: &Asked, work: &Work<'_>) -> Option<u32> {
-        let (before, _) = subject.before.filter(|_| self.stale_markers && asked.output.is_none())?;
+    pub(super) fn forward_until(
+        &self,
+        context: &SeriesContext<'_>,
+        result: &PolicyResult,
+        work: &Work<'_>,
+    ) -> Option<u32> {
+        let (before, _) = context.before.filter(|_| self.stale_markers && result.output.is_none())?;
         let end = match before {
             Emits::Leaving(end) => end,
-            emits if emits.is_itself() && self.index.owns(subject.series, subject.series) => {
-                let aggregation = self.policies.aggregator(asked.home?.0)?.aggregation();
+            emits if emits.is_itself() && self.index.owns(context.series, context.series) => {
+                let aggregation = self.policies.aggregator(result.home?.0)?.aggregation();
                 let interval = u32::try_from(aggregation.interval_ms / 1000).ok()?;
                 let whole = aggregation.interval_ms % 1000 == 0;
                 // a counter begins at zero, so there is nothing to wait for
                 let join = work.outcome.effects.aggregated.joins.last()?;
-                let gauge = join.kind == MetricKind::Gauge && join.series == subject.series;
+                let gauge = join.kind == MetricKind::Gauge && join.series == context.series;
                 let first =
-                    v1::first_sample(subject.body, subject.slot.content()).filter(|_| whole && gauge)?;
+                    v1::first_sample(context.body, context.slot.content()).filter(|_| whole && gauge)?;
                 // the window that the first of its samples is in: from then on the group has them all
                 seconds(first.ms.saturating_add(999)).checked_next_multiple_of(interval)?
             }
             _ => return None,
         };
-        (subject.probe.sample_seconds < end).then_some(end)
+        (context.probe.sample_seconds < end).then_some(end)
     }
 
     /// Has a stale marker put in the place of what is withheld. Returns what the slot is to hold of it.
-    pub(super) fn mark(&self, left: Option<&Left>, work: &mut Work<'_>) -> u32 {
-        let Some(Left { script, at: Some(at), .. }) = left.filter(|_| self.stale_markers) else { return 0 };
+    pub(super) fn add_stale_marker(&self, former: Option<&FormerOutput>, work: &mut Work<'_>) -> u32 {
+        let Some(FormerOutput { script, at: Some(at), .. }) = former.filter(|_| self.stale_markers) else {
+            return 0;
+        };
         work.leaving.push(Leaving { script: script.clone(), at: *at });
         work.leaving.len() as u32
     }

@@ -42,7 +42,7 @@ impl Novelty {
     }
 }
 
-struct Shard {
+struct FilterShard {
     known: Seen,
     /// Series counted in the sketches of this window at their first sight.
     counted: Seen,
@@ -51,16 +51,16 @@ struct Shard {
 }
 
 /// Pairs of label and value that metrics have had.
-pub(super) struct Known {
-    shards: Box<[Mutex<Shard>]>,
+pub(super) struct KnownLabels {
+    shards: Box<[Mutex<FilterShard>]>,
 }
 
-impl Known {
+impl KnownLabels {
     /// Filters of at most `max_bytes` together.
     pub(super) fn new(max_bytes: usize) -> Self {
         let shard = |_| {
             let of = |share| Seen::new(max_bytes / SHARDS * share / 4);
-            Mutex::new(Shard { known: of(3), counted: of(1), waiting: VecDeque::new() })
+            Mutex::new(FilterShard { known: of(3), counted: of(1), waiting: VecDeque::new() })
         };
         Self { shards: (0..SHARDS).map(shard).collect() }
     }
@@ -96,7 +96,7 @@ impl Known {
         Novelty { changed, rest_known: shard.known.contains(keys[rest_at]) }
     }
 
-    /// Remembers what [`Known::compare`] found. `at_once`: it is not news, so nothing needs to wait.
+    /// Remembers what [`KnownLabels::compare`] found. `at_once`: it is not news, so nothing needs to wait.
     pub(super) fn remember(&self, metric: u32, keys: &[u64], at_once: bool, now: u32) {
         let Some((rest, pairs)) = keys.split_first() else { return };
         let mut shard = self.shard(metric).lock();
@@ -150,19 +150,19 @@ impl Known {
 
     /// Memory held.
     pub(super) fn bytes(&self) -> usize {
-        let of = |shard: &Mutex<Shard>| {
+        let of = |shard: &Mutex<FilterShard>| {
             let shard = shard.lock();
             shard.known.bytes() + shard.counted.bytes() + shard.waiting.capacity() * size_of::<(u32, u64)>()
         };
         self.shards.iter().map(of).sum()
     }
 
-    fn shard(&self, metric: u32) -> &Mutex<Shard> {
+    fn shard(&self, metric: u32) -> &Mutex<FilterShard> {
         &self.shards[metric as usize % SHARDS]
     }
 }
 
-impl Shard {
+impl FilterShard {
     fn ripen(&mut self, now: u32) {
         while let Some((came, pair)) = self.waiting.front().copied() {
             if came.saturating_add(NEW_FOR) > now {

@@ -63,7 +63,7 @@ pub(super) enum Fate {
 
 /// What became of the bodies of a phase.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct SendCounts {
     /// Samples in bodies that were taken.
     pub accepted: u64,
     /// Samples in bodies that were refused for good.

@@ -1,4 +1,4 @@
-//! Whose is a series: the workload it is about, and the run of it. Owners that the stream names come first, the
+//! Ownership is a series: the workload it is about, and the run of it. Owners that the stream names come first, the
 //! grammar of names second.
 
 use ahash::RandomState;
@@ -25,9 +25,9 @@ impl Scope<'_> {
     }
 }
 
-/// Whose a series is. Text is borrowed from its labels or from what owners were said to be.
+/// Ownership a series is. Text is borrowed from its labels or from what owners were said to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Whose<'a> {
+pub(super) struct Ownership<'a> {
     pub(super) scope: Scope<'a>,
     pub(super) kind: Kind,
     pub(super) name: &'a str,
@@ -51,10 +51,10 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn whose<'w>(&'w self, unsaid: Option<u64>, workload: Workload<'w>) -> Whose<'w> {
+    fn whose<'w>(&'w self, unsaid: Option<u64>, workload: Workload<'w>) -> Ownership<'w> {
         let Known { scope, labels, cluster_label } = *self;
         let Workload { kind, name, run, scheduled } = workload;
-        Whose { scope, kind, name, run, scheduled, unsaid, labels, cluster_label }
+        Ownership { scope, kind, name, run, scheduled, unsaid, labels, cluster_label }
     }
 }
 
@@ -81,7 +81,7 @@ impl Registry<'_> {
         self,
         tenant: u32,
         labels: Labels<'_>,
-        then: impl FnOnce(Whose<'_>) -> T,
+        then: impl FnOnce(Ownership<'_>) -> T,
     ) -> Option<T> {
         let subject = self.subjects.about(labels).subject()?;
         let (cluster_label, cluster) = subject::cluster(labels);
@@ -110,7 +110,7 @@ impl Registry<'_> {
         })
     }
 
-    fn of_job<T>(self, known: Known<'_>, job: &str, then: impl FnOnce(Whose<'_>) -> T) -> T {
+    fn of_job<T>(self, known: Known<'_>, job: &str, then: impl FnOnce(Ownership<'_>) -> T) -> T {
         match self.ask(known.scope, Owned::Job, job) {
             Ok(Owner { kind: OwnerKind::CronJob, name, .. }) => {
                 let scheduled = grammar::job(job).and_then(|found| found.scheduled);
@@ -125,7 +125,7 @@ impl Registry<'_> {
         }
     }
 
-    fn of_replica_set<T>(self, known: Known<'_>, set: &str, then: impl FnOnce(Whose<'_>) -> T) -> T {
+    fn of_replica_set<T>(self, known: Known<'_>, set: &str, then: impl FnOnce(Ownership<'_>) -> T) -> T {
         match self.ask(known.scope, Owned::ReplicaSet, set) {
             Ok(Owner { kind: OwnerKind::Deployment, name, .. }) => {
                 let workload = Workload { run: Some(set), ..whole(Kind::Deployment, &name) };

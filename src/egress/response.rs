@@ -19,7 +19,7 @@ const MAX_START_BYTES: usize = 4 * MAX_EXCERPT_BYTES;
 
 /// An upstream's answer, made safe to show.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct UpstreamResponse {
     pub(super) status: StatusCode,
     pub(super) retry_after: Option<Duration>,
     /// Scheme and host a redirect points to.

@@ -39,7 +39,7 @@ impl fmt::Display for Blamed {
 
 /// Names a rejected series, by the part of the body that holds its labels, and the label that is the reason. It may have
 /// millions of labels: none is kept.
-pub(super) fn blame(body: &[u8], run: Range<usize>, reason: Invalid) -> Blamed {
+pub(super) fn describe_rejected(body: &[u8], run: Range<usize>, reason: Invalid) -> Blamed {
     let labels = || LabelRun::new(body, run.start, run.end).map_while(Result::ok);
     let metric = labels().find(|label| label.name == b"__name__").map(|label| shown(label.value));
     Blamed { metric, label: label(labels, reason).map(|label| shown(label.name)), reason }

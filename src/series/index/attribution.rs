@@ -7,7 +7,7 @@ use crate::series::fingerprint::Fingerprint;
 
 /// Who a series is charged to: numbers that mean something to `cardinality` only; 0 is everybody else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Charge {
+pub struct Attribution {
     /// The metric, at most [`super::MAX_METRICS`].
     pub metric: u32,
     /// The workload, or the run of it.
@@ -22,11 +22,11 @@ pub struct Charge {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved {
     /// Who it was charged to.
-    pub from: Charge,
+    pub from: Attribution,
     /// Whether it was learned, not new, when it came.
     pub learned: bool,
     /// When that was, Unix seconds.
-    pub born: u32,
+    pub first_seen: u32,
     /// Whether it has ended with a stale marker.
     pub ended: bool,
     /// Whether its last value was other than 0, where its values are watched.
@@ -37,7 +37,7 @@ pub struct Moved {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Arrival {
     /// Who it is charged to.
-    pub charge: Charge,
+    pub attribution: Attribution,
     /// Whether it is learned, not new.
     pub learned: bool,
     /// Samples that came with it.
@@ -49,14 +49,14 @@ pub struct Arrival {
     /// Whether its first sight is a stale marker.
     pub ended: bool,
     /// Whether it is to be looked at closely again at its next sample: more may be known of it by then.
-    pub look_again: bool,
+    pub observe_again: bool,
 }
 
 /// What there is to be done with a known series whose labels need not be read otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Notice(u8);
+pub struct FollowUp(u8);
 
-impl Notice {
+impl FollowUp {
     /// Nothing, as nearly always.
     pub const NONE: Self = Self(0);
 
@@ -83,13 +83,13 @@ impl Notice {
 
 impl Index {
     /// Has every series be due at its next sample.
-    pub fn look_again_at_all(&self) {
+    pub fn observe_all_again(&self) {
         self.shift.fetch_add(WINDOW_SECONDS, Ordering::Relaxed);
     }
 
     /// Since when a series is known, Unix seconds.
-    pub fn born(&self, series: Fingerprint) -> Option<u32> {
-        self.shards[self.shard_of(series)].lock().series.get_both(series).map(|(_, past)| past.born)
+    pub fn first_seen(&self, series: Fingerprint) -> Option<u32> {
+        self.shards[self.shard_of(series)].lock().series.get_both(series).map(|(_, past)| past.first_seen)
     }
 
     /// Has a series be decided anew at its next sample.
@@ -100,21 +100,27 @@ impl Index {
     }
 
     /// Charges a series to another unit; says what was before if that is news.
-    pub fn recharge(&self, series: Fingerprint, unit: u32) -> Option<Moved> {
+    pub fn reattribute(&self, series: Fingerprint, unit: u32) -> Option<Moved> {
         let mut shard = self.shards[self.shard_of(series)].lock();
         let (entry, past) = shard.series.get_both(series)?;
-        let from = past.charge();
-        past.recharge(unit);
+        let from = past.attribution();
+        past.reattribute(unit);
         let (ended, on) = (entry.has_ended(), entry.is_on());
-        (from.unit != unit).then_some(Moved { from, learned: past.learned(), born: past.born, ended, on })
+        (from.unit != unit).then_some(Moved {
+            from,
+            learned: past.learned(),
+            first_seen: past.first_seen,
+            ended,
+            on,
+        })
     }
 
     /// Remembers whether the last sample of a series was a stale marker; returns who it is charged to if that is news, and
     /// whether its last value was other than 0, where its values are watched.
-    pub fn end(&self, series: Fingerprint, ended: bool) -> Option<(Charge, bool)> {
+    pub fn end(&self, series: Fingerprint, ended: bool) -> Option<(Attribution, bool)> {
         let mut shard = self.shards[self.shard_of(series)].lock();
         let (entry, past) = shard.series.get_both(series)?;
-        entry.end(ended).then(|| (past.charge(), entry.is_on()))
+        entry.end(ended).then(|| (past.attribution(), entry.is_on()))
     }
 
     /// Has the values of a series be watched from now on.
@@ -125,9 +131,9 @@ impl Index {
     }
 
     /// Remembers whether the value of a watched series is other than 0; returns who it is charged to if that is news.
-    pub fn turn(&self, series: Fingerprint, on: bool) -> Option<Charge> {
+    pub fn turn(&self, series: Fingerprint, on: bool) -> Option<Attribution> {
         let mut shard = self.shards[self.shard_of(series)].lock();
         let (entry, past) = shard.series.get_both(series)?;
-        entry.turn(on).then(|| past.charge())
+        entry.turn(on).then(|| past.attribution())
     }
 }

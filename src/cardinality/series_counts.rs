@@ -70,7 +70,7 @@ impl LastHour {
 
 /// Counts of one metric, workload or sender.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct SeriesCounts {
     /// Series in the index now.
     pub(super) active: u32,
     /// Series first seen while learning, since the start.
@@ -89,32 +89,32 @@ pub(super) struct Tally {
     pub(super) last: u32,
 }
 
-impl Tally {
+impl SeriesCounts {
     /// Counts a series that came.
-    pub(super) fn born(&mut self, learned: bool, now: u32) {
+    pub(super) fn added(&mut self, learned: bool, now: u32) {
         self.moved_in(learned, now, now);
     }
 
-    /// Counts a series that came here from another account, `born` when it came at all.
-    pub(super) fn moved_in(&mut self, learned: bool, born: u32, now: u32) {
+    /// Counts a series that came here from another account, `first_seen` when it came at all.
+    pub(super) fn moved_in(&mut self, learned: bool, first_seen: u32, now: u32) {
         self.last = now;
         self.active += 1;
         if learned {
             self.learned += 1;
         } else {
             self.new += 1;
-            self.hour.add(1, born);
+            self.hour.add(1, first_seen);
         }
     }
 
     /// Takes a series out that belongs to another account.
-    pub(super) fn moved_out(&mut self, learned: bool, born: u32) {
+    pub(super) fn moved_out(&mut self, learned: bool, first_seen: u32) {
         self.active = self.active.saturating_sub(1);
         if learned {
             self.learned = self.learned.saturating_sub(1);
         } else {
             self.new = self.new.saturating_sub(1);
-            self.hour.take(1, born);
+            self.hour.take(1, first_seen);
         }
     }
 
@@ -124,7 +124,7 @@ impl Tally {
     }
 
     /// Counts a series that was forgotten, with its lifetime in seconds and its samples.
-    pub(super) fn died(&mut self, lifetime: u32, samples: u16, now: u32) {
+    pub(super) fn removed(&mut self, lifetime: u32, samples: u16, now: u32) {
         self.last = now;
         self.active = self.active.saturating_sub(1);
         self.expired += 1;
@@ -205,13 +205,16 @@ mod tests {
 
     #[test]
     fn lifetimes_are_told_by_their_upper_ends() {
-        let mut tally = Tally::default();
-        assert_eq!((tally.lifetimes(), tally.samples_per_series()), (None, None));
+        let mut series_counts = SeriesCounts::default();
+        assert_eq!((series_counts.lifetimes(), series_counts.samples_per_series()), (None, None));
         for lifetime in [30, 50, 100, 700, 10_000_000] {
-            tally.born(false, 0);
-            tally.died(lifetime, 10, 0);
+            series_counts.added(false, 0);
+            series_counts.removed(lifetime, 10, 0);
         }
-        assert_eq!(tally.lifetimes(), Some(Lifetimes { p50: Some(120), p90: None, p99: None }));
-        assert_eq!((tally.active, tally.expired, tally.samples_per_series()), (0, 5, Some(10.0)));
+        assert_eq!(series_counts.lifetimes(), Some(Lifetimes { p50: Some(120), p90: None, p99: None }));
+        assert_eq!(
+            (series_counts.active, series_counts.expired, series_counts.samples_per_series()),
+            (0, 5, Some(10.0))
+        );
     }
 }

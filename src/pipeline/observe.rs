@@ -1,18 +1,18 @@
 //! What a series is shown to the tracker for: when it is new, when it ends, when its value says that a run is over,
 //! and once a window in between.
 
-use super::judge::{Judgement, Work};
-use super::outcome::Birth;
+use super::decider::{Decider, Work};
+use super::outcome::NewSeries;
 use super::scratch::Slot;
 use crate::aggregate::Starts;
-use crate::cardinality::{First, Sighting, is_on};
+use crate::cardinality::{Observation, SeriesState, is_on};
 use crate::series::identity::{self, Form};
 use crate::series::{Fingerprint, Labels, Probe, Remembered};
 use crate::wire::v1;
 
-impl Judgement<'_> {
+impl Decider<'_> {
     /// Looks closely at a series that is not known.
-    pub(super) fn birth(
+    pub(super) fn observe_new(
         &self,
         (series, decided): (Fingerprint, Remembered),
         pairs: &[(&str, &str)],
@@ -20,33 +20,34 @@ impl Judgement<'_> {
         slot: &Slot,
         probe: &Probe,
         work: &mut Work<'_>,
-    ) -> Birth {
+    ) -> NewSeries {
         if self.index.is_full() {
             // it will be decided anew at each sample, and is not to cost more than that
-            let sighting = Sighting::default();
-            return Birth {
+            let observation = Observation::default();
+            return NewSeries {
                 series,
                 decided,
-                sighting,
+                observation,
                 keys: (0, 0),
                 tells: false,
                 samples: probe.samples,
                 ends: slot.ends,
             };
         }
-        let first = First { series, value: slot.last_value(body), ends: slot.ends };
+        let first = SeriesState { series, value: slot.last_value(body), ends: slot.ends };
         let keys = &mut work.outcome.effects.keys;
         let start = keys.len() as u32;
         let labels = Labels::from_sorted(pairs);
-        let sighting = self.tracker.look(self.party, labels, first, &mut work.scratch.look, keys, self.now);
+        let observation =
+            self.tracker.observe(self.sender_context, labels, first, &mut work.scratch.look, keys, self.now);
         let keys = (start, keys.len() as u32);
-        self.tracker.show(self.party.tenant, pairs, sighting.charge, self.now);
+        self.tracker.show(self.sender_context.tenant, pairs, observation.attribution, self.now);
         let tells = self.policies.aggregates() && Starts::tells_of_thing(labels.metric().as_bytes());
-        Birth { series, decided, sighting, keys, tells, samples: probe.samples, ends: slot.ends }
+        NewSeries { series, decided, observation, keys, tells, samples: probe.samples, ends: slot.ends }
     }
 
     /// Does what there is to be done with a series that is known.
-    pub(super) fn attend(
+    pub(super) fn observe_known(
         &self,
         pairs: &[(&str, &str)],
         body: &[u8],
@@ -63,20 +64,21 @@ impl Judgement<'_> {
         };
         let labels = Labels::from_sorted(pairs);
         let value = slot.last_value(body);
-        if probe.notice.is_due() {
-            let first = First { series, value, ends: slot.ends };
+        if probe.follow_up.is_due() {
+            let first = SeriesState { series, value, ends: slot.ends };
             let scratch = &mut work.scratch.look;
-            let charge = self.tracker.look_again(self.party, labels, first, scratch, self.now);
-            self.tracker.show(self.party.tenant, pairs, charge, self.now);
+            let attribution =
+                self.tracker.observe_again(self.sender_context, labels, first, scratch, self.now);
+            self.tracker.show(self.sender_context.tenant, pairs, attribution, self.now);
             // as with refreshing: idempotent, and nothing about the data
-            if let Some(moved) = self.index.recharge(series, charge.unit) {
-                self.tracker.moved(moved, charge.unit, self.now);
+            if let Some(moved) = self.index.reattribute(series, attribution.unit) {
+                self.tracker.moved(moved, attribution.unit, self.now);
             }
         }
         let effects = &mut work.outcome.effects;
-        if probe.notice.has_returned() {
+        if probe.follow_up.has_returned() {
             effects.returned.push(series);
-            self.tracker.exists(self.party.tenant, labels, series, self.now);
+            self.tracker.exists(self.sender_context.tenant, labels, series, self.now);
         }
         let tells = Starts::tells(labels.metric().as_bytes());
         if tells && self.policies.aggregates() {
@@ -86,11 +88,11 @@ impl Judgement<'_> {
             }
         }
         if slot.ends {
-            effects.ended.push((series, self.tracker.node(self.party.tenant, labels, self.now)));
-        } else if let Some(on) = probe.notice.watched().filter(|_| !tells) {
-            self.tracker.learn_limit(self.party.tenant, labels, value, self.now);
+            effects.ended.push((series, self.tracker.node(self.sender_context.tenant, labels, self.now)));
+        } else if let Some(on) = probe.follow_up.watched().filter(|_| !tells) {
+            self.tracker.learn_limit(self.sender_context.tenant, labels, value, self.now);
             if on != is_on(value) {
-                effects.turned.push((series, is_on(value)));
+                effects.run_state_changes.push((series, is_on(value)));
             }
         }
     }

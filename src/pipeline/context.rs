@@ -6,7 +6,7 @@ use crate::series::{Emits, Fingerprint, Probe};
 
 /// A series that is decided.
 #[derive(Clone, Copy)]
-pub(super) struct Subject<'s> {
+pub(super) struct SeriesContext<'s> {
     pub(super) series: Fingerprint,
     /// Its labels, sorted.
     pub(super) pairs: &'s [(&'s str, &'s str)],
@@ -20,7 +20,7 @@ pub(super) struct Subject<'s> {
 }
 
 /// What the policies say of a series.
-pub(super) struct Asked {
+pub(super) struct PolicyResult {
     pub(super) verdict: VerdictId,
     pub(super) valid_until: u32,
     pub(super) output: Option<OwnedLabels>,

@@ -1,0 +1,226 @@
+//! What becomes of a series: the policies are asked, its group is found, and no two series become one.
+
+use super::claim::SentAs;
+use super::context::{PolicyResult, SeriesContext, seconds};
+use super::decider::{Decider, Work};
+use super::outcome::Release;
+use super::scratch::{PolicyHit, Slot, SlotState};
+use super::withhold::FormerOutput;
+use crate::aggregate::NotAggregated;
+use crate::policy::{Decision, Disposition, VerdictId, borrowed};
+use crate::series::identity::{self, Form};
+use crate::series::{Emits, FollowUp, Found, Labels, Probe, Remembered};
+
+/// A series that could not be aggregated for a reason that may go away is asked about again after so long, in sample
+/// time.
+const PASSED_SECONDS: u32 = 60;
+/// A series whose identity another has asks for it again after so long, in sample time.
+const CONTESTED_SECONDS: u32 = 30;
+
+impl Decider<'_> {
+    /// Asks the policies, sees to it that no two series become one, and has the decision remembered.
+    pub(super) fn decide_series(
+        &self,
+        pairs: &[(&str, &str)],
+        body: &[u8],
+        number: u32,
+        slot: &mut Slot,
+        probe: &Probe,
+        work: &mut Work<'_>,
+    ) -> SlotState {
+        let asked_again;
+        let probe = match slot.form {
+            Form::Canonical => probe,
+            Form::Other => {
+                asked_again = self.true_identity(pairs, probe, work);
+                &asked_again
+            }
+        };
+        let series = probe.fingerprint;
+        if slot.form == Form::Other
+            && let Found::Known(verdict, emits) = probe.found
+            && self.holds(emits, slot, probe)
+        {
+            return self.keep_decision(pairs, body, slot, probe, (verdict, emits), work);
+        }
+        let (unknown, before) = match probe.found {
+            Found::Known(_, emits) => (false, Some((emits, self.policies.generation))),
+            Found::Stale(emits, generation) => (false, Some((emits, generation))),
+            Found::Missing | Found::Skip | Found::Alias(_) => (true, None),
+        };
+        let context = SeriesContext { series, pairs, body, slot: *slot, probe, unknown, before };
+        let result = self.apply_policies(&context, work);
+        let sent_as = self.sent_as(&context, &result, work);
+        if let Some(home) = result.home {
+            self.add_to_group(body, slot, series, home, work);
+        }
+        let departs = self.departs(&context, &result, work);
+        let former = self.former_output(&context, &sent_as, work);
+        slot.edit = sent_as.edit;
+        slot.leaves = self.add_stale_marker(former.as_ref(), work);
+        let decided = self.remembered(&context, &result, &sent_as);
+        if sent_as.verdict != VerdictId::UNTOUCHED {
+            let output = result.output.filter(|_| sent_as.verdict.disposition() == Disposition::Rewrite);
+            work.scratch.policy_hits.push(PolicyHit { slot: number, verdict: sent_as.verdict, output });
+        }
+        self.remember(&context, decided, (&sent_as, result.home.is_some() || departs), former, work);
+        SlotState::Verdict(sent_as.verdict)
+    }
+
+    /// What was decided holds: only the bytes of the labels were not known.
+    fn keep_decision(
+        &self,
+        pairs: &[(&str, &str)],
+        body: &[u8],
+        slot: &mut Slot,
+        probe: &Probe,
+        (verdict, emits): (u16, Emits),
+        work: &mut Work<'_>,
+    ) -> SlotState {
+        let verdict = VerdictId::from_bits(verdict);
+        slot.know(verdict, emits);
+        if let Emits::Aggregated(home) = emits
+            && let Some(policy) = self.policies.set.row(verdict).ended_by
+        {
+            self.add_to_group(body, slot, probe.fingerprint, (policy, home), work);
+        }
+        if probe.follow_up != FollowUp::NONE || probe.ends {
+            self.observe_known(pairs, body, slot, probe, work);
+        }
+        slot.fate
+    }
+
+    /// Asks the policies, and finds the group of a series that one of them aggregates.
+    fn apply_policies(&self, context: &SeriesContext<'_>, work: &mut Work<'_>) -> PolicyResult {
+        let labels = Labels::from_sorted(context.pairs);
+        let Decision { mut verdict, valid_until, output, aggregated_by } =
+            self.policies.set.decide(labels, self.limits);
+        let mut valid_until = valid_until.0;
+        let Some(policy) = aggregated_by else {
+            return PolicyResult { verdict, valid_until, output, home: None, untyped: false };
+        };
+        let seen = output.as_ref().map(borrowed);
+        let now = Labels::from_sorted(seen.as_deref().unwrap_or(context.pairs));
+        let aggregation = self.policies.set.aggregation(policy).filter(|_| seen.is_some());
+        let joined = match aggregation.and_then(|aggregation| aggregation.lost(labels, now)) {
+            Some(_) => Err(NotAggregated::Apart),
+            None => self.join_group(context, now, policy, work),
+        };
+        let reason = match joined {
+            Ok(home) => {
+                return PolicyResult {
+                    verdict,
+                    valid_until,
+                    output,
+                    home: Some((policy, home)),
+                    untyped: false,
+                };
+            }
+            Err(reason) => reason,
+        };
+        work.outcome.not_aggregated.push((policy, reason));
+        verdict = self.policies.set.forwarded_instead(verdict, output.is_some());
+        if reason == NotAggregated::Untyped {
+            self.engine.types.untyped(labels.metric());
+        }
+        if matches!(reason, NotAggregated::Untyped | NotAggregated::Taken | NotAggregated::Full) {
+            valid_until = context.probe.sample_seconds.saturating_add(PASSED_SECONDS);
+        }
+        PolicyResult { verdict, valid_until, output, home: None, untyped: reason == NotAggregated::Untyped }
+    }
+
+    /// What is sent for a series of which the policies say this.
+    fn sent_as(&self, context: &SeriesContext<'_>, result: &PolicyResult, work: &mut Work<'_>) -> SentAs {
+        let Some((_, home)) = result.home.filter(|_| result.verdict.disposition() == Disposition::Aggregate)
+        else {
+            let sent_as = self.claim_output(context, result, work);
+            let emits = match sent_as.emits {
+                Emits::Itself if result.untyped => Emits::Provisional(self.engine.types.epoch()),
+                emits => emits,
+            };
+            return SentAs { emits, ..sent_as };
+        };
+        match self.forward_until(context, result, work) {
+            Some(end) => {
+                let verdict = self.policies.set.forwarded_instead(result.verdict, false);
+                SentAs { verdict, emits: Emits::Leaving(end), edit: 0, becomes: Some(context.series) }
+            }
+            None => {
+                SentAs { verdict: result.verdict, emits: Emits::Aggregated(home), edit: 0, becomes: None }
+            }
+        }
+    }
+
+    /// What the index is to keep of a decision.
+    fn remembered(&self, context: &SeriesContext<'_>, result: &PolicyResult, sent_as: &SentAs) -> Remembered {
+        let newest = context.probe.sample_seconds;
+        let mut valid_until = result.valid_until;
+        if result.home.is_some() && sent_as.verdict.disposition() != Disposition::Aggregate {
+            // the input is kept: what is known of a series holds one thing that is sent, and here there are two
+            valid_until = 0;
+        }
+        if matches!(sent_as.emits, Emits::Contested(_)) {
+            valid_until = valid_until.min(newest.saturating_add(CONTESTED_SECONDS));
+        }
+        if context.slot.ends && sent_as.becomes.is_some() {
+            valid_until = valid_until.min(newest);
+        }
+        let generation = self.policies.generation;
+        Remembered { verdict: sent_as.verdict.to_bits(), generation, valid_until, emits: sent_as.emits }
+    }
+
+    /// Has a decision remembered, now or when the upstream has the request.
+    fn remember(
+        &self,
+        context: &SeriesContext<'_>,
+        decided: Remembered,
+        (sent_as, moves_groups): (&SentAs, bool),
+        former: Option<FormerOutput>,
+        work: &mut Work<'_>,
+    ) {
+        let SeriesContext { series, pairs, body, slot, probe, unknown, .. } = *context;
+        let moves = self.policies.shares() && (slot.ends || probe.follow_up.has_returned());
+        let effects = &mut work.outcome.effects;
+        if let Some(output) = sent_as.becomes.filter(|_| moves && slot.ends) {
+            effects.released.push(Release { output, owner: series, last: probe.sample_seconds });
+        }
+        if let Some(former) = former {
+            // without a sample there is nothing to end it with: it goes on until one comes
+            if let Some(at) = former.at {
+                effects.released.push(Release { output: former.output, owner: series, last: seconds(at.ms) });
+                effects.changes.push((series, decided));
+            }
+        } else if !unknown && moves && sent_as.becomes.is_some() {
+            effects.changes.push((series, decided));
+        } else if !unknown && moves_groups {
+            // what is known to be part of a group must be part of it, and what is not must not
+            effects.redecided.push((series, decided));
+        } else if !unknown {
+            // idempotent, and says nothing about the data, so it need not wait for the commit
+            self.index.refresh(series, decided, self.now);
+        }
+        if !unknown && (probe.follow_up != FollowUp::NONE || probe.ends) {
+            self.observe_known(pairs, body, &slot, probe, work);
+        }
+        if unknown {
+            let new = self.observe_new((series, decided), pairs, body, &slot, probe, work);
+            work.outcome.effects.new_series.push(new);
+        }
+    }
+
+    /// What is known of the series whose labels are not canonical; to be remembered where the bytes are one run.
+    pub(super) fn true_identity(&self, pairs: &[(&str, &str)], probe: &Probe, work: &mut Work<'_>) -> Probe {
+        identity::encode_canonical(pairs, &mut work.scratch.canonical);
+        let series = self.prints.fingerprint(&work.scratch.canonical, self.tenant);
+        if let Found::Known(..) | Found::Stale(..) = probe.found {
+            // asked again already, see `follow_aliases`
+            return Probe { fingerprint: series, ..*probe };
+        }
+        if probe.found == Found::Missing {
+            work.outcome.effects.aliases.push((probe.fingerprint, series));
+        }
+        let mut again = [Probe { fingerprint: series, found: Found::Missing, ..*probe }];
+        self.index.touch(&mut again, &mut work.scratch.order, self.now, self.policies.generation);
+        again[0]
+    }
+}
