@@ -100,8 +100,12 @@ pub struct Pipeline {
 impl Pipeline {
     /// An empty pipeline.
     pub fn new(settings: Settings, set: PolicySet, prints: Fingerprinter, clock: Clock) -> Self {
-        let engine =
-            Engine::new(settings.aggregation, prints.clone(), Arc::clone(&settings.tracking.subjects));
+        let engine = Engine::new(
+            settings.aggregation,
+            prints.clone(),
+            Arc::clone(&settings.tracking.subjects),
+            clock.unix_ms(),
+        );
         let (aggregators, ..) = engine.adopt(&set.aggregating(), false);
         let policies = Policies::new(Arc::new(set), 1, settings.max_tracked, aggregators, None);
         Self {

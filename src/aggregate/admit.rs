@@ -62,7 +62,11 @@ impl GroupShard {
             newest_ms: i64::MIN,
             from_ms: i64::MAX,
             shown: false,
-            ended_ms: self.not_before,
+            ended_ms: if join.inherits {
+                self.not_before.max(join.first_ms.saturating_sub(1))
+            } else {
+                self.not_before
+            },
         }
     }
 

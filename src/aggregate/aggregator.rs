@@ -56,20 +56,24 @@ impl Aggregator {
         self.active.load(Ordering::Relaxed)
     }
 
-    /// The part of a tenant, made if it is not there; `None` if the aggregation is retired. `not_before`: up to then others
-    /// sent for its groups, Unix milliseconds.
-    pub(super) fn partition(&self, tenant: u32, not_before: impl FnOnce() -> i64) -> Option<Arc<Partition>> {
+    /// The part of a tenant, made if it is not there; `None` if the aggregation is retired. `others`: up to then others
+    /// sent for its groups, and another process may have, Unix milliseconds.
+    pub(super) fn partition(
+        &self,
+        tenant: u32,
+        others: impl FnOnce() -> (i64, i64),
+    ) -> Option<Arc<Partition>> {
         if let Some(found) = self.existing(tenant) {
             return Some(found);
         }
-        let not_before = not_before();
+        let others = others();
         let mut partitions = self.partitions.write();
         let partitions = partitions.as_mut()?;
         if partitions.len() <= tenant as usize {
             partitions.resize_with(tenant as usize + 1, || None);
         }
         let made = partitions[tenant as usize]
-            .get_or_insert_with(|| Arc::new(Partition::new(not_before, Arc::clone(&self.totals))));
+            .get_or_insert_with(|| Arc::new(Partition::new(others, Arc::clone(&self.totals))));
         Some(Arc::clone(made))
     }
 

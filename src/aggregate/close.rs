@@ -136,6 +136,7 @@ impl GroupShard {
             idle: 0,
             silent: false,
             several_gates: false,
+            others_until: i64::MIN,
             out: &mut self.out,
         };
         self.groups.get_mut(number).into_iter().for_each(|group| emission.stale(group));
@@ -171,6 +172,7 @@ impl GroupShard {
             idle: idle_ms.max(aggregation.interval_ms),
             silent: closing.is_in_gap(end),
             several_gates: aggregation.instance.is_some(),
+            others_until: self.others_until,
             out: &mut self.out,
         };
         emission.all(&mut self.groups, &gathered, &aggregation.outputs);
@@ -187,6 +189,8 @@ struct Emission<'o> {
     /// Nothing at all came in this window: only ends are told.
     silent: bool,
     several_gates: bool,
+    /// See [`GroupShard::others_until`].
+    others_until: i64,
     out: &'o mut Vec<Point>,
 }
 
@@ -216,10 +220,11 @@ impl Emission<'_> {
     }
 
     /// A new counter begins at zero, an interval earlier, so that its first value is an increase; but not before it
-    /// ended the last time.
+    /// ended the last time, nor while another process may have sent it.
     fn counter(&mut self, group: &mut Group) {
         if !group.shown {
-            let zero = (self.end - self.interval).max(group.ended_ms.saturating_add(1));
+            let others = self.others_until.saturating_add(1).min(self.end - 1);
+            let zero = (self.end - self.interval).max(group.ended_ms.saturating_add(1)).max(others);
             if zero < self.end {
                 self.point(group, 0, zero, 0.0f64.to_bits(), PointKind::Start);
             }
@@ -262,7 +267,7 @@ mod tests {
     #[test]
     fn what_others_sent_is_not_opened_again() {
         let aggregation = Aggregation { ..Aggregation::default() };
-        let mut shard = GroupShard::new(600_001);
+        let mut shard = GroupShard::new(600_001, i64::MIN);
         shard.closed = 900_000;
         shard.pull_back(700_000, 300_000, &aggregation);
         assert_eq!((shard.closed, shard.reopened, shard.open.len()), (600_000, 5, 5));

@@ -51,6 +51,8 @@ impl Default for Settings {
 
 /// All aggregations.
 pub struct Engine {
+    /// When it was made, Unix milliseconds: before that another process may have sent for the same groups.
+    started_ms: i64,
     /// What is known of the types of metrics.
     pub types: Types,
     /// When pods, processes and counters began.
@@ -88,8 +90,14 @@ pub type Collected = (u32, Arc<Aggregator>, Vec<Point>);
 
 impl Engine {
     /// Nothing is aggregated yet. `subjects`: the labels by which series say what they are about.
-    pub fn new(settings: Settings, prints: Fingerprinter, subjects: Arc<SubjectTable>) -> Self {
+    pub fn new(
+        settings: Settings,
+        prints: Fingerprinter,
+        subjects: Arc<SubjectTable>,
+        started_ms: i64,
+    ) -> Self {
         Self {
+            started_ms,
             types: Types::new(settings.max_types),
             starts: Starts::new(prints, subjects),
             aggregators: RwLock::default(),
@@ -148,7 +156,8 @@ impl Engine {
 
     /// The part of a tenant of an aggregation, made if it is not there; `None` if it is retired.
     pub(super) fn partition(&self, aggregator: &Aggregator, tenant: u32) -> Option<Arc<Partition>> {
-        aggregator.partition(tenant, || self.tenant(tenant).ended_ms.load(Ordering::Relaxed))
+        aggregator
+            .partition(tenant, || (self.tenant(tenant).ended_ms.load(Ordering::Relaxed), self.started_ms))
     }
 
     /// Whether there is room for one more series in this group.

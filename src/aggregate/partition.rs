@@ -31,9 +31,10 @@ pub(super) fn shard_of(home: u32) -> usize {
 }
 
 impl Partition {
-    /// `not_before`: up to then others sent for these groups, Unix milliseconds.
-    pub(super) fn new(not_before: i64, totals: Arc<Totals>) -> Self {
-        let shards = Shards::new(totals, || GroupShard::new(not_before));
+    /// `not_before`: up to then others sent for these groups, Unix milliseconds; `others_until`: up to then another process
+    /// may have done so.
+    pub(super) fn new((not_before, others_until): (i64, i64), totals: Arc<Totals>) -> Self {
+        let shards = Shards::new(totals, || GroupShard::new(not_before, others_until));
         Self { shards, search_rounds: AtomicU32::new(0) }
     }
 

@@ -53,6 +53,8 @@ pub struct Join {
     pub passed: bool,
     /// Its first sample, Unix milliseconds; `i64::MAX` where there is none.
     pub first_ms: i64,
+    /// Whether others were sent as its group until now, up to its first sample.
+    pub inherits: bool,
     /// Of a counter that is unknown: what finds out when it began.
     pub keys: Keys,
     /// Whether that is a part of a histogram or summary, by its name.

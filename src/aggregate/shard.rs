@@ -126,6 +126,8 @@ pub(super) struct GroupShard {
     pub(super) round: u32,
     /// Points older than this were sent by somebody else, Unix milliseconds.
     pub(super) not_before: i64,
+    /// Up to then another process may have sent for the same groups, Unix milliseconds.
+    pub(super) others_until: i64,
     pub(super) births: u64,
     pub(super) baselines: u64,
     pub(super) moved: u64,
@@ -137,7 +139,7 @@ pub(super) struct GroupShard {
 }
 
 impl GroupShard {
-    pub(super) fn new(not_before: i64) -> Self {
+    pub(super) fn new(not_before: i64, others_until: i64) -> Self {
         Self {
             closed: i64::MIN,
             open: VecDeque::new(),
@@ -151,6 +153,7 @@ impl GroupShard {
             out: Vec::new(),
             round: 0,
             not_before,
+            others_until,
             births: 0,
             baselines: 0,
             moved: 0,

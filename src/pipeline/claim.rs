@@ -41,7 +41,7 @@ impl Decider<'_> {
         // Where no policy rewrites or aggregates, every series is itself, and no two can meet.
         if self.policies.shares() {
             match self.index.claim(becomes, &self.claimant(context.series, context)) {
-                Claimed::Granted => {}
+                Claimed::Granted | Claimed::Inherited => {}
                 Claimed::Full => work.outcome.unguarded += 1,
                 Claimed::Taken => {
                     let verdict = self.policies.set.collided(verdict);

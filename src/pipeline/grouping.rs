@@ -26,6 +26,8 @@ struct Place {
     bucket: Option<(Fingerprint, f64)>,
     block: Range<u32>,
     others: Vec<Range<u32>>,
+    /// Whether others were sent as the group until now.
+    inherits: bool,
 }
 
 impl Decider<'_> {
@@ -74,17 +76,20 @@ impl Decider<'_> {
         let admitted = match self.engine.room(aggregator, self.sender_context.tenant, (home, group), kind) {
             Room::None => Err(NotAggregated::Full),
             // groups renew their claims themselves
-            Room::InGroup => Ok(()),
+            Room::InGroup => Ok(false),
             Room::ForGroup => {
                 let all = std::iter::once(&block).chain(&others);
                 self.claim_outputs(context, &aggregator.definition, all, work)
             }
         };
-        if let Err(reason) = admitted {
-            work.outcome.effects.aggregated.labels.truncate(start);
-            return Err(reason);
-        }
-        let place = Place { policy, group, home, replica, kind, bucket, block, others };
+        let inherits = match admitted {
+            Ok(inherits) => inherits,
+            Err(reason) => {
+                work.outcome.effects.aggregated.labels.truncate(start);
+                return Err(reason);
+            }
+        };
+        let place = Place { policy, group, home, replica, kind, bucket, block, others, inherits };
         work.outcome.effects.aggregated.joins.push(self.join(context, place));
         Ok(home)
     }
@@ -95,21 +100,26 @@ impl Decider<'_> {
         self.prints.fingerprint(&labels[block.start as usize..block.end as usize], self.tenant)
     }
 
-    /// Claims what the outputs of a new group are sent as: all of it, or nothing.
+    /// Claims what the outputs of a new group are sent as: all of it, or nothing. Returns whether others had it before.
     fn claim_outputs<'r>(
         &self,
         context: &SeriesContext<'_>,
         definition: &str,
         outputs: impl Iterator<Item = &'r Range<u32>>,
         work: &mut Work<'_>,
-    ) -> Result<(), NotAggregated> {
+    ) -> Result<bool, NotAggregated> {
         let definition = self.prints.definition(definition);
         let mut claimed: Vec<(Fingerprint, Fingerprint)> = Vec::new();
+        let mut inherits = false;
         for block in outputs {
             let output = self.output(block, work);
             let owner = aggregate::owner_of(definition, output);
             match self.index.claim(output, &self.claimant(owner, context)) {
                 Claimed::Granted => claimed.push((output, owner)),
+                Claimed::Inherited => {
+                    inherits = true;
+                    claimed.push((output, owner));
+                }
                 Claimed::Full => work.outcome.unguarded += 1,
                 Claimed::Taken => {
                     claimed.iter().for_each(|(output, owner)| self.index.disclaim(*output, *owner));
@@ -117,12 +127,12 @@ impl Decider<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(inherits)
     }
 
     fn join(&self, context: &SeriesContext<'_>, place: Place) -> Join {
         let SeriesContext { series, slot, body, unknown, .. } = *context;
-        let Place { policy, group, home, replica, kind, bucket, block, others } = place;
+        let Place { policy, group, home, replica, kind, bucket, block, others, inherits } = place;
         let mut first_ms = i64::MAX;
         let content = slot.labels_start as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
@@ -148,6 +158,7 @@ impl Decider<'_> {
             unknown: unknown && !self.index.is_full(),
             passed: context.before.is_some_and(|(emits, _)| emits.is_itself()),
             first_ms,
+            inherits,
             keys: if begins { self.engine.starts.keys(self.tenant, labels) } else { Keys::default() },
             is_part: begins && PARTS.iter().any(|ending| labels.metric().ends_with(ending)),
             due_ms: begins.then(|| self.engine.starts.due(labels)).flatten(),

@@ -34,8 +34,16 @@ fn policies(delay_ms: i64) -> Vec<Definition> {
     ]
 }
 
+/// A gate at [`NOW_MS`], whose process began long before.
 pub(crate) fn gate(policies: &[Definition], idle_ms: i64) -> Gate {
-    Gate::with(policies, |settings| {
+    let gate = begun(NOW_MS - 3_600_000, policies, idle_ms);
+    gate.pipeline.clock().advance_ms(3_600_000);
+    gate
+}
+
+/// One whose process begins then, Unix milliseconds.
+pub(crate) fn begun(ms: i64, policies: &[Definition], idle_ms: i64) -> Gate {
+    Gate::begun(ms, policies, |settings| {
         settings.max_tracked = 100_000;
         settings.aggregation = Settings { idle_ms, ..Settings::default() };
     })

@@ -1,12 +1,15 @@
 //! One identity has one writer: groups among themselves, groups and series that pass, a series and the group it comes into.
 
+use std::slice::from_ref;
+
+use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{Action, Aggregation, Keys, MetricKind, Mode, Output, PolicySet, Run};
 use seriesgate_proto::metric_metadata::MetricType;
 use seriesgate_proto::{Label, MetricMetadata, WriteRequest};
 
 use crate::IDLE_MS;
 use crate::pipeline::{assert_conserved, forwarded, policy, sent, shown, text};
-use crate::rig::{Rig, aggregation};
+use crate::rig::{Rig, aggregation, begun};
 use crate::steps::*;
 
 pub(crate) fn gauge(family: &str) -> Vec<MetricMetadata> {
@@ -127,4 +130,53 @@ fn each_output_of_a_group_has_one_owner() {
     let request = WriteRequest::of(vec![plain("g:max", 3700)]);
     rig.deliver(&request);
     assert_eq!(sent(&rig.gate, &request), ["g:max"]);
+}
+
+/// What another process sent is not known; that it was sent before this one began is.
+#[test]
+fn a_group_of_a_process_without_state_begins_no_earlier_than_the_process() {
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(without_pod().into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![own], IDLE_MS);
+    rig.gate = begun(T + 70_000, &rig.policies, IDLE_MS);
+    rig.put("x_total", "a", &[(75, 100.0), (100, 110.0), (115, 150.0), (170, 160.0)]);
+    assert_eq!(rig.points("x_total"), "70.001:0 120:50 180:60");
+    // also where samples wait for longer than a window: what it grew by in the first of them is not lost
+    rig.gate = begun(T + 7_000_000, &rig.policies, IDLE_MS);
+    rig.put("y_total", "a", &[(75, 100.0), (115, 150.0), (170, 160.0)]);
+    assert_eq!(rig.points("y_total"), "119.999:0 120:50 180:60");
+}
+
+#[test]
+fn a_group_that_goes_on_as_what_its_member_was_sent_as_begins_after_that() {
+    let own = policy("agg", "x_total", Action::Aggregate(without_pod().into()), Mode::Enforce);
+    let mut rig = Rig::of(Vec::new(), IDLE_MS);
+    let scrape = |rig: &mut Rig, at: i64| {
+        rig.put_all(at, &[("x_total", "", (100 + at) as f64), ("x_total", "a", (1000 + at) as f64)]);
+    };
+    (0..=45).step_by(15).for_each(|at| scrape(&mut rig, at));
+    rig.gate.pipeline.replace_policies(PolicySet::compile(from_ref(&own), Run::AsConfigured).unwrap());
+    // its sender comes again with the same: what was decided holds
+    rig.refuse(&request("x_total", "", &[(60, 160.0)]));
+    (60..=180).step_by(15).for_each(|at| scrape(&mut rig, at));
+    // the last sample that was sent as it is is of 45
+    assert_eq!(rig.points("x_total"), "60:0 120:120 180:240");
+}
+
+/// The first of those that rules make alike is sent as what the group is, and has the identity.
+#[test]
+fn what_is_held_back_is_added_up_once_the_policy_says_so() {
+    let rules =
+        RuleText { action: Some("labeldrop".into()), regex: Some("pod".into()), ..RuleText::default() };
+    let held = policy("r", "g", Action::Relabel([rules.clone()].into()), Mode::Enforce);
+    let gauge = Aggregation { kind: Some(MetricKind::Gauge), ..Aggregation::default() };
+    let added = policy("r", "g", Action::RelabelAggregate([rules].into(), gauge.into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![held], IDLE_MS);
+    let scrape =
+        |rig: &mut Rig, at: i64| rig.put_all(at, &[("g", "a", 1.0), ("g", "b", 1.0), ("g", "c", 1.0)]);
+    (0..=45).step_by(15).for_each(|at| scrape(&mut rig, at));
+    assert_eq!(rig.gate.outcome.forwarded.samples, 1);
+    rig.gate.pipeline.replace_policies(PolicySet::compile(from_ref(&added), Run::AsConfigured).unwrap());
+    (60..=240).step_by(15).for_each(|at| scrape(&mut rig, at));
+    let points = rig.points("g");
+    assert!(points.ends_with("120:3 180:3 240:3"), "{points}");
 }

@@ -27,6 +27,11 @@ impl Gate {
     }
 
     pub(crate) fn with(policies: &[Definition], change: impl FnOnce(&mut Settings)) -> Self {
+        Self::begun(NOW_MS, policies, change)
+    }
+
+    /// One whose process began then, Unix milliseconds.
+    pub(crate) fn begun(ms: i64, policies: &[Definition], change: impl FnOnce(&mut Settings)) -> Self {
         let limits = Limits { max_labels: 8, max_name_bytes: 64, max_value_bytes: 256 };
         let mut settings = Settings {
             max_tracked: 1000,
@@ -40,7 +45,7 @@ impl Gate {
         };
         change(&mut settings);
         let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();
-        let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(NOW_MS));
+        let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(ms));
         Self { pipeline, scratch: Scratch::default(), outcome: Outcome::default() }
     }
 

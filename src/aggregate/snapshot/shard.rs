@@ -70,7 +70,7 @@ impl GroupShard {
     /// # Errors
     /// If the bytes are not those of a shard.
     pub(super) fn restore(&mut self, source: &mut Source<'_>, version: u32) -> Result<(), SnapshotError> {
-        let mut shard = GroupShard::new(0);
+        let mut shard = GroupShard::new(0, i64::MIN);
         (shard.closed, shard.not_before) = (source.i64()?, source.i64()?);
         shard.round = source.u32()?;
         (shard.births, shard.baselines) = (source.u64()?, source.u64()?);

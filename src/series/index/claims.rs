@@ -17,6 +17,8 @@ use crate::series::table::Slot;
 pub enum Claimed {
     /// The identity is the claimant's.
     Granted,
+    /// The same, and another had it before: nothing that is sent may be older than what that sent.
+    Inherited,
     /// It belongs to another series.
     Taken,
     /// There is no room to note it; nobody else is known to have it.
@@ -46,6 +48,11 @@ impl Claimant {
     pub(super) fn may_follow(&self, last: u32) -> bool {
         self.begins > last
     }
+
+    /// Whether it only says that the owner is there still.
+    fn renews(&self) -> bool {
+        self.begins == u32::MAX
+    }
 }
 
 /// What one look at the shard of an identity says.
@@ -69,7 +76,7 @@ impl Index {
             // The rival's own shard is asked with no lock held, as two shards are never locked at one time; so
             // everything is looked at again afterwards.
             match self.standing(&held) {
-                Standing::MovedOn => gone = Some((held.owner(), held.generation)),
+                Standing::MovedOn => gone = Some((held.owner(), held.generation())),
                 Standing::OnItsWay => {
                     let mut shard = self.shards[self.shard_of(output)].lock();
                     return self.wait_for(&mut shard, output, by);
@@ -86,7 +93,11 @@ impl Index {
         let held = shard.claims.get_mut(output).map(|held| *held);
         let entry = shard.series.get_mut(output).filter(|entry| entry.emits().is_itself());
         let (stands, ended) = (entry.is_some(), entry.is_some_and(|entry| entry.has_ended()));
-        if stands && output != by.owner && output != by.series {
+        // a group has what its first member was sent as before that is known to have left; what was granted under other
+        // policies is worth nothing beside what stands
+        let is_granted = |held: Claim| held.owner() == by.owner && held.generation() == by.generation;
+        let granted = held.is_some_and(is_granted);
+        if stands && !granted && output != by.owner && output != by.series {
             let other = |held: Claim| held.vacant_since().is_none() && held.owner() != by.owner;
             if held.is_some_and(other) {
                 return Look::Settled(self.wait_for(&mut shard, output, by));
@@ -96,14 +107,19 @@ impl Index {
             }
         }
         let is_mine = |held: &Claim| {
-            let freed = gone == Some((held.owner(), held.generation));
-            freed || held.owner() == by.owner || held.vacant_since().is_some_and(|last| by.may_follow(last))
+            let freed = gone == Some((held.owner(), held.generation()));
+            // what a series is sent as goes to the group that it becomes a part of
+            let own = held.owner() == by.owner || held.owner() == by.series;
+            freed || own || held.vacant_since().is_some_and(|last| by.may_follow(last))
         };
         let claimed = match held {
             // its place in the index is claim enough, unless it had ended and others may follow
             None if stands && !ended && output == by.owner => Claimed::Granted,
-            None => self.note(&mut shard, Claim::new(output, by)),
-            Some(held) if is_mine(&held) => renew(&mut shard, output, by),
+            None => self.note(&mut shard, Claim::new(output, by).inherited(stands && output != by.owner)),
+            Some(held) if is_mine(&held) => {
+                let same = held.owner() == by.owner;
+                renew(&mut shard, output, by, !same || held.is_inherited() && !by.renews())
+            }
             Some(held) if held.vacant_since().is_some() => self.wait_for(&mut shard, output, by),
             Some(held) => return Look::Held(held),
         };
@@ -155,7 +171,7 @@ impl Index {
             return Claimed::Full;
         }
         shard.claims.insert(claim, ());
-        Claimed::Granted
+        granted(&claim)
     }
 
     /// For a series that comes into the index to pass as it is: its own claim has done its work. Returns whether
@@ -163,7 +179,7 @@ impl Index {
     pub(super) fn settle_claim(&self, shard: &mut IndexShard, series: Fingerprint, generation: u32) -> bool {
         let Some(claim) = shard.claims.get_mut(series) else { return false };
         if claim.owner() != series && claim.vacant_since().is_none() {
-            return claim.generation == generation;
+            return claim.generation() == generation;
         }
         shard.claims.remove(series);
         self.claims.fetch_sub(1, Ordering::Relaxed);
@@ -171,9 +187,14 @@ impl Index {
     }
 }
 
-fn renew(shard: &mut IndexShard, output: Fingerprint, by: &Claimant) -> Claimed {
+fn renew(shard: &mut IndexShard, output: Fingerprint, by: &Claimant, inherited: bool) -> Claimed {
+    let claim = Claim::new(output, by).inherited(inherited);
     if let Some(held) = shard.claims.get_mut(output) {
-        *held = Claim::new(output, by);
+        *held = claim;
     }
-    Claimed::Granted
+    granted(&claim)
+}
+
+fn granted(claim: &Claim) -> Claimed {
+    if claim.is_inherited() { Claimed::Inherited } else { Claimed::Granted }
 }

@@ -100,7 +100,7 @@ impl Index {
             let mut shard = self.shards[self.shard_of(owner)].lock();
             let entry = shard.series.get_mut(owner);
             entry
-                .filter(|entry| entry.generation() <= claim.generation)
+                .filter(|entry| entry.generation() <= claim.generation())
                 .filter(|entry| matches!(entry.emits(), Emits::Rewritten(_)))
                 .map(|entry| entry.last_seen)
         };

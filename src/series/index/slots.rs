@@ -287,10 +287,14 @@ pub(super) struct Claim {
     pub(super) seen: u32,
     owner_high: u64,
     owner_low: u32,
-    /// Generation of the policies that gave it to the owner. Where there is none: the time of the last sample, Unix
-    /// seconds of sample time.
-    pub(super) generation: u32,
+    /// Generation of the policies that gave it to the owner, and [`INHERITED`]. Where there is no owner: the time of the last
+    /// sample, Unix seconds of sample time.
+    generation: u32,
 }
+
+/// Another had the identity before.
+const INHERITED: u32 = 1 << 31;
+const _: () = assert!(MAX_GENERATION < INHERITED);
 
 impl Claim {
     pub(super) fn new(output: Fingerprint, by: &Claimant) -> Self {
@@ -302,6 +306,21 @@ impl Claim {
             owner_low: by.owner.low,
             generation: by.generation,
         }
+    }
+
+    /// The same, and whether another had the identity before.
+    pub(super) fn inherited(self, inherited: bool) -> Self {
+        Self { generation: self.generation | if inherited { INHERITED } else { 0 }, ..self }
+    }
+
+    /// Whether another had the identity before.
+    pub(super) fn is_inherited(&self) -> bool {
+        self.vacant_since().is_none() && self.generation & INHERITED != 0
+    }
+
+    /// Generation of the policies that gave it to its owner.
+    pub(super) fn generation(&self) -> u32 {
+        self.generation & !INHERITED
     }
 
     /// It belongs to nobody any more; who comes next is to be newer than `last`.

@@ -72,7 +72,7 @@ impl Index {
     pub(super) fn standing(&self, claim: &Claim) -> Standing {
         let mut shard = self.shards[self.shard_of(claim.owner())].lock();
         match shard.series.get_both(claim.owner()) {
-            Some((entry, _)) if entry.generation() > claim.generation => Standing::MovedOn,
+            Some((entry, _)) if entry.generation() > claim.generation() => Standing::MovedOn,
             Some((entry, past)) if matches!(entry.emits(), Emits::Rewritten(_)) => {
                 Standing::Lives { last_seen: entry.last_seen, patience: patience(entry, past) }
             }
@@ -111,7 +111,7 @@ impl Index {
             };
             // First the claim, then the owner: where the owner has come back meanwhile, both wait, and none is one too
             // many.
-            *claim = Claim::new(output, by);
+            *claim = Claim::new(output, by).inherited(true);
         }
         let lost = {
             let mut shard = self.shards[self.shard_of(held.owner())].lock();
@@ -125,7 +125,7 @@ impl Index {
             silent
         };
         if lost {
-            return Claimed::Granted;
+            return Claimed::Inherited;
         }
         let mut shard = self.shards[self.shard_of(output)].lock();
         if let Some(claim) = shard.claims.get_mut(output).filter(|claim| claim.owner() == by.owner) {
