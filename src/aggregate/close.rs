@@ -142,6 +142,19 @@ impl GroupShard {
         self.groups.get_mut(number).into_iter().for_each(|group| emission.stale(group));
     }
 
+    /// Ends its gauges, right after their last point; what else there is goes on. `latest_ms`: the newest sample.
+    pub(super) fn end_gauges(&mut self, latest_ms: i64) {
+        if self.closed == i64::MIN {
+            return;
+        }
+        let at = self.closed.min(latest_ms).saturating_add(1);
+        for number in 0..self.groups.span() {
+            if self.groups.get(number).is_some_and(|group| group.kind == MetricKind::Gauge) {
+                self.end_group(number, at);
+            }
+        }
+    }
+
     fn end_all(&mut self, at: i64) {
         for number in 0..self.groups.span() {
             self.end_group(number, at);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::aggregator::Aggregator;
 use super::close::{Closing, over_at, whole};
 use super::engine::{Collected, Engine};
 use super::pace::SILENT_MS;
@@ -83,8 +84,36 @@ impl Engine {
 
     /// The same where the input goes on with another process: no point is later than the newest sample, so that what that
     /// process makes is later than this.
+    ///
+    /// Gauges end where members are seen beside their group until that process has learned what they are.
     pub fn stop(&self) -> Vec<Collected> {
-        self.finish_at(|newest_ms| newest_ms)
+        let mut made = self.finish_at(|newest_ms| newest_ms);
+        made.extend(
+            self.end_gauges(|aggregation| aggregation.kind.is_none() || aggregation.instance.is_some()),
+        );
+        made
+    }
+
+    /// Ends the gauges whose members go to other gates now, where they are seen in other groups.
+    pub fn leave(&self) -> Vec<Collected> {
+        self.end_gauges(|aggregation| aggregation.instance.is_some())
+    }
+
+    fn end_gauges(&self, of: impl Fn(&Aggregation) -> bool) -> Vec<Collected> {
+        let mut collected = Vec::new();
+        let is_of = |aggregator: &&Arc<Aggregator>| aggregator.is_active() && of(&aggregator.aggregation);
+        for aggregator in self.aggregators().iter().filter(is_of) {
+            for (number, partition) in aggregator.partitions() {
+                let newest = self.tenant(number).pace(|pace| pace.newest_ms());
+                let mut points = Vec::new();
+                partition.shards.each().for_each(|mut shard| shard.end_gauges(newest.unwrap_or(i64::MAX)));
+                partition.drain(&mut points);
+                if !points.is_empty() {
+                    collected.push((number, Arc::clone(aggregator), points));
+                }
+            }
+        }
+        collected
     }
 
     fn finish_at(&self, latest_ms: impl Fn(i64) -> i64) -> Vec<Collected> {

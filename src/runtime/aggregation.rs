@@ -56,6 +56,7 @@ pub(super) async fn last(runtime: &Arc<Runtime>) {
         aside(runtime, |runtime| take(runtime, runtime.pipeline.engine().stop())).await;
     } else {
         aside(runtime, collect).await;
+        aside(runtime, |runtime| take(runtime, runtime.pipeline.engine().leave())).await;
     }
     save(runtime, true).await;
 }

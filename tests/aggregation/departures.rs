@@ -112,3 +112,28 @@ fn what_is_open_of_a_counter_that_passes_is_not_counted_unless_a_start_says_so()
     (120..=300).step_by(15).for_each(|at| scrape(&mut rig, at));
     assert_eq!(rig.finish()["x_total"].last().unwrap().1, "0");
 }
+
+/// Members whose type was learned pass until the next process has learned it, and those of one of several gates are at others.
+#[test]
+fn at_a_stop_gauges_end_where_their_members_are_seen_elsewhere() {
+    let gauge = Some(MetricKind::Gauge);
+    let instance = Some(("gate".to_owned(), "1".to_owned()));
+    for (kind, instance, ends) in [(gauge, None, false), (None, None, true), (gauge, instance, true)] {
+        let aggregation = Aggregation { kind, instance: instance.clone(), ..without_pod() };
+        let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(aggregation.into()), Mode::Enforce);
+        let mut rig = Rig::of(vec![own], IDLE_MS);
+        let mut first = request("mem", "a", &[(0, 3.0)]);
+        first.metadata = crate::writers::gauge("mem");
+        rig.send(&first);
+        (15..=75).step_by(15).for_each(|at| rig.put("mem", "a", &[(at, 3.0)]));
+        let _sent = rig.gate.pipeline.collect();
+        let made = rig.gate.pipeline.engine().stop();
+        let points: Vec<(i64, bool)> = made
+            .iter()
+            .flat_map(|(.., points)| points)
+            .map(|point| (point.ms - T, f64::from_bits(point.bits).is_nan()))
+            .collect();
+        let expected = if ends { vec![(75_000, false), (75_001, true)] } else { vec![(75_000, false)] };
+        assert_eq!(points, expected, "{kind:?} {instance:?}");
+    }
+}
