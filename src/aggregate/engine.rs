@@ -160,13 +160,14 @@ impl Engine {
             .partition(tenant, || (self.tenant(tenant).ended_ms.load(Ordering::Relaxed), self.started_ms))
     }
 
-    /// Whether there is room for one more series in this group.
+    /// Whether there is room for one more series in this group, beside so many groups that are `founded` by the same request.
     pub fn room(
         &self,
         aggregator: &Aggregator,
         tenant: u32,
         (home, group): (u32, Fingerprint),
         kind: MetricKind,
+        founded: usize,
     ) -> Room {
         let settings = self.settings();
         if self.totals.members() >= settings.max_members {
@@ -182,7 +183,7 @@ impl Engine {
         if shard.is_none_or(is_there) {
             return Room::InGroup;
         }
-        if self.totals.groups() < settings.max_groups { Room::ForGroup } else { Room::None }
+        if self.totals.groups() + founded < settings.max_groups { Room::ForGroup } else { Room::None }
     }
 
     /// All groups.

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
+use ahash::AHashSet;
+
 use super::birth::SenderHistory;
 use super::starts::Keys;
 use crate::policy::{MetricKind, PolicyIndex};
@@ -79,6 +81,8 @@ pub struct Departure {
 pub struct Batch {
     /// Series that are new to their groups.
     pub joins: Vec<Join>,
+    /// Groups among them that are new: they are not there before the request is done.
+    pub founded: AHashSet<Fingerprint>,
     /// Series that are part of a group no more.
     pub departures: Vec<Departure>,
     /// Labels of the groups that are joined.
@@ -103,6 +107,7 @@ impl Batch {
     /// Makes it empty.
     pub fn clear(&mut self) {
         self.joins.clear();
+        self.founded.clear();
         self.departures.clear();
         self.labels.clear();
         self.samples.clear();
@@ -114,6 +119,7 @@ impl Batch {
     /// Bytes held.
     pub fn capacity(&self) -> usize {
         self.joins.capacity() * size_of::<Join>()
+            + self.founded.capacity() * size_of::<Fingerprint>()
             + self.departures.capacity() * size_of::<Departure>()
             + self.labels.capacity()
             + self.samples.capacity() * size_of::<Sample>()

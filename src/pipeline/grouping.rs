@@ -73,15 +73,22 @@ impl Decider<'_> {
             _ => group,
         };
         let (home, bucket) = (family.short(), bound.map(|bound| (family, bound)));
-        let admitted = match self.engine.room(aggregator, self.sender_context.tenant, (home, group), kind) {
-            Room::None => Err(NotAggregated::Full),
-            // groups renew their claims themselves
-            Room::InGroup => Ok(false),
-            Room::ForGroup => {
-                let all = std::iter::once(&block).chain(&others);
-                self.claim_outputs(context, &aggregator.definition, all, work)
-            }
-        };
+        let batch = &work.outcome.effects.aggregated;
+        let founded = batch.founded.len() - usize::from(batch.founded.contains(&group));
+        let admitted =
+            match self.engine.room(aggregator, self.sender_context.tenant, (home, group), kind, founded) {
+                Room::None => Err(NotAggregated::Full),
+                // groups renew their claims themselves
+                Room::InGroup => Ok(false),
+                Room::ForGroup => {
+                    let all = std::iter::once(&block).chain(&others);
+                    let claimed = self.claim_outputs(context, &aggregator.definition, all, work);
+                    if claimed.is_ok() {
+                        work.outcome.effects.aggregated.founded.insert(group);
+                    }
+                    claimed
+                }
+            };
         let inherits = match admitted {
             Ok(inherits) => inherits,
             Err(reason) => {

@@ -181,3 +181,17 @@ fn a_flood_of_names_keeps_no_type_from_being_learned() {
     let types = &gate.pipeline.engine().types;
     assert!(types.len() <= 100 && types.given_up() > 5000, "{} {}", types.len(), types.given_up());
 }
+
+#[test]
+fn one_request_founds_no_more_groups_than_there_is_room_for() {
+    let room_for_two = |settings: &mut seriesgate::pipeline::Settings| {
+        settings.aggregation = Settings { max_groups: 2, ..Settings::default() };
+    };
+    let mut gate = Gate::with(&[changed(0)], room_for_two);
+    let names = ["a_total", "b_total", "c_total", "a_total"];
+    let all = (0..).zip(names).map(|(pod, name)| series(name, &format!("p{pod}"), &[(10, 1.0)]));
+    gate.pass("", &seriesgate_proto::WriteRequest::of(all.collect()));
+    let counts = gate.pipeline.engine().aggregators()[0].counts();
+    assert_eq!((counts.groups, counts.members), (2, 3));
+    assert_eq!(gate.outcome.not_aggregated.len(), 1);
+}
