@@ -51,7 +51,7 @@ mod watch;
 
 pub use aggregator::{Aggregator, PolicyCounts};
 pub use birth::SenderHistory;
-pub use engine::{Adopted, Collected, Engine, Room, Settings};
+pub use engine::{Adopted, Brings, Collected, Engine, Room, Settings, Wanted};
 pub use group::Named;
 pub use outbox::{Outbox, Waiting};
 pub use outgoing::Outgoing;

@@ -75,12 +75,36 @@ pub struct Engine {
 /// Whether there is room for a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
+    /// It is a member already.
+    ForMember,
     /// Its group is there.
-    InGroup,
+    ForSeries,
     /// Its group would be new.
     ForGroup,
     /// Not for it, or not for its group.
     None,
+}
+
+/// A series that is to be part of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Which.
+    pub series: Fingerprint,
+    /// See [`super::Join`].
+    pub home: u32,
+    /// See [`super::Join`].
+    pub group: Fingerprint,
+    /// See [`super::Join`].
+    pub kind: MetricKind,
+}
+
+/// What one request brings that is not there before it is done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Brings {
+    /// Series that are no members yet.
+    pub members: usize,
+    /// Groups that are new.
+    pub groups: usize,
 }
 
 /// The aggregations of policies, by their position.
@@ -160,30 +184,27 @@ impl Engine {
             .partition(tenant, || (self.tenant(tenant).ended_ms.load(Ordering::Relaxed), self.started_ms))
     }
 
-    /// Whether there is room for one more series in this group, beside so many groups that are `founded` by the same request.
-    pub fn room(
-        &self,
-        aggregator: &Aggregator,
-        tenant: u32,
-        (home, group): (u32, Fingerprint),
-        kind: MetricKind,
-        founded: usize,
-    ) -> Room {
-        let settings = self.settings();
-        if self.totals.members() >= settings.max_members {
-            return Room::None;
-        }
+    /// Whether there is room for a series in this group, beside what the same request brings already.
+    pub fn room(&self, aggregator: &Aggregator, tenant: u32, wanted: &Wanted, brings: Brings) -> Room {
+        let Wanted { series, home, group, kind } = *wanted;
         // decided under policies that have just been replaced: the commit will find nobody that takes it
-        let Some(partition) = self.partition(aggregator, tenant) else { return Room::InGroup };
-        let shard = partition.shards.lock(shard_of(home));
+        let Some(partition) = self.partition(aggregator, tenant) else { return Room::ForMember };
+        let Some(mut shard) = partition.shards.lock(shard_of(home)) else { return Room::ForMember };
         // one that has ended as something else has other outputs
-        let is_there = |shard: Locked<'_>| {
-            shard.groups.number_of(group).is_some_and(|number| !shard.is_left(number, kind))
-        };
-        if shard.is_none_or(is_there) {
-            return Room::InGroup;
+        let is_there = shard.groups.number_of(group).is_some_and(|number| !shard.is_left(number, kind));
+        if is_there && shard.members.get_mut(series).is_some() {
+            return Room::ForMember;
         }
-        if self.totals.groups() + founded < settings.max_groups { Room::ForGroup } else { Room::None }
+        let settings = self.settings();
+        if self.totals.members() + brings.members >= settings.max_members {
+            Room::None
+        } else if is_there {
+            Room::ForSeries
+        } else if self.totals.groups() + brings.groups < settings.max_groups {
+            Room::ForGroup
+        } else {
+            Room::None
+        }
     }
 
     /// All groups.

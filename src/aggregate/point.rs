@@ -83,6 +83,8 @@ pub struct Batch {
     pub joins: Vec<Join>,
     /// Groups among them that are new: they are not there before the request is done.
     pub founded: AHashSet<Fingerprint>,
+    /// Joins of series that are no members yet.
+    pub new_members: usize,
     /// Series that are part of a group no more.
     pub departures: Vec<Departure>,
     /// Labels of the groups that are joined.
@@ -108,6 +110,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.joins.clear();
         self.founded.clear();
+        self.new_members = 0;
         self.departures.clear();
         self.labels.clear();
         self.samples.clear();

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::context::SeriesContext;
 use super::decider::{Decider, Work};
 use super::scratch::Slot;
-use crate::aggregate::{self, Class, Join, Keys, NotAggregated, Room, Sample};
+use crate::aggregate::{self, Brings, Class, Join, Keys, NotAggregated, Room, Sample, Wanted};
 use crate::policy::bound::{self, Spelling};
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
@@ -74,21 +74,19 @@ impl Decider<'_> {
         };
         let (home, bucket) = (family.short(), bound.map(|bound| (family, bound)));
         let batch = &work.outcome.effects.aggregated;
-        let founded = batch.founded.len() - usize::from(batch.founded.contains(&group));
-        let admitted =
-            match self.engine.room(aggregator, self.sender_context.tenant, (home, group), kind, founded) {
-                Room::None => Err(NotAggregated::Full),
-                // groups renew their claims themselves
-                Room::InGroup => Ok(false),
-                Room::ForGroup => {
-                    let all = std::iter::once(&block).chain(&others);
-                    let claimed = self.claim_outputs(context, &aggregator.definition, all, work);
-                    if claimed.is_ok() {
-                        work.outcome.effects.aggregated.founded.insert(group);
-                    }
-                    claimed
-                }
-            };
+        let groups = batch.founded.len() - usize::from(batch.founded.contains(&group));
+        let brings = Brings { members: batch.new_members, groups };
+        let wanted = Wanted { series: context.series, home, group, kind };
+        let room = self.engine.room(aggregator, self.sender_context.tenant, &wanted, brings);
+        let admitted = match room {
+            Room::None => Err(NotAggregated::Full),
+            // groups renew their claims themselves
+            Room::ForMember | Room::ForSeries => Ok(false),
+            Room::ForGroup => {
+                let all = std::iter::once(&block).chain(&others);
+                self.claim_outputs(context, &aggregator.definition, all, work)
+            }
+        };
         let inherits = match admitted {
             Ok(inherits) => inherits,
             Err(reason) => {
@@ -96,6 +94,11 @@ impl Decider<'_> {
                 return Err(reason);
             }
         };
+        let batch = &mut work.outcome.effects.aggregated;
+        batch.new_members += usize::from(room != Room::ForMember);
+        if room == Room::ForGroup {
+            batch.founded.insert(group);
+        }
         let place = Place { policy, group, home, replica, kind, bucket, block, others, inherits };
         work.outcome.effects.aggregated.joins.push(self.join(context, place));
         Ok(home)

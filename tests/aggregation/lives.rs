@@ -195,3 +195,18 @@ fn one_request_founds_no_more_groups_than_there_is_room_for() {
     assert_eq!((counts.groups, counts.members), (2, 3));
     assert_eq!(gate.outcome.not_aggregated.len(), 1);
 }
+
+#[test]
+fn what_the_index_has_no_room_for_is_a_member_or_passes_from_its_first_sample_on() {
+    let room_for_three = |settings: &mut seriesgate::pipeline::Settings| {
+        settings.max_tracked = 3;
+        settings.aggregation = Settings { max_members: 3, ..Settings::default() };
+    };
+    let mut gate = Gate::with(&[changed(0)], room_for_three);
+    for at in [10, 25, 40] {
+        let all = (0..5).map(|pod| series("x_total", &format!("p{pod}"), &[(at, 1.0)]));
+        gate.pass("", &seriesgate_proto::WriteRequest::of(all.collect()));
+        assert_eq!(gate.outcome.forwarded.samples, 2, "{at}");
+        assert_eq!(gate.pipeline.engine().aggregators()[0].counts().members, 3);
+    }
+}
