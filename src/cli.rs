@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 /// A streaming Prometheus remote-write proxy that keeps metric cardinality under control.
 ///
 /// It stands between agents (Prometheus, arms-prom, vmagent, Alloy) and a remote-write backend, sees every
-/// series that passes, and drops by policy what multiplies without being asked for.
+/// series that passes, and drops, relabels or aggregates by policy those that grow without bound.
 ///
 /// Try it without a config:  seriesgate demo
 #[derive(Debug, Parser)]
@@ -49,7 +49,7 @@ enum Command {
     ///
     /// Says what would go in and come out, policy by policy; with --print, every sample that would go upstream.
     Simulate(simulate::Options),
-    /// Say what multiplies series in a running gate, worst first, and what to paste against it.
+    /// Say which workloads and labels multiply series in a running gate, worst first, and what to paste against it.
     ///
     /// Asks the gate's admin port. The first sentence names the worst offender; the table below counts active and new
     /// series by metric, label, workload, policy or sender.

@@ -288,7 +288,7 @@ impl Gate {
     fn note(&self, sender: &Sender, reason: Unread, status: StatusCode, message: &str) {
         let now = self.pipeline.clock().unix_seconds();
         let rejected = sender.rejected(reason.as_str(), message, status.as_u16(), now);
-        self.complaints.of_request(sender, &rejected, crate::clock::monotonic());
+        self.complaints.of_request(sender, reason, &rejected, crate::clock::monotonic());
         self.rejected.note(rejected);
     }
 

@@ -166,7 +166,7 @@ impl Pipeline {
         outcome.decoded_bytes = body.len() as u64;
         let tenant = self.tenants.resolve(origin.scope, &self.prints);
         let latest_ms = settings.max_future_ms.map(|ahead| self.clock.unix_ms().saturating_add(ahead));
-        let reader = ahead::Reader { latest_ms, timely, request, outcome, room };
+        let reader = ahead::Reader { latest_ms, timely, request, outcome, room: &mut *room };
         let (body, as_it_came) = match tenant {
             Tenant::Known { key, .. } => reader.scan(body, |labels| self.prints.fingerprint(labels, key))?,
             Tenant::Overflow => reader.scan(body, |_| Fingerprint::default())?,
@@ -201,8 +201,8 @@ impl Pipeline {
         }
         count_fates::count_fates(body, request, outcome);
         // twice the limit of what comes in: rules may add labels, not without bounds
-        let room = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
-        rewrite::rewrite(body, request, &policies, room, rewrite)?;
+        let most = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
+        rewrite::rewrite(body, request, &policies, most, room, rewrite)?;
         splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)?;
         outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
         let examples = &mut outcome.effects.examples;

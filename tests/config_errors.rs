@@ -97,6 +97,8 @@ fn secrets_never_show_in_the_lines_of_errors() {
     for keys in [
         "bearer_token: hunter2\n    bearer_token: hunter2",
         "bearer_token: |\n      hunter2\n     bad indentation: x",
+        "bearer_token hunter2",
+        "- bearer_token   hunter2",
         "bearer_token: [ hunter2 ]",
         "bearer_token: { hunter2: x }",
         "basic_auth: { username: u, pasword: hunter2 }",
@@ -114,6 +116,9 @@ fn secrets_never_show_in_the_lines_of_errors() {
         "bearer_token: \"${hunter2\"",
         "bearer_token: \"x\\nhunter2\"",
         "url: http://u:hunter2@h/",
+        "url: h/hunter2/w",
+        "url: //hunter2@h/w",
+        "url: 'http://h h/hunter2'",
     ] {
         let text = format!("upstreams:\n  - name: a\n    url: http://h/w\n    {keys}\n");
         let errors = parse(&text, Path::new("")).expect_err(keys);

@@ -16,6 +16,7 @@ use super::control::Control;
 use super::page;
 use super::report::{self, Asked};
 use crate::browser;
+use crate::clock::LogInterval;
 use crate::health::Health;
 use crate::telemetry::AdminMetrics;
 
@@ -23,6 +24,8 @@ use crate::telemetry::AdminMetrics;
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The form of a POST.
 const MAX_FORM_BYTES: usize = 64 << 10;
+/// Lines about agents that take this port for the write port.
+static MISDIRECTED: LogInterval = LogInterval::new();
 
 /// Answers one request.
 pub(super) async fn answer<C: Control>(
@@ -75,6 +78,16 @@ fn page<C: Control>(control: &C, get: bool, post: bool, path: &str, query: &str)
         },
         "/" | "/metrics" | "/api/v1/policies" | "/-/healthy" | "/-/ready" => not_allowed("GET, HEAD"),
         "/-/reload" | "/-/bypass" => not_allowed("POST"),
+        path if path.ends_with("/write") || path.ends_with("/push") => {
+            if let Some(others) = MISDIRECTED.turn(crate::clock::monotonic()) {
+                tracing::warn!(
+                    others,
+                    "an agent writes to the admin port: its url is to lead to listen.address"
+                );
+            }
+            let message = "this is the admin port, which takes no samples: write to listen.address\n";
+            text(StatusCode::NOT_FOUND, message.to_owned())
+        }
         _ => text(StatusCode::NOT_FOUND, "no such page; / lists what there is\n".to_owned()),
     }
 }

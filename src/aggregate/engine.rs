@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::aggregator::Aggregator;
 use super::group::Named;
-use super::locked::{Locked, Totals};
+use super::locked::Totals;
 use super::partition::{Partition, shard_of};
 use super::point::Point;
 use super::starts::Starts;

@@ -125,7 +125,7 @@ pub struct Finding {
     pub kind: FindingKind,
     /// Number of the tenant.
     pub tenant: u32,
-    /// Ownership series they are; none for a node, and for series that are not about a workload.
+    /// The workload whose series they are; none for a node, and for series that are not about a workload.
     pub culprit: Option<Culprit>,
     /// The node that is gone.
     pub node: Option<String>,

@@ -1,4 +1,4 @@
-//! Ownership is a series: the workload it is about, and the run of it. Owners that the stream names come first, the
+//! Who owns a series: the workload it is about, and the run of it. Owners that the stream names come first, the
 //! grammar of names second.
 
 use ahash::RandomState;
@@ -25,7 +25,7 @@ impl Scope<'_> {
     }
 }
 
-/// Ownership a series is. Text is borrowed from its labels or from what owners were said to be.
+/// The workload that a series is about, and the run of it. Text is borrowed from its labels or from what owners were said to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ownership<'a> {
     pub(super) scope: Scope<'a>,

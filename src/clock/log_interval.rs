@@ -12,6 +12,11 @@ const BETWEEN: Duration = Duration::from_secs(10);
 pub struct LogInterval(Mutex<(Option<Instant>, u64)>);
 
 impl LogInterval {
+    /// Nothing was logged yet.
+    pub const fn new() -> Self {
+        Self(Mutex::new((None, 0)))
+    }
+
     /// Whether it is time for a line, and how many were left out since the last one.
     pub fn turn(&self, now: Instant) -> Option<u64> {
         let mut last = self.0.lock();

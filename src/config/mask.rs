@@ -113,7 +113,17 @@ fn hidden_in(line: &[char], marked: &[usize], inside: &mut Inside) -> Vec<Range<
         }
     }
     ranges.extend(url::hidden(line));
+    ranges.extend(without_colon(line, indent));
     merged(ranges)
+}
+
+/// What follows the name of a secret at the beginning of a line where the colon was forgotten.
+fn without_colon(line: &[char], indent: usize) -> Option<Range<usize>> {
+    let start = indent + line[indent..].iter().take_while(|c| matches!(c, '-' | ' ')).count();
+    let end = line[start..].iter().position(|c| c.is_whitespace()).map(|n| start + n)?;
+    let name: String = line[start..end].iter().collect::<String>().to_ascii_lowercase();
+    let value = line[end..].iter().position(|c| !c.is_whitespace()).map(|n| end + n)?;
+    (!name.contains(':') && names_a_secret(&name) && line[value] != ':').then_some(value..line.len())
 }
 
 struct Key {

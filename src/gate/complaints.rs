@@ -11,6 +11,7 @@ use super::rejected::Sender;
 use crate::admin::Rejected;
 use crate::clock::LogInterval;
 use crate::config::OnInvalid;
+use crate::telemetry::Undecodable;
 
 /// From so many times on that a sender sends what was refused, it is taken for one that does not understand a refusal,
 const TIMES: u32 = 3;
@@ -23,7 +24,8 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 pub(super) struct Complaints {
     on_invalid: OnInvalid,
     about_data: LogInterval,
-    about_requests: LogInterval,
+    /// By reason: what many do says nothing of what one does.
+    about_requests: [LogInterval; Undecodable::ALL.len()],
     refused: Mutex<LruCache<Refused, Times>>,
 }
 
@@ -37,7 +39,7 @@ impl Complaints {
         Self {
             on_invalid,
             about_data: LogInterval::default(),
-            about_requests: LogInterval::default(),
+            about_requests: Default::default(),
             refused: Mutex::new(LruCache::new(REMEMBERED)),
         }
     }
@@ -65,8 +67,8 @@ impl Complaints {
     }
 
     /// Writes a line about a request that was refused as a whole, if there was none for a while.
-    pub(super) fn of_request(&self, sender: &Sender, request: &Rejected, now: Instant) {
-        let Some(others) = self.about_requests.turn(now) else { return };
+    pub(super) fn of_request(&self, sender: &Sender, reason: Undecodable, request: &Rejected, now: Instant) {
+        let Some(others) = self.about_requests[reason as usize].turn(now) else { return };
         let Rejected { user_agent, status, message, .. } = request;
         tracing::warn!(
             sender = sender.name(),

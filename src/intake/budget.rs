@@ -130,7 +130,7 @@ impl Hold {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             retry_after: None,
             message: format!(
-                "so many series in one request need more than {} bytes (listen.max_in_flight): send fewer in one",
+                "this request needs more than {} bytes while it is decided (listen.max_in_flight): send fewer series in one",
                 self.budget.max
             ),
         }

@@ -25,7 +25,7 @@ pub enum Undecodable {
     /// The rules of a policy blow the body up.
     #[error("relabel rules make the body larger than {0} bytes; send smaller requests or shorten the labels")]
     Outgrown(usize),
-    /// It has more series than there is room for.
+    /// It has more series than there is room for, or policies make more of them.
     #[error("no room for the series of this request; send fewer in one")]
     NoRoom,
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::Policies;
 use super::edits::LOOSE;
 use super::outcome::Undecodable;
+use super::scan::{FIELD_BYTES, FieldRoom};
 use super::scratch::{Cut, Leaving, Request, RewriteScratch, Slot, SlotState};
 use crate::codec::varint;
 use crate::policy::Disposition;
@@ -16,17 +17,22 @@ use crate::wire::v1::{self, Part};
 /// Tag of `WriteRequest.timeseries`.
 pub(super) const SERIES_TAG: u8 = 0x0a;
 
+/// What series under other labels take without a room of their own, bytes.
+const FREE_BYTES: usize = 1 << 20;
+
 /// Lists the cuts of a request, and writes the series that go under other labels; all of them together take no
-/// more than `room` bytes.
+/// more than `most` bytes, and no more than there is room for: they may be many times what came.
 pub(super) fn rewrite(
     body: &[u8],
     request: &mut Request,
     policies: &Policies,
-    room: usize,
+    most: usize,
+    room: FieldRoom<'_>,
     scratch: &mut RewriteScratch,
 ) -> Result<(), Undecodable> {
     request.cuts.clear();
     scratch.plain.clear();
+    let mut free = FREE_BYTES;
     for slot in &request.slots {
         let fate = match slot.fate {
             SlotState::Verdict(verdict) => Some(verdict.disposition()),
@@ -46,8 +52,15 @@ pub(super) fn rewrite(
             let script = script.expect("an edit that is remembered is in the table of its generation");
             series(body, slot, script, scratch)?;
         }
-        if scratch.plain.len() > room {
-            return Err(Undecodable::Outgrown(room));
+        if scratch.plain.len() > most {
+            return Err(Undecodable::Outgrown(most));
+        }
+        if scratch.plain.len() > free {
+            free = 2 * scratch.plain.len();
+            // it is compressed beside that
+            if !room(request.slots.len() + 2 * free / FIELD_BYTES) {
+                return Err(Undecodable::NoRoom);
+            }
         }
         match fate {
             Some(Disposition::Forward) if slot.leaves == 0 => {}

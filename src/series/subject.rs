@@ -70,7 +70,8 @@ const PLAIN: [LabelRow; 4] = [
 const NAMESPACE: &str = "namespace";
 
 /// Labels that agents use to tell clusters apart; the first that a series has counts.
-pub const CLUSTER: [&str; 4] = ["cluster", "cluster_id", "cluster_name", "k8s_cluster_name"];
+pub const CLUSTER: [&str; 5] =
+    ["cluster", "cluster_id", "cluster_name", "k8s_cluster_name", "k8s.cluster.name"];
 
 /// The objects that kube-state-metrics speaks of, as its metrics name them after `kube_`; sorted. Its other metrics, and those
 /// of the API server, are about who was scraped.

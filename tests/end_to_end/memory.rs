@@ -111,3 +111,24 @@ async fn what_a_burst_took_is_given_back_while_nothing_comes() {
     until("two thirds of a burst are given back", Duration::from_secs(60), given_back).await;
     gate.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rules_make_of_a_body_has_to_find_room_too() {
+    let backend = Backend::start(|_| stored()).await;
+    let rules = "{ source_labels: [x], target_label: y, regex: (.*), replacement: '$1$1$1$1$1$1$1$1' }";
+    let policy = format!("name: r, action: relabel, relabel_configs: [ {rules} ]");
+    let limits = "max_body_size: 1MiB, max_in_flight: 16MiB";
+    let series = "max_label_value_size: 8KiB";
+    let gate = Setup::to(backend.url()).listen(limits).series(series).policy(&policy).start().await;
+    let of = |many: usize| {
+        let one = |i| TimeSeries::named("m", &[("i", &format!("{i}")), ("x", &"v".repeat(1000))]);
+        WriteRequest::of((0..many).map(|i| one(i).with_sample(1, 1.0)).collect())
+    };
+    // 9 MB of 1 MB, twice: the one that is made and the one that grows
+    let reply = gate.send(&of(4000)).await;
+    assert_eq!(reply.status, 413, "{}", reply.text);
+    assert!(reply.text.contains("while it is decided (listen.max_in_flight)"), "{}", reply.text);
+    assert_eq!(gate.send(&of(200)).await.status, 204);
+    gate.until_metric("seriesgate_in_flight_bytes", &[], 0.0).await;
+    gate.finish().await;
+}

@@ -44,7 +44,32 @@ pub fn secrets(url: &str) -> Vec<String> {
 /// What of the URLs in a line is not to be shown.
 pub(super) fn hidden(line: &[char]) -> Vec<Range<usize>> {
     let starts = (0..line.len().saturating_sub(2)).filter(|at| line[*at..at + 3] == [':', '/', '/']);
-    starts.flat_map(|at| in_url(line, at + 3)).collect()
+    starts.flat_map(|at| in_url(line, at + 3)).chain(misspelt(line)).collect()
+}
+
+/// The same of the value of `url` where it has no scheme, and what is behind a blank in it.
+fn misspelt(line: &[char]) -> Vec<Range<usize>> {
+    let key = ['u', 'r', 'l', ':'];
+    let Some(at) = (0..line.len()).find(|at| line[*at..].starts_with(&key)) else { return Vec::new() };
+    let from = at + key.len();
+    let Some(mut start) = line[from..].iter().position(|c| !c.is_whitespace()).map(|n| from + n) else {
+        return Vec::new();
+    };
+    let quote = Some(line[start]).filter(|c| matches!(c, '"' | '\''));
+    start += usize::from(quote.is_some());
+    let is_end = |c: &char| quote.map_or(matches!(c, ',' | '}' | '#'), |quote| *c == quote);
+    let end = line[start..].iter().position(is_end).map_or(line.len(), |n| start + n);
+    let value = &line[start..end];
+    let mut ranges = Vec::new();
+    if !value.windows(3).any(|three| three == [':', '/', '/']) {
+        let slashes = value.iter().take_while(|c| **c == '/').count();
+        ranges = in_url(&line[..end], start + slashes);
+    }
+    let blank = value.iter().position(|c| c.is_whitespace()).map(|n| start + n);
+    ranges.extend(
+        blank.filter(|blank| line[*blank..end].iter().any(|c| !c.is_whitespace())).map(|blank| blank..end),
+    );
+    ranges
 }
 
 /// The same of one URL; `start` is behind its scheme.
