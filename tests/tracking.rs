@@ -350,7 +350,7 @@ fn a_label_that_belongs_to_no_pod_is_found() {
     assert_eq!(findings[0].kind.as_str(), "labels");
     assert_eq!(
         findings[0].sentence(),
-        "198 new series in 8 minutes; most in `logins_total`: 199 new series in 8 minutes, 99% because of `user`, \
+        "199 new series in 8 minutes; most in `logins_total`: 199 new series in 8 minutes, 99% because of `user`, \
          pattern `u1`"
     );
 }

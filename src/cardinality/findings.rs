@@ -196,10 +196,20 @@ fn find(
         series: u64::from(series),
         ..nothing(minutes)
     }));
+    // what a rollout brought along does not end with it
+    let exploding: Vec<Option<Culprit>> =
+        found.iter().filter(|of| of.kind == FindingKind::Labels).map(|of| of.culprit.clone()).collect();
+    let explodes = |of: &Finding| {
+        of.kind == FindingKind::Rollout && exploding.iter().any(|culprit| *culprit == of.culprit)
+    };
     found.sort_unstable_by(|a, b| {
         let name =
             |finding: &Finding| finding.culprit.as_ref().map(|c| (c.namespace.clone(), c.name.clone()));
-        b.weight().cmp(&a.weight()).then_with(|| (a.kind, name(a), &a.node).cmp(&(b.kind, name(b), &b.node)))
+        let order = b.weight().cmp(&a.weight());
+        explodes(a)
+            .cmp(&explodes(b))
+            .then(order)
+            .then_with(|| (a.kind, name(a), &a.node).cmp(&(b.kind, name(b), &b.node)))
     });
     found.truncate(MOST);
     found
@@ -332,9 +342,10 @@ fn by_label(
         }
     }
     let finding = |(workload, _, members): (u32, &[String], Vec<CauseLine>)| {
-        let series: u64 = members.iter().map(|cause| cause.blamed_last_hour).sum();
+        let blamed: u64 = members.iter().map(|cause| cause.blamed_last_hour).sum();
+        let series = members.iter().map(|cause| cause.blamed_last_hour + cause.first_last_hour).sum();
         let line = workloads.iter().find(|line| line.number == workload && workload != 0);
-        (series >= FEW_BY_LABEL).then(|| Finding {
+        (blamed >= FEW_BY_LABEL).then(|| Finding {
             tenant: members[0].tenant,
             culprit: line.map(culprit),
             worst: worst(members.iter()),

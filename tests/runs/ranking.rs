@@ -126,6 +126,31 @@ fn an_incident_comes_before_what_costs_more_series() {
     assert_eq!(kinds, [FindingKind::StuckRuns, FindingKind::Rollout]);
 }
 
+/// The label goes on when the rollout is long over.
+#[test]
+fn what_a_rollout_brings_along_comes_before_the_rollout() {
+    let mut world = World::new(Vec::new());
+    let mut watch = Watch::new();
+    world.age(&watch, 60);
+    world.live(&mut watch, 10);
+    let namespace = world.apps[0].pods[0].namespace;
+    let pods: Vec<String> = (0..3).map(|i| pod_name("web-6d6f5b8c9d", i)).collect();
+    for minute in 0..10 {
+        let mut series = Vec::new();
+        for pod in &pods {
+            let of = |name: &str, user: &str| {
+                labels(&[("__name__", name), ("namespace", namespace), ("pod", pod), ("user_id", user)])
+            };
+            series.extend((0..20).map(|n| (of(&format!("m{n}_total"), ""), 1.0)));
+            series.extend((0..50).map(|n| (of("logins_total", &format!("u{minute}-{n}")), 1.0)));
+        }
+        watch.send(series);
+        watch.wait(1);
+    }
+    let kinds: Vec<_> = named(&watch).into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, [FindingKind::Labels, FindingKind::Rollout]);
+}
+
 #[test]
 fn limits_that_are_raised_are_kept_from_then_on() {
     let mut world = World::new(vec![Cron::new("tidy", 1)]);
