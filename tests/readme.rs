@@ -92,7 +92,7 @@ fn shown(command: &str, dir: &Path) -> String {
     let programs = Path::new(env!("CARGO_BIN_EXE_seriesgate")).parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
     let command = match command.strip_prefix(ADMIN) {
-        Some(options) => format!("{ADMIN}--admin http://{} {options}", admin_port()),
+        Some(options) => format!("{ADMIN}--admin {} {options}", admin_port()),
         None => command.to_owned(),
     };
     let output = Command::new("sh")

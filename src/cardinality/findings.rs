@@ -199,9 +199,7 @@ fn find(
     // what a rollout brought along does not end with it
     let exploding: Vec<Option<Culprit>> =
         found.iter().filter(|of| of.kind == FindingKind::Labels).map(|of| of.culprit.clone()).collect();
-    let explodes = |of: &Finding| {
-        of.kind == FindingKind::Rollout && exploding.iter().any(|culprit| *culprit == of.culprit)
-    };
+    let explodes = |of: &Finding| of.kind == FindingKind::Rollout && exploding.contains(&of.culprit);
     found.sort_unstable_by(|a, b| {
         let name =
             |finding: &Finding| finding.culprit.as_ref().map(|c| (c.namespace.clone(), c.name.clone()));

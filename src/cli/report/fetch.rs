@@ -19,7 +19,9 @@ const MAX_BYTES: usize = 256 << 20;
 /// # Errors
 /// If nobody answers, or the answer is not 200; says what to check.
 pub(super) async fn get(admin: &str, path: &str) -> Result<String> {
-    let url = format!("{}{path}", admin.trim_end_matches('/'));
+    // as `host:port`, too
+    let scheme = if admin.contains("://") { "" } else { "http://" };
+    let url = format!("{scheme}{}{path}", admin.trim_end_matches('/'));
     let uri: Uri = url.parse().with_context(|| format!("`{admin}` is not a URL"))?;
     ensure!(uri.scheme_str() == Some("http"), "`{admin}` must start with http://");
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
@@ -32,7 +34,8 @@ pub(super) async fn get(admin: &str, path: &str) -> Result<String> {
         let body = body.map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?.to_bytes();
         let text = String::from_utf8_lossy(&body).into_owned();
         if !status.is_success() {
-            bail!("{url} answered {status}: {}", text.trim());
+            let hint = if status.as_u16() == 404 { "; is this the gate's admin.address?" } else { "" };
+            bail!("{url} answered {status}: {}{hint}", text.trim());
         }
         Ok(text)
     };

@@ -125,6 +125,7 @@ impl<'a> Cursor<'a> {
             Some('@') => "`@` has no meaning here: a selector names series",
             Some('(') => "expected a selector, not a function or an aggregation",
             Some('{') => "expected the end; a selector has braces once",
+            Some('.' | '*') => "a name is no regex; by one it is selected as {__name__=~\"kube_.*\"}",
             _ if rest.get(..6).is_some_and(|word| word.eq_ignore_ascii_case("offset")) => {
                 "`offset` has no meaning here: a selector names series"
             }
@@ -307,5 +308,12 @@ mod tests {
         {
             assert_eq!(parse_series(text).expect_err(text).offset, offset, "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_regex_is_answered_with_one() {
+        let error = selector("kube_.*").unwrap_err();
+        assert!(error.message.contains("{__name__=~\"kube_.*\"}") && error.offset == 5, "{error:?}");
+        assert!(selector("{__name__=~\"kube_.*\"}").is_ok());
     }
 }
