@@ -17,6 +17,8 @@ pub(super) enum Cause {
     Unnames,
     Removes(Use),
     Overwrites(Use),
+    /// Its series have fewer labels than those of this one, with which they are matched on all.
+    Parts(String),
     /// Values of groups are read as if they were those of series.
     Misreads(Value, Misread),
 }

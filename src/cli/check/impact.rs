@@ -11,7 +11,7 @@ use super::derived;
 use super::reads::Read;
 use super::relabels;
 use crate::policy::known::{Known, Overlap, Test};
-use crate::policy::{Action, Mode};
+use crate::policy::{Action, Keys, Mode};
 
 /// One policy, one thing that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,13 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
             Action::Aggregate(aggregation) => {
                 for cause in aggregated(aggregation, &labels, read, &now) {
                     add(cause, certain && !some_left);
+                }
+                // where both sides lose labels, they may still match
+                let changes = aggregation.keys != Keys::All || !aggregation.collapse.is_empty();
+                if let Some(parted) =
+                    read.partners.iter().find(|other| changes && !is_aggregated(candidates, &other.known))
+                {
+                    add(Cause::Parts(parted.shown.clone()), certain && !some_left);
                 }
                 true
             }
@@ -114,6 +121,15 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
         found.extend(causes.into_iter().map(impact));
     }
     found
+}
+
+/// Whether some policy adds series of this kind up.
+fn is_aggregated(candidates: &[Candidate<'_>], series: &Known) -> bool {
+    let adds = |candidate: &&Candidate<'_>| candidate.definition.aggregation().is_some();
+    let meets = |candidate: &Candidate<'_>| {
+        candidate.selectors.iter().any(|selector| series.meets(selector) != Overlap::Disjoint)
+    };
+    candidates.iter().filter(adds).any(meets)
 }
 
 #[cfg(test)]

@@ -25,6 +25,16 @@ pub(super) struct Read {
     pub(super) uses: Vec<Use>,
     /// What is done with its values, the first thing first; `None` if that is not asked.
     pub(super) steps: Option<Vec<Step>>,
+    /// What its series are matched with on all labels, as nothing says on which.
+    pub(super) partners: Vec<Partner>,
+}
+
+/// The other side of an operator.
+#[derive(Clone, Debug)]
+pub(super) struct Partner {
+    /// See [`Read::shown`].
+    pub(super) shown: String,
+    pub(super) known: Known,
 }
 
 /// A label that matters.
@@ -46,17 +56,25 @@ pub(super) enum How {
     Derives,
     Quantile,
     Sorts,
+    /// In place of a label: the number of an operator that matches on all of them. It shows which reads come to it with
+    /// the labels of their series.
+    MatchesAll(usize),
 }
 
 /// Every selector of an expression, in the order of the text.
 pub(super) fn reads(expression: &str) -> Result<Vec<Read>, Refusal> {
-    let mut reader = Reader { reads: Vec::new() };
+    let mut reader = Reader { reads: Vec::new(), operators: 0 };
     reader.expr(&parse(expression)?, &[], &Path::NONE);
+    for read in &mut reader.reads {
+        read.uses.retain(|used| !matches!(used.how, How::MatchesAll(_)));
+    }
     Ok(reader.reads)
 }
 
 struct Reader {
     reads: Vec<Read>,
+    /// How many match on all labels.
+    operators: usize,
 }
 
 impl Reader {
@@ -82,7 +100,9 @@ impl Reader {
                 with(kept, labels, How::GroupsBy)
             }
             Some(Keep::Others(labels)) => {
-                let kept = if picks { wanted.to_vec() } else { but(wanted, labels) };
+                let mut kept = if picks { wanted.to_vec() } else { but(wanted, labels) };
+                // which labels are left nobody knows
+                kept.retain(|used| picks || !matches!(used.how, How::MatchesAll(_)));
                 with(&kept, labels, How::Without)
             }
             None if picks => wanted.to_vec(),
@@ -108,7 +128,7 @@ impl Reader {
             _ => but(wanted, matched),
         };
         let taken = |labels: &[String]| with(&joined(&[]), labels, How::TakesOver);
-        let (left, right) = match (&binary.group, binary.op) {
+        let (mut left, mut right) = match (&binary.group, binary.op) {
             (Some((true, labels)), _) => (joined(&but(wanted, labels)), taken(labels)),
             (Some((false, labels)), _) => (taken(labels), joined(&but(wanted, labels))),
             (None, Operator::Or) => (joined(wanted), joined(wanted)),
@@ -116,8 +136,31 @@ impl Reader {
             (None, _) => (joined(&common), joined(&common)),
         };
         let steps = steps::of_binary(binary);
+        let numbers = binary.left.is_number() || binary.right.is_number();
+        let all = How::MatchesAll(self.operators);
+        if binary.matching.is_none() && !numbers && binary.op != Operator::Or {
+            self.operators += 1;
+            left.push(Use { label: String::new(), how: all });
+            right.push(Use { label: String::new(), how: all });
+        }
+        let first = self.reads.len();
         self.expr(&binary.left, &left, &Path::before(Some(&steps.0), path));
+        let second = self.reads.len();
         self.expr(&binary.right, &right, &Path::before(Some(&steps.1), path));
+        self.match_all(all, first, second);
+    }
+
+    /// Notes of the reads of both sides of an operator what they are matched with on all labels.
+    fn match_all(&mut self, all: How, first: usize, second: usize) {
+        let (left, right) = self.reads[first..].split_at_mut(second - first);
+        let comes = |read: &&mut Read| read.uses.iter().any(|used| used.how == all);
+        let partners = |reads: &mut [Read]| -> Vec<Partner> {
+            let reads = reads.iter_mut().filter(comes);
+            reads.map(|read| Partner { shown: read.shown.clone(), known: read.known.clone() }).collect()
+        };
+        let (of_left, of_right) = (partners(left), partners(right));
+        left.iter_mut().filter(comes).for_each(|read| read.partners.extend_from_slice(&of_right));
+        right.iter_mut().filter(comes).for_each(|read| read.partners.extend_from_slice(&of_left));
     }
 
     fn call(&mut self, call: &Call, wanted: &[Use], path: &Path<'_>) {
@@ -184,10 +227,17 @@ impl Reader {
                         known,
                         uses: uses.clone(),
                         steps: Some(steps.clone()),
+                        partners: Vec::new(),
                     });
                 }
             }
-            _ => self.reads.push(Read { shown: shown(matchers), known, uses, steps: Some(steps) }),
+            _ => self.reads.push(Read {
+                shown: shown(matchers),
+                known,
+                uses,
+                steps: Some(steps),
+                partners: Vec::new(),
+            }),
         }
     }
 }

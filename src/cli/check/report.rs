@@ -69,7 +69,13 @@ impl Reporter<'_> {
         for (label, value) in &rule.labels {
             known.add(label, Test::is(value.as_str()));
         }
-        let read = Read { shown: rule.name.value.clone(), known, uses: Vec::new(), steps: None };
+        let read = Read {
+            shown: rule.name.value.clone(),
+            known,
+            uses: Vec::new(),
+            steps: None,
+            partners: Vec::new(),
+        };
         for impact in impacts(self.candidates, &read) {
             if impact.all && impact.cause == Cause::Drops {
                 let policy = self.candidates[impact.policy].definition;

@@ -37,6 +37,13 @@ pub(super) fn sentence(subject: &str, policy: &Definition, impact: &Impact, name
             let doing = doing(policy, "removes", "remove");
             format!("{subject} {} `{}`, which {doing} from {some}{names}", verb(used.how), used.label)
         }
+        Cause::Parts(other) => {
+            let doing = doing(policy, "removes", "remove");
+            format!(
+                "{subject} matches {some}{names} with `{other}` on all labels, some of which {doing} from the former only; say on \
+                 which with `on`"
+            )
+        }
         Cause::Overwrites(used) => {
             let doing = doing(policy, "overwrites", "overwrite");
             format!("{subject} {} `{}`, which {doing} in {some}{names}", verb(used.how), used.label)
@@ -63,5 +70,6 @@ fn verb(how: How) -> &'static str {
         How::Derives => "makes a label of",
         How::Quantile => "computes quantiles by",
         How::Sorts => "sorts by",
+        How::MatchesAll(_) => "matches on all labels, and so on",
     }
 }

@@ -12,6 +12,7 @@ fn shown(expression: &str) -> String {
         How::Derives => "from",
         How::Quantile => "quantile",
         How::Sorts => "sorts",
+        How::MatchesAll(_) => "all",
     };
     let uses = |read: &Read| {
         let uses: Vec<String> =
