@@ -236,7 +236,9 @@ impl Emission<'_> {
     /// ended the last time, nor while another process may have sent it.
     fn counter(&mut self, group: &mut Group) {
         if !group.shown {
-            let others = self.others_until.saturating_add(1).min(self.end - 1);
+            // what waited for longer than that was not sent by anybody
+            let others = self.others_until.saturating_add(1);
+            let others = if others < self.end { others } else { i64::MIN };
             let zero = (self.end - self.interval).max(group.ended_ms.saturating_add(1)).max(others);
             if zero < self.end {
                 self.point(group, 0, zero, 0.0f64.to_bits(), PointKind::Start);
