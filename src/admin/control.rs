@@ -17,7 +17,7 @@ pub trait Control: Send + Sync + 'static {
     fn policies(&self) -> String;
     /// What the cardinality reports are made from.
     fn view(&self) -> View<'_>;
-    /// LineScope one permit whoever reads reports or findings out of the counts holds: each takes memory and time.
+    /// The one permit that whoever reads reports or findings out of the counts holds: each takes memory and time.
     fn reports(&self) -> &Arc<Semaphore>;
     /// Name of the request header that holds a tenant.
     fn tenant_header(&self) -> String;

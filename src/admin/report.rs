@@ -115,7 +115,7 @@ impl<'r> Failure<'r> {
     }
 }
 
-/// LineScope series a report is about.
+/// Whose series a report is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Tenant {
     /// All of them, added up by name.

@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn what_others_sent_is_not_opened_again() {
-        let aggregation = Aggregation { ..Aggregation::default() };
+        let aggregation = Aggregation::default();
         let mut shard = GroupShard::new(600_001, i64::MIN);
         shard.closed = 900_000;
         shard.pull_back(700_000, 300_000, &aggregation);

@@ -352,7 +352,7 @@ mod tests {
     use super::*;
 
     fn nothing_said() -> Aggregation {
-        Aggregation { ..Aggregation::default() }
+        Aggregation::default()
     }
 
     fn bucket<'l>(le: &'l str, all: &'l mut [(&'l str, &'l str); 2]) -> Labels<'l> {

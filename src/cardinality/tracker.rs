@@ -30,7 +30,7 @@ use crate::series::{Attribution, Fingerprint, SubjectTable};
 /// Bounds of what is kept, and the times that decide what is news.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// SeriesState sights are learned, not new, for so long after the start and after a sender first came, seconds.
+    /// First sights are learned, not new, for so long after the start and after a sender first came, seconds.
     pub warmup: u32,
     /// A sender that was silent for longer is new again, seconds.
     pub idle_after: u32,

@@ -79,7 +79,7 @@ impl Fate {
     }
 }
 
-/// PolicyCounts of each fate, the policy that is the reason, where it is one, and how much met it.
+/// Told of each fate, the policy that is the reason, where it is one, and how much met it.
 type Tell<'t> = &'t mut dyn FnMut(Fate, Option<PolicyIndex>, Counts);
 
 impl Outcome {

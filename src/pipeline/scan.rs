@@ -1,4 +1,4 @@
-//! SeriesState stage: what fields there are, how many samples, and which series by the bytes of its labels.
+//! First stage: what fields there are, how many samples, and which series by the bytes of its labels.
 
 use super::context::seconds;
 use super::outcome::{NewSeries, Undecodable};
@@ -27,7 +27,7 @@ const _: () = {
     assert!(to_be_read + to_be_learned <= FIELD_BYTES);
 };
 
-/// PolicyResult for room for so many fields of a request, of [`FIELD_BYTES`] each.
+/// Asked for room for so many fields of a request, of [`FIELD_BYTES`] each.
 pub type FieldRoom<'r> = &'r mut dyn FnMut(usize) -> bool;
 
 /// The fields of a body, as many as we take.

@@ -16,7 +16,7 @@ pub struct Rejected {
     pub first: u32,
     /// How many there were.
     pub times: u64,
-    /// LineScope data it was.
+    /// Whose data it was.
     pub tenant: String,
     /// Who sent it, where that is known.
     pub sender: Option<IpAddr>,
