@@ -48,7 +48,7 @@ impl Engine {
 
     /// Ends an aggregation: closes all windows that had samples, and ends its groups. What is still on its way to it
     /// finds nothing that would take it.
-    fn wind_up(&self, aggregator: &Arc<Aggregator>) {
+    pub(super) fn wind_up(&self, aggregator: &Arc<Aggregator>) {
         let idle_ms = self.settings().idle_ms;
         for (tenant, partition) in aggregator.retire() {
             self.ended.lock().insert(tenant);

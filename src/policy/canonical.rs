@@ -4,6 +4,8 @@
 //! What is absent or empty writes nothing. So a field that comes later leaves the text of every policy that does not use
 //! it as it was, and their state with it.
 
+mod read;
+
 use std::fmt::Write as _;
 
 use super::relabel::RuleText;
@@ -133,7 +135,7 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{MatchOp, Mode, Output};
+    use crate::policy::{Aggregating, MatchOp, Mode, Output};
 
     fn texts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()
@@ -267,5 +269,29 @@ mod tests {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), count, "two that are not the same have one text");
+    }
+
+    #[test]
+    fn it_is_read_back_where_it_aggregates() {
+        for policy in others() {
+            let text = policy.canonical();
+            let read = Aggregating::of_definition(&text);
+            match &policy.action {
+                Action::Aggregate(aggregation) | Action::RelabelAggregate(_, aggregation) => {
+                    let read = read.unwrap();
+                    assert_eq!((&*read.name, &*read.definition), (&*policy.name, &*text));
+                    assert_eq!(read.aggregation, *aggregation);
+                }
+                _ => assert!(read.is_none()),
+            }
+        }
+        let text = definition().canonical();
+        let later = format!("{text}per_tenant 4:true\n");
+        // what a later version wrote, what is cut off, what an interval cannot be, and what version 1 wrote
+        for strange in
+            [later.as_str(), &text[..text.len() - 2], &text.replace("60000", "0"), "Definition { }"]
+        {
+            assert!(Aggregating::of_definition(strange).is_none(), "{strange}");
+        }
     }
 }

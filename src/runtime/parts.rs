@@ -97,7 +97,7 @@ fn go_on(snapshots: &Snapshots, last: &Last, pipeline: &Pipeline, gate: &Gate, c
     if unknown > 0 {
         tracing::warn!(
             aggregations = unknown,
-            "policies of the snapshot are gone or changed; their aggregations are left"
+            "policies of the snapshot are gone or changed; their windows are closed and their groups end"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! What is promised of restarts, reloads, retries, crashes and workers, one by one.
 
 use proptest::prelude::*;
-use seriesgate::policy::{Action, Aggregation, Definition, Mode, PolicySet, Run};
+use seriesgate::policy::{Action, Aggregation, Definition, MetricKind, Mode, PolicySet, Run};
 use seriesgate_proto::WriteRequest;
 
 use crate::pipeline::{policy, relabel, sent};
@@ -37,14 +37,44 @@ fn a_policy_that_is_new_after_a_restart_makes_no_spike() {
     let other = Aggregation { delay_ms: 5000, ..without_pod() };
     rig.policies = vec![policy("other", "{pod!=\"\"}", Action::Aggregate(other.into()), Mode::Enforce)];
     rig.restore(&snapshot);
-    rig.output.clear();
     rig.put("x_total", "a", &[(150, 1e6 + 150.0), (180, 1e6 + 180.0)]);
     // and knows after a minute who is born
     rig.put("x_total", "a", &[(210, 1e6 + 210.0)]);
     rig.put_all(211, &[("x_total", "a", 1e6 + 210.0), ("x_total", "born", 4.0)]);
     rig.put_all(235, &[("x_total", "a", 1e6 + 210.0), ("x_total", "born", 5.0)]);
     rig.put("x_total", "a", &[(265, 1e6 + 210.0), (311, 1e6 + 210.0)]);
-    assert_eq!(rig.points("x_total"), "120:0 180:30 240:61 300:65 360:65");
+    assert_eq!(
+        rig.points("x_total"),
+        "-60:0 0:0 60:60 120:120 120.001:stale 120.002:0 180:30 240:61 300:65 360:65"
+    );
+}
+
+#[test]
+fn a_policy_that_is_edited_while_the_gate_is_down_ends_its_gauges() {
+    let gauges = |delay_ms| Aggregation { kind: Some(MetricKind::Gauge), delay_ms, ..without_pod() };
+    let own = |delay_ms| {
+        vec![policy("own", "size_bytes", Action::Aggregate(gauges(delay_ms).into()), Mode::Enforce)]
+    };
+    let pods = |at: i64| [("size_bytes", "a", 3.0), ("size_bytes", "b", at as f64)];
+    let begun = || {
+        let mut rig = Rig::of(own(0), IDLE_MS);
+        [10, 40, 70, 100].iter().for_each(|at| rig.put_all(*at, &pods(*at)));
+        rig
+    };
+    let mut rig = begun();
+    let snapshot = rig.snapshot();
+    rig.policies = own(1000);
+    rig.restore(&snapshot);
+    [130, 160, 190].iter().for_each(|at| rig.put_all(*at, &pods(*at)));
+    assert_eq!(rig.points("size_bytes"), "60:43 100:103 100.001:stale 180:163 240:193");
+
+    // and where nobody aggregates any more
+    let mut rig = begun();
+    let snapshot = rig.snapshot();
+    rig.policies = Vec::new();
+    rig.restore(&snapshot);
+    rig.collect();
+    assert_eq!(rig.points("size_bytes"), "60:43 100:103 100.001:stale");
 }
 
 #[test]

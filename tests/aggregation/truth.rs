@@ -148,8 +148,22 @@ impl History {
         if self.happens(edit) {
             self.delay_ms[which] = 30_000 - self.delay_ms[which];
             self.edits.push(now);
-            self.replace(which, Vec::new());
+            if self.happens(2) {
+                self.replace(which, Vec::new());
+            } else {
+                self.replace_while_it_is_down(which);
+            }
         }
+    }
+
+    /// The config is edited between a stop and a start.
+    fn replace_while_it_is_down(&mut self, gate: usize) {
+        let name = (self.gates.len() > 1).then_some(gate);
+        let rig = &mut self.gates[gate];
+        let snapshot = rig.snapshot();
+        rig.policies = vec![own(name, self.delay_ms[gate])];
+        rig.restore(&snapshot);
+        self.cluster.agents.iter_mut().for_each(|agent| agent.calm_since_s = self.now_s);
     }
 
     fn replace(&mut self, gate: usize, mut policies: Vec<seriesgate::policy::Definition>) {

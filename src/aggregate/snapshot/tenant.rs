@@ -17,6 +17,7 @@ use crate::aggregate::point::Point;
 use crate::aggregate::starts::Starts;
 use crate::aggregate::types::Known;
 use crate::clock::Now;
+use crate::policy::Aggregating;
 
 impl Engine {
     /// Whether the state of a tenant is other than when this was last asked. To be asked before it is saved.
@@ -108,8 +109,9 @@ impl Engine {
         out.put_i64(tenant.ended_ms.load(Ordering::Relaxed));
     }
 
-    /// Takes over the state of policies that are in force with the same definition. `register` is told the tenant and
-    /// says its number, if there is room for it.
+    /// Takes over the state of policies that are in force with the same definition. Those that are gone or others now end
+    /// as at a reload: their windows close, and so do their groups. `register` is told the tenant and says its number, if
+    /// there is room for it.
     ///
     /// # Errors
     /// If the snapshot does not hold what it should; then nothing of it is taken over.
@@ -137,15 +139,30 @@ impl Engine {
     ) -> Result<Restored, SnapshotError> {
         self.restore_time(tenant, read_time(source)?, now)?;
         self.restore_types(tenant, source)?;
-        let mut restored = Restored::default();
+        let (mut restored, mut gone) = (Restored::default(), Vec::new());
         for _ in 0..source.u32()? {
             let definition = source.text()?;
             let partition = self.part(definition, tenant, &mut restored);
-            restore_shards(partition.as_deref(), VERSION, source, &mut restored)?;
-            partition.iter().for_each(|partition| partition.wait_anew(self.time(now).ms));
+            if let Some(partition) = partition {
+                restore_shards(Some(&partition), VERSION, source, &mut restored)?;
+                partition.wait_anew(self.time(now).ms);
+            } else {
+                let ended = self.outside(definition);
+                let partition = ended.as_ref().and_then(|ended| self.partition(ended, tenant));
+                restore_shards(partition.as_deref(), VERSION, source, &mut Restored::default())?;
+                gone.extend(ended);
+            }
         }
+        // what waits to be sent is older
         outbox.push(tenant, points::restore(source)?);
+        gone.iter().for_each(|gone| self.wind_up(gone));
         Ok(restored)
+    }
+
+    /// An aggregation of a policy that is not in force, if its text can be read.
+    fn outside(&self, definition: &str) -> Option<Arc<Aggregator>> {
+        let Aggregating { name, definition, aggregation } = Aggregating::of_definition(definition)?;
+        Some(Arc::new(Aggregator::new(name, definition, aggregation, Arc::clone(&self.totals))))
     }
 
     /// Goes on with the time of a tenant. The index is empty: to it everybody is new, and nobody need be young.

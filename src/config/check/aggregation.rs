@@ -141,14 +141,17 @@ impl Checker<'_> {
                 Keys::All
             }
             (Some(by), None) => Keys::By(by.value.iter().map(|label| label.value.clone()).collect()),
-            (None, Some(without)) => Keys::Without(self.labels(without)),
-            (None, None) => {
-                if raw.collapse.is_none() && !self.could_not_read(&["by", "without", "collapse"]) {
+            (None, without) => {
+                let goes = |labels: &Option<At<Vec<At<String>>>>| {
+                    labels.as_ref().is_some_and(|labels| !labels.value.is_empty())
+                };
+                let none_goes = !goes(&raw.without) && !goes(&raw.collapse);
+                if none_goes && !self.could_not_read(&["by", "without", "collapse"]) {
                     let message = "`aggregate` needs to know which labels go: give `without: [pod, …]`, `by: [job, …]` \
                                    or `collapse: [pod]`";
-                    self.refuse(at, message);
+                    self.refuse(without.as_ref().map_or(at, |without| without.position), message);
                 }
-                Keys::All
+                without.as_ref().map_or(Keys::All, |without| Keys::Without(self.labels(without)))
             }
         }
     }
