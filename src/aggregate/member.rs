@@ -108,10 +108,21 @@ impl Member {
             } else if self.is_late(ms) && late < patience as u64 {
                 kept |= late << LATE_AT;
             } else {
-                kept = kept & !PERIOD | code_of(ms - newest) << PERIOD_AT;
+                let code = code_of(ms - newest).max(self.least_period(patience));
+                kept = kept & !PERIOD | code << PERIOD_AT;
             }
         }
         self.stamp = kept | u64::from(round) << ROUND_AT | (ms as u64) << TIME_AT;
+    }
+
+    /// The shortest period that the next sample can make of the one that there is. Of samples at uneven times (cAdvisor's
+    /// own, say) the long gaps count: one short gap does not tell that the next is short.
+    #[inline]
+    fn least_period(&self, patience: Patience) -> u64 {
+        match patience {
+            Patience::Usual => u64::from(self.period().saturating_sub(1)),
+            Patience::Long => 0,
+        }
     }
 
     /// Notes the time of a stale marker: it says nothing of how far samples are apart.
@@ -261,10 +272,12 @@ mod tests {
         assert_eq!(after(&[160]), (Some(16), 160_000, 7));
         assert_eq!(after(&[175, 205]), (Some(16), 205_000, 7));
         assert_eq!(after(&[235]), (Some(32), 235_000, 7));
-        assert_eq!(after(&[250]), (Some(16), 250_000, 7));
+        // and it takes some to make it fast again
+        assert_eq!(after(&[250]), (Some(28), 250_000, 7));
+        assert_eq!(after(&[265, 280, 295]), (Some(16), 295_000, 7));
         // where it may have been elsewhere, more is needed
         for step in 1..=7 {
-            member.advance(250_000 + step * 30_000, 7, Patience::Long);
+            member.advance(295_000 + step * 30_000, 7, Patience::Long);
             assert_eq!(
                 member.period_ms().map(|ms| ms / 1000),
                 Some(if step < 7 { 16 } else { 32 }),

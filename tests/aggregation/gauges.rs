@@ -7,6 +7,7 @@ use crate::IDLE_MS;
 use crate::pipeline::{policy, relabel, rule};
 use crate::rig::Rig;
 use crate::steps::*;
+use crate::world::Dice;
 
 fn own(interval_s: i64, delay_s: i64) -> Definition {
     let (interval_ms, delay_ms) = (interval_s * 1000, delay_s * 1000);
@@ -240,4 +241,27 @@ fn a_group_of_one_member_goes_on_beside_one_that_ends() {
     rig.deliver(&WriteRequest::of(vec![marker("b"), marker("slow")]));
     scrape(&mut rig, 22..=30, |pod, at| if pod == "a" { each(5, at, 30, 1.0) } else { None });
     assert_eq!(both(&mut rig), "0:5/3 5:5/3 10:5/3 15:5/3 20:5/3 25:1/1 30:1/1");
+}
+
+#[test]
+fn gauges_sampled_at_uneven_times_are_in_every_window() {
+    // as cAdvisor gives them: with times of its own, 10 to 20 s apart, of which a scrape sees the newest
+    let mut dice = Dice::new(7);
+    let mut times: Vec<(i64, &str)> = Vec::new();
+    for (offset, pod) in (30..).step_by(3).zip(["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]) {
+        let (mut newest, mut next) = (0, 10);
+        for scrape in (offset..7200).step_by(30) {
+            while next <= scrape {
+                (newest, next) = (next, next + 10 + dice.below(11) as i64);
+            }
+            times.push((newest, pod));
+        }
+    }
+    times.sort_unstable();
+    let mut rig = gauges(30);
+    times.iter().for_each(|(at, pod)| rig.put("g", pod, &[(*at, 1.0)]));
+    let output = rig.finish();
+    let windows = &output["g:count"];
+    let without = windows[5..].iter().filter(|(_, count)| count != "10").count();
+    assert!(windows.len() > 230 && without < 3, "{without} of {}: {windows:?}", windows.len());
 }

@@ -50,6 +50,17 @@ struct Gauge {
     period: Period,
 }
 
+/// Lengths of time a quarter of an octave apart, milliseconds.
+fn steps() -> impl Iterator<Item = i64> {
+    (4..40).flat_map(|octave| (0..4).map(move |quarter| (5 + quarter) * (1 << octave) / 4))
+}
+
+/// The last but one that is shorter.
+fn below(ms: i64) -> Option<i64> {
+    let shorter: Vec<i64> = steps().take_while(|step| *step < ms).collect();
+    shorter.iter().rev().nth(1).copied()
+}
+
 /// How far samples are apart: one that is much later says nothing, two do.
 #[derive(Default)]
 struct Period {
@@ -61,9 +72,8 @@ struct Period {
 impl Period {
     /// Rounded up to quarters of an octave, as the gate keeps it.
     fn rounded(&self) -> Option<i64> {
-        let quarters = |ms: i64| (0..4).map(move |quarter| (5 + quarter) * ms / 4);
         let length = self.length?;
-        (4..40).flat_map(|octave| quarters(1 << octave)).find(|longest| length < *longest)
+        steps().find(|longest| length < *longest)
     }
 
     fn see(&mut self, ms: i64) {
@@ -74,7 +84,9 @@ impl Period {
             } else if late && !self.late {
                 self.late = true;
             } else {
-                (self.length, self.late) = (Some(ms - last), false);
+                // by one quarter less at a time, so that of uneven times the long ones count
+                let least = self.rounded().and_then(|now| below(now));
+                (self.length, self.late) = (Some((ms - last).max(least.unwrap_or(0))), false);
             }
         }
         self.last = Some(ms);
