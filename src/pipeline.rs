@@ -81,6 +81,13 @@ pub struct Settings {
     pub aggregation: aggregate::Settings,
 }
 
+impl Settings {
+    /// Twice the limit of what comes in: rules may add labels, not without bounds.
+    fn max_rewritten_bytes(&self) -> usize {
+        self.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2)
+    }
+}
+
 /// The data path of one gate; shared by all workers.
 pub struct Pipeline {
     index: Index,
@@ -188,9 +195,7 @@ impl Pipeline {
                 };
                 let batch = &mut outcome.effects.aggregated;
                 (batch.tenant, batch.sender) = (group, origin.sender);
-                if policies.aggregates() {
-                    batch.span_ms = request.span_ms;
-                }
+                batch.span_ms = request.span_ms.filter(|_| policies.aggregates());
                 decider.decide_all(body, request, decide, outcome)?;
             }
             Tenant::Overflow => {
@@ -200,9 +205,7 @@ impl Pipeline {
             }
         }
         count_fates::count_fates(body, request, outcome);
-        // twice the limit of what comes in: rules may add labels, not without bounds
-        let most = settings.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2);
-        rewrite::rewrite(body, request, &policies, most, room, rewrite)?;
+        rewrite::rewrite(body, request, &policies, settings.max_rewritten_bytes(), room, rewrite)?;
         splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)?;
         outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
         let examples = &mut outcome.effects.examples;

@@ -167,6 +167,30 @@ fn no_file_is_a_heap() {
 }
 
 #[test]
+fn a_function_fits_a_screen() {
+    let mut seen = 0;
+    for (path, code) in code().into_iter().filter(|(path, _)| !path.starts_with("cli/")) {
+        let lines: Vec<&str> = code.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let start = line.trim_start();
+            let is_function = start.starts_with("fn ") || start.contains(" fn ") && start.starts_with("pub");
+            if !is_function || line.trim_end().ends_with(';') {
+                continue;
+            }
+            // its body in one line, or ended further down
+            let end = format!("{}}}", &line[..line.len() - start.len()]);
+            if line.trim_end().ends_with('}') {
+                continue;
+            }
+            let length = lines[at..].iter().position(|line| *line == end).unwrap_or(0) + 1;
+            assert!(length <= 60, "src/{path}:{}: {length} lines", at + 1);
+            seen += 1;
+        }
+    }
+    assert!(seen > 1000, "the test sees the code: {seen}");
+}
+
+#[test]
 fn the_map_names_every_module() {
     let map =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();

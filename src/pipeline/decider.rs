@@ -50,16 +50,10 @@ impl Decider<'_> {
         let mut pairs = Vec::new();
         let Request { slots, probes, loose, leaving, .. } = request;
         let mut work = Work { loose, leaving, scratch, outcome };
-        // a request that is known whole has nothing to be decided
-        let news = self.policies.aggregates()
-            && probes.iter().any(|probe| matches!(probe.found, Found::Missing | Found::Stale(..)));
-        if self.policies.aggregates() {
+        let news = self.policies.aggregates() && {
             self.learn_types(body, slots, probes, request.metadata);
-            work.outcome.effects.aggregated.types = self.engine.types.declarations();
-            if news {
-                work.outcome.effects.aggregated.sender_history = sender_history(self.index, probes, self.now);
-            }
-        }
+            self.look_for_news(probes, &mut work)
+        };
         let mut last = (VerdictId::UNTOUCHED, PolicyIndex(0));
         for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter()) {
             if slot.fate != SlotState::Open {
@@ -97,6 +91,18 @@ impl Decider<'_> {
             self.learn_starts(body, slots, probes, &mut pairs);
         }
         Ok(())
+    }
+
+    /// Whether there is anything to be decided: a request that is known whole has nothing. Of the others it notes what is known
+    /// of their sender.
+    fn look_for_news(&self, probes: &[Probe], work: &mut Work<'_>) -> bool {
+        let batch = &mut work.outcome.effects.aggregated;
+        batch.types = self.engine.types.declarations();
+        let news = probes.iter().any(|probe| matches!(probe.found, Found::Missing | Found::Stale(..)));
+        if news {
+            batch.sender_history = sender_history(self.index, probes, self.now);
+        }
+        news
     }
 
     /// Whether what is known of a series still is all there is to say.

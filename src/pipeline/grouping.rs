@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::context::SeriesContext;
 use super::decider::{Decider, Work};
 use super::scratch::Slot;
-use crate::aggregate::{self, Brings, Class, Join, Keys, NotAggregated, Room, Sample, Wanted};
+use crate::aggregate::{self, Aggregator, Brings, Class, Join, Keys, NotAggregated, Room, Sample, Wanted};
 use crate::policy::bound::{self, Spelling};
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
@@ -73,35 +73,45 @@ impl Decider<'_> {
             _ => group,
         };
         let (home, bucket) = (family.short(), bound.map(|bound| (family, bound)));
-        let batch = &work.outcome.effects.aggregated;
-        let groups = batch.founded.len() - usize::from(batch.founded.contains(&group));
-        let brings = Brings { members: batch.new_members, groups };
         let wanted = Wanted { series: context.series, home, group, kind };
-        let room = self.engine.room(aggregator, self.sender_context.tenant, &wanted, brings);
-        let admitted = match room {
-            Room::None => Err(NotAggregated::Full),
+        let outputs = std::iter::once(&block).chain(&others);
+        let inherits = self.admit(context, aggregator, &wanted, outputs, work).inspect_err(|_| {
+            work.outcome.effects.aggregated.labels.truncate(start);
+        })?;
+        let place = Place { policy, group, home, replica, kind, bucket, block, others, inherits };
+        work.outcome.effects.aggregated.joins.push(self.join(context, place));
+        Ok(home)
+    }
+
+    /// Finds room for a series in its group, and has the outputs of one that is new claimed; returns whether it inherits what
+    /// another was sent as.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    fn admit<'b>(
+        &self,
+        context: &SeriesContext<'_>,
+        aggregator: &Aggregator,
+        wanted: &Wanted,
+        outputs: impl Iterator<Item = &'b Range<u32>>,
+        work: &mut Work<'_>,
+    ) -> Result<bool, NotAggregated> {
+        let batch = &work.outcome.effects.aggregated;
+        let groups = batch.founded.len() - usize::from(batch.founded.contains(&wanted.group));
+        let brings = Brings { members: batch.new_members, groups };
+        let room = self.engine.room(aggregator, self.sender_context.tenant, wanted, brings);
+        let inherits = match room {
+            Room::None => return Err(NotAggregated::Full),
             // groups renew their claims themselves
-            Room::ForMember | Room::ForSeries => Ok(false),
-            Room::ForGroup => {
-                let all = std::iter::once(&block).chain(&others);
-                self.claim_outputs(context, &aggregator.definition, all, work)
-            }
-        };
-        let inherits = match admitted {
-            Ok(inherits) => inherits,
-            Err(reason) => {
-                work.outcome.effects.aggregated.labels.truncate(start);
-                return Err(reason);
-            }
+            Room::ForMember | Room::ForSeries => false,
+            Room::ForGroup => self.claim_outputs(context, &aggregator.definition, outputs, work)?,
         };
         let batch = &mut work.outcome.effects.aggregated;
         batch.new_members += usize::from(room != Room::ForMember);
         if room == Room::ForGroup {
-            batch.founded.insert(group);
+            batch.founded.insert(wanted.group);
         }
-        let place = Place { policy, group, home, replica, kind, bucket, block, others, inherits };
-        work.outcome.effects.aggregated.joins.push(self.join(context, place));
-        Ok(home)
+        Ok(inherits)
     }
 
     /// The identity of an output whose labels stand in the batch.

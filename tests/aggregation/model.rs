@@ -85,7 +85,7 @@ impl Period {
                 self.late = true;
             } else {
                 // by one quarter less at a time, so that of uneven times the long ones count
-                let least = self.rounded().and_then(|now| below(now));
+                let least = self.rounded().and_then(below);
                 (self.length, self.late) = (Some((ms - last).max(least.unwrap_or(0))), false);
             }
         }
