@@ -106,6 +106,10 @@ pub(super) fn open(evidence: &Evidence) -> Option<Open> {
     if evidence.was_here || !watch.is_unbroken(first_ms) {
         return None;
     }
+    // what an agent shows when it comes: hardly anything of it began since, and it would all have to be remembered
+    if history_ms.is_none() && first_ms.saturating_sub(watch.since_ms()) < WATCHED_MS {
+        return None;
+    }
     // another gate may have had it since it began, unless this sender sent nothing to anybody in between; one of which
     // nothing is known is another sender
     let is_known = history_ms.is_some() && most_known;
@@ -235,6 +239,11 @@ mod tests {
                 "a second agent behind the address: nothing of it is known",
                 sender_history(0, false).into(),
                 hardly(0),
+            ),
+            (
+                "and its sender has just come",
+                started(Evidence { history_ms: None, ..since(&[241, 256, 271, 286]) }, 290),
+                Closed,
             ),
             ("nothing at all is known", Evidence { history_ms: None, ..usual }.into(), hardly(240)),
             ("and it was made a minute ago", started(Evidence { history_ms: None, ..usual }, 240), Zero),

@@ -253,7 +253,8 @@ impl Model {
         let sure = now.saturating_sub(self.unsure_until);
         let known = company.map_or(first - 60_000, |company| self.had_come_to(company, newest, now));
         let since = sender.since.max(known).max(self.had_come_to(sure, newest, now));
-        if first - sender.newest > sender.pause() {
+        let just_came = company.is_none() && first - sender.since < 60_000;
+        if just_came || first - sender.newest > sender.pause() {
             return Born::No;
         }
         let due = pod.split('-').nth(1).and_then(|minute| minute.parse::<i64>().ok());
