@@ -89,9 +89,10 @@ pub(super) fn as_text(account: &Account, policies: &[Summary], out: &mut impl Wr
         writeln!(out, "\npassed, because nothing says what they are: {}{more}", named.join(", "))?;
         writeln!(out, "where they are gauges, aggregate them by a policy with `type: gauge`")?;
     }
-    if policies.is_empty() {
-        return Ok(());
-    }
+    if policies.is_empty() { Ok(()) } else { put_policies(account, policies, out) }
+}
+
+fn put_policies(account: &Account, policies: &[Summary], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "\n{:<24} {:<8} {:<8} {:>12} {:>12} {:>15} {:>17}",
