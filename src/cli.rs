@@ -7,7 +7,7 @@ mod report;
 mod run;
 mod simulate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -64,14 +64,24 @@ enum Command {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The config file (YAML); docs/config.md lists every key.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "file")]
+    config: Option<PathBuf>,
+    /// The same without `--config`.
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    file: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// Given in one way or the other; the command line is refused without.
+    fn path(&self) -> &Path {
+        self.config.as_deref().or(self.file.as_deref()).unwrap_or(Path::new(""))
+    }
 }
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run(options) => run::run(&options.config),
+        Command::Run(options) => run::run(options.path()),
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Simulate(options) => simulate::simulate(&options),
@@ -81,7 +91,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Reads a config, or prints what is wrong with it.
-fn load(path: &std::path::Path) -> Result<crate::config::Loaded, ExitCode> {
+fn load(path: &Path) -> Result<crate::config::Loaded, ExitCode> {
     crate::config::Config::load(path, &|name| std::env::var(name).ok()).map_err(|errors| {
         eprintln!("{errors}");
         ExitCode::FAILURE

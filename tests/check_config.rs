@@ -52,6 +52,26 @@ fn check(config: &str, options: &[&str]) -> Output {
 }
 
 #[test]
+fn the_file_may_be_given_without_the_option() {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("gate.yaml"), HEAD).expect("written");
+    let check = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+        let output = command.current_dir(dir.path()).arg("check").args(args).output().expect("runs");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).expect("UTF-8"))
+    };
+    let (good, told) = check(&["gate.yaml"]);
+    assert_eq!((good, &told), (Some(0), &check(&["--config", "gate.yaml"]).1));
+    assert!(told.starts_with("gate.yaml: ok, 0 policies, "), "{told}");
+    for wrong in [&[][..], &["gate.yaml", "--config", "gate.yaml"], &["gate.yaml", "gate.yaml"]] {
+        let (code, told) = check(wrong);
+        assert!(code == Some(2) && told.contains("Usage: seriesgate check"), "{wrong:?}: {told}");
+        assert!(!wrong.is_empty() || told.contains("--config <FILE>"), "{told}");
+    }
+}
+
+#[test]
 fn warnings_come_behind_the_verdict_and_fail_only_when_they_are_asked_to() {
     let policy = |keys: &str| {
         format!("{HEAD}policies:\n- {{ name: x, match: hits_total, action: aggregate, without: [{keys}] }}\n")
@@ -71,7 +91,7 @@ fn warnings_come_behind_the_verdict_and_fail_only_when_they_are_asked_to() {
         let output = check(config, options);
         let told = String::from_utf8(output.stdout).expect("UTF-8");
         assert_eq!(output.status.code(), Some(code), "{options:?}\n{told}");
-        assert!(told.starts_with("gate.yaml: ok, 1 policies"), "{told}");
+        assert!(told.starts_with("gate.yaml: ok, 1 policy,"), "{told}");
         assert_eq!(told.contains(": warning: "), said, "{told}");
     }
 }

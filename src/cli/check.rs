@@ -30,9 +30,8 @@ const STACK_BYTES: usize = 256 << 20;
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The config file (YAML); docs/config.md lists every key.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    config: super::ConfigFile,
     /// Rule files to hold against the policies: of Prometheus, Mimir, or PrometheusRule resources; `*`, `?` and
     /// `[…]` stand for several.
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -45,16 +44,20 @@ pub(super) struct Options {
 /// Exit 0 and a summary, or 1 and every mistake.
 #[allow(clippy::print_stdout)]
 pub(super) fn check(options: &Options) -> ExitCode {
-    let path = &options.config;
+    let path = options.config.path();
     let loaded = match super::load(path) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
     let (config, remarks) = (loaded.config, loaded.remarks);
     println!(
-        "{}: ok, {} policies, upstream `{}`{}",
+        "{}: ok, {}, upstream `{}`{}",
         path.display(),
-        config.policies.len(),
+        if config.policies.len() == 1 {
+            "1 policy".to_owned()
+        } else {
+            format!("{} policies", config.policies.len())
+        },
         config.upstream.name,
         if config.data_dir.is_none() { ", memory only (no data_dir)" } else { "" },
     );

@@ -114,8 +114,9 @@ impl<'g> Exchange<'g> {
             }
             Reply::TooLarge { excerpt } => {
                 let samples = sent.too_large.samples + sent.too_large.histograms;
-                let message =
-                    format!("{samples} samples do not fit the upstream even alone (it says: {excerpt})");
+                let what =
+                    if samples == 1 { "1 sample does".to_owned() } else { format!("{samples} samples do") };
+                let message = format!("{what} not fit the upstream even alone (it says: {excerpt})");
                 Some((StatusCode::BAD_REQUEST, "too_large", message))
             }
             _ => None,

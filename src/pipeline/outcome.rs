@@ -266,7 +266,8 @@ impl Outcome {
             }
         }
         if self.rejected_metadata > 0 {
-            reasons.push(format!("{} metadata entries: {}", self.rejected_metadata, Invalid::InvalidUtf8));
+            let entries = if self.rejected_metadata == 1 { "entry" } else { "entries" };
+            reasons.push(format!("{} metadata {entries}: {}", self.rejected_metadata, Invalid::InvalidUtf8));
         }
         let rest = self.rejected_series < self.series || self.body != Body::Nothing;
         let first =

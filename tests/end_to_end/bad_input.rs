@@ -119,6 +119,7 @@ async fn the_last_refusals_are_listed_with_their_senders() {
         .unwrap();
     let report = String::from_utf8(report.stdout).unwrap();
     assert!(report.contains("refused lately, the newest of 2 (/api/v1/rejected)\n"), "{report}");
+    assert!(report.contains(" 1 time from 127.0.0.1"), "{report}");
     assert!(
         report.contains(" 2 times from 127.0.0.1 (Telegraf/1.30) for team-7: 1 of 1 series rejected"),
         "{report}"

@@ -212,9 +212,12 @@ pub(super) fn rejected(answer: &Value, style: Style) -> String {
             "" => String::new(),
             tenant => format!(" for {tenant}"),
         };
-        let times = number(&row["times"]);
+        let times = match row["times"].as_u64() {
+            Some(1) => "1 time".to_owned(),
+            _ => format!("{} times", number(&row["times"])),
+        };
         let (at, message) = (text(&row["at"]), text(&row["message"]));
-        out + &format!("- {at}: {times} times from {sender}{named}{whose}: {message}\n")
+        out + &format!("- {at}: {times} from {sender}{named}{whose}: {message}\n")
     })
 }
 
@@ -265,4 +268,22 @@ fn number(value: &Value) -> String {
 fn capital(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_refused_is_counted_in_good_grammar() {
+        let row = |times: u64| json!({ "at": "t", "times": times, "message": "m", "sender": "127.0.0.1" });
+        let answer = json!({ "rows_total": 2, "rows": [row(1), row(1000)] });
+        let shown = rejected(&answer, Style { colour: false });
+        assert!(
+            shown.contains("- t: 1 time from 127.0.0.1: m\n- t: 1,000 times from 127.0.0.1: m\n"),
+            "{shown}"
+        );
+    }
 }
