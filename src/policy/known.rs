@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pattern::{self, Pattern, Shape};
+use super::pattern::{self, Coverage, Pattern, Shape};
 use super::{Definition, MatchOp, Selector};
 
 /// The label that holds the metric name.
@@ -43,12 +43,16 @@ impl Test {
         let list = |literals: BTreeSet<String>, positive| {
             if positive { Test::OneOf(literals) } else { Test::NoneOf(literals) }
         };
-        match test {
-            ".*" => return (!positive).then(|| Test::OneOf(BTreeSet::new())),
-            ".+" => return Some(list(BTreeSet::from([String::new()]), !positive)),
-            _ => {}
-        }
         let pattern = Pattern::compile(test).ok()?;
+        match pattern::coverage(test) {
+            Coverage { empty: true, others: true } => {
+                return (!positive).then(|| Test::OneOf(BTreeSet::new()));
+            }
+            Coverage { empty: false, others: true } => {
+                return Some(list(BTreeSet::from([String::new()]), !positive));
+            }
+            Coverage { others: false, .. } => {}
+        }
         let prefix = match pattern::shape(test) {
             Shape::Literals(literals) => return Some(list(literals.into_iter().collect(), positive)),
             Shape::Prefix(prefix) => prefix,

@@ -13,6 +13,7 @@
 //!   Prometheus would go on and quote its own closing bracket, and refuse the pattern for it.
 
 mod class;
+mod coverage;
 mod error;
 mod escape;
 mod flags;
@@ -32,6 +33,7 @@ use regex_automata::meta::{BuildError, Config, Regex};
 use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
 
+pub(crate) use self::coverage::{Coverage, coverage};
 pub use self::error::PatternError;
 pub(in crate::policy) use self::limits::NEST_LIMIT;
 pub(crate) use self::shape::{Shape, endings, shape};

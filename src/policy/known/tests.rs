@@ -25,6 +25,10 @@ fn how_a_policy_meets_what_a_rule_reads() {
         ("up", "{}", Certain),
         ("up", r#"up{job=~".*"}"#, Certain),
         ("up", r#"up{job!~".*"}"#, Disjoint),
+        ("up", r#"up{job=~"|.+"}"#, Certain),
+        ("up", r#"up{job=~"(?i).*"}"#, Certain),
+        ("up", r#"up{job!~"|.+"}"#, Disjoint),
+        (r#"up{job="a"}"#, r#"up{job=~"(?i).+"}"#, Certain),
         // literal alternatives are values
         (r#"up{job=~"a|b"}"#, r#"up{job=~"b|c"}"#, May),
         (r#"up{job=~"a|b"}"#, r#"up{job=~"c|d"}"#, Disjoint),

@@ -46,7 +46,7 @@ pub(crate) fn endings(pattern: &str) -> Option<Vec<String>> {
 }
 
 /// What a pattern is made of. Our own anchors stand outside; those that people write are taken off.
-fn parts(pattern: &str) -> Option<Vec<Hir>> {
+pub(super) fn parts(pattern: &str) -> Option<Vec<Hir>> {
     let translated = translate(pattern).ok()?;
     let parsed = ParserBuilder::new().nest_limit(NEST_LIMIT).build().parse(&translated.text).ok()?;
     let mut parts = match parsed.kind() {

@@ -4,6 +4,7 @@ use super::{Checker, Policy};
 use crate::config::position::Position;
 use crate::config::raw::MatchText;
 use crate::policy::{MatchOp, Matcher};
+use crate::series::quote;
 
 impl Checker<'_> {
     pub(super) fn selectors_that_look_otherwise(&mut self, policy: &Policy<'_>) {
@@ -24,23 +25,46 @@ impl Checker<'_> {
 /// is told.
 fn remark(matcher: &Matcher) -> Option<String> {
     let Matcher { name, op, value } = matcher;
-    let sign = match op {
-        MatchOp::Equal | MatchOp::NotEqual => {
-            let is_regex = value.contains(".*") || value.contains(".+");
-            let is_glob = value == "*" || value.ends_with("-*");
-            let regex = if *op == MatchOp::Equal { "=~" } else { "!~" };
-            return (is_regex || is_glob).then(|| {
-                let wanted = if is_regex { value.clone() } else { value.replace('*', ".*") };
-                format!("`{name}{op}\"{value}\"` compares with this very text; a regex is `{name}{regex}\"{wanted}\"`")
-            });
+    let written = |op, value: &str| format!("`{}{op}{}`", quote::label(name), quote::promql(value));
+    let is_text = matches!(op, MatchOp::Equal | MatchOp::NotEqual);
+    let regex =
+        if matches!(op, MatchOp::Equal | MatchOp::Regex) { MatchOp::Regex } else { MatchOp::NotRegex };
+    let text = " compares with this very text; a regex is";
+    let repeats = ": the `*` of a regex repeats the `-` in front of it; what starts so is";
+    let (wanted, why) = match value.strip_suffix('*') {
+        _ if is_text && is_regex(value) => (value.clone(), text),
+        Some(start) if is_text && (start.is_empty() || start.ends_with('-')) => {
+            (value.replace('*', ".*"), text)
         }
-        MatchOp::Regex | MatchOp::NotRegex => op,
+        Some(start) if !is_text && start.ends_with('-') => (format!("{start}.*"), repeats),
+        _ => return None,
     };
-    (value.ends_with("-*")).then(|| {
-        let wanted = format!("{}.*", value.trim_end_matches('*'));
-        format!(
-            "`{name}{sign}\"{value}\"`: the `*` of a regex repeats the `-` in front of it; \
-             what starts so is `{name}{sign}\"{wanted}\"`"
-        )
-    })
+    Some(format!("{}{why} {}", written(*op, value), written(regex, &wanted)))
+}
+
+/// Whether a text is a regex and can be nothing else. Texts have dots (`1.5`, `web.example.org.`), brackets (`[fe80::1]:9100`,
+/// `node[1-4]`) and backslashes of their own.
+fn is_regex(value: &str) -> bool {
+    value.contains(".*") || value.contains(".+") || is_status(value) || has_repeated_class(value)
+}
+
+/// `5..`, `40.`: three characters, digits first.
+fn is_status(value: &str) -> bool {
+    let dots = value.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = value.len() - dots.len();
+    value.len() == 3 && (1..3).contains(&digits) && dots.chars().all(|c| c == '.')
+}
+
+/// `[…]` or `\d`, `\w`, `\s` with a repetition behind it.
+fn has_repeated_class(value: &str) -> bool {
+    let repeats = |behind: &str| {
+        behind.starts_with(['+', '*'])
+            || behind.strip_prefix('{').is_some_and(|count| count.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let class = |(at, _): (usize, &str)| {
+        value[at + 1..].find(']').is_some_and(|end| end > 0 && repeats(&value[at + end + 2..]))
+    };
+    let escaped = |(at, _): (usize, &str)| repeats(&value[at + 2..]);
+    value.match_indices('[').any(class)
+        || [r"\d", r"\w", r"\s"].iter().any(|of| value.match_indices(of).any(escaped))
 }
