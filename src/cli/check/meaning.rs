@@ -65,14 +65,14 @@ impl Value {
 
 fn counter(steps: &[Step]) -> Option<Misread> {
     match steps {
+        _ if asks_existence(steps) => None,
         [Step::OverTime(function), rest @ ..] if is_rate(function) => rate(rest),
-        // Shares of all that was counted so far.
-        [Step::Function(function), ..] if is_quantile(function) => None,
+        // Shares of all that was counted so far. Of one series those are since its process began; a group has no such
+        // beginning, and its quantile hardly moves any more.
         [Step::Aggregated(sum), Step::Function(function), ..] if sum == "sum" && is_quantile(function) => {
             None
         }
         [Step::OverTime(present), rest @ ..] if present == "present_over_time" => existence(rest),
-        [Step::Exists, ..] | [Step::OverTime(_) | Step::Function(_), Step::Exists, ..] => None,
         [Step::Chosen | Step::Scaled | Step::Negated, rest @ ..] => counter(rest),
         [Step::Function(function), rest @ ..] if is_about_labels(function) => counter(rest),
         [step, ..] => Some(misread(step)),
@@ -83,13 +83,17 @@ fn counter(steps: &[Step]) -> Option<Misread> {
 /// The rate of a group is the sum of its members' rates.
 fn rate(steps: &[Step]) -> Option<Misread> {
     match steps {
+        _ if asks_existence(steps) => None,
         [Step::Chosen | Step::Scaled | Step::Negated, rest @ ..] => rate(rest),
         [Step::Function(function), rest @ ..] if is_about_labels(function) => rate(rest),
         [Step::Aggregated(op), ..] if op != "sum" => Some(Misread::RateAggregated(op.clone())),
         // More than so much of all of them is said of one rate as of the sum; less, or none, is not.
-        [Step::Compared { op, zero }, ..] if !(matches!(*op, ">" | ">=") || (*op == "!=" && *zero)) => {
+        [Step::Compared { op, with }, ..]
+            if !(matches!(*op, ">" | ">=") || (*op == "!=" && *with == Some(0.0))) =>
+        {
             Some(Misread::RateCompared(op))
         }
+        [Step::Compared { .. }, rest @ ..] if asks_existence(rest) => None,
         [Step::Compared { .. }, Step::Aggregated(op), ..] => Some(Misread::RateAggregated(op.clone())),
         _ => None,
     }
@@ -97,7 +101,7 @@ fn rate(steps: &[Step]) -> Option<Misread> {
 
 fn gauge(output: Output, steps: &[Step]) -> Option<Misread> {
     match steps {
-        [Step::Exists, ..] | [Step::OverTime(_) | Step::Function(_), Step::Exists, ..] => None,
+        _ if asks_existence(steps) => None,
         [Step::OverTime(present), rest @ ..] if present == "present_over_time" => existence(rest),
         [Step::Chosen | Step::Scaled, rest @ ..] => gauge(output, rest),
         [Step::Negated, rest @ ..] if is_linear(output) => gauge(output, rest),
@@ -122,10 +126,40 @@ fn last(steps: &[Step]) -> Option<Misread> {
     steps.iter().find(|step| matches!(step, Step::Aggregated(_))).map(misread)
 }
 
+/// Whether it is only asked if there are series: a group is there because its members are.
+fn asks_existence(steps: &[Step]) -> bool {
+    match steps {
+        [Step::Exists, ..]
+        | [Step::OverTime(_) | Step::Function(_) | Step::Aggregated(_), Step::Exists, ..] => true,
+        [Step::Aggregated(count), rest @ ..] if count == "count" => is_more_than_none(rest),
+        _ => false,
+    }
+}
+
+/// Whether a number of series is only told from none.
+fn is_more_than_none(steps: &[Step]) -> bool {
+    match steps {
+        [Step::Chosen, rest @ ..] => is_more_than_none(rest),
+        [Step::Compared { op, with: Some(with) }, ..] => {
+            // all numbers from 1 on pass, or none of them does
+            match *op {
+                ">" | "<=" => (0.0..1.0).contains(with),
+                ">=" | "<" => *with > 0.0 && *with <= 1.0,
+                _ => *with == 0.0,
+            }
+        }
+        _ => false,
+    }
+}
+
 /// What is there is 1; how often, only the series say.
 fn existence(steps: &[Step]) -> Option<Misread> {
-    let counts = |step: &&Step| matches!(step, Step::Aggregated(op) if op == "sum" || op == "count");
-    steps.first().filter(counts).map(misread)
+    match steps {
+        [Step::Aggregated(op), rest @ ..] if op == "sum" || op == "count" => {
+            (!is_more_than_none(rest) && !asks_existence(steps)).then(|| misread(&steps[0]))
+        }
+        _ => None,
+    }
 }
 
 fn misread(step: &Step) -> Misread {
@@ -143,7 +177,8 @@ fn is_rate(function: &str) -> bool {
     ["rate", "irate", "increase"].contains(&function)
 }
 
-fn is_quantile(function: &str) -> bool {
+/// Whether a function makes a quantile or a share of the buckets of a histogram.
+pub(super) fn is_quantile(function: &str) -> bool {
     ["histogram_quantile", "histogram_quantiles", "histogram_fraction"].contains(&function)
 }
 

@@ -6,7 +6,7 @@ use super::promql::{Binary, Expr, Operator};
 const MAX_STEPS: usize = 8;
 
 /// One thing that is done with values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
     /// A function of a range.
     OverTime(String),
@@ -14,10 +14,10 @@ pub(super) enum Step {
     Function(String),
     /// An aggregation, in lower case.
     Aggregated(String),
-    /// Compared with a number; the series stand on the left.
+    /// Compared with a number, where it is written as one; the series stand on the left.
     Compared {
         op: &'static str,
-        zero: bool,
+        with: Option<f64>,
     },
     /// Multiplied by a number, or by what all series of a group share.
     Scaled,
@@ -88,7 +88,8 @@ pub(super) fn of_binary(binary: &Binary) -> (Step, Step) {
 }
 
 fn compared(op: &'static str, with: &Expr) -> Step {
-    Step::Compared { op, zero: *with == Expr::Number(0.0) }
+    let with = if let Expr::Number(number) = with { Some(*number) } else { None };
+    Step::Compared { op, with }
 }
 
 /// As the other side sees it.

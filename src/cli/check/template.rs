@@ -7,11 +7,23 @@ pub(super) fn queries(text: &str) -> Vec<String> {
     let mut queries = Vec::new();
     let mut rest = text;
     while let Some((_, opened)) = rest.split_once("{{") {
+        if let Some(behind) = comment(opened) {
+            rest = behind;
+            continue;
+        }
         let (found, behind) = action(opened);
         queries.extend(found);
         rest = behind;
     }
     queries
+}
+
+/// What follows a `{{/* … */}}`; Go allows a comment nothing beside it but what trims blanks. One that is not closed
+/// leaves nothing.
+fn comment(opened: &str) -> Option<&str> {
+    let trimmed = opened.strip_prefix('-').map_or(opened, str::trim_start);
+    let text = trimmed.strip_prefix("/*")?;
+    Some(text.split_once("*/").map_or("", |(_, behind)| behind))
 }
 
 /// One `{{ … }}`: its queries, and what follows it.
@@ -65,6 +77,9 @@ mod tests {
             (r#"{{ printf "%.2f" $value }} {{ "text" | title }}"#, &[]),
             (r#"{{ query "a\"" }}"#, &["a\""]),
             (r#"{{ query "open }}"#, &[]),
+            (r#"{{/* query "up" */}}"#, &[]),
+            (r#"{{- /* don't, "as" {{ query "up" }} was */ -}} {{ query "b" }}"#, &["b"]),
+            (r#"{{/* open {{ query "up" }}"#, &[]),
             ("{{", &[]),
         ] {
             assert_eq!(queries(text), expected, "{text}");

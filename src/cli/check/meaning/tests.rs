@@ -153,6 +153,8 @@ fn a_counter_is_read_by_what_it_grows_by() {
             ("histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m]))) > 1", "right"),
             ("histogram_quantile(0.9, rate(x_bucket[5m]))", "right"),
             ("histogram_quantile(0.9, sum by (le) (x_bucket))", "right"),
+            ("histogram_quantile(0.9, x_bucket)", "histogram_quantile"),
+            ("histogram_fraction(0, 1, x_bucket)", "histogram_fraction"),
             ("sum(rate(x[5m]) * on (a) group_left (b) y)", "right"),
             ("absent(x)", "right"),
             ("absent(rate(x[5m]))", "right"),
@@ -214,4 +216,45 @@ fn names_and_policies_say_what_values_are() {
     assert_eq!(value(None, &[], "x"), Some(Value::Either));
     assert_eq!(value(None, &[], "{__name__=~\"x_.*\"}"), Some(Value::Either));
     assert_eq!(value(None, &[], "x{quantile=\"0.9\"}"), None);
+}
+
+/// A group is there because its members are.
+#[test]
+fn whether_there_are_series_may_be_asked_by_counting_them() {
+    let everywhere = [Value::Counter, Value::Either, Value::Gauge(Output::Sum), Value::Gauge(Output::Last)];
+    for value in everywhere {
+        all(
+            value,
+            &[
+                ("count(x) > 0", "right"),
+                ("0 < count by (a) (x)", "right"),
+                ("count(x) >= 1", "right"),
+                ("count(x) == 0", "right"),
+                ("count(x) != 0", "right"),
+                ("count(x) > bool 0", "right"),
+                ("count(x) < 1", "right"),
+                ("(count(x) or vector(0)) == 0", "right"),
+                ("vector(1) unless on () count(x)", "right"),
+                ("absent(sum(x))", "right"),
+                ("count(present_over_time(x[5m])) > 0", "right"),
+                ("sum(present_over_time(x[5m])) > 0", "right"),
+                // how many there are only the series say
+                ("count(x) > 5", "count"),
+                ("count(x) > 1", "count"),
+                ("count(x) >= 2", "count"),
+                ("count(x) == 1", "count"),
+                ("count(x) <= 1", "count"),
+                ("count(x) < 3", "count"),
+                ("count(x)", "count"),
+                ("count(x) > y", "count"),
+                ("count(x) / 2 > 0", "count"),
+            ],
+        );
+    }
+    all(
+        Value::Counter,
+        &[("count(rate(x[5m]) > 0) > 0", "right"), ("count(rate(x[5m]) > 0) > 5", "rate count")],
+    );
+    all(Value::Gauge(Output::Max), &[("count(x > 5) > 0", "right"), ("count(x < 5) > 0", "number <")]);
+    all(Value::Gauge(Output::Sum), &[("count(x > 5) > 0", "number >")]);
 }

@@ -91,8 +91,8 @@ fn what_is_done_with_values_goes_from_the_inside_out() {
     let aggregated = |op: &str| Step::Aggregated(op.to_owned());
     for (expression, expected) in [
         ("x", vec![]),
-        ("sum(-x) > 5", vec![Step::Negated, aggregated("sum"), Step::Compared { op: ">", zero: false }]),
-        ("0 == rate(x[5m])", vec![over("rate"), Step::Compared { op: "==", zero: true }]),
+        ("sum(-x) > 5", vec![Step::Negated, aggregated("sum"), Step::Compared { op: ">", with: Some(5.0) }]),
+        ("0 == rate(x[5m])", vec![over("rate"), Step::Compared { op: "==", with: Some(0.0) }]),
         ("avg_over_time(abs(x)[1h:])", vec![function("abs"), over("avg_over_time")]),
         ("absent(x * 2)", vec![Step::Scaled, Step::Exists]),
         ("-2 * x", vec![Step::Negated]),

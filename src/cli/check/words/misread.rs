@@ -1,6 +1,6 @@
 //! Values of groups that are read as if they were those of series: what is wrong, and what to write instead.
 
-use crate::cli::check::meaning::{Misread, Value};
+use crate::cli::check::meaning::{Misread, Value, is_quantile};
 use crate::policy::{Aggregation, Definition, Output};
 
 /// What the rule does.
@@ -38,6 +38,10 @@ pub(super) fn why(value: Value, how: &Misread) -> String {
         }
         (Value::Counter, Misread::RateCompared(_)) => "so that no series alone decides".to_owned(),
         (Value::Counter, Misread::Function(op)) if op == "resets" => "which never falls".to_owned(),
+        (Value::Counter, Misread::Function(op)) if is_quantile(op) => {
+            "so that the quantile is over all that the group ever counted, not over what one series did"
+                .to_owned()
+        }
         (Value::Counter, _) => "which begins at zero and grows by every increase".to_owned(),
         (_, Misread::Aggregated(op)) => format!("so that `{op}` is over groups, not over series"),
         (_, Misread::Compared(_)) => "so that no series alone decides".to_owned(),
@@ -65,6 +69,7 @@ fn of_counter(how: &Misread, metric: &str) -> Option<String> {
     match how {
         Misread::Aggregated(op) if op == "count" => None,
         Misread::Function(op) if op == "resets" => None,
+        Misread::Function(op) if is_quantile(op) => Some(format!("take it of `rate({metric}[…])`")),
         Misread::Function(_) => Some(format!("write `increase({metric}[…])`")),
         Misread::RateAggregated(_) | Misread::RateCompared(_) => None,
         Misread::Aggregated(_) => Some(format!("write `sum(rate({metric}[…]))`")),
