@@ -7,11 +7,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const CASES: [&str; 4] = [
+const CASES: [&str; 5] = [
     include_str!("check_rules/dropped.txt"),
     include_str!("check_rules/relabeled.txt"),
     include_str!("check_rules/files.txt"),
     include_str!("check_rules/aggregated.txt"),
+    include_str!("check_rules/possible.txt"),
 ];
 
 const UPSTREAM: &str = "listen: { max_connection_age: 0s }\nupstreams: [ { name: a, url: 'http://h/w' } ]\n";
@@ -72,6 +73,29 @@ fn several_files_and_patterns_are_read_once_each() {
         let told = told(&check(dir.path(), args));
         assert!(told.starts_with(expected), "{args:?}: {told}");
     }
+}
+
+#[test]
+fn a_bad_file_does_not_hide_what_is_said_of_the_others() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");
+    let policies = "policies: [ { name: drops, match: up, action: drop }, { name: ns, match: '{ns=\"x\"}', action: drop } ]\n";
+    write("gate.yaml", &format!("{UPSTREAM}{policies}"));
+    write("a.yaml", "groups: [ { name: g, rules: [ { alert: a, expr: '(' } ] } ]\n");
+    for (name, expr) in [("b.yaml", "up"), ("c.yaml", "x or y"), ("d.yaml", "z")] {
+        let rule = format!("{{ alert: r, expr: {expr} }}");
+        write(name, &format!("groups: [ {{ name: g, rules: [ {rule} ] }} ]\n"));
+    }
+    let output = check(dir.path(), &["--rules", "[a-d].yaml", "none.yaml"]);
+    let (shown, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        shown.contains("b.yaml:1:49: warning: alert `r` (group `g`) reads `up`, all of which"),
+        "{shown}"
+    );
+    assert!(shown.contains("2 rules may read what it drops (c.yaml:g/r, d.yaml:g/r);"), "{shown}");
+    assert!(wrong.starts_with("a.yaml:1:51: alert `a` (group `g`):"), "{wrong}");
+    assert!(wrong.contains("none.yaml: cannot read the file"), "{wrong}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

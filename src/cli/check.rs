@@ -6,6 +6,7 @@ mod derived;
 mod impact;
 mod meaning;
 mod memory;
+mod possible;
 mod promql;
 mod reads;
 mod relabels;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::policy::Definition;
+use possible::Possible;
 use rules_file::RulesFile;
 
 /// The analysis goes into expressions as deep as they nest, and into hostile ones, too.
@@ -72,8 +74,8 @@ pub(super) fn check(options: &Options) -> ExitCode {
     let checked = if options.rules.is_empty() {
         Some(0)
     } else {
-        let (policies, rules) = (config.policies, options.rules.clone());
-        beside(move || check_rules(&rules, &policies))
+        let (name, policies, rules) = (path.display().to_string(), config.policies, options.rules.clone());
+        beside(move || check_rules(&rules, &name, &policies))
     };
     match checked {
         None => ExitCode::FAILURE,
@@ -93,36 +95,45 @@ fn beside(analysis: impl FnOnce() -> Option<usize> + Send + 'static) -> Option<u
     }
 }
 
-/// How many warnings there are; `None` if a file could not be read.
+/// How many warnings there are; `None` if a file has a mistake. Mistakes come last, where they are seen.
 #[allow(clippy::print_stdout)]
-fn check_rules(patterns: &[PathBuf], policies: &[Definition]) -> Option<usize> {
-    let (mut files, mut failed) = (Vec::new(), false);
+fn check_rules(patterns: &[PathBuf], config: &str, policies: &[Definition]) -> Option<usize> {
     let mut paths: Vec<_> = patterns.iter().flat_map(|pattern| found(pattern)).collect();
     // Patterns may overlap.
     let mut seen = BTreeSet::new();
     paths.retain(|path| path.as_ref().map_or(true, |path| seen.insert(path.clone())));
+    let (mut files, mut rules, mut warnings) = (0, 0, 0);
+    let (mut possible, mut mistakes) = (Possible::default(), Vec::new());
     for path in paths {
-        match path.and_then(|path| RulesFile::load(&path).map_err(|errors| errors.to_string())) {
-            Ok(file) => files.push(file),
-            Err(message) => {
-                failed = true;
-                eprintln!("{message}");
+        let loaded = path.and_then(|path| RulesFile::load(&path).map_err(|errors| errors.to_string()));
+        let file = match loaded {
+            Ok(file) => file,
+            Err(mistake) => {
+                mistakes.push(mistake);
+                continue;
             }
-        }
-    }
-    if failed {
-        return None;
-    }
-    let (mut rules, mut warnings) = (0, 0);
-    for file in &files {
-        let report = report::report(file, policies);
+        };
+        let report = report::report(&file, policies);
+        files += 1;
         rules += file.rules.len();
         warnings += report.warnings;
+        possible.append(report.possible);
         if let Some(text) = report.text {
             println!("{text}");
         }
+        mistakes.extend(file.errors.map(|errors| errors.to_string()));
     }
-    println!("{}, {}, {}", count(files.len(), "rule file"), count(rules, "rule"), count(warnings, "warning"));
+    for warning in possible.warnings(policies) {
+        warnings += 1;
+        println!("{config}: warning: {warning}");
+    }
+    for mistake in &mistakes {
+        eprintln!("{mistake}");
+    }
+    if !mistakes.is_empty() {
+        return None;
+    }
+    println!("{}, {}, {}", count(files, "rule file"), count(rules, "rule"), count(warnings, "warning"));
     Some(warnings)
 }
 

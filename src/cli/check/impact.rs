@@ -10,7 +10,7 @@ use super::cause::{Cause, aggregated, causes, misread};
 use super::derived;
 use super::reads::Read;
 use super::relabels;
-use crate::policy::known::{Known, Overlap, Test};
+use crate::policy::known::{Known, NAME, Overlap, Test};
 use crate::policy::{Action, Keys, Mode};
 
 /// One policy, one thing that is read.
@@ -23,6 +23,8 @@ pub(super) struct Impact {
     pub(super) cause: Cause,
     /// Whether all of the series are concerned.
     pub(super) all: bool,
+    /// Whether nothing speaks for it but that the policy names no metric, and so may mean any.
+    pub(super) possible: bool,
 }
 
 /// What the policies do to one selector's series, in their order.
@@ -50,7 +52,11 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
         }
         let certain = met.iter().any(|(_, overlap)| *overlap == Overlap::Certain);
         let enforced = candidate.definition.mode == Mode::Enforce;
-        let mut add = |cause, all| found.push(Impact { policy, read: read.shown.clone(), cause, all });
+        let possible = !certain && met.iter().all(|(selector, _)| is_possible(selector, read));
+        let mut add = |cause, all| {
+            let possible = possible && !met.iter().any(|(selector, _)| is_about(&cause, selector));
+            found.push(Impact { policy, read: read.shown.clone(), cause, all, possible });
+        };
         let ends = match &candidate.definition.action {
             Action::Pass => true,
             Action::Drop => {
@@ -117,10 +123,23 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
     let derived = derived::causes(candidates, read);
     found.retain(|impact| !derived.contains_key(&impact.policy));
     for (policy, causes) in derived {
-        let impact = |cause| Impact { policy, read: read.shown.clone(), cause, all: true };
+        let impact = |cause| Impact { policy, read: read.shown.clone(), cause, all: true, possible: false };
         found.extend(causes.into_iter().map(impact));
     }
     found
+}
+
+/// Whether a selector names no metric, and what is read none of the labels that it asks for.
+fn is_possible(selector: &Known, read: &Read) -> bool {
+    let excludes = |test: &Test| matches!(test, Test::NoneOf(_) | Test::Unlike(_));
+    selector.tests(NAME).iter().all(excludes)
+        && !selector.labels().any(|label| label != NAME && !read.known.tests(label).is_empty())
+}
+
+/// Whether an expression uses a label that the selector asks for, too, and loses it.
+fn is_about(cause: &Cause, selector: &Known) -> bool {
+    let (Cause::Removes(used) | Cause::Overwrites(used)) = cause else { return false };
+    !selector.tests(&used.label).is_empty()
 }
 
 /// Whether some policy adds series of this kind up.

@@ -1,8 +1,11 @@
 //! The analysis of rule files in words.
 
+use std::collections::BTreeSet;
+
 use super::candidate::Candidate;
 use super::cause::Cause;
 use super::impact::{Impact, impacts};
+use super::possible::Possible;
 use super::reads::Read;
 use super::rules_file::{Kind, RuleEntry, RulesFile};
 use super::words::{doing, sentence};
@@ -15,13 +18,21 @@ pub(super) struct Report {
     pub(super) warnings: usize,
     /// Warnings and notes; `None` if there is nothing to say.
     pub(super) text: Option<ConfigErrors>,
+    /// What is only possible, and is told for all files together.
+    pub(super) possible: Possible,
 }
 
 /// Holds every rule of a file against the policies.
 pub(super) fn report(file: &RulesFile, policies: &[Definition]) -> Report {
     let candidates: Vec<Candidate<'_>> = policies.iter().map(Candidate::new).collect();
-    let mut reporter =
-        Reporter { source: Source::new(&file.text), candidates: &candidates, warnings: 0, told: Vec::new() };
+    let mut reporter = Reporter {
+        file: &file.name,
+        source: Source::new(&file.text),
+        candidates: &candidates,
+        warnings: 0,
+        told: Vec::new(),
+        possible: Possible::default(),
+    };
     for remark in &file.remarks {
         if remark.is_warning {
             reporter.warn(remark.position, &remark.message);
@@ -32,30 +43,39 @@ pub(super) fn report(file: &RulesFile, policies: &[Definition]) -> Report {
     for rule in &file.rules {
         reporter.rule(rule);
     }
-    let Reporter { warnings, told, .. } = reporter;
+    let Reporter { warnings, told, possible, .. } = reporter;
     let text = (!told.is_empty()).then(|| ConfigErrors::new(&file.name, told, FilesRead::default()));
-    Report { warnings, text }
+    Report { warnings, text, possible }
 }
 
 struct Reporter<'a> {
+    file: &'a str,
     source: Source<'a>,
     candidates: &'a [Candidate<'a>],
     warnings: usize,
     told: Vec<ConfigError>,
+    possible: Possible,
 }
 
 impl Reporter<'_> {
     fn rule(&mut self, rule: &RuleEntry) {
+        let (mut certain, mut possible) = (BTreeSet::new(), BTreeSet::new());
         for query in &rule.queries {
             let subject = match &query.text {
                 None => rule.subject(),
                 Some(text) => format!("{text} of {}", rule.subject()),
             };
             let all = query.reads.iter().flat_map(|read| impacts(self.candidates, read));
-            for (impact, names) in merged(all) {
+            let (only_possible, told): (Vec<Impact>, Vec<Impact>) = all.partition(|impact| impact.possible);
+            possible.extend(only_possible.iter().map(|impact| impact.policy));
+            certain.extend(told.iter().map(|impact| impact.policy));
+            for (impact, names) in merged(told.into_iter()) {
                 let policy = self.candidates[impact.policy].definition;
                 self.warn(query.position, &sentence(&subject, policy, &impact, &names));
             }
+        }
+        for policy in possible.difference(&certain) {
+            self.possible.add(*policy, format!("{}:{}/{}", self.file, rule.group, rule.name.value));
         }
         if rule.kind == Kind::Recording {
             self.recorded(rule);

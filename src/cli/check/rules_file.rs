@@ -12,7 +12,7 @@ use crate::config::{At, ConfigErrors, FilesRead, Position, Source, documents, re
 use raw::RawDocument;
 use reader::Reader;
 
-/// A file that was found good.
+/// What a file says, and what is wrong with it.
 #[derive(Debug)]
 pub(super) struct RulesFile {
     pub(super) name: String,
@@ -20,6 +20,8 @@ pub(super) struct RulesFile {
     pub(super) rules: Vec<RuleEntry>,
     /// What was not read, and why.
     pub(super) remarks: Vec<Remark>,
+    /// Mistakes; the rules are those that could be read all the same.
+    pub(super) errors: Option<ConfigErrors>,
 }
 
 /// An alert or a recording rule.
@@ -60,13 +62,13 @@ pub(super) struct Remark {
 }
 
 impl RulesFile {
-    /// Reads and checks a file.
+    /// Reads and checks a file; an error is that there is no text to read.
     pub(super) fn load(path: &Path) -> Result<RulesFile, ConfigErrors> {
         let text = read_text(path)?;
-        RulesFile::parse(path.display().to_string(), text)
+        Ok(RulesFile::parse(path.display().to_string(), text))
     }
 
-    fn parse(name: String, text: String) -> Result<RulesFile, ConfigErrors> {
+    fn parse(name: String, text: String) -> RulesFile {
         let source = Source::new(&text);
         let mut reader = Reader::new(&source);
         if !source.is_blank() {
@@ -76,11 +78,8 @@ impl RulesFile {
             }
         }
         let Reader { rules, remarks, errors, .. } = reader;
-        if errors.is_empty() {
-            Ok(RulesFile { name, text, rules, remarks })
-        } else {
-            Err(ConfigErrors::new(&name, errors, FilesRead::default()))
-        }
+        let errors = (!errors.is_empty()).then(|| ConfigErrors::new(&name, errors, FilesRead::default()));
+        RulesFile { name, text, rules, remarks, errors }
     }
 }
 

@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use super::*;
 use crate::cli::check::reads::reads;
-use crate::policy::known::NAME;
 use crate::policy::relabel::RuleText;
 use crate::policy::{Definition, Selector};
 
