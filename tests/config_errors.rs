@@ -119,6 +119,22 @@ fn secrets_never_show_in_the_lines_of_errors() {
         "url: h/hunter2/w",
         "url: //hunter2@h/w",
         "url: 'http://h h/hunter2'",
+        "bearer_token_file: hunter2",
+        "bearer_token_file: 'hunter2 x'",
+        "bearer_token_file: eyJhunter2.eyJhunter2.hunter2",
+        "bearer_token_file hunter2",
+        "tls: { cert_file: token, key_file: |\n        hunter2 }",
+        "tls: { ca_file: hunter2 }",
+        "headers_from_files: { X-A: hunter2 }",
+        "headers_from_files:\n      X-A: hunter2",
+        "timeout: 5x # hunter2",
+        "timeout: 5x   # bearer_token: \"hunter2\"",
+        "timeout: [ 5s ] # 'hunter2'",
+        "timeout: '5s # hunter2",
+        "basic_auth: { username: a:hunter2, password: x }",
+        "basic_auth: { username: 'a:hunter2', password: x }",
+        "basic_auth:\n      username: \"a:hunter2\"\n      password: x",
+        "basic_auth: { username_file: hunter2, password: x }",
     ] {
         let text = format!("upstreams:\n  - name: a\n    url: http://h/w\n    {keys}\n");
         let errors = parse(&text, Path::new("")).expect_err(keys);

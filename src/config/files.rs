@@ -3,6 +3,7 @@
 //! A path may lead to a pipe that nobody writes to, or to a file system that no longer answers. So only regular files are
 //! read, each by a thread of its own that is waited for no longer than [`DEADLINE`].
 
+use std::fmt;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
@@ -26,7 +27,7 @@ static HANGING: AtomicUsize = AtomicUsize::new(0);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilesRead(Vec<FileRead>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct FileRead {
     path: PathBuf,
     max_bytes: u64,
@@ -39,6 +40,13 @@ enum Content {
     Hash(u64),
     /// Why it could not be read.
     Unreadable(String),
+}
+
+/// Without the path: a secret may have been given in its place.
+impl fmt::Debug for FileRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileRead").field("content", &self.content).finish_non_exhaustive()
+    }
 }
 
 impl FilesRead {

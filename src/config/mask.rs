@@ -3,11 +3,14 @@
 //! Works on the text alone, because the file may not be valid YAML when a line of it is shown. Where the
 //! end of a secret is in doubt, more is hidden.
 
+mod comment;
+mod doubtful;
 mod url;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+pub(super) use doubtful::is_plain_path;
 pub use url::secrets as secrets_of_url;
 
 /// What a line begins inside of.
@@ -17,10 +20,11 @@ enum Inside {
     Block {
         deeper_than: usize,
     },
-    /// A `headers:` mapping: in lines indented deeper than this, what follows the first colon.
+    /// A `headers:` mapping: in lines indented deeper than this, what follows the first colon, unless it may be shown.
     Headers {
         deeper_than: usize,
         names_at: Option<usize>,
+        shown: doubtful::IsPlain,
     },
     /// A secret that goes on until one of these characters closes it.
     Open {
@@ -80,11 +84,11 @@ fn hidden_in(line: &[char], marked: &[usize], inside: &mut Inside) -> Vec<Range<
     match inside {
         Inside::Nothing => {}
         Inside::Block { deeper_than } if blank || indent > *deeper_than => return all_of(line, indent),
-        Inside::Headers { deeper_than, names_at } if blank || indent > *deeper_than => {
+        Inside::Headers { deeper_than, names_at, shown } if blank || indent > *deeper_than => {
             let names_at = *names_at.get_or_insert(indent);
             let colon = line.iter().position(|c| *c == ':').filter(|_| indent == names_at);
             return match colon {
-                Some(colon) => value_range(line, colon + 1),
+                Some(colon) => value_range(line, colon + 1, *shown),
                 None => all_of(line, indent),
             };
         }
@@ -111,6 +115,11 @@ fn hidden_in(line: &[char], marked: &[usize], inside: &mut Inside) -> Vec<Range<
         if !range.is_empty() && !is_reference(&line[range.clone()]) {
             ranges.push(range);
         }
+    }
+    let mut goes_on = Inside::Nothing;
+    ranges.extend(doubtful::hidden(line, &mut goes_on));
+    if matches!(inside, Inside::Nothing) {
+        *inside = goes_on;
     }
     ranges.extend(url::hidden(line));
     ranges.extend(without_colon(line, indent));
@@ -171,7 +180,7 @@ fn secret_value(line: &[char], key: &Key, inside: &mut Inside) -> Range<usize> {
     let Some(start) = start.filter(|at| line[*at] != '#') else {
         *inside = match key.name.as_str() {
             "basic_auth" => Inside::Nothing,
-            "headers" => Inside::Headers { deeper_than: key.starts_at, names_at: None },
+            "headers" => Inside::Headers { deeper_than: key.starts_at, names_at: None, shown: |_| false },
             _ => Inside::Block { deeper_than: key.starts_at },
         };
         return key.value_from..key.value_from;
@@ -239,9 +248,20 @@ fn is_reference(value: &[char]) -> bool {
     })
 }
 
-fn value_range(line: &[char], from: usize) -> Vec<Range<usize>> {
+fn value_range(line: &[char], from: usize, shown: doubtful::IsPlain) -> Vec<Range<usize>> {
     let start = line[from..].iter().position(|c| !c.is_whitespace()).map_or(line.len(), |n| from + n);
-    if start == line.len() || is_reference(&line[start..]) { Vec::new() } else { one(start..line.len()) }
+    let text: String = line[start..].iter().collect();
+    let is_shown = is_reference(&line[start..]) || shown(text.trim().trim_matches(['"', '\'']));
+    if start == line.len() || is_shown { Vec::new() } else { one(start..line.len()) }
+}
+
+/// How many characters of a line may be shown: no comment, and no blanks in front of it.
+pub(crate) fn without_comment(line: &str) -> usize {
+    let letters: Vec<char> = line.chars().collect();
+    match comment::start(&letters) {
+        Some(start) => trimmed_end(&letters, 0, start),
+        None => letters.len(),
+    }
 }
 
 fn all_of(line: &[char], indent: usize) -> Vec<Range<usize>> {
@@ -305,6 +325,21 @@ mod tests {
             ("url: https://u:p@host/write", "url: https://***@host/write"),
             ("url: https://host/write?key=1", "url: https://host/write?*****"),
             ("{ url: https://host/t0ken/write, name: x }", "{ url: https://host/*****/write, name: x }"),
+            ("bearer_token_file: hunter2", "bearer_token_file: *******"),
+            ("bearer_token_file hunter2", "bearer_token_file *******"),
+            ("bearer_token_file: 'ab c' # d", "bearer_token_file: ****** # d"),
+            ("tls: { key_file: a=b, ca_file: ca.pem }", "tls: { key_file: ***, ca_file: ca.pem }"),
+            ("key_file: |\n  ab\n  cd\nname: x", "key_file: |\n  **\n  **\nname: x"),
+            ("key_file: \"ab\n  cd\"\nname: x", "key_file: ***\n  **\"\nname: x"),
+            (
+                "headers_from_files:\n  A: a\n  B: b2\nname: x",
+                "headers_from_files:\n  A: a\n  B: **\nname: x",
+            ),
+            ("headers_from_files: { A: a, B: b2 }", "headers_from_files: ***************"),
+            ("{ key_file: [ k1 ], ca_file: [k] }", "{ key_file: ******, ca_file: [k] }"),
+            ("username: a:b", "username: ***"),
+            ("username: a: b", "username: ****"),
+            ("{ username: 'a:b', password_file: pw }", "{ username: *****, password_file: pw }"),
         ] {
             assert_eq!(masked(text), shown);
         }
@@ -332,6 +367,10 @@ mod tests {
             "headers:\n  Authorization: ${TOKEN}",
             "- { name: token-metrics, match: 'x{token=\"a\"}', action: pass }",
             "forward_authorization: true",
+            "tls: { ca_file: ca.pem, server_name: 'https://h' }",
+            "password_file: /etc/app/Pw-1",
+            "{ username: a, password_file: ${DIR} }",
+            "headers_from_files: { A: a, B: /etc/b }",
         ] {
             assert_eq!(masked(text), text);
         }

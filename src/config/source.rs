@@ -58,13 +58,13 @@ impl<'a> Source<'a> {
         line.get(start..)
     }
 
-    /// The line at `position`, and nothing after `until` characters from there, if that is given.
+    /// The line at `position` without its comment, and nothing after `until` characters from there, if that is given.
     pub(crate) fn excerpt(&self, position: Position, until: Option<usize>) -> Option<Excerpt> {
         let index = (position.line as usize).checked_sub(1)?;
         let column = (position.column as usize).saturating_sub(1);
         let line = self.lines.get(index)?;
         let mut hidden = self.hidden.get(index).cloned().unwrap_or_default();
-        let length = line.chars().count();
+        let length = mask::without_comment(line);
         let end = until.map_or(length, |kept| (column + kept).min(length));
         hidden.retain(|range| range.start < end);
         let shown = masked(line, &hidden, column, end);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Checker;
 use crate::config::at::At;
+use crate::config::mask::is_plain_path;
 use crate::config::position::Position;
 
 /// A secret is a line, a certificate bundle some hundred KiB; more is the wrong file.
@@ -33,12 +34,12 @@ impl Checker<'_> {
         let path = self.path(at)?;
         let content = self.content(at.position, &path)?;
         let Ok(text) = String::from_utf8(content) else {
-            self.refuse(at.position, format!("`{}` is not UTF-8 text", path.display()));
+            self.refuse(at.position, format!("{} is not UTF-8 text", self.shown(&path)));
             return None;
         };
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
-            self.refuse(at.position, format!("`{}` is empty", path.display()));
+            self.refuse(at.position, format!("{} is empty", self.shown(&path)));
             return None;
         }
         Some(text.to_owned())
@@ -47,14 +48,24 @@ impl Checker<'_> {
     fn content(&mut self, position: Position, path: &Path) -> Option<Vec<u8>> {
         match self.files.read(path, MAX_FILE_BYTES) {
             Ok(content) if content.len() as u64 > MAX_FILE_BYTES => {
-                self.refuse(position, format!("`{}` is larger than 4MiB", path.display()));
+                self.refuse(position, format!("{} is larger than 4MiB", self.shown(path)));
                 None
             }
             Ok(content) => Some(content),
             Err(error) => {
-                self.refuse(position, format!("cannot read `{}`: {error}", path.display()));
+                self.refuse(position, format!("cannot read {}: {error}", self.shown(path)));
                 None
             }
+        }
+    }
+
+    /// What a file is called in messages. A token or a password that was given in the place of a path is not shown.
+    fn shown(&self, path: &Path) -> String {
+        let written = path.strip_prefix(self.base_dir).unwrap_or(path);
+        if written.to_str().is_some_and(is_plain_path) {
+            format!("`{}`", path.display())
+        } else {
+            "the file named here (not shown: it looks like a secret, and a path is expected)".to_owned()
         }
     }
 }

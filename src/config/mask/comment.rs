@@ -1,0 +1,63 @@
+//! Where a line's comment begins. People keep old passwords in comments, so no line is shown with one.
+
+/// The place of the `#`, where there is a comment. A quote that is not closed in this line is none: more is a comment then.
+pub(super) fn start(line: &[char]) -> Option<usize> {
+    let opens = |at: usize| (at == 0 || line[at - 1].is_whitespace()) && line[at] == '#';
+    let mut at = 0;
+    while at < line.len() {
+        if opens(at) {
+            return Some(at);
+        }
+        at = closing_quote(line, at).map_or(at, |end| end) + 1;
+    }
+    None
+}
+
+/// The end of the quoted text that begins at `at`, if one does and ends in this line.
+pub(super) fn closing_quote(line: &[char], at: usize) -> Option<usize> {
+    let quote = line[at];
+    let begins = at == 0
+        || line[at - 1].is_whitespace()
+        || matches!(line[at - 1], '{' | '[' | ',' | ':' | '=' | '~' | '(');
+    if !matches!(quote, '"' | '\'') || !begins {
+        return None;
+    }
+    let mut end = at + 1;
+    while end < line.len() {
+        match line[end] {
+            '\\' if quote == '"' => end += 1,
+            '\'' if quote == '\'' && line.get(end + 1) == Some(&'\'') => end += 1,
+            c if c == quote => return Some(end),
+            _ => {}
+        }
+        end += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_begins_behind_a_blank_and_outside_of_quotes() {
+        for (line, kept) in [
+            ("a: b # c", "a: b "),
+            ("# c", ""),
+            ("  # c", "  "),
+            ("a: b#c", "a: b#c"),
+            ("a: 'b # c' # d", "a: 'b # c' "),
+            ("a: 'it''s # b' # d", "a: 'it''s # b' "),
+            (r#"a: "b \" # c" # d"#, r#"a: "b \" # c" "#),
+            (r#"- {a="b # c"} # d"#, r#"- {a="b # c"} "#),
+            // a text of several lines may end here, or begin
+            ("b' # c", "b' "),
+            ("a: 'b # c", "a: 'b "),
+            ("a: don't # c't", "a: don't "),
+        ] {
+            let letters: Vec<char> = line.chars().collect();
+            let end = start(&letters).unwrap_or(letters.len());
+            assert_eq!(letters[..end].iter().collect::<String>(), kept, "{line}");
+        }
+    }
+}
