@@ -62,12 +62,13 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
 struct ConfigFile {
     /// The config file (YAML); docs/config.md lists every key.
-    #[arg(long, value_name = "FILE", required_unless_present = "file")]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The same without `--config`.
-    #[arg(value_name = "FILE", conflicts_with = "config")]
+    #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }
 
