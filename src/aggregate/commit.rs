@@ -25,7 +25,7 @@ impl Engine {
         now: Now,
         mut forgotten: impl FnMut(Fingerprint),
     ) -> Vec<PolicyCounts> {
-        self.depart(batch, now);
+        self.depart(batch, aggregators, now);
         self.hear(batch, now);
         let Some(arrived) = self.arrived(batch, self.time(now)) else { return self.unfit(batch, now) };
         let tenant = self.tenant(batch.tenant);

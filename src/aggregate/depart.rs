@@ -1,9 +1,11 @@
-//! Series that leave their groups: a policy or an exception lets them pass from now on.
+//! Series that leave their groups: an exception lets them pass from now on, or another policy has them.
+
+use std::sync::Arc;
 
 use super::apply::Moment;
 use super::close::whole;
-use super::engine::Engine;
-use super::partition::shard_of;
+use super::engine::{Adopted, Engine};
+use super::partition::{Partition, SHARDS, shard_of};
 use super::point::{Batch, Departure, Sample, SampleCounts};
 use super::shard::GroupShard;
 use super::starts::Starts;
@@ -12,17 +14,38 @@ use crate::policy::{Aggregation, PolicyIndex};
 use crate::wire::v1::STALE_MARKER;
 
 impl Engine {
-    /// Takes series out of their groups, whichever policy had them; idempotent.
-    pub(super) fn depart(&self, batch: &Batch, now: Now) {
+    /// Takes series out of their groups, whichever policy had them, but for the one that has them now; idempotent.
+    pub(super) fn depart(&self, batch: &Batch, adopted: &Adopted, now: Now) {
         // as nearly always
         if batch.departures.is_empty() {
             return;
         }
         let now_ms = self.time(now).ms;
+        let own = |departure: &Departure| {
+            let (policy, home) = departure.joins?;
+            Some((adopted.get(usize::from(policy.0))?.as_ref()?, home))
+        };
+        let is_at_home = |departure: &&Departure| {
+            let partition = own(departure).and_then(|(own, home)| Some((own.existing(batch.tenant)?, home)));
+            let shard = |partition: &Partition, home| {
+                partition.shards.lock(shard_of(home)).map(|mut shard| shard.knows(departure.series))
+            };
+            partition.is_some_and(|(partition, home)| shard(&partition, home) == Some(true))
+        };
+        // a series is in one place: who is where it belongs is nowhere else
+        let departures: Vec<&Departure> = batch
+            .departures
+            .iter()
+            .filter(|departure| departure.home.is_some() || !is_at_home(departure))
+            .collect();
         for aggregator in self.aggregators() {
             let Some(partition) = aggregator.existing(batch.tenant) else { continue };
-            for departure in &batch.departures {
-                if let Some(mut shard) = partition.shards.lock(shard_of(departure.home)) {
+            let others = departures
+                .iter()
+                .filter(|departure| own(departure).is_none_or(|(own, _)| !Arc::ptr_eq(own, &aggregator)));
+            for departure in others {
+                let shards = departure.home.map_or(0..SHARDS, |home| shard_of(home)..shard_of(home) + 1);
+                for mut shard in shards.filter_map(|at| partition.shards.lock(at)) {
                     shard.depart(departure, &aggregator.aggregation, now_ms, &self.starts);
                 }
             }
@@ -47,8 +70,8 @@ impl GroupShard {
         }
         let ms = departure.ms.clamp(0, now_ms);
         let end = whole(ms.saturating_sub(1), aggregation).saturating_add(aggregation.interval_ms);
-        let (series, home, policy) = (departure.series, departure.home, PolicyIndex(0));
-        let marker = Sample { series, home, policy, ms, bits: STALE_MARKER };
+        let (series, policy) = (departure.series, PolicyIndex(0));
+        let marker = Sample { series, home: 0, policy, ms, bits: STALE_MARKER };
         let moment = Moment { end, over: self.closed, now_ms, aggregation };
         self.apply(std::iter::once(&marker), moment, &mut SampleCounts::default(), |_| {});
     }

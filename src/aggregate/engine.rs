@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -64,6 +64,8 @@ pub struct Engine {
     pub(super) steady: Mutex<Steady>,
     /// What was before is not known (monotonic clock, milliseconds).
     pub(super) unsure_until: AtomicI64,
+    /// Whether members may be there that the index does not know: they are from a snapshot.
+    pub(super) searching: AtomicBool,
     /// Points of aggregations that were retired; [`Engine::collect`] hands them out next.
     pub(super) leftover: Mutex<Vec<Collected>>,
     /// When groups were looked through last for those that are of another type (monotonic clock, milliseconds).
@@ -130,6 +132,7 @@ impl Engine {
             settings: RwLock::new(settings),
             steady: Mutex::default(),
             unsure_until: AtomicI64::new(i64::MIN),
+            searching: AtomicBool::new(false),
             leftover: Mutex::default(),
             retyped_at: AtomicI64::new(i64::MIN),
             ended: Mutex::default(),
@@ -149,6 +152,11 @@ impl Engine {
     /// Whether there is anything to do at all.
     pub fn is_idle(&self) -> bool {
         self.aggregators.read().is_empty()
+    }
+
+    /// Whether series that the index does not know may be part of groups: after a start from a snapshot.
+    pub fn is_searching(&self) -> bool {
+        self.searching.load(Ordering::Relaxed)
     }
 
     /// Points made and not yet collected.

@@ -43,6 +43,11 @@ impl Partition {
         self.search_rounds.store(u32::from(IDLE_ROUNDS) + 1, Ordering::Relaxed);
     }
 
+    /// Whether some of its members may not be known to the index.
+    pub(super) fn is_searching(&self) -> bool {
+        self.search_rounds.load(Ordering::Relaxed) > 0
+    }
+
     /// Counters whose start is open wait anew for what says when it was.
     pub(super) fn wait_anew(&self, now_ms: i64) {
         for mut shard in self.shards.each().filter(|shard| !shard.doubts.is_empty()) {
@@ -67,7 +72,7 @@ impl Partition {
 
     /// Makes series part of their groups.
     pub(super) fn join(&self, batch: &Batch, joins: &[&Join], open: impl Fn(&Join) -> Option<Open>) {
-        let searching = self.search_rounds.load(Ordering::Relaxed) > 0;
+        let searching = self.is_searching();
         for join in joins {
             let home = shard_of(join.home);
             if !join.unknown || searching {

@@ -65,14 +65,16 @@ pub struct Join {
     pub due_ms: Option<i64>,
 }
 
-/// A series that was part of a group, and passes from now on.
+/// A series that may have been part of a group, and passes from now on or is another policy's.
 #[derive(Clone, Copy, Debug)]
 pub struct Departure {
     /// Which series.
     pub series: Fingerprint,
-    /// What finds its group.
-    pub home: u32,
-    /// Its first sample that passes, Unix milliseconds.
+    /// What finds the group; `None`: it may be any.
+    pub home: Option<u32>,
+    /// The policy that has it now, and what finds its group there; `None`: it passes.
+    pub joins: Option<(PolicyIndex, u32)>,
+    /// Its first sample since then, Unix milliseconds.
     pub ms: i64,
 }
 
@@ -85,7 +87,7 @@ pub struct Batch {
     pub founded: AHashSet<Fingerprint>,
     /// Joins of series that are no members yet.
     pub new_members: usize,
-    /// Series that are part of a group no more.
+    /// Series that are not part of the groups any more that had them.
     pub departures: Vec<Departure>,
     /// Labels of the groups that are joined.
     pub labels: Vec<u8>,

@@ -159,8 +159,10 @@ impl Engine {
         let rounds = TOMBSTONE_MS / (settings.idle_ms / 16).max(1);
         let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
         self.types.expire();
+        let mut searching = false;
         for aggregator in self.aggregators() {
             for (number, partition) in aggregator.partitions() {
+                searching |= partition.is_searching();
                 let tenant = self.tenant(number);
                 if tenant.pace(|pace| pace.is_silent(mono, settings.idle_ms)) {
                     partition.end(&aggregator.aggregation, settings.idle_ms, &self.starts);
@@ -170,6 +172,7 @@ impl Engine {
                 partition.expire(rounds, settings.max_tombstones, &tenant.given_up, &self.starts);
             }
         }
+        self.searching.store(searching, Ordering::Relaxed);
         self.tenants.read().iter().for_each(|tenant| tenant.expire(mono, settings.idle_ms));
     }
 

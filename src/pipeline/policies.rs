@@ -81,6 +81,16 @@ impl Policies {
         self.aggregates
     }
 
+    /// Whether several policies in force aggregate, so that a series may go from one to another.
+    pub(super) fn has_several_groupings(&self) -> bool {
+        self.aggregators.iter().flatten().nth(1).is_some()
+    }
+
+    /// Whether a policy in force aggregates what goes on as it is.
+    pub(super) fn keeps_input(&self) -> bool {
+        self.aggregators.iter().flatten().any(|aggregator| aggregator.aggregation().keep_input)
+    }
+
     /// Whether anything may go upstream under labels that no series came with, so that two could meet.
     pub(super) fn shares(&self) -> bool {
         self.aggregates || self.set.rewrites()

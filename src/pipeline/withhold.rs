@@ -61,21 +61,37 @@ impl Decider<'_> {
         Some(FormerOutput { output, script, at })
     }
 
-    /// Notes that a series is part of a group no more; returns whether it was.
+    /// Notes that a series may be part of a group that it is not to be part of any more; returns whether it did.
     pub(super) fn departs(
         &self,
         context: &SeriesContext<'_>,
         result: &PolicyResult,
         work: &mut Work<'_>,
     ) -> bool {
-        let Some((Emits::Aggregated(home), _)) = context.before.filter(|_| result.home.is_none()) else {
+        let elsewhere = result.home.is_some();
+        if elsewhere && !self.policies.has_several_groupings() {
             return false;
+        }
+        let home = match context.before {
+            // it is what the same policies made of it
+            Some((_, generation)) if elsewhere && generation == self.policies.generation => return false,
+            Some((Emits::Aggregated(home), _)) => Some(home),
+            Some((Emits::Leaving(_), _)) => None,
+            Some((_, generation))
+                if generation != self.policies.generation && self.policies.keeps_input() =>
+            {
+                None
+            }
+            // the index is empty after a start, the groups are not
+            None if self.engine.is_searching() => None,
+            _ => return false,
         };
         let first = v1::first_sample(context.body, context.slot.content());
         let ms = first.map_or(i64::MAX, |first| first.ms);
         work.outcome.effects.aggregated.departures.push(aggregate::Departure {
             series: context.series,
             home,
+            joins: result.home,
             ms,
         });
         true

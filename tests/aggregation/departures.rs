@@ -137,3 +137,91 @@ fn at_a_stop_gauges_end_where_their_members_are_seen_elsewhere() {
         assert_eq!(points, expected, "{kind:?} {instance:?}");
     }
 }
+
+/// The same with a narrower policy in front, which takes one pod.
+fn narrowed(kind: Option<MetricKind>) -> Vec<Definition> {
+    let aggregation = Aggregation { kind, suffix: Some(":b".into()), ..without_pod() };
+    let narrow = policy("narrow", "{pod=\"b\"}", Action::Aggregate(aggregation.into()), Mode::Enforce);
+    vec![narrow, own(kind)]
+}
+
+#[test]
+fn a_gauge_that_another_policy_takes_is_in_one_group_only() {
+    let kind = Some(MetricKind::Gauge);
+    let mut rig = Rig::of(policies(kind, false), IDLE_MS);
+    let scrape = |rig: &mut Rig, at: i64| rig.put_all(at, &[("g", "a", 3.0), ("g", "b", 4.0)]);
+    (0..=120).step_by(15).for_each(|at| scrape(&mut rig, at));
+    change(&mut rig, narrowed(kind));
+    (135..=240).step_by(15).for_each(|at| scrape(&mut rig, at));
+    change(&mut rig, policies(kind, false));
+    (255..=360).step_by(15).for_each(|at| scrape(&mut rig, at));
+    let output = rig.finish();
+    let shown = |name: &str| {
+        let points = &output[name];
+        let each = points.iter().map(|(ms, value)| format!("{}:{value}", (ms - T) as f64 / 1000.0));
+        each.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(shown("g"), "0:7 60:7 120:7 180:3 240:3 300:7 360:7");
+    assert_eq!(shown("g:b"), "180:4 240:4 240.001:stale");
+}
+
+#[test]
+fn a_counter_that_another_policy_takes_is_counted_once() {
+    for restarts in [false, true] {
+        let mut rig = Rig::of(policies(None, false), IDLE_MS);
+        (0..=120).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+        change(&mut rig, narrowed(None));
+        (135..=240).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+        if restarts {
+            // what was edited is so while the gate is down, too
+            let snapshot = rig.snapshot();
+            rig.policies = policies(None, false);
+            rig.restore(&snapshot);
+        }
+        change(&mut rig, policies(None, false));
+        (255..=360).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+        let output = rig.finish();
+        let last =
+            |name: &str| output[name].iter().rev().find(|(_, value)| value != "stale").unwrap().1.clone();
+        // b: to 120 here, from 135 to 240 there, from 255 on here again
+        assert_eq!(last("x_total"), (360 + 120 + 105).to_string(), "{restarts} {output:?}");
+        assert_eq!(last("x:b_total"), "105", "{restarts} {output:?}");
+    }
+}
+
+#[test]
+fn members_that_a_restart_lets_pass_or_gives_to_another_policy_leave_their_group() {
+    for other in [policies(None, true), narrowed(None)] {
+        let mut rig = Rig::of(policies(None, false), IDLE_MS);
+        (0..=120).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+        for policies in [other, policies(None, false)] {
+            let snapshot = rig.snapshot();
+            rig.policies = policies;
+            rig.restore(&snapshot);
+            let from = rig.now() - T;
+            let from = (from / 15_000 + 1) * 15;
+            (from..from + 120).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+        }
+        let output = rig.finish();
+        let last: f64 = output["x_total"].last().unwrap().1.parse().unwrap();
+        // two stretches of 105 that a was seen through whole, with 15 between them, and of b what it was a member for
+        assert_eq!(last, 120.0 + 240.0 + 120.0 + 105.0, "{output:?}");
+    }
+}
+
+#[test]
+fn an_exception_takes_what_is_kept_beside_out_of_its_group_too() {
+    let kept = || {
+        let aggregation = Aggregation { suffix: Some(":all".into()), keep_input: true, ..without_pod() };
+        policy("kept", "{pod!=\"\"}", Action::Aggregate(aggregation.into()), Mode::Enforce)
+    };
+    let exception = policy("exc", "{pod=\"b\"}", Action::Pass, Mode::Enforce);
+    let mut rig = Rig::of(vec![kept()], IDLE_MS);
+    (0..=120).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+    change(&mut rig, vec![exception, kept()]);
+    (135..=240).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+    change(&mut rig, vec![kept()]);
+    (255..=360).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
+    let output = rig.finish();
+    assert_eq!(output["x:all_total"].last().unwrap().1, (360 + 120 + 105).to_string(), "{output:?}");
+}

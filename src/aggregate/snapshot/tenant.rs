@@ -171,6 +171,7 @@ impl Engine {
     /// If the filter is none.
     pub(super) fn restore_time(&self, tenant: u32, saved: SavedTime, now: Now) -> Result<(), SnapshotError> {
         self.be_unsure(now);
+        self.searching.store(true, Ordering::Relaxed);
         let tenant = self.tenant(tenant);
         // it was that late already, whatever our clock shows now
         let newest = saved.newest_ms.min(LATEST_MS);
