@@ -27,6 +27,8 @@ pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
 pub use nodes::OnNode;
 pub use recorded::RecordedOwners;
 pub use series_counts::Lifetimes;
-pub use snapshot::{BookUsage, CauseLine, Counts, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine};
+pub use snapshot::{
+    BookUsage, CauseLine, Counts, EndedRuns, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine,
+};
 pub use tracker::{Observation, ObserveScratch, SenderContext, SeriesState, Settings, Tracker, is_on};
 pub use walk::Walk;

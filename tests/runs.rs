@@ -4,6 +4,8 @@
 
 #[path = "runs/endings.rs"]
 mod endings;
+#[path = "runs/kinds.rs"]
+mod kinds;
 #[path = "runs/ksm.rs"]
 mod ksm;
 #[path = "runs/nodes.rs"]

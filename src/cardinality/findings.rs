@@ -221,8 +221,8 @@ fn of_workload(line: &WorkloadLine, minutes: u32, now: u32) -> Option<FindingKin
         return Some(FindingKind::StuckRuns);
     }
     if line.runs_end() {
-        // a CronJob that cleans up behind itself does what it is for, however often
-        if line.kind == Kind::Cronjob && !kept::may_be_beyond_limits(line) {
+        // what cleans up behind itself does what it is for, however often
+        if !kept::may_be_beyond_limits(line) {
             return None;
         }
         return (line.new_runs_last_hour >= 2 && new >= FEW_SERIES).then_some(FindingKind::Runs);

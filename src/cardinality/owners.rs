@@ -35,6 +35,10 @@ pub(super) enum OwnerKind {
     ArgoWorkflow,
     /// Of a pod.
     TektonRun,
+    /// Of a driver's pod.
+    SparkApplication,
+    /// Of an executor's pod: its driver.
+    Pod,
     /// Nothing did: somebody made it by hand, or a program without an owner reference.
     Nobody,
     /// Something else.
@@ -116,6 +120,8 @@ fn kind_of(text: &str) -> OwnerKind {
         "Node" => OwnerKind::Node,
         "Workflow" => OwnerKind::ArgoWorkflow,
         "TaskRun" | "PipelineRun" => OwnerKind::TektonRun,
+        "SparkApplication" => OwnerKind::SparkApplication,
+        "Pod" => OwnerKind::Pod,
         // kube-state-metrics 1 wrote `<none>`, 2 writes nothing
         "" | "<none>" => OwnerKind::Nobody,
         _ => OwnerKind::Other,

@@ -101,6 +101,13 @@ impl Registry<'_> {
             OwnerKind::Job => self.of_job(known, &owner.name, then),
             OwnerKind::ReplicaSet => self.of_replica_set(known, &owner.name, then),
             OwnerKind::Nobody => then(known.whose(None, nobodys_pod(subject, labels))),
+            OwnerKind::Pod => {
+                let driver = self.ask(scope, Owned::Pod, &owner.name);
+                let workload = executor(&owner.name, driver.as_ref().ok())
+                    .or_else(|| grammar::of_subject(subject, labels))
+                    .unwrap_or(whole(Kind::Generated, subject.name));
+                then(known.whose(driver.as_ref().err().copied(), workload))
+            }
             _ => {
                 let workload = owned_pod(subject.name, &owner)
                     .or_else(|| grammar::of_subject(subject, labels))
@@ -117,9 +124,7 @@ impl Registry<'_> {
                 let workload = Workload { kind: Kind::Cronjob, name: &name, run: Some(job), scheduled };
                 then(known.whose(None, workload))
             }
-            Ok(Owner { kind: OwnerKind::Nobody, .. }) => {
-                then(known.whose(None, Workload { run: Some(job), ..whole(Kind::Job, job) }))
-            }
+            Ok(Owner { kind: OwnerKind::Nobody, .. }) => then(known.whose(None, nobodys_job(job))),
             Ok(_) => then(known.whose(None, plain_job(job))),
             Err(key) => then(known.whose(Some(key), grammar::job(job).unwrap_or(plain_job(job)))),
         }
@@ -157,6 +162,20 @@ fn nobodys_pod<'a>(pod: Subject<'a>, labels: Labels<'a>) -> Workload<'a> {
         .unwrap_or(whole(Kind::Generated, pod.name))
 }
 
+/// A Job that no object made. Those that were generated alike go together: they are one family's runs.
+fn nobodys_job(job: &str) -> Workload<'_> {
+    let workload = grammar::nobodys_job(job).unwrap_or(whole(Kind::Job, job));
+    Workload { run: Some(job), ..workload }
+}
+
+/// A pod that another pod owns, if that is a driver of Spark.
+fn executor<'a>(driver: &'a str, owner: Option<&'a Owner>) -> Option<Workload<'a>> {
+    match owner {
+        Some(Owner { kind: OwnerKind::SparkApplication, name, .. }) => Some(run_of(Kind::Spark, name)),
+        _ => grammar::pod(driver).filter(|workload| workload.kind == Kind::Spark),
+    }
+}
+
 /// A Job that nothing schedules. One that was generated goes under what it was generated from.
 fn plain_job(job: &str) -> Workload<'_> {
     match grammar::job(job) {
@@ -170,14 +189,22 @@ fn owned_pod<'a>(pod: &'a str, owner: &'a Owner) -> Option<Workload<'a>> {
     let name = &*owner.name;
     match owner.kind {
         OwnerKind::DaemonSet => Some(whole(Kind::Daemonset, name)),
-        OwnerKind::StatefulSet => Some(whole(Kind::Statefulset, name)),
+        // a StatefulSet for each run of a pipeline
+        OwnerKind::StatefulSet => grammar::pod(pod)
+            .filter(|workload| workload.kind == Kind::Tekton)
+            .or(Some(whole(Kind::Statefulset, name))),
         OwnerKind::Deployment => Some(whole(Kind::Deployment, name)),
         OwnerKind::Node => {
             let stem = pod.strip_suffix(&*name.to_ascii_lowercase())?.strip_suffix('-')?;
             Some(whole(Kind::StaticPod, stem))
         }
         OwnerKind::ArgoWorkflow => Some(run_of(Kind::Argo, name)),
-        OwnerKind::TektonRun => Some(run_of(Kind::Tekton, name)),
+        OwnerKind::TektonRun => {
+            // a name that was cut says less than that of its pod
+            let of_pod = || grammar::pod(pod).filter(|workload| workload.kind == Kind::Tekton);
+            grammar::run(Kind::Tekton, name).or_else(of_pod).or(Some(run_of(Kind::Tekton, name)))
+        }
+        OwnerKind::SparkApplication => Some(run_of(Kind::Spark, name)),
         _ => None,
     }
 }
@@ -188,6 +215,5 @@ fn whole(kind: Kind, name: &str) -> Workload<'_> {
 
 /// A run whose own name was generated from its workload's.
 fn run_of(kind: Kind, run: &str) -> Workload<'_> {
-    let stem = grammar::job(run).map_or(run, |found| found.name);
-    Workload { kind, name: stem, run: Some(run), scheduled: None }
+    grammar::run(kind, run).unwrap_or(Workload { run: Some(run), ..whole(kind, run) })
 }

@@ -1,8 +1,11 @@
 //! What is kept of each metric, workload, run, sender, label and cause.
 
+mod run;
+
 use std::net::IpAddr;
 
-use super::evidence::{Ending, Said};
+pub(super) use self::run::{RunState, Turn, Unit};
+use super::evidence::Ending;
 use super::ownership::{Ownership, Scope};
 use super::record_table::Record;
 use super::series_counts::{LastHour, SeriesCounts};
@@ -46,9 +49,9 @@ pub(super) struct Workload {
     /// How many of these are meant to be kept, and since when there are more, Unix seconds.
     pub(super) history_limits: [u32; Ending::ALL.len()],
     pub(super) beyond_limits_since: Option<u32>,
-    /// Runs that ended and were kept, and kept ones that went.
-    pub(super) kept: LastHour,
-    pub(super) cleaned: LastHour,
+    /// Runs that ended and were kept, and kept ones that went, by how they ended.
+    pub(super) kept: [LastHour; Ending::ALL.len()],
+    pub(super) cleaned: [LastHour; Ending::ALL.len()],
     /// Runs that came.
     pub(super) new_runs: LastHour,
     /// Series that came with runs that were new themselves.
@@ -108,22 +111,16 @@ impl Workload {
             runs_over: [0; Ending::ALL.len()],
             history_limits: KEPT_BY_DEFAULT,
             beyond_limits_since: None,
-            kept: LastHour::default(),
-            cleaned: LastHour::default(),
+            kept: Default::default(),
+            cleaned: Default::default(),
             new_runs: LastHour::default(),
             series_of_new_runs: LastHour::default(),
             trend: Trend::default(),
         }
     }
 
-    /// Counts a run that stands otherwise now, or is not reported any more. `news`: whether it is news that it is over, and
-    /// that it went.
-    pub(super) fn turn(
-        &mut self,
-        (before, after): (Option<RunState>, Option<RunState>),
-        news: (bool, bool),
-        now: u32,
-    ) {
+    /// Counts a run that stands otherwise now, or is not reported any more.
+    pub(super) fn turn(&mut self, Turn { before, after, over, has_ended, went }: Turn, now: u32) {
         let mut count = |state: Option<RunState>, count: fn(u32) -> u32| {
             if state.is_some() {
                 self.runs = count(self.runs);
@@ -135,10 +132,18 @@ impl Workload {
         };
         count(before, |n| n.saturating_sub(1));
         count(after, |n| n + 1);
-        let is_over = |state| matches!(state, Some(RunState::Over(_)));
-        match (is_over(before), is_over(after)) {
-            (false, true) if news.0 => self.kept.add(1, now),
-            (true, false) if news.1 => self.cleaned.add(1, now),
+        match (over, after) {
+            (Some((ending, _)), None) if went => self.cleaned[ending as usize].add(1, now),
+            // it went on, and ended as before
+            (Some((ending, _)), Some(RunState::Over(now))) if ending == now => {}
+            (_, Some(RunState::Over(ending))) => {
+                if let Some((ending, kept_at)) = over {
+                    self.kept[ending as usize].take(1, kept_at);
+                }
+                if has_ended {
+                    self.kept[ending as usize].add(1, now);
+                }
+            }
             _ => {}
         }
         self.check_limits(now);
@@ -150,9 +155,10 @@ impl Workload {
         self.beyond_limits_since = if beyond { self.beyond_limits_since.or(Some(now)) } else { None };
     }
 
-    /// Whether its runs are meant to end.
+    /// Whether its runs are meant to end: by its kind, or because most of them have, where its kind is not known.
     pub(super) fn runs_end(&self) -> bool {
         ends(self.kind)
+            || (self.kind == Kind::Generated && self.runs_over.iter().sum::<u32>() > self.runs / 2)
     }
 }
 
@@ -169,98 +175,6 @@ pub(super) fn ends(kind: Kind) -> bool {
             | Kind::Tekton
             | Kind::GitlabRunner
     )
-}
-
-/// A run of a workload, or the workload itself where it has no runs.
-#[derive(Debug, Default)]
-pub(super) struct Unit {
-    /// Number of the workload.
-    pub(super) workload: u32,
-    pub(super) run: Option<Box<str>>,
-    /// When it was due, Unix seconds.
-    pub(super) scheduled: Option<u32>,
-    /// Series in the index now, and those of them that have ended with a stale marker.
-    pub(super) active: u32,
-    pub(super) ended: u32,
-    /// Those that have not ended, but have vanished, as a walk over the index says (`walk.rs`).
-    pub(super) vanished: u32,
-    /// Those that are late, the vanished ones among them.
-    pub(super) late: u32,
-    /// When the first of them came, Unix seconds; 0: none has.
-    pub(super) came: u32,
-    /// Whether that was while learning.
-    pub(super) learned: bool,
-    /// What its series say of it, those that have ended left out.
-    pub(super) said: Said,
-    pub(super) silence: Silence,
-    /// When something was last counted, Unix seconds.
-    pub(super) last: u32,
-}
-
-impl Unit {
-    /// Whether it is a run that is still reported.
-    pub(super) fn is_reported(&self) -> bool {
-        self.run.is_some() && self.reported_series() > 0
-    }
-
-    /// Series that are still reported.
-    pub(super) fn reported_series(&self) -> u32 {
-        self.active.saturating_sub(self.ended).saturating_sub(self.vanished)
-    }
-
-    /// Whether a series was seen lately.
-    pub(super) fn is_seen(&self) -> bool {
-        self.active.saturating_sub(self.ended) > self.late
-    }
-
-    /// How it stands, where it is a run that is still reported.
-    pub(super) fn state(&self) -> Option<RunState> {
-        self.is_reported().then(|| self.said.ending().map_or(RunState::GoesOn, RunState::Over))
-    }
-
-    pub(super) fn new(workload: u32, whose: &Ownership<'_>) -> Self {
-        Self {
-            workload,
-            run: whose.run.map(Into::into),
-            scheduled: whose.scheduled.and_then(|at| u32::try_from(at).ok()),
-            ..Self::default()
-        }
-    }
-}
-
-/// How a run stands that is still reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RunState {
-    /// Nothing says that it is over.
-    GoesOn,
-    Over(Ending),
-}
-
-/// Whether the values of a run still move: a digest of all series and values of a window, and that of the window
-/// before. Each series is looked at once a window.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Silence {
-    window: u32,
-    digest: u64,
-    series: u32,
-    before: (u64, u32),
-    /// Windows for which nothing has moved.
-    pub(super) windows: u32,
-}
-
-impl Silence {
-    /// Takes a series' value into the digest.
-    pub(super) fn hear(&mut self, window: u32, series: u64, value: f64) {
-        if window != self.window {
-            let now = (self.digest, self.series);
-            let still = self.series > 0 && now == self.before && window == self.window + 1;
-            self.windows = if still { self.windows + 1 } else { 0 };
-            (self.before, self.digest, self.series, self.window) = (now, 0, 0, window);
-        }
-        let bits = value.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-        self.digest = self.digest.wrapping_add((bits ^ series).wrapping_mul(0xd6e8_feb8_6659_fd93));
-        self.series += 1;
-    }
 }
 
 /// A sender of which nothing was seen for so long pauses, seconds.
@@ -363,12 +277,6 @@ impl Record for Metric {
 impl Record for Workload {
     fn text_bytes(&self) -> usize {
         self.cluster.len() + self.namespace.len() + self.name.len()
-    }
-}
-
-impl Record for Unit {
-    fn text_bytes(&self) -> usize {
-        self.run.as_ref().map_or(0, |run| run.len())
     }
 }
 

@@ -51,8 +51,18 @@ impl LastHour {
 
     /// How many of the last twelve stretches of five minutes had an event.
     pub(super) fn busy_stretches(&self, now: u32) -> usize {
-        let counts: Vec<u32> = self.each(60, now).collect();
-        counts.chunks(5).filter(|stretch| stretch.iter().any(|count| *count > 0)).count()
+        Self::busy_stretches_of(std::slice::from_ref(self), now)
+    }
+
+    /// How many of the last twelve stretches of five minutes had an event of any of these.
+    pub(super) fn busy_stretches_of(hours: &[Self], now: u32) -> usize {
+        // all count back from the same minute
+        let now = hours.iter().map(|hour| hour.newest * 60).fold(now, u32::max);
+        let counts: Vec<Vec<u32>> = hours.iter().map(|hour| hour.each(60, now).collect()).collect();
+        let is_busy = |stretch: &usize| {
+            counts.iter().any(|counts| counts.iter().skip(stretch * 5).take(5).any(|count| *count > 0))
+        };
+        (0..12).filter(is_busy).count()
     }
 
     /// Counts of the last minutes, newest first.

@@ -76,8 +76,10 @@ pub struct WorkloadLine {
     pub history_limits: [u32; 2],
     /// Since when there are more, Unix seconds.
     pub beyond_limits_since: Option<u32>,
-    /// Runs that ended in the last hour and are kept, less those that were kept and went.
-    pub runs_kept_more: u32,
+    /// What became of runs that ended, those that succeeded and those that failed.
+    pub ended_runs: [EndedRuns; 2],
+    /// In how many of the last twelve stretches of five minutes a run ended and was kept at first.
+    pub stretches_with_ended_runs: usize,
     /// Those of them that are not said to be over, but are past due and do not move any more.
     pub runs_silent: u32,
     /// Those of them of which nothing says how they stand.
@@ -99,8 +101,17 @@ pub struct WorkloadLine {
 impl WorkloadLine {
     /// Whether its runs are meant to end.
     pub fn runs_end(&self) -> bool {
-        ends(self.kind)
+        ends(self.kind) || self.runs_over > 0
     }
+}
+
+/// Runs of the last hour that ended in one way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndedRuns {
+    /// Those that ended and were kept at first.
+    pub kept: u32,
+    /// Those that were kept and went, whenever they ended.
+    pub cleaned: u32,
 }
 
 /// What new series of a metric and a workload are new by.

@@ -131,6 +131,28 @@ pub fn job(name: &str) -> Option<Workload<'_>> {
     kubernetes::job(name).or_else(|| engines::airflow(name))
 }
 
+/// The family of a Job by its name, where it is known that no object made it; none where the name was not generated.
+pub fn nobodys_job(name: &str) -> Option<Workload<'_>> {
+    if !token::is_object_name(name) {
+        return None;
+    }
+    kubernetes::nobodys_job(name).or_else(|| engines::airflow(name))
+}
+
+/// The workload behind an object that stands for a run of this kind: a workflow of Argo, a TaskRun or PipelineRun of Tekton, a
+/// SparkApplication. None where its name was not generated.
+pub fn run(kind: Kind, name: &str) -> Option<Workload<'_>> {
+    if !token::is_object_name(name) {
+        return None;
+    }
+    let found = match kind {
+        Kind::Tekton => engines::tekton_run(name),
+        Kind::Spark => engines::spark_run(name),
+        _ => job(name),
+    }?;
+    Some(Workload { kind, run: found.run.or(Some(name)), ..found })
+}
+
 /// The Deployment of a ReplicaSet by its name (`owner_name` and `created_by_name` of kube-state-metrics). It is to be
 /// known that this is a ReplicaSet's name.
 pub fn replicaset(name: &str) -> Option<Workload<'_>> {

@@ -2,12 +2,14 @@
 
 use ahash::AHashSet;
 
-use super::{BookUsage, CauseLine, Counts, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine};
+use super::{
+    BookUsage, CauseLine, Counts, EndedRuns, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine,
+};
 use crate::cardinality::evidence::Ending;
 use crate::cardinality::nodes::Loss;
 use crate::cardinality::record_table::{OTHERS, Record, RecordTable};
 use crate::cardinality::records::Label;
-use crate::cardinality::series_counts::SeriesCounts;
+use crate::cardinality::series_counts::{LastHour, SeriesCounts};
 use crate::cardinality::sketch::{Distinct, Top};
 use crate::cardinality::tracker::Tracker;
 use crate::series::index::WINDOW_SECONDS;
@@ -87,8 +89,11 @@ impl Tracker {
                 runs_kept: [0; Ending::ALL.len()],
                 history_limits: workload.history_limits,
                 beyond_limits_since: workload.beyond_limits_since,
-                runs_kept_more: (workload.kept.in_last(60, now))
-                    .saturating_sub(workload.cleaned.in_last(60, now)),
+                ended_runs: Ending::ALL.map(|ending| EndedRuns {
+                    kept: workload.kept[ending as usize].in_last(60, now),
+                    cleaned: workload.cleaned[ending as usize].in_last(60, now),
+                }),
+                stretches_with_ended_runs: LastHour::busy_stretches_of(&workload.kept, now),
                 runs_silent: 0,
                 runs_untold: 0,
                 newest_runs: workload.new_runs.in_last(VANISHED_AFTER_MINUTES, now),

@@ -1,7 +1,7 @@
 //! Counting the series of runs, and with them the runs of workloads.
 
 use super::Tracker;
-use crate::cardinality::records::Unit;
+use crate::cardinality::records::{RunState, Turn, Unit};
 use crate::cardinality::series_counts::SeriesCounts;
 
 /// What a run has of one series.
@@ -55,13 +55,22 @@ impl Tracker {
         now: u32,
         change: impl FnOnce(&mut Unit) -> T,
     ) -> (u32, T) {
-        let (workload, before, after, news, result) = self.units.with(unit, |unit| {
+        let (workload, turn, result) = self.units.with(unit, |unit| {
             let before = unit.state();
             let result = change(unit);
-            (unit.workload, before, unit.state(), (why.ends(unit, now), why == Why::Heard), result)
+            let (after, has_ended, went) = (unit.state(), why.ends(unit, now), why == Why::Heard);
+            let turn = Turn { before, after, over: unit.over, has_ended, went };
+            unit.over = match after {
+                Some(RunState::Over(ending)) if unit.over.is_none_or(|(before, _)| before != ending) => {
+                    Some((ending, if has_ended { now } else { 0 }))
+                }
+                Some(_) => unit.over,
+                None => None,
+            };
+            (unit.workload, turn, result)
         });
-        if before != after {
-            self.workloads.with(workload, |workload| workload.turn((before, after), news, now));
+        if turn.before != turn.after {
+            self.workloads.with(workload, |workload| workload.turn(turn, now));
         }
         (workload, result)
     }

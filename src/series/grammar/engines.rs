@@ -2,8 +2,8 @@
 //! their tails would pass for something of Kubernetes' own.
 
 use super::token::{
-    is_hex, is_milliseconds, is_mixed_eight, is_number, is_random_five, is_suffix, is_template_hash,
-    is_written_minute, number, peel, schedule_seconds,
+    is_hex, is_milliseconds, is_mixed_eight, is_nanoseconds, is_number, is_random_five, is_suffix,
+    is_template_hash, is_written_minute, number, peel, schedule_seconds,
 };
 use super::{Kind, Workload};
 
@@ -70,14 +70,32 @@ fn tekton(name: &str) -> Option<Workload<'_>> {
         Some((rest, retry)) if number(retry).is_some() => run_in(rest),
         _ => {
             let (rest, random) = peel(name)?;
-            let taskrun = rest.strip_suffix("-pod").filter(|_| is_suffix(random))?;
-            let of_pipeline =
-                peel(taskrun).filter(|(_, last)| is_suffix(last)).and_then(|(rest, _)| run_in(rest));
-            of_pipeline.or_else(|| run_in(taskrun))
+            rest.strip_suffix("-pod").filter(|_| is_suffix(random)).and_then(in_taskrun)
         }
     };
     let (name, run) = found?;
     Some(Workload::of(Kind::Tekton, name, Some(run)))
+}
+
+/// The run in the name of a TaskRun: `<run>-<task>`, before 0.24 with a random part of its own behind it.
+fn in_taskrun(name: &str) -> Option<(&str, &str)> {
+    let of_pipeline = peel(name).filter(|(_, last)| is_suffix(last)).and_then(|(rest, _)| run_in(rest));
+    of_pipeline.or_else(|| run_in(name))
+}
+
+/// The pipeline or task, and its run, by the name of a TaskRun or PipelineRun.
+pub(super) fn tekton_run(name: &str) -> Option<Workload<'_>> {
+    let (pipeline, run) = in_taskrun(name)?;
+    Some(Workload::of(Kind::Tekton, pipeline, Some(run)))
+}
+
+/// The application by the name of a SparkApplication: as Airflow makes one, or as a ScheduledSparkApplication does, with
+/// nanoseconds (`createSparkApplication`, `kubeflow/spark-operator`).
+pub(super) fn spark_run(name: &str) -> Option<Workload<'_>> {
+    let (app, made) = peel(name)?;
+    let generated = is_suffix(made) || is_mixed_eight(made) || is_written_minute(made);
+    (generated || is_milliseconds(made) || is_nanoseconds(made))
+        .then(|| Workload::of(Kind::Spark, app, Some(name)))
 }
 
 /// Whole parts before the MD5 that takes the place of what does not fit into 63 bytes (`kmeta.ChildName`,

@@ -4,8 +4,8 @@
 //! hash, a schedule or an index before it says more exactly.
 
 use super::token::{
-    MAX_CRONJOB, before_uuid, is_decimal_hash, is_hex, is_number, is_random_five, is_suffix,
-    is_template_hash, is_written_minute, number, peel, schedule,
+    MAX_CRONJOB, before_uuid, is_decimal_hash, is_hex, is_milliseconds, is_number, is_random_five,
+    is_seconds, is_suffix, is_template_hash, is_written_minute, number, peel, schedule,
 };
 use super::{Kind, Workload, cut};
 
@@ -33,6 +33,13 @@ pub(super) fn job(name: &str) -> Option<Workload<'_>> {
         // theirs so, too, and so no CronJob is claimed
         (is_suffix(last) || is_written_minute(last)).then(|| Workload::of(Kind::Job, stem, Some(name)))
     })
+}
+
+/// The family of a Job that no object made: programs and people number theirs by the moment, too.
+pub(super) fn nobodys_job(name: &str) -> Option<Workload<'_>> {
+    let (stem, last) = peel(name)?;
+    let made = is_suffix(last) || is_written_minute(last) || is_seconds(last) || is_milliseconds(last);
+    (made || schedule(last).is_some()).then(|| Workload::of(Kind::Job, stem, Some(name)))
 }
 
 /// The deployment of a ReplicaSet by its name. Something else is known to say that it is a ReplicaSet, so an old hash

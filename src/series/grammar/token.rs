@@ -131,13 +131,18 @@ pub(super) fn schedule(part: &str) -> Option<i64> {
 }
 
 /// Whether ten digits are Unix seconds of our days, on a whole minute or not.
-fn is_seconds(part: &str) -> bool {
+pub(super) fn is_seconds(part: &str) -> bool {
     part.len() == 10 && number(part).is_some_and(|value| SECONDS.contains(&value))
 }
 
 /// Whether thirteen digits are Unix milliseconds of our days.
 pub(super) fn is_milliseconds(part: &str) -> bool {
     part.len() == 13 && is_number(part) && is_seconds(&part[..10])
+}
+
+/// Whether nineteen digits are Unix nanoseconds of our days.
+pub(super) fn is_nanoseconds(part: &str) -> bool {
+    part.len() == 19 && is_number(part) && is_seconds(&part[..10])
 }
 
 /// Whether digits are a minute as people write it: `YYYYmmddHHMM` or `yymmddHHMM`, the century as schedules have it.
@@ -225,6 +230,7 @@ mod tests {
         assert_eq!(schedule("29707814"), Some(1_782_468_840));
         assert_eq!(schedule("1719878400"), Some(1_719_878_400));
         assert!(is_seconds("1719878401") && is_milliseconds("1719878401123"));
+        assert!(is_nanoseconds("1719878401123456789") && !is_nanoseconds("9719878401123456789"));
         for no in ["1719878401", "20261121", "19991231", "99999999", "0719878400", "9719878400", "297078", ""]
         {
             assert_eq!(schedule(no), None, "{no}");

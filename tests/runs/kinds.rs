@@ -1,0 +1,348 @@
+//! Runs of other kinds than CronJobs: whose they are, and when they are named for being kept.
+
+use std::collections::BTreeSet;
+
+use seriesgate::cardinality::{Finding, FindingKind};
+use seriesgate::series;
+
+use super::ksm::{Job, Pod, Scrape, State, pod_name};
+use super::rig::Watch;
+use super::world::NAMESPACE;
+
+/// Who makes runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// Jobs with a `generateName`, which no object owns.
+    Job,
+    /// Jobs that a script names by the second.
+    Script,
+    /// TaskRuns of one pipeline.
+    Tekton,
+    /// Workflows of one template.
+    Argo,
+    /// SparkApplications of a ScheduledSparkApplication.
+    SparkOperator,
+    /// Drivers that nobody owns.
+    SparkSubmit,
+    Airflow,
+    GitlabRunner,
+}
+
+impl Maker {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Job,
+        Self::Script,
+        Self::Tekton,
+        Self::Argo,
+        Self::SparkOperator,
+        Self::SparkSubmit,
+        Self::Airflow,
+        Self::GitlabRunner,
+    ];
+
+    /// Kind and name of the workload.
+    pub(crate) fn workload(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Job => ("job", "migrate"),
+            Self::Script => ("job", "backup"),
+            Self::Tekton => ("tekton", "build"),
+            Self::Argo => ("argo", "etl"),
+            Self::SparkOperator => ("spark", "nightly"),
+            Self::SparkSubmit => ("spark", "word-count"),
+            Self::Airflow => ("airflow", "sales-load"),
+            Self::GitlabRunner => ("gitlab_runner", "runner-xyz1-project-7"),
+        }
+    }
+
+    /// The name of a run.
+    fn run(self, number: u64) -> String {
+        let (_, name) = self.workload();
+        let random = pod_name("x", number)[2..].to_owned();
+        let mixed = format!("k{}q{}{}7z", number % 10, number / 10 % 10, &random[..2]);
+        match self {
+            Self::Job | Self::Tekton | Self::Argo => format!("{name}-{random}"),
+            Self::Script => format!("{name}-{}", 1_767_225_601 + 60 * number),
+            Self::SparkOperator => format!("{name}-{}000000007", 1_767_225_601 + 60 * number),
+            Self::SparkSubmit => format!("{name}-{:016x}", 0x9fe8_0c1f_53a7_0000 + number),
+            Self::Airflow => format!("{name}-{mixed}"),
+            Self::GitlabRunner => format!("{name}-concurrent-0-{random}"),
+        }
+    }
+
+    /// What is there of a run of this age, minutes.
+    fn pods(self, number: u64, age: u32, ending: &'static str) -> Vec<Pod> {
+        let run = self.run(number);
+        let over = |from: u32| if age < from { "Running" } else { ending };
+        let pod = |name: String, kind, owner: &str, phase| Pod {
+            name,
+            namespace: NAMESPACE,
+            node: "worker-1".to_owned(),
+            owner: (kind, owner.to_owned()),
+            phase,
+        };
+        match self {
+            Self::Job | Self::Script => vec![pod(pod_name(&run, 1), "Job", &run, over(LASTS))],
+            Self::Tekton => {
+                let task = |task: &str, phase| {
+                    pod(format!("{run}-{task}-pod"), "TaskRun", &format!("{run}-{task}"), phase)
+                };
+                let mut pods = vec![task("compile", over(1))];
+                // the next task begins a while after the one before has ended
+                pods.extend((age >= 2).then(|| task("unit-tests", over(LASTS))));
+                pods
+            }
+            Self::Argo => vec![pod(format!("{run}-extract-2881340912"), "Workflow", &run, over(LASTS))],
+            Self::SparkOperator => {
+                let driver = format!("{run}-driver");
+                let executor = format!("{run}-{:016x}-exec-1", 0x9fe8_0c1f_53a7_0000 + number);
+                let mut pods = vec![pod(driver.clone(), "SparkApplication", &run, over(LASTS))];
+                pods.extend((age < LASTS).then(|| pod(executor, "Pod", &driver, "Running")));
+                pods
+            }
+            Self::SparkSubmit => {
+                let driver = format!("{run}-driver");
+                let executor = pod(format!("{run}-exec-1"), "Pod", &driver, "Running");
+                let mut pods = vec![pod(driver, "", "", over(LASTS))];
+                pods.extend((age < LASTS).then_some(executor));
+                pods
+            }
+            Self::Airflow | Self::GitlabRunner => vec![pod(run, "", "", over(LASTS))],
+        }
+    }
+
+    fn has_jobs(self) -> bool {
+        matches!(self, Self::Job | Self::Script)
+    }
+}
+
+/// A run takes so many minutes.
+const LASTS: u32 = 3;
+
+/// The runs of one maker.
+pub(crate) struct Runs {
+    pub(crate) maker: Maker,
+    /// Minutes from run to run.
+    every: u32,
+    /// How many finished runs are kept; none: all.
+    pub(crate) keeps: Option<usize>,
+    /// Whether what failed is kept, all of it: every third run.
+    keeps_failed: bool,
+    /// Number, when it began, and how it ends.
+    runs: Vec<(u64, u32, &'static str)>,
+    next: u64,
+}
+
+impl Runs {
+    pub(crate) fn new(maker: Maker, every: u32, keeps: Option<usize>) -> Self {
+        Self { maker, every, keeps, keeps_failed: false, runs: Vec::new(), next: 0 }
+    }
+
+    pub(crate) fn advance(&mut self, minute: u32) {
+        if minute.is_multiple_of(self.every) {
+            let ending = if self.next.is_multiple_of(3) { "Failed" } else { "Succeeded" };
+            self.runs.push((self.next, minute, ending));
+            self.next += 1;
+        }
+        let Some(keeps) = self.keeps else { return };
+        let goes =
+            |run: &(u64, u32, &str)| minute >= run.1 + LASTS && !(self.keeps_failed && run.2 == "Failed");
+        let mut gone = self.runs.iter().filter(|run| goes(run)).count().saturating_sub(keeps);
+        self.runs.retain(|run| {
+            let is_gone = gone > 0 && goes(run);
+            gone -= usize::from(is_gone);
+            !is_gone
+        });
+    }
+
+    pub(crate) fn scrape(&self, minute: u32, scrape: &mut Scrape) {
+        let (kind, name) = self.maker.workload();
+        scrape.about = Some((kind, name.to_owned()));
+        for (number, began, ending) in &self.runs {
+            let age = minute - began;
+            if self.maker.has_jobs() {
+                let state = match *ending {
+                    _ if age < LASTS => State::Active,
+                    "Failed" => State::Failed,
+                    _ => State::Complete,
+                };
+                let name = self.maker.run(*number);
+                scrape.job(&Job { name, namespace: NAMESPACE, cronjob: None, state });
+            }
+            self.maker.pods(*number, age, ending).iter().for_each(|pod| scrape.pod(pod));
+        }
+        scrape.about = None;
+    }
+}
+
+/// A cluster with the runs of some makers.
+pub(crate) struct Engines {
+    pub(crate) of: Vec<Runs>,
+    pub(crate) honors_labels: bool,
+}
+
+impl Engines {
+    pub(crate) fn age(&mut self, watch: &Watch, minutes: u32) {
+        let now = watch.now() / 60;
+        (now - minutes..=now).for_each(|minute| self.of.iter_mut().for_each(|runs| runs.advance(minute)));
+    }
+
+    pub(crate) fn scrape(&self, watch: &Watch) -> Scrape {
+        let mut scrape = Scrape::new(self.honors_labels);
+        scrape.node("worker-1", "6.1");
+        self.of.iter().for_each(|runs| runs.scrape(watch.now() / 60, &mut scrape));
+        scrape
+    }
+
+    pub(crate) fn live(&mut self, watch: &mut Watch, minutes: u32) {
+        for _ in 0..minutes {
+            watch.wait(1);
+            self.of.iter_mut().for_each(|runs| runs.advance(watch.now() / 60));
+            watch.scrape(&self.scrape(watch).end().0);
+        }
+    }
+}
+
+fn all(every: u32, keeps: Option<usize>) -> Vec<Runs> {
+    Maker::ALL.map(|maker| Runs::new(maker, every, keeps)).into()
+}
+
+fn findings(watch: &Watch) -> Vec<Finding> {
+    watch.gate.pipeline.tracker().findings(watch.now())
+}
+
+/// Kind of finding, kind and name of its workload.
+fn named(watch: &Watch) -> BTreeSet<(FindingKind, &'static str, String)> {
+    let name = |finding: Finding| {
+        let culprit = finding.culprit.unwrap();
+        (finding.kind, culprit.kind.as_str(), culprit.name)
+    };
+    findings(watch).into_iter().map(name).collect()
+}
+
+fn stuck(makers: &[Maker]) -> BTreeSet<(FindingKind, &'static str, String)> {
+    let of = |maker: &Maker| {
+        let (kind, name) = maker.workload();
+        (FindingKind::StuckRuns, kind, name.to_owned())
+    };
+    makers.iter().map(of).collect()
+}
+
+#[test]
+fn runs_of_each_kind_go_to_one_workload() {
+    for honors_labels in [true, false] {
+        let mut watch = Watch::warm();
+        let mut engines = Engines { of: all(1, None), honors_labels };
+        engines.age(&watch, 5);
+        engines.live(&mut watch, 8);
+        // what came before its owner was said moves at its next sample
+        let (page, truth) = engines.scrape(&watch).end();
+        watch.wait(1);
+        watch.scrape(&page);
+        let tracker = watch.gate.pipeline.tracker();
+        for (labels, about) in truth {
+            let pairs: Vec<_> = labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let found = tracker.workload_of(0, series::Labels::from_sorted(&pairs));
+            let found = found.map(|(_, kind, name, _)| (kind.as_str(), name));
+            assert_eq!(found, about, "honor_labels: {honors_labels}, {labels:?}");
+        }
+        for maker in Maker::ALL {
+            let (kind, name) = maker.workload();
+            let line = watch.workload(kind, name).unwrap_or_else(|| panic!("{maker:?}"));
+            let runs = engines.of.iter().find(|runs| runs.maker == maker).unwrap().runs.len() as u32;
+            assert_eq!(line.runs, runs, "{maker:?}");
+        }
+    }
+}
+
+#[test]
+fn runs_that_pile_up_are_named_whatever_their_kind() {
+    for (every, honors_labels) in [(1, true), (5, false)] {
+        let mut watch = Watch::new();
+        let mut engines = Engines { of: all(every, None), honors_labels };
+        engines.age(&watch, 30 * every);
+        for minute in 1..=20 {
+            engines.live(&mut watch, 1);
+            let named = named(&watch);
+            assert!(named.is_subset(&stuck(&Maker::ALL)), "every {every}, minute {minute}: {named:?}");
+            let missing: Vec<_> = stuck(&Maker::ALL).difference(&named).cloned().collect();
+            assert!(minute < 16 || missing.is_empty(), "every {every}, minute {minute}: {missing:?}");
+        }
+        let first = &findings(&watch)[0];
+        let growth = first.growth_per_hour.unwrap();
+        assert!((growth - f64::from(60 / every)).abs() <= 12.0, "every {every}: {first:?}");
+    }
+}
+
+#[test]
+fn runs_that_begin_to_pile_up_are_named_and_those_that_are_cleaned_up_are_not_any_more() {
+    let mut watch = Watch::new();
+    let mut engines = Engines { of: all(1, Some(2)), honors_labels: false };
+    engines.age(&watch, 20);
+    for minute in 1..=20 {
+        engines.live(&mut watch, 1);
+        assert_eq!(named(&watch), BTreeSet::new(), "minute {minute}");
+    }
+    engines.of.iter_mut().for_each(|runs| runs.keeps = None);
+    // for an hour those that went are remembered
+    engines.live(&mut watch, 60);
+    assert_eq!(named(&watch), stuck(&Maker::ALL));
+    engines.of.iter_mut().for_each(|runs| runs.keeps = Some(2));
+    engines.live(&mut watch, 1);
+    assert_eq!(named(&watch), BTreeSet::new());
+}
+
+#[test]
+fn who_cleans_up_is_not_named_however_many_it_keeps() {
+    for (every, keeps, marks) in [
+        (1, 0, true),
+        (1, 3, false),
+        (1, 10, true),
+        (1, 10, false),
+        (1, 30, true),
+        (1, 30, false),
+        (5, 20, true),
+    ] {
+        let mut watch = Watch::new();
+        watch.marks = marks;
+        let mut engines = Engines { of: all(every, Some(keeps)), honors_labels: true };
+        engines.age(&watch, 40 * every);
+        for minute in 1..=40 {
+            engines.live(&mut watch, 1);
+            let named = named(&watch);
+            assert_eq!(named, BTreeSet::new(), "every {every}, {keeps} kept, {marks}, minute {minute}");
+        }
+    }
+}
+
+#[test]
+fn failed_runs_that_are_kept_are_named_beside_others_that_go() {
+    let mut watch = Watch::new();
+    let mut engines = Engines { of: all(1, Some(0)), honors_labels: true };
+    engines.of.iter_mut().for_each(|runs| runs.keeps_failed = true);
+    engines.age(&watch, 60);
+    engines.live(&mut watch, 20);
+    assert_eq!(named(&watch), stuck(&Maker::ALL));
+}
+
+/// Many jobs of one release that end together, and are deleted some minutes later.
+#[test]
+fn a_batch_that_ends_at_one_stroke_is_not_named() {
+    let mut watch = Watch::new();
+    let mut engines = Engines { of: all(1, None), honors_labels: true };
+    engines.live(&mut watch, 1);
+    for _ in 0..3 {
+        let minute = watch.now() / 60;
+        for runs in &mut engines.of {
+            runs.every = u32::MAX;
+            runs.runs.extend((0..30).map(|n| (runs.next + n, minute, "Succeeded")));
+            runs.next += 30;
+        }
+        for after in 1..=30 {
+            engines.live(&mut watch, 1);
+            // of what has just come the owner is not known yet
+            assert!(after == 1 || named(&watch).is_empty(), "minute {after}: {:?}", named(&watch));
+        }
+        engines.of.iter_mut().for_each(|runs| runs.runs.clear());
+        engines.live(&mut watch, 5);
+    }
+}
