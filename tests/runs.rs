@@ -8,6 +8,8 @@ mod endings;
 mod kinds;
 #[path = "runs/ksm.rs"]
 mod ksm;
+#[path = "runs/labels.rs"]
+mod labels;
 #[path = "runs/nodes.rs"]
 mod nodes;
 #[path = "runs/owners.rs"]

@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use self::query::Query;
 pub use self::rejected::Rejected;
+use crate::aggregate::Types;
 use crate::cardinality::Tracker;
 use crate::policy::Summary;
 use crate::series::{Scope, quote};
@@ -31,6 +32,8 @@ use crate::series::{Scope, quote};
 pub struct View<'a> {
     /// The counts.
     pub tracker: &'a Tracker,
+    /// What is known of the types of metrics.
+    pub types: Option<&'a Types>,
     /// The texts of their scopes, by number.
     pub tenants: Vec<String>,
     /// The policies that there are.

@@ -169,6 +169,13 @@ impl Types {
         self.known.take_news()
     }
 
+    /// What metadata says of a metric, or of the family that it is a part of.
+    pub fn declared(&self, tenant: u32, name: &str) -> Declared {
+        let known = self.known.of(tenant);
+        let all = families_of(name).map(|family| Declared::from_number(known.ask(family).declared));
+        all.into_iter().find(|declared| *declared != Declared::Unknown).unwrap_or(Declared::Unknown)
+    }
+
     /// What a series is to `aggregation`: as the policy says, as metadata says, as the ends of names say.
     pub fn class(&self, tenant: u32, labels: Labels<'_>, aggregation: &Aggregation) -> Class {
         let name = labels.metric();

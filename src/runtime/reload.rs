@@ -167,6 +167,7 @@ impl Control for Runtime {
     fn view(&self) -> View<'_> {
         View {
             tracker: self.pipeline.tracker(),
+            types: Some(&self.pipeline.engine().types),
             tenants: self.pipeline.tenants().names(),
             policies: self.pipeline.policies().set.policies().to_vec(),
             rejected: self.gate.rejected(),

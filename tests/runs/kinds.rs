@@ -1,9 +1,15 @@
 //! Runs of other kinds than CronJobs: whose they are, and when they are named for being kept.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 
+use seriesgate::admin::View;
+use seriesgate::aggregate::Types;
 use seriesgate::cardinality::{Finding, FindingKind};
-use seriesgate::series;
+use seriesgate::config::Config;
+use seriesgate::policy::{Definition, Disposition, PolicySet, Run};
+use seriesgate::series::{self, Limits};
 
 use super::ksm::{Job, Pod, Scrape, State, pod_name};
 use super::rig::Watch;
@@ -345,4 +351,115 @@ fn a_batch_that_ends_at_one_stroke_is_not_named() {
         engines.of.iter_mut().for_each(|runs| runs.runs.clear());
         engines.live(&mut watch, 5);
     }
+}
+
+pub(crate) const LIMITS: Limits = Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 };
+
+/// The findings as the admin port answers.
+pub(crate) fn answered(watch: &Watch, types: Option<&Types>) -> Vec<serde_json::Value> {
+    let pipeline = &watch.gate.pipeline;
+    let view = View {
+        tracker: pipeline.tracker(),
+        types,
+        tenants: pipeline.tenants().names(),
+        policies: Vec::new(),
+        rejected: Vec::new(),
+        now: watch.now(),
+    };
+    let answer: serde_json::Value = serde_json::from_str(&view.json("/api/v1/churn", "limit=1")).unwrap();
+    answer["findings"].as_array().unwrap().clone()
+}
+
+/// A config with these policies, which `check --strict` finds nothing to say about.
+pub(crate) fn config(policies: &[&str]) -> String {
+    let text = format!(
+        "listen: {{ address: '127.0.0.1:9201' }}\nupstreams: [ {{ name: a, url: 'http://h/w' }} ]\npolicies:\n{}",
+        policies.concat()
+    );
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("gate.yaml"), &text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+    let checked =
+        command.current_dir(dir.path()).args(["check", "--strict", "--config", "gate.yaml"]).output();
+    let checked = checked.unwrap();
+    assert!(checked.status.success(), "{text}\n{}", String::from_utf8_lossy(&checked.stdout));
+    text
+}
+
+/// The policies that are printed, in force.
+pub(crate) fn in_force(policies: &[&str]) -> Vec<Definition> {
+    let text = config(policies).replace("mode: preview", "mode: enforce");
+    Config::parse(&text, "gate.yaml", Path::new("."), &|_| None).unwrap().config.policies
+}
+
+#[test]
+fn each_remedy_takes_exactly_the_runs_that_it_is_for() {
+    for honors_labels in [true, false] {
+        let mut watch = Watch::new();
+        let mut engines = Engines { of: all(1, None), honors_labels };
+        engines.age(&watch, 20);
+        engines.live(&mut watch, 18);
+        let found = answered(&watch, None);
+        assert_eq!(found.len(), Maker::ALL.len());
+        let policies: Vec<&str> = found
+            .iter()
+            .map(|finding| {
+                assert_eq!(finding["remedy"]["tried"]["result"], "right", "{finding}");
+                assert!(!finding["advice"].as_str().unwrap().contains("no policy"), "{finding}");
+                finding["remedy"]["policy"].as_str().unwrap()
+            })
+            .collect();
+        config(&policies);
+        let (page, truth) = engines.scrape(&watch).end();
+        for (finding, policy) in found.iter().zip(&policies) {
+            let set = PolicySet::compile(&in_force(&[*policy]), Run::AsConfigured).unwrap();
+            let workload = &finding["workload"];
+            for labels in page.keys() {
+                let pairs: Vec<_> =
+                    labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                let decision = set.decide(series::Labels::from_sorted(&pairs), &LIMITS);
+                let is_own = truth[labels]
+                    .as_ref()
+                    .is_some_and(|(kind, name)| workload["kind"] == *kind && workload["name"] == **name);
+                assert_eq!(
+                    decision.verdict.disposition() == Disposition::Drop,
+                    is_own,
+                    "{policy}\n{labels:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn where_no_policy_takes_exactly_the_runs_the_answer_says_so_and_what_to_do() {
+    let mut watch = Watch::new();
+    let of = vec![Runs::new(Maker::Job, 1, None), Runs::new(Maker::Argo, 1, None)];
+    let mut engines = Engines { of, honors_labels: true };
+    engines.age(&watch, 20);
+    for _ in 0..18 {
+        watch.wait(1);
+        engines.of.iter_mut().for_each(|runs| runs.advance(watch.now() / 60));
+        let mut scrape = engines.scrape(&watch);
+        // somebody's pod that is called as those of the jobs
+        scrape.pod(&Pod {
+            name: "migrate-x2b7q-zzzzz".to_owned(),
+            namespace: NAMESPACE,
+            node: "worker-1".to_owned(),
+            owner: ("DaemonSet", "migrate-x2b7q".to_owned()),
+            phase: "Running",
+        });
+        watch.scrape(&scrape.end().0);
+    }
+    let found = answered(&watch, None);
+    let of = |kind: &str| found.iter().find(|finding| finding["workload"]["kind"] == kind).unwrap();
+    assert!(of("job")["remedy"].is_null(), "{}", of("job"));
+    let advice = of("job")["advice"].as_str().unwrap();
+    assert!(
+        advice.starts_with("no policy is offered: one that matches the names of these runs takes "),
+        "{advice}"
+    );
+    assert!(advice.contains("ttlSecondsAfterFinished"), "{advice}");
+    assert_eq!(of("argo")["remedy"]["tried"]["result"], "right");
+    assert!(of("argo")["advice"].as_str().unwrap().starts_with("set ttlStrategy"), "{}", of("argo"));
 }

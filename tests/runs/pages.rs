@@ -24,7 +24,8 @@ fn pairs(labels: &Labels) -> Vec<(&str, &str)> {
 fn remedy(watch: &Watch) -> PolicySet {
     let pipeline = &watch.gate.pipeline;
     let (tracker, tenants) = (pipeline.tracker(), pipeline.tenants().names());
-    let view = View { tracker, tenants, policies: Vec::new(), rejected: Vec::new(), now: watch.now() };
+    let view =
+        View { tracker, types: None, tenants, policies: Vec::new(), rejected: Vec::new(), now: watch.now() };
     let answer: serde_json::Value = serde_json::from_str(&view.json("/api/v1/churn", "limit=1")).unwrap();
     let policy = answer["findings"][0]["remedy"]["policy"].as_str().unwrap();
     let policy = policy.replace("mode: preview", "mode: enforce");

@@ -30,6 +30,16 @@ pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
     labels
 }
 
+/// A series with one sample, as it is written.
+pub(crate) fn series_of(labels: &Labels, value: f64, timestamp: i64) -> TimeSeries {
+    let label = |(name, value): &(String, String)| Label { name: name.clone(), value: value.clone() };
+    TimeSeries {
+        labels: labels.iter().map(label).collect(),
+        samples: vec![Sample { value, timestamp }],
+        ..TimeSeries::default()
+    }
+}
+
 /// An agent, the gate that it writes to, and their time.
 pub(crate) struct Watch {
     pub(crate) gate: Gate,
@@ -107,14 +117,7 @@ impl Watch {
     pub(crate) fn send(&mut self, series: Vec<(Labels, f64)>) {
         let timestamp = self.gate.pipeline.clock().unix_ms();
         for chunk in series.chunks(500) {
-            let one = |(labels, value): &(Labels, f64)| TimeSeries {
-                labels: labels
-                    .iter()
-                    .map(|(name, value)| Label { name: name.clone(), value: value.clone() })
-                    .collect(),
-                samples: vec![Sample { value: *value, timestamp }],
-                ..TimeSeries::default()
-            };
+            let one = |(labels, value): &(Labels, f64)| series_of(labels, *value, timestamp);
             let body = encode_snappy(&WriteRequest::of(chunk.iter().map(one).collect()));
             let Gate { pipeline, scratch, outcome } = &mut self.gate;
             pipeline

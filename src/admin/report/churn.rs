@@ -102,7 +102,7 @@ pub(super) fn answer(report: &Report<'_>, query: &Query) -> Result<String, Refus
         new_series_last_minute: sum(|counts| counts.new_last_minute),
         learned_series_total: sum(|counts| counts.learned),
         expired_series_total: sum(|counts| counts.expired),
-        findings: findings.iter().zip(remedies).map(|(of, remedy)| found(report, of, remedy)).collect(),
+        findings: findings.iter().zip(remedies).map(|(of, advised)| found(report, of, advised)).collect(),
         by,
         rows_total: 0,
         offset,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::remedy::Remedy;
+use super::trial::Advised;
 use super::{LineScope, Report, rounded};
 use crate::cardinality::{Culprit, Finding, WorstMetric};
 
@@ -26,6 +27,8 @@ pub(super) struct Found {
     runs_growth_per_hour: Option<f64>,
     runs_double_in_hours: Option<f64>,
     runs_over_examples: Vec<String>,
+    /// What to do where they come from, and why no remedy is offered, where something is to be done.
+    advice: Option<String>,
     remedy: Option<Remedy>,
 }
 
@@ -70,7 +73,7 @@ impl From<&WorstMetric> for Worst {
 }
 
 /// A finding as JSON has it.
-pub(super) fn found(report: &Report<'_>, finding: &Finding, remedy: Option<Remedy>) -> Found {
+pub(super) fn found(report: &Report<'_>, finding: &Finding, advised: Advised) -> Found {
     Found {
         kind: finding.kind.as_str(),
         sentence: finding.sentence(),
@@ -87,6 +90,7 @@ pub(super) fn found(report: &Report<'_>, finding: &Finding, remedy: Option<Remed
         runs_growth_per_hour: finding.growth_per_hour.map(rounded),
         runs_double_in_hours: finding.doubles_in_hours.map(rounded),
         runs_over_examples: finding.examples.clone(),
-        remedy,
+        advice: advised.advice,
+        remedy: advised.remedy,
     }
 }

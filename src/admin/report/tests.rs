@@ -49,6 +49,7 @@ fn answers_are_as_documented() {
     let (pipeline, clock) = ninety_minutes();
     let view = View {
         tracker: pipeline.tracker(),
+        types: None,
         tenants: pipeline.tenants().names(),
         policies: vec![],
         rejected: vec![],
@@ -97,6 +98,7 @@ fn a_tenants_scopes_are_told_apart_and_asked_for_together() {
     }
     let view = View {
         tracker: pipeline.tracker(),
+        types: None,
         tenants: pipeline.tenants().names(),
         policies: vec![],
         rejected: vec![],

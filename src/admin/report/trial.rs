@@ -5,10 +5,13 @@ mod tests;
 
 use std::path::Path;
 
+use ahash::AHashMap;
+
 use super::Report;
 use super::remedy::{self, Remedy};
-use super::tried::Trial;
-use crate::cardinality::{Culprit, Finding, FindingKind, Tracker};
+use super::tried::{Trial, TrialResult};
+use crate::aggregate::{Declared, Types, family_of};
+use crate::cardinality::{Culprit, Finding, FindingKind, Tracker, WorstMetric};
 use crate::config::Config;
 use crate::policy::{Definition, PolicyIndex, PolicySet, Run};
 use crate::series::grammar::Kind;
@@ -17,16 +20,25 @@ use crate::series::{Labels, Limits, subject};
 /// Remedies that are tried, those of the worst findings: compiling one takes up to a millisecond.
 const MOST: usize = 100;
 
-/// The remedy of each finding, where there is one, tried.
-pub(super) fn remedies(report: &Report<'_>, findings: &[Finding]) -> Vec<Option<Remedy>> {
-    let made = findings.iter().map(|finding| remedy::of(finding, &report.view.policies));
-    let mut remedies: Vec<Option<Remedy>> = made.collect();
-    let both = findings.iter().zip(&mut remedies);
-    let mut candidates: Vec<_> = both
-        .filter_map(|(finding, remedy)| Some((finding, remedy.as_mut()?)))
+/// What there is to say against a finding.
+#[derive(Debug)]
+pub(super) struct Advised {
+    pub(super) remedy: Option<Remedy>,
+    /// What to do at the source, and why there is no remedy.
+    pub(super) advice: Option<String>,
+}
+
+/// What there is to say against each finding, remedies tried.
+pub(super) fn remedies(report: &Report<'_>, findings: &[Finding]) -> Vec<Advised> {
+    let (mut remedies, same) = made(report, findings);
+    let mut candidates: Vec<_> = (0..)
+        .zip(&mut remedies)
+        .filter_map(|(at, remedy)| Some((at, remedy.as_mut()?)))
         .take(MOST)
-        .filter_map(|(finding, remedy)| {
-            Some(Candidate { definition: read(&remedy.policy)?, finding, remedy })
+        .filter_map(|(at, remedy)| {
+            let own = findings.iter().zip(&same).filter(|(_, first)| **first == at);
+            let findings = own.map(|(finding, _)| finding).collect();
+            Some(Candidate { definition: read(&remedy.policy)?, findings, remedy })
         })
         .collect();
     walk(report, &mut candidates);
@@ -34,17 +46,95 @@ pub(super) fn remedies(report: &Report<'_>, findings: &[Finding]) -> Vec<Option<
         remedy.tried.conclude();
         let line = format!("# {}\n", remedy.tried);
         remedy.policy.insert_str(0, &line);
-        if remedy.tried.is_wrong() {
+        if remedy.tried.is_wrong() && !remedy.metric_relabel_configs.is_empty() {
             remedy.metric_relabel_configs.insert_str(0, &line);
         }
     }
-    remedies
+    let names: Vec<Option<String>> = findings
+        .iter()
+        .zip(&remedies)
+        .map(|(finding, remedy)| {
+            let offered = remedy.as_ref().filter(|remedy| is_offered(finding, remedy));
+            offered.map(|remedy| remedy.name.clone())
+        })
+        .collect();
+    let all = findings.iter().zip(remedies).enumerate();
+    all.map(|(at, (finding, remedy))| match &names[same[at]] {
+        Some(name) if same[at] != at => Advised {
+            remedy: None,
+            advice: Some(format!("the policy {name} of a finding before takes these, too")),
+        },
+        _ => advised(finding, remedy),
+    })
+    .collect()
 }
 
-/// A remedy that is tried.
+/// The remedies, not yet tried, and of each finding the first that has the same one. Where several labels of a metric have
+/// ever new values in one place, one policy is for all of them.
+fn made(report: &Report<'_>, findings: &[Finding]) -> (Vec<Option<Remedy>>, Vec<usize>) {
+    let view = report.view;
+    let make = |finding: &Finding| {
+        let declared = |(types, metric): (&Types, &WorstMetric)| types.declared(finding.tenant, &metric.name);
+        let declared = view.types.zip(finding.worst.as_ref()).map_or(Declared::Unknown, declared);
+        remedy::of(finding, &view.policies, remedy::adds_up(finding, declared))
+    };
+    let mut remedies: Vec<Option<Remedy>> = findings.iter().map(make).collect();
+    let mut same: Vec<usize> = (0..findings.len()).collect();
+    let mut first: AHashMap<String, usize> = AHashMap::new();
+    for at in 0..findings.len() {
+        let Some(name) = remedies[at].as_ref().map(|remedy| remedy.name.clone()) else { continue };
+        same[at] = *first.entry(name).or_insert(at);
+        if same[at] != at {
+            remedies[at] = None;
+        }
+    }
+    for at in 0..findings.len() {
+        let others = (at + 1..findings.len()).filter(|other| same[*other] == at);
+        let labels =
+            others.filter_map(|other| findings[other].worst.as_ref()).flat_map(|worst| &worst.labels);
+        let mut merged = findings[at].clone();
+        let Some(worst) = merged.worst.as_mut().filter(|_| merged.kind == FindingKind::Labels) else {
+            continue;
+        };
+        let before = worst.labels.len();
+        worst.labels.extend(labels.cloned());
+        worst.labels.sort_unstable();
+        worst.labels.dedup();
+        if worst.labels.len() > before {
+            remedies[at] = make(&merged);
+        }
+    }
+    (remedies, same)
+}
+
+/// Of runs of other kinds than CronJobs a policy is offered that takes exactly their series, or none.
+fn advised(finding: &Finding, remedy: Option<Remedy>) -> Advised {
+    let of_runs = matches!(finding.kind, FindingKind::Runs | FindingKind::StuckRuns);
+    if !of_runs {
+        return Advised { remedy, advice: None };
+    }
+    let at_source = remedy::advice(finding).map(str::to_owned);
+    match remedy {
+        Some(remedy) if is_offered(finding, &remedy) => Advised { remedy: Some(remedy), advice: at_source },
+        other => {
+            let why = remedy::why_none(finding, other.as_ref().map(|remedy| &remedy.tried));
+            let advice = at_source.map_or(why.clone(), |advice| format!("{why}; {advice}"));
+            Advised { remedy: None, advice: Some(advice) }
+        }
+    }
+}
+
+/// Whether a remedy is shown: one that is not right only where it is a start, to be changed by hand.
+fn is_offered(finding: &Finding, remedy: &Remedy) -> bool {
+    let of_runs = matches!(finding.kind, FindingKind::Runs | FindingKind::StuckRuns);
+    let is_cronjob = finding.culprit.as_ref().is_some_and(|culprit| culprit.kind == Kind::Cronjob);
+    !of_runs || is_cronjob || remedy.tried.result == TrialResult::Right
+}
+
+/// A remedy that is tried, and what it is for.
 struct Candidate<'r> {
     definition: Definition,
-    finding: &'r Finding,
+    findings: Vec<&'r Finding>,
     remedy: &'r mut Remedy,
 }
 
@@ -84,7 +174,8 @@ fn walk(report: &Report<'_>, candidates: &mut [Candidate<'_>]) {
         let about = About::of(tracker, tenant, labels);
         for (number, candidate) in (0..).zip(candidates.iter_mut()) {
             let is_taken = row.matched.iter().any(|(policy, _)| *policy == PolicyIndex(number));
-            let is_own = about.belongs_to(candidate.finding);
+            let adds_up = candidate.remedy.adds_up;
+            let is_own = candidate.findings.iter().any(|finding| about.belongs_to(finding, adds_up));
             candidate.remedy.tried.count(is_own, is_taken, &shown);
         }
     });
@@ -109,8 +200,8 @@ impl<'l> About<'l> {
         Self { tenant, metric: labels.metric(), workload }
     }
 
-    /// Whether a finding is about this series.
-    fn belongs_to(&self, finding: &Finding) -> bool {
+    /// Whether a finding is about this series. `adds_up`: what is said of a part of a histogram is said of all of it.
+    fn belongs_to(&self, finding: &Finding, adds_up: bool) -> bool {
         let is = |culprit: &Culprit| {
             self.workload.as_ref().is_some_and(|(cluster, namespace, kind, name)| {
                 (*cluster, namespace, *kind, name)
@@ -119,7 +210,10 @@ impl<'l> About<'l> {
         };
         let of_workload = finding.culprit.as_ref().map_or(self.workload.is_none(), is);
         let of_metric = finding.kind != FindingKind::Labels
-            || finding.worst.as_ref().is_some_and(|worst| worst.name == self.metric);
+            || finding.worst.as_ref().is_some_and(|worst| {
+                let family = || family_of(&worst.name).is_some_and(|of| family_of(self.metric) == Some(of));
+                worst.name == self.metric || (adds_up && family())
+            });
         self.tenant == finding.tenant && of_workload && of_metric
     }
 }

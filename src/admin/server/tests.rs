@@ -52,6 +52,7 @@ impl Control for Slow {
         self.go_on.lock().recv().unwrap();
         View {
             tracker: &self.tracker,
+            types: None,
             tenants: Vec::new(),
             policies: Vec::new(),
             rejected: Vec::new(),

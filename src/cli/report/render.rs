@@ -151,9 +151,12 @@ fn lifetime(lifetimes: &Value) -> String {
 
 /// What is found, and whether the policy against it is in the config already.
 fn sentence(finding: &Value) -> String {
-    let said = text(&finding["sentence"]);
+    let said = match &*text(&finding["advice"]) {
+        "" => text(&finding["sentence"]).into_owned(),
+        advice => format!("{}; {advice}", text(&finding["sentence"])),
+    };
     match &*text(&finding["remedy"]["in_force"]) {
-        "" => said.into_owned(),
+        "" => said,
         "preview" => {
             format!("{said} (its policy is in preview: it shows what it would take, and takes nothing)")
         }
@@ -166,13 +169,16 @@ fn remedies(findings: &[Value], style: Style) -> String {
     let all = findings.iter().map(|finding| &finding["remedy"]).filter(missing);
     let (wrong, right): (Vec<&Value>, Vec<&Value>) = all.partition(|remedy| is_wrong(remedy));
     let mut out = String::new();
-    if let Some(first) = right.first() {
+    if !right.is_empty() {
+        let title = style.title("to paste into the config of the gate");
+        out.push_str(&format!("\n{title}\npolicies:\n{}", policies_of(&right)));
+    }
+    let for_agent = |remedy: &&&Value| !text(&remedy["metric_relabel_configs"]).is_empty();
+    if let Some(first) = right.iter().find(for_agent) {
+        let title = style.title("the first of them for the agent, in its scrape config");
         out.push_str(&format!(
-            "\n{}\npolicies:\n{}\n{}\nmetric_relabel_configs:\n{}",
-            style.title("to paste into the config of the gate"),
-            policies_of(&right),
-            style.title("the first of them for the agent, in its scrape config"),
-            indented(&first["metric_relabel_configs"]),
+            "\n{title}\nmetric_relabel_configs:\n{}",
+            indented(&first["metric_relabel_configs"])
         ));
     }
     if !wrong.is_empty() {

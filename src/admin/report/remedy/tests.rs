@@ -2,6 +2,8 @@ use super::*;
 use crate::cardinality::WorstMetric;
 use crate::config::Config;
 use crate::policy::{Disposition, PolicySet, Run};
+use crate::series::SubjectKind;
+use crate::series::grammar::Kind;
 use crate::series::{Labels, Limits};
 
 const LIMITS: Limits = Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 };
@@ -78,7 +80,7 @@ fn indexed_pod_of(job: &str, index: &str) -> String {
 fn a_remedy_takes_all_runs_of_its_cronjob_and_nothing_else() {
     for letters in [4, 20, 44, 45, 46, 47, 48, 49, 50, 51, 52] {
         let name = "n".repeat(letters);
-        let set = pasted(&[of(&finding(culprit(&name)), &[]).unwrap()]);
+        let set = pasted(&[of(&finding(culprit(&name)), &[], false).unwrap()]);
         let ns = ("exported_namespace", "shop");
         let cluster = ("cluster", "prod-1");
         for run in ["29453765", "1767225600"] {
@@ -122,14 +124,15 @@ fn text_of_a_sender_never_becomes_a_policy() {
         pattern: String::new(),
     };
     let labels = Finding { kind: FindingKind::Labels, worst: Some(worst), ..finding(culprit.clone()) };
-    let remedies = [of(&runs_of, &[]).unwrap(), of(&labels, &[]).unwrap()];
+    let made = |finding, adds_up| of(finding, &[], adds_up).unwrap();
+    let remedies = [made(&runs_of, false), made(&labels, false), made(&labels, true)];
     for remedy in &remedies {
         for text in [&remedy.policy, &remedy.metric_relabel_configs] {
             assert!(text.lines().all(|line| line.chars().all(quote::prints)), "{text}");
         }
     }
     let set = pasted(&remedies);
-    assert_eq!(set.policies().len(), 2);
+    assert_eq!(set.policies().len(), 3);
     let of = |metric, namespace| {
         [("__name__", metric), ("cluster", &*culprit.cluster), ("exported_namespace", namespace)]
     };
@@ -148,12 +151,13 @@ fn each_workload_has_a_name_of_its_own_and_a_policy_that_is_there_is_known_by_it
     others[3].name = "sync.a".into();
     others[4].name = "sync-a".into();
     others[5].name = "s".repeat(52);
-    let mut names: Vec<String> = others.iter().map(|culprit| policy_name(&name_of(culprit))).collect();
+    let mut names: Vec<String> = others.iter().map(|culprit| policy_name(&runs::name_of(culprit))).collect();
     assert_eq!(names[0], "runs-of-sync-in-shop-of-prod-1");
     assert!(names.iter().all(|name| name.len() <= LONGEST_NAME), "{names:?}");
-    let remedies: Vec<Remedy> = others.iter().map(|one| of(&finding(one.clone()), &[]).unwrap()).collect();
+    let remedies: Vec<Remedy> =
+        others.iter().map(|one| of(&finding(one.clone()), &[], false).unwrap()).collect();
     let set = pasted(&remedies);
-    let again = of(&finding(others[0].clone()), set.policies()).unwrap();
+    let again = of(&finding(others[0].clone()), set.policies(), false).unwrap();
     assert_eq!((again.in_force, remedies[0].in_force), (Some("enforce"), None));
     names.sort_unstable();
     names.dedup();
@@ -164,6 +168,6 @@ fn each_workload_has_a_name_of_its_own_and_a_policy_that_is_there_is_known_by_it
 fn runs_that_people_named_are_named_with_the_remedy() {
     let mut finding = finding(culprit("sync"));
     finding.examples = vec!["sync-29453765".into(), "by-hand".into()];
-    let remedy = of(&finding, &[]).unwrap();
+    let remedy = of(&finding, &[], false).unwrap();
     assert!(remedy.policy.starts_with("# runs of other names are not taken: by-hand\n"), "{}", remedy.policy);
 }

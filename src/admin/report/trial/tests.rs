@@ -16,13 +16,13 @@ fn shown(series: &[(u32, &[(&str, &str)])]) -> Tracker {
 }
 
 fn view(tracker: &Tracker) -> View<'_> {
-    View { tracker, tenants: Vec::new(), policies: Vec::new(), rejected: Vec::new(), now: NOW }
+    View { tracker, types: None, tenants: Vec::new(), policies: Vec::new(), rejected: Vec::new(), now: NOW }
 }
 
 fn tried(tracker: &Tracker, finding: Finding) -> Remedy {
     let view = view(tracker);
     let report = Report { view: &view, tenant: Tenant::All };
-    remedies(&report, &[finding]).remove(0).unwrap()
+    remedies(&report, &[finding]).remove(0).remedy.unwrap()
 }
 
 /// Runs of the CronJob `sync` in `shop`, whose series name their pods by this label.
@@ -100,7 +100,7 @@ fn series_of_another_tenant_are_not_its_own() {
 
     let view = view(&tracker);
     let report = Report { view: &view, tenant: Tenant::One([0].into()) };
-    let remedy = remedies(&report, &[runs("exported_pod")]).remove(0).unwrap();
+    let remedy = remedies(&report, &[runs("exported_pod")]).remove(0).remedy.unwrap();
     assert!(remedy.policy.starts_with(&format!("{line}a series of another tenant;")), "{}", remedy.policy);
 }
 
