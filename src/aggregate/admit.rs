@@ -12,8 +12,15 @@ use crate::policy::MetricKind;
 use crate::series::Fingerprint;
 
 impl GroupShard {
-    /// Makes a series part of a group; idempotent. `open` says what is open of a new counter.
-    pub(super) fn join(&mut self, join: &Join, labels: &[u8], open: impl Fn(&Join) -> Option<Open>) {
+    /// Makes a series part of a group; idempotent. `open` says what is open of a new counter, `close` closes windows that end
+    /// by then.
+    pub(super) fn join(
+        &mut self,
+        join: &Join,
+        labels: &[u8],
+        open: impl Fn(&Join) -> Option<Open>,
+        close: impl FnOnce(&mut Self, i64),
+    ) {
         let group = match self.groups.number_of(join.group) {
             Some(group) if !self.is_left(group, join.kind) => group,
             Some(left) => self.found_again(left, join, labels),
@@ -23,10 +30,18 @@ impl GroupShard {
         if let Some(member) = self.members.get_mut(join.series) {
             member.touch(round);
             if member.group != group {
+                self.close_for(join, close);
                 self.move_member(join.series, group);
             }
         } else {
             self.admit(join, group, open);
+        }
+    }
+
+    /// A series leaves for another group: what a gauge was in windows that are whole belongs to the one that it leaves.
+    pub(super) fn close_for(&mut self, join: &Join, close: impl FnOnce(&mut Self, i64)) {
+        if self.members.get_mut(join.series).is_some_and(|member| member.is_gauge()) {
+            close(self, join.first_ms.saturating_sub(1));
         }
     }
 
@@ -62,10 +77,9 @@ impl GroupShard {
             newest_ms: i64::MIN,
             from_ms: i64::MAX,
             shown: false,
-            ended_ms: if join.inherits {
-                self.not_before.max(join.first_ms.saturating_sub(1))
-            } else {
-                self.not_before
+            ended_ms: match join.inherits || join.first_ms <= self.others_until {
+                true => self.not_before.max(join.first_ms.saturating_sub(1)),
+                false => self.not_before,
             },
         }
     }

@@ -9,6 +9,9 @@ use super::starts::Starts;
 use crate::policy::{Aggregation, MetricKind, Output};
 use crate::wire::v1::STALE_MARKER;
 
+/// A counter begins no longer before its first value than this, milliseconds: backends take old samples for an hour (a
+/// Prometheus), and queries look back this far.
+const ZERO_MS: i64 = 300_000;
 /// Windows opened again one by one at most; what is in windows after more than that is given up.
 const MOST_REOPENED: i64 = 10_000;
 
@@ -232,14 +235,15 @@ impl Emission<'_> {
         idle || empty && (values.has_ended() || group.members == 0 || self.several_gates)
     }
 
-    /// A new counter begins at zero, an interval earlier, so that its first value is an increase; but not before it
+    /// A new counter begins at zero, an interval or five minutes earlier, so that its first value is an increase; but not before it
     /// ended the last time, nor while another process may have sent it.
     fn counter(&mut self, group: &mut Group) {
         if !group.shown {
             // what waited for longer than that was not sent by anybody
             let others = self.others_until.saturating_add(1);
             let others = if others < self.end { others } else { i64::MIN };
-            let zero = (self.end - self.interval).max(group.ended_ms.saturating_add(1)).max(others);
+            let zero =
+                (self.end - self.interval.min(ZERO_MS)).max(group.ended_ms.saturating_add(1)).max(others);
             if zero < self.end {
                 self.point(group, 0, zero, 0.0f64.to_bits(), PointKind::Start);
             }

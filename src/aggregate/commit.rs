@@ -9,6 +9,7 @@ use super::member::LATEST_MS;
 use super::pace::Arrived;
 use super::point::{Batch, Join, Sample, SampleCounts};
 use super::runs::{Run, runs};
+use super::shard::GroupShard;
 use super::tenant::Tenant;
 use super::time::Time;
 use crate::clock::Now;
@@ -135,6 +136,7 @@ impl Engine {
         let reached = |ago_ms| tenant.reached(batch.sender, arrived, ago_ms);
         let history_ms = batch.sender_history.known_ms.map(reached);
         let sure_ms = reached(self.sure_ms(arrived.mono_ms));
+        let gaps = &tenant.pace(|pace| pace.gaps_with(arrived));
         let mut policies: Vec<PolicyIndex> = batch.joins.iter().map(|join| join.policy).collect();
         policies.sort_unstable();
         policies.dedup();
@@ -158,7 +160,20 @@ impl Engine {
                     several_gates: aggregator.aggregation.instance.is_some(),
                 })
             };
-            partition.join(batch, &joins, open);
+            let aggregation = &*aggregator.aggregation;
+            let (idle_ms, starts) = (self.settings().idle_ms, &self.starts);
+            let close = |shard: &mut GroupShard, until: i64| {
+                let until = super::close::whole(until.min(arrived.now_ms), aggregation);
+                shard.close_until(&Closing {
+                    until,
+                    latest_ms: i64::MAX,
+                    aggregation,
+                    idle_ms,
+                    gaps,
+                    starts,
+                });
+            };
+            partition.join(batch, &joins, open, close);
         }
     }
 }

@@ -35,6 +35,25 @@ impl GroupShard {
         self.remove_ended_groups();
     }
 
+    /// Gives up the counters whose newest sample is older than that (Unix milliseconds): their last value is too old to go
+    /// on from.
+    pub(super) fn give_up_older(&mut self, than_ms: i64, given_up: &GivenUp) {
+        self.give_up_tombstones(|tombstone| tombstone.newest_ms < than_ms, given_up);
+        let mut gone: Vec<Member> = Vec::new();
+        self.members.retain(|member, ()| {
+            let keep = member.is_gauge() || member.newest_ms().is_none_or(|newest_ms| newest_ms >= than_ms);
+            if !keep {
+                gone.push(*member);
+            }
+            keep
+        });
+        for member in &gone {
+            self.count_member(member.group, -1);
+            self.doubts.remove(&member.fingerprint());
+            given_up.add(member.fingerprint(), member.newest_ms().unwrap_or(i64::MIN));
+        }
+    }
+
     /// Gives up what is known of all counters: the last value of none of them goes on.
     pub(super) fn give_up_all(&mut self, given_up: &GivenUp) {
         self.give_up_tombstones(|_| true, given_up);

@@ -55,14 +55,20 @@ impl Partition {
         }
     }
 
-    /// Brings what is known of a series to the shard of its group, if it was in a group elsewhere.
-    fn fetch(&self, series: Fingerprint, home: usize) {
+    /// Brings what is known of a series to the shard of its group, if it was in a group elsewhere. `leaves` is shown the shard
+    /// of that.
+    fn fetch(&self, series: Fingerprint, home: usize, leaves: impl FnOnce(&mut GroupShard)) {
         if self.shards.lock(home).is_none_or(|mut shard| shard.knows(series)) {
             return;
         }
         for at in (0..SHARDS).filter(|at| *at != home) {
-            let given_up = self.shards.lock(at).and_then(|mut shard| shard.give_up(series));
-            let Some((tombstone, _)) = given_up else { continue };
+            let Some(mut shard) = self.shards.lock(at) else { continue };
+            if !shard.knows(series) {
+                continue;
+            }
+            leaves(&mut shard);
+            let tombstone = shard.give_up(series).and_then(|(tombstone, _)| tombstone);
+            drop(shard);
             if let (Some(tombstone), Some(mut home)) = (tombstone, self.shards.lock(home)) {
                 home.tombstones.insert(tombstone, ());
             }
@@ -70,16 +76,22 @@ impl Partition {
         }
     }
 
-    /// Makes series part of their groups.
-    pub(super) fn join(&self, batch: &Batch, joins: &[&Join], open: impl Fn(&Join) -> Option<Open>) {
+    /// Makes series part of their groups. `open` says what is open of a new counter; see [`GroupShard::join`] for `close`.
+    pub(super) fn join(
+        &self,
+        batch: &Batch,
+        joins: &[&Join],
+        open: impl Fn(&Join) -> Option<Open>,
+        close: impl Fn(&mut GroupShard, i64),
+    ) {
         let searching = self.is_searching();
         for join in joins {
             let home = shard_of(join.home);
             if !join.unknown || searching {
-                self.fetch(join.series, home);
+                self.fetch(join.series, home, |shard| shard.close_for(join, &close));
             }
             if let Some(mut shard) = self.shards.lock(home) {
-                shard.join(join, &batch.labels, &open);
+                shard.join(join, &batch.labels, &open, &close);
             }
         }
     }
@@ -120,6 +132,13 @@ impl Partition {
         }
         for at in (0..SHARDS).filter(|at| busy[*at]) {
             take(self.shards.lock(at), order.of_shard(at));
+        }
+    }
+
+    /// Gives up counters that were not heard of since then; see [`GroupShard::give_up_older`].
+    pub(super) fn give_up_older(&self, than_ms: i64, given_up: &GivenUp) {
+        for mut shard in self.shards.each() {
+            shard.give_up_older(than_ms, given_up);
         }
     }
 

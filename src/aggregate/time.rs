@@ -18,7 +18,7 @@ const MOST_OPEN: i64 = 60;
 /// Windows that end later than this after our clock's time were closed by a clock that was wrong, milliseconds.
 const WRONG_MS: i64 = 60_000;
 /// How long the last value of a counter that is gone is remembered, milliseconds.
-const TOMBSTONE_MS: i64 = 24 * 3_600_000;
+pub(super) const TOMBSTONE_MS: i64 = 24 * 3_600_000;
 
 /// A moment, as aggregations go by it.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ impl Engine {
         if tenants.iter().filter(|tenant| tenant.pull_back(time.ms + WRONG_MS, time.ms)).count() > 0 {
             tracing::warn!("the clock was ahead and was set back: aggregations go back with it");
         }
-        self.collect_by(|aggregation, tenant, partition| {
+        self.collect_by(Aggregator::is_active, |aggregation, tenant, partition| {
             partition.pull_back(time.ms + WRONG_MS, time.ms, aggregation);
             Some((tenant.over(time.mono_ms, aggregation)?, i64::MAX))
         })
@@ -89,7 +89,7 @@ impl Engine {
     pub fn stop(&self) -> Vec<Collected> {
         let mut made = self.finish_at(|newest_ms| newest_ms);
         made.extend(
-            self.end_gauges(|aggregation| aggregation.kind.is_none() || aggregation.instance.is_some()),
+            self.end_gauges(|aggregation| aggregation.learns_gauges() || aggregation.instance.is_some()),
         );
         made
     }
@@ -117,22 +117,27 @@ impl Engine {
     }
 
     fn finish_at(&self, latest_ms: impl Fn(i64) -> i64) -> Vec<Collected> {
-        self.collect_by(|aggregation, tenant, partition| {
-            partition.settle_soon();
-            let newest = tenant.pace(|pace| pace.newest_ms())?;
-            let until = whole(newest.saturating_add(aggregation.interval_ms - 1), aggregation);
-            Some((until, latest_ms(newest)))
-        })
+        // a bypass has no end for this process any more
+        self.collect_by(
+            |_| true,
+            |aggregation, tenant, partition| {
+                partition.settle_soon();
+                let newest = tenant.pace(|pace| pace.newest_ms())?;
+                let until = whole(newest.saturating_add(aggregation.interval_ms - 1), aggregation);
+                Some((until, latest_ms(newest)))
+            },
+        )
     }
 
-    /// Closes windows as far as `until` says: their last end, and the latest time of a point.
+    /// Closes windows of some aggregations as far as `until` says: their last end, and the latest time of a point.
     fn collect_by(
         &self,
+        of: impl Fn(&Aggregator) -> bool,
         until: impl Fn(&Aggregation, &Tenant, &Partition) -> Option<(i64, i64)>,
     ) -> Vec<Collected> {
         let mut collected = std::mem::take(&mut *self.leftover.lock());
         let idle_ms = self.settings().idle_ms;
-        for aggregator in self.aggregators().iter().filter(|aggregator| aggregator.is_active()) {
+        for aggregator in self.aggregators().iter().filter(|aggregator| of(aggregator)) {
             for (number, partition) in aggregator.partitions() {
                 let (tenant, aggregation) = (self.tenant(number), &*aggregator.aggregation);
                 if let Some((until, latest_ms)) = until(aggregation, &tenant, &partition) {

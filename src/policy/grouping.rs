@@ -109,6 +109,11 @@ impl Output {
 }
 
 impl Aggregation {
+    /// Whether it is metadata that says which of its series are gauges, so that they pass until it has come.
+    pub fn learns_gauges(&self) -> bool {
+        self.kind.is_none() && self.outputs.is_empty()
+    }
+
     /// The labels of the group that a series belongs to, sorted by name, but for a suffix: [`Aggregation::metric`].
     pub fn group<'l>(&'l self, labels: Labels<'l>, spelling: &'l Spelling) -> Vec<(&'l str, &'l str)> {
         let mut group = Vec::with_capacity(labels.len() + 1);

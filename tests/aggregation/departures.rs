@@ -1,11 +1,12 @@
 //! What is promised of series that leave their groups, because they pass from now on, and come back.
 
-use seriesgate::policy::{Action, Aggregation, Definition, MetricKind, Mode, PolicySet, Run};
+use seriesgate::policy::{Action, Aggregation, Definition, MetricKind, Mode, Output as Made, PolicySet, Run};
 
 use crate::IDLE_MS;
 use crate::pipeline::{policy, sent};
 use crate::rig::Rig;
 use crate::steps::*;
+use crate::world::Output;
 
 fn own(kind: Option<MetricKind>) -> Definition {
     let aggregation = Aggregation { kind, ..without_pod() };
@@ -118,8 +119,15 @@ fn what_is_open_of_a_counter_that_passes_is_not_counted_unless_a_start_says_so()
 fn at_a_stop_gauges_end_where_their_members_are_seen_elsewhere() {
     let gauge = Some(MetricKind::Gauge);
     let instance = Some(("gate".to_owned(), "1".to_owned()));
-    for (kind, instance, ends) in [(gauge, None, false), (None, None, true), (gauge, instance, true)] {
-        let aggregation = Aggregation { kind, instance: instance.clone(), ..without_pod() };
+    let sum = vec![Made::Sum];
+    for (kind, outputs, instance, ends) in [
+        (gauge, Vec::new(), None, false),
+        (None, Vec::new(), None, true),
+        // what has no type is a gauge there: its members never pass
+        (None, sum, None, false),
+        (gauge, Vec::new(), instance, true),
+    ] {
+        let aggregation = Aggregation { kind, outputs, instance: instance.clone(), ..without_pod() };
         let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(aggregation.into()), Mode::Enforce);
         let mut rig = Rig::of(vec![own], IDLE_MS);
         let mut first = request("mem", "a", &[(0, 3.0)]);
@@ -145,6 +153,12 @@ fn narrowed(kind: Option<MetricKind>) -> Vec<Definition> {
     vec![narrow, own(kind)]
 }
 
+/// The points of one series: seconds after [`T`], value.
+fn shown(output: &Output, name: &str) -> String {
+    let each = output[name].iter().map(|(ms, value)| format!("{}:{value}", (ms - T) as f64 / 1000.0));
+    each.collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_gauge_that_another_policy_takes_is_in_one_group_only() {
     let kind = Some(MetricKind::Gauge);
@@ -156,13 +170,8 @@ fn a_gauge_that_another_policy_takes_is_in_one_group_only() {
     change(&mut rig, policies(kind, false));
     (255..=360).step_by(15).for_each(|at| scrape(&mut rig, at));
     let output = rig.finish();
-    let shown = |name: &str| {
-        let points = &output[name];
-        let each = points.iter().map(|(ms, value)| format!("{}:{value}", (ms - T) as f64 / 1000.0));
-        each.collect::<Vec<_>>().join(" ")
-    };
-    assert_eq!(shown("g"), "0:7 60:7 120:7 180:3 240:3 300:7 360:7");
-    assert_eq!(shown("g:b"), "180:4 240:4 240.001:stale");
+    assert_eq!(shown(&output, "g"), "0:7 60:7 120:7 180:3 240:3 300:7 360:7");
+    assert_eq!(shown(&output, "g:b"), "180:4 240:4 240.001:stale");
 }
 
 #[test]
@@ -224,4 +233,24 @@ fn an_exception_takes_what_is_kept_beside_out_of_its_group_too() {
     (255..=360).step_by(15).for_each(|at| both(&mut rig, "x_total", at));
     let output = rig.finish();
     assert_eq!(output["x:all_total"].last().unwrap().1, (360 + 120 + 105).to_string(), "{output:?}");
+}
+
+#[test]
+fn an_edit_of_labels_in_front_takes_no_whole_window_from_the_group_that_a_gauge_leaves() {
+    let own = |name: &str| {
+        let rename = crate::pipeline::rule("replace", &["__name__"], "g", "__name__", Some(name));
+        let kind = Some(MetricKind::Gauge);
+        let gauges = Aggregation { kind, delay_ms: 30_000, ..without_pod() };
+        let sum = policy("agg", "{pod!=\"\"}", Action::Aggregate(gauges.into()), Mode::Enforce);
+        vec![crate::pipeline::relabel("g", &[rename]), sum]
+    };
+    let mut rig = Rig::of(own("first"), IDLE_MS);
+    let scrape = |rig: &mut Rig, at: i64| rig.put_all(at, &[("g", "a", 3.0), ("g", "b", at as f64)]);
+    (0..=75).step_by(15).for_each(|at| scrape(&mut rig, at));
+    change(&mut rig, own("second"));
+    (90..=240).step_by(15).for_each(|at| scrape(&mut rig, at));
+    // the window that ended at 60 waited for what is late until 90
+    let output = rig.finish();
+    assert_eq!(shown(&output, "first"), "0:3 60:63 120:stale");
+    assert_eq!(shown(&output, "second"), "120:123 180:183 240:243");
 }

@@ -202,6 +202,48 @@ fn a_bypass_pauses_and_what_passes_meanwhile_is_not_counted_again() {
 }
 
 #[test]
+fn what_was_gathered_before_a_bypass_is_sent_at_a_stop() {
+    let mut rig = rig();
+    rig.put("x_total", "a", &[(0, 100.0), (30, 110.0), (75, 130.0)]);
+    rig.gate.pipeline.replace_policies(PolicySet::compile(&rig.policies, Run::Bypassed).unwrap());
+    rig.put("x_total", "a", &[(90, 140.0), (150, 150.0)]);
+    let made = rig.gate.pipeline.engine().stop();
+    let points: Vec<(i64, f64)> = made
+        .iter()
+        .flat_map(|(.., points)| points)
+        .map(|point| ((point.ms - T) / 1000, f64::from_bits(point.bits)))
+        .collect();
+    assert_eq!(points, [(75, 30.0)]);
+}
+
+#[test]
+fn a_stop_of_days_leaves_no_last_value_to_go_on_from() {
+    for (hours, growth) in [(20, "50"), (7 * 24, "20")] {
+        let mut rig = rig();
+        (0..=120).step_by(30).for_each(|at| rig.put("x_total", "a", &[(at, 100.0)]));
+        let snapshot = rig.snapshot();
+        let from = hours * 3600;
+        rig.restore_at(&snapshot, T + from * 1000);
+        (from..=from + 120).step_by(60).for_each(|at| {
+            rig.put("x_total", "a", &[(at, (130 + (at - from) / 6) as f64)]);
+        });
+        assert_eq!(rig.finish()["x_total"].last().unwrap().1, growth, "{hours} hours");
+    }
+}
+
+#[test]
+fn a_counter_of_long_windows_begins_five_minutes_before_its_first_value() {
+    let hours = Aggregation { interval_ms: 2 * 3_600_000, ..without_pod() };
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(hours.into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![own], IDLE_MS);
+    (3600..=10_800).step_by(60).for_each(|at| rig.put("x_total", "a", &[(at, at as f64)]));
+    let output = rig.finish();
+    let (ms, times): (i64, Vec<i64>) = (2 * 3_600_000, output["x_total"].iter().map(|(ms, _)| *ms).collect());
+    let end = (T + 3_600_000).div_euclid(ms) * ms + ms;
+    assert_eq!(times[..2], [end - 300_000, end], "{output:?}");
+}
+
+#[test]
 fn a_snapshot_that_was_altered_or_cut_off_is_refused() {
     use seriesgate::aggregate::Snapshot;
     let mut rig = rig();

@@ -15,6 +15,7 @@ use crate::aggregate::outbox::Outbox;
 use crate::aggregate::partition::{Partition, SHARDS};
 use crate::aggregate::point::Point;
 use crate::aggregate::starts::Starts;
+use crate::aggregate::time::TOMBSTONE_MS;
 use crate::aggregate::types::Known;
 use crate::clock::Now;
 use crate::policy::Aggregating;
@@ -145,7 +146,9 @@ impl Engine {
             let partition = self.part(definition, tenant, &mut restored);
             if let Some(partition) = partition {
                 restore_shards(Some(&partition), VERSION, source, &mut restored)?;
-                partition.wait_anew(self.time(now).ms);
+                let now_ms = self.time(now).ms;
+                partition.wait_anew(now_ms);
+                partition.give_up_older(now_ms.saturating_sub(TOMBSTONE_MS), &self.tenant(tenant).given_up);
             } else {
                 let ended = self.outside(definition);
                 let partition = ended.as_ref().and_then(|ended| self.partition(ended, tenant));
