@@ -52,7 +52,7 @@ mod watch;
 pub use aggregator::{Aggregator, PolicyCounts};
 pub use birth::SenderHistory;
 pub use engine::{Adopted, Brings, Collected, Engine, Room, Settings, Wanted};
-pub use group::Named;
+pub use group::{EndedGroup, Named};
 pub use outbox::{Outbox, Waiting};
 pub use outgoing::Outgoing;
 pub use point::{Batch, Departure, Join, Point, PointKind, Sample, SampleCounts};

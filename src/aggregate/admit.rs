@@ -55,7 +55,7 @@ impl GroupShard {
     /// Makes a group of another kind out of one that has ended; it begins after the end of that.
     fn found_again(&mut self, left: u32, join: &Join, labels: &[u8]) -> u32 {
         let ended_ms = self.groups.get(left).map_or(i64::MIN, |group| group.ended_ms);
-        self.groups.remove(left);
+        let _left = self.groups.remove(left);
         let mut founded = self.founded(join, labels);
         founded.ended_ms = founded.ended_ms.max(ended_ms);
         self.groups.add(founded, join.bucket)

@@ -8,16 +8,29 @@ use super::shard::{GroupShard, IDLE_ROUNDS};
 use super::starts::Starts;
 use crate::series::Fingerprint;
 use crate::series::table::Slot;
+use crate::wire::v1::STALE_MARKER;
 
 impl GroupShard {
     /// Forgets members that had no sample for long, and groups that ended before that. A counter leaves a tombstone for
     /// `rounds`; older ones are given up.
-    pub(super) fn expire(&mut self, rounds: u32, given_up: &GivenUp, starts: &Starts) {
+    ///
+    /// Returns the groups that are removed.
+    pub(super) fn expire(&mut self, rounds: u32, given_up: &GivenUp, starts: &Starts) -> Vec<Group> {
         self.round = self.round.wrapping_add(1);
         let round = self.round;
         let mut gone: Vec<Member> = Vec::new();
-        self.members.retain(|member, ()| {
-            let keep = (round as u8).wrapping_sub(member.round()) < IDLE_ROUNDS;
+        let Self { groups, gauges, open, members, .. } = self;
+        // with a group end its members that have ended: who comes back is decided anew
+        let mut has_ended = |member: &Member| {
+            let number = member.payload as u32;
+            let is_over = member.is_gauge() && groups.get(member.group).is_some_and(Group::is_over);
+            is_over
+                && gauges.get_mut(number).is_some_and(|gauge| gauge.bits == STALE_MARKER)
+                && open.iter().all(|window| window.values.get(number) == ABSENT)
+        };
+        members.retain(|member, ()| {
+            let idle = (round as u8).wrapping_sub(member.round()) >= IDLE_ROUNDS;
+            let keep = !idle && !has_ended(member);
             if !keep {
                 gone.push(*member);
             }
@@ -32,7 +45,7 @@ impl GroupShard {
             }
         }
         self.give_up_tombstones(|tombstone| round.wrapping_sub(tombstone.round) > rounds, given_up);
-        self.remove_ended_groups();
+        self.remove_ended_groups()
     }
 
     /// Gives up the counters whose newest sample is older than that (Unix milliseconds): their last value is too old to go
@@ -80,12 +93,12 @@ impl GroupShard {
         });
     }
 
-    fn remove_ended_groups(&mut self) {
+    fn remove_ended_groups(&mut self) -> Vec<Group> {
         let heard_of =
             |number: u32| self.open.iter().any(|window| window.cells.get(number).newest_ms != i64::MIN);
         let over = |number: u32, group: &Group| {
             group.members == 0
-                && group.from_ms == i64::MAX
+                && group.is_over()
                 // the next window must not begin on its stale marker
                 && (group.ended_ms < self.closed || group.ended_ms <= self.not_before)
                 && !heard_of(number)
@@ -96,9 +109,7 @@ impl GroupShard {
             .filter(|(number, group)| over(*number, group))
             .map(|(number, _)| number)
             .collect();
-        for number in gone {
-            self.groups.remove(number);
-        }
+        gone.into_iter().filter_map(|number| self.groups.remove(number)).collect()
     }
 
     pub(super) fn forget(&mut self, gauge: Option<u32>) {

@@ -51,9 +51,23 @@ pub struct Named {
     pub labels: Box<[Arc<[u8]>]>,
 }
 
+/// A group that is not there any more.
+#[derive(Clone, Debug)]
+pub struct EndedGroup {
+    /// Which.
+    pub group: Named,
+    /// The time of its stale marker, Unix milliseconds.
+    pub ended_ms: i64,
+}
+
 impl Group {
     pub(super) fn has_begun(&self, end: i64) -> bool {
         self.from_ms <= end
+    }
+
+    /// Whether it has not begun, or has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.from_ms == i64::MAX
     }
 
     /// Whether it is a bucket of a histogram.
@@ -159,8 +173,8 @@ impl Groups {
     }
 
     /// Takes a group out; its number may be another's from now on.
-    pub(super) fn remove(&mut self, number: u32) {
-        let Some(group) = self.slots.get_mut(number as usize).and_then(Option::take) else { return };
+    pub(super) fn remove(&mut self, number: u32) -> Option<Group> {
+        let group = self.slots.get_mut(number as usize).and_then(Option::take)?;
         self.by_series.remove(&group.series);
         self.free.push(number);
         if let Some(family) = self.families.get_mut(group.family as usize) {
@@ -174,6 +188,7 @@ impl Groups {
         if self.by_series.is_empty() {
             *self = Self::default();
         }
+        Some(group)
     }
 
     /// Of which histogram a group is the bucket, and with what upper bound.

@@ -7,6 +7,7 @@ use super::apply::Moment;
 use super::birth::Open;
 use super::close::Closing;
 use super::given_up::GivenUp;
+use super::group::Group;
 use super::locked::{Locked, Shards, Totals};
 use super::member::Tombstone;
 use super::point::{Batch, Join, Point, Sample, SampleCounts};
@@ -188,13 +189,17 @@ impl Partition {
     }
 
     /// Forgets what is silent. Tombstones stay for `rounds`, `most` of them in all, the latest; the others are given up.
-    pub(super) fn expire(&self, rounds: u32, most: usize, given_up: &GivenUp, starts: &Starts) {
+    ///
+    /// Returns the groups that are removed.
+    pub(super) fn expire(&self, rounds: u32, most: usize, given_up: &GivenUp, starts: &Starts) -> Vec<Group> {
         let left = |rounds: u32| rounds.checked_sub(1);
         let _was = self.search_rounds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        let mut removed = Vec::new();
         for mut shard in self.shards.each() {
-            shard.expire(rounds, given_up, starts);
+            removed.append(&mut shard.expire(rounds, given_up, starts));
         }
         self.bound_tombstones(most, given_up);
+        removed
     }
 
     /// A group and its members are in one shard, so that it is all shards together that have a bound.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::aggregator::Aggregator;
 use super::close::{Closing, over_at, whole};
 use super::engine::{Collected, Engine};
+use super::group::{EndedGroup, Group, Named};
 use super::pace::SILENT_MS;
 use super::partition::Partition;
 use super::point::Batch;
@@ -157,14 +158,14 @@ impl Engine {
     }
 
     /// Forgets what had no sample for long; to be called sixteen times in `series.idle_after`. Of a tenant that is kept
-    /// from us nothing is forgotten; one that stays silent for `series.idle_after` ends.
-    pub fn expire(&self, now: Now) {
+    /// from us nothing is forgotten; one that stays silent for `series.idle_after` ends. Returns the groups that are removed.
+    pub fn expire(&self, now: Now) -> Vec<EndedGroup> {
         let settings = self.settings();
         let mono = self.time(now).mono_ms;
         let rounds = TOMBSTONE_MS / (settings.idle_ms / 16).max(1);
         let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
         self.types.expire();
-        let mut searching = false;
+        let (mut searching, mut ended) = (false, Vec::new());
         for aggregator in self.aggregators() {
             for (number, partition) in aggregator.partitions() {
                 searching |= partition.is_searching();
@@ -174,11 +175,17 @@ impl Engine {
                 } else if tenant.pace(|pace| pace.is_held_up(mono)) {
                     continue;
                 }
-                partition.expire(rounds, settings.max_tombstones, &tenant.given_up, &self.starts);
+                let (most, given_up) = (settings.max_tombstones, &tenant.given_up);
+                for Group { labels, ended_ms, .. } in partition.expire(rounds, most, given_up, &self.starts) {
+                    let definition = Arc::clone(&aggregator.definition);
+                    let group = Named { definition, tenant: number, labels };
+                    ended.push(EndedGroup { group, ended_ms });
+                }
             }
         }
         self.searching.store(searching, Ordering::Relaxed);
         self.tenants.read().iter().for_each(|tenant| tenant.expire(mono, settings.idle_ms));
+        ended
     }
 
     /// From now on nothing is known of what was before: a series that comes for the first time need not be young.

@@ -116,7 +116,8 @@ impl Decider<'_> {
             Emits::Provisional(epoch) => stays() && epoch == self.engine.types.epoch(),
             Emits::Rewritten(edit) => edit != NO_EDIT && stays(),
             Emits::Contested(wanted) => !self.index.was_released(wanted, self.now),
-            Emits::Aggregated(_) => slot.histograms == 0,
+            // its group may have ended with it
+            Emits::Aggregated(_) => slot.histograms == 0 && !probe.follow_up.has_returned(),
             Emits::Nothing => true,
         }
     }

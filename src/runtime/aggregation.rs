@@ -31,8 +31,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
         if now - expired_at >= round {
             expired_at = now;
             aside(&runtime, |runtime| {
-                runtime.pipeline.engine().expire(runtime.pipeline.clock().now());
-                runtime.pipeline.claim_groups();
+                runtime.pipeline.expire_groups();
                 publish(runtime);
             })
             .await;

@@ -109,8 +109,7 @@ impl Rig {
         if forgets {
             self.next_round_ms = ms + self.idle_ms / 16;
             expire(&self.gate, (self.idle_ms / 1000) as u32);
-            self.gate.pipeline.engine().expire(self.gate.pipeline.clock().now());
-            self.gate.pipeline.claim_groups();
+            self.gate.pipeline.expire_groups();
         }
         self.collect();
         forgets

@@ -60,7 +60,7 @@ fn pass_minute(gate: &mut Gate, talks: &str, waits: impl Fn(u32) -> bool) {
 fn pass_hours(gate: &mut Gate, hours: i64, talks: &str) {
     for minute in 0..hours * 60 {
         if minute % 2 == 0 {
-            gate.pipeline.engine().expire(gate.pipeline.clock().now());
+            gate.pipeline.expire_groups();
         }
         pass_minute(gate, talks, |_| false);
     }
@@ -132,7 +132,7 @@ fn a_silent_scope_gives_its_place_back_once_nothing_refers_to_it() {
     }
     assert_eq!((gate.pipeline.tenants().len(), gate.pipeline.engine().groups().len()), (3, 2));
     for _ in 0..20 {
-        gate.pipeline.engine().expire(gate.pipeline.clock().now());
+        gate.pipeline.expire_groups();
     }
     collect(&gate);
     for _ in 0..10 {
@@ -241,7 +241,7 @@ fn a_scope_comes_back_from_a_snapshot_with_its_state_and_its_age() {
     let mut next = restored();
     let pass_minutes = |next: &mut Gate, minutes| {
         (0..minutes).for_each(|_| {
-            next.pipeline.engine().expire(next.pipeline.clock().now());
+            next.pipeline.expire_groups();
             pass_minute(next, "live", |_| false);
         });
     };

@@ -180,3 +180,52 @@ fn what_is_held_back_is_added_up_once_the_policy_says_so() {
     let points = rig.points("g");
     assert!(points.ends_with("120:3 180:3 240:3"), "{points}");
 }
+
+#[test]
+fn what_a_group_was_sent_as_is_free_when_it_has_ended() {
+    let gauge = Aggregation { kind: Some(MetricKind::Gauge), ..without_pod() };
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(gauge.into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![own], IDLE_MS);
+    // what has no pod is sent as what the group is sent as, and waits
+    let scrape = |rig: &mut Rig, at: i64, members: f64| {
+        rig.put_all(at, &[("g", "a", members), ("g", "b", members)]);
+        rig.put("g", "", &[(at, 7.0)]);
+    };
+    (0..=60).step_by(15).for_each(|at| scrape(&mut rig, at, 1.0));
+    scrape(&mut rig, 75, STALE_MARKER);
+    let waits = |rig: &Rig, at: i64| sent(&rig.gate, &request("g", "", &[(at, 7.0)])).is_empty();
+    assert!(waits(&rig, 76));
+    // a sixteenth of the time after which what is silent is forgotten
+    for at in (90..=300).step_by(15) {
+        rig.put("g", "", &[(at, 7.0)]);
+        rig.pass_time(T + at * 1000);
+    }
+    assert!(!waits(&rig, 301));
+    assert_eq!(rig.gate.pipeline.engine().all_members(), 0);
+    // who comes back finds it taken, and passes as itself
+    rig.put_all(315, &[("g", "a", 2.0), ("other", "x", 1.0)]);
+    rig.put("g", "", &[(330, 7.0)]);
+    assert_eq!(sent(&rig.gate, &request("g", "a", &[(330, 2.0)])), ["g{pod=\"a\"}"]);
+    let output = rig.finish();
+    assert_eq!(output["g"].last().unwrap().1, "stale", "{output:?}");
+}
+
+#[test]
+fn a_group_that_ended_begins_again_with_its_members() {
+    let gauge = Aggregation { kind: Some(MetricKind::Gauge), ..without_pod() };
+    let own = policy("agg", "{pod!=\"\"}", Action::Aggregate(gauge.into()), Mode::Enforce);
+    let mut rig = Rig::of(vec![own], IDLE_MS);
+    let other = |rig: &mut Rig, at: i64| {
+        rig.put("h", "x", &[(at, 1.0)]);
+        rig.pass_time(T + at * 1000);
+    };
+    (0..=60).step_by(15).for_each(|at| rig.put_all(at, &[("g", "a", 1.0), ("g", "b", 1.0)]));
+    rig.put_all(75, &[("g", "a", STALE_MARKER), ("g", "b", STALE_MARKER)]);
+    (90..=300).step_by(15).for_each(|at| other(&mut rig, at));
+    assert_eq!(rig.gate.pipeline.engine().all_members(), 1);
+    // the very first sample counts
+    rig.put_all(315, &[("g", "a", 1.0), ("g", "b", 1.0)]);
+    (330..=375).step_by(15).for_each(|at| other(&mut rig, at));
+    let points = rig.points("g");
+    assert!(points.starts_with("0:2 60:2 120:stale 360:2"), "{points}");
+}

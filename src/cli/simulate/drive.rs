@@ -191,8 +191,7 @@ impl Drive {
             rewritten += index.expire(shard, (horizon, now), &mut departed, |_, _| {}).rewritten;
         }
         self.pipeline.renew_edits(rewritten);
-        self.pipeline.engine().expire(self.pipeline.clock().now());
-        self.pipeline.claim_groups();
+        self.pipeline.expire_groups();
     }
 
     /// Counts what became of a request. `by_policy`: what did not become part of a group although it was to.
