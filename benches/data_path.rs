@@ -11,7 +11,7 @@ use seriesgate::pipeline::{Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
 use seriesgate::series::{
-    Arrival, Emits, Fingerprinter, FollowUp, Found, Index, Limits, Probe, Remembered, identity,
+    Arrival, Fingerprinter, FollowUp, Found, Index, Limits, Probe, Remembered, SentAs, identity,
 };
 use seriesgate::wire::v1::{self, FieldKind, Fields};
 use seriesgate_loadtest::body::BodyBuilder;
@@ -115,7 +115,8 @@ fn index(criterion: &mut Criterion) {
     let tenant = prints.tenant("");
     for series in [10_000u64, 1_000_000] {
         let index = Index::new(2_000_000);
-        let decided = Remembered { verdict: 0, generation: 1, valid_until: u32::MAX, emits: Emits::Itself };
+        let decided =
+            Remembered { verdict: 0, generation: 1, valid_until: u32::MAX, sent_as: SentAs::Itself };
         let all: Vec<_> = (0..series).map(|i| prints.fingerprint(&i.to_le_bytes(), tenant)).collect();
         for fingerprint in &all {
             index.insert(*fingerprint, decided, &Arrival::default(), 1);
@@ -135,7 +136,7 @@ fn index(criterion: &mut Criterion) {
                 };
                 let mut probes: Vec<Probe> = batch.iter().map(probe).collect();
                 index.touch(&mut probes, &mut order, 2, 1);
-                assert_eq!(probes[0].found, Found::Known(0, Emits::Itself));
+                assert_eq!(probes[0].found, Found::Known(0, SentAs::Itself));
             });
         });
     }

@@ -28,7 +28,7 @@ pub use nodes::OnNode;
 pub use recorded::RecordedOwners;
 pub use series_counts::Lifetimes;
 pub use snapshot::{
-    BookUsage, CauseLine, Counts, EndedRuns, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine,
+    CauseLine, Counts, EndedRuns, LabelLine, Line, LossLine, NodeLine, TableUsage, Usage, WorkloadLine,
 };
 pub use tracker::{Observation, ObserveScratch, SenderContext, SeriesState, Settings, Tracker, is_on};
 pub use walk::Walk;

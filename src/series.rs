@@ -18,8 +18,8 @@ pub mod tenants;
 pub use fingerprint::{Fingerprint, Fingerprinter, TenantKey};
 pub use identity::{Invalid, Limits};
 pub use index::{
-    Arrival, Attribution, Claimant, Claimed, Departed, Emits, Expired, FollowUp, Found, Index, Inserted,
-    Moved, Probe, Remembered,
+    Arrival, Attribution, Claimant, Claimed, Departed, Expired, FollowUp, Found, Index, Inserted, Moved,
+    Probe, Remembered, SentAs,
 };
 pub use labels::Labels;
 pub use scope::Scope;

@@ -169,7 +169,7 @@ fn no_file_is_a_heap() {
 #[test]
 fn a_function_fits_a_screen() {
     let mut seen = 0;
-    for (path, code) in code().into_iter().filter(|(path, _)| !path.starts_with("cli/")) {
+    for (path, code) in code() {
         let lines: Vec<&str> = code.lines().collect();
         for (at, line) in lines.iter().enumerate() {
             let start = line.trim_start();

@@ -536,7 +536,7 @@ fn what_finds_no_room_is_counted_among_the_others() {
     let of: u64 = tracker.workloads(now(&gate)).iter().map(|line| line.counts.active).sum();
     assert_eq!((of, tracker.labels(1).len()), (10, 1));
     let refused: BTreeMap<_, _> =
-        tracker.usage().books.into_iter().map(|book| (book.what, book.refused)).collect();
+        tracker.usage().tables.into_iter().map(|table| (table.what, table.refused)).collect();
     assert!(refused["metrics"] >= 7 && refused["workloads"] >= 8 && refused["labels"] > 0, "{refused:?}");
     // and taken away from there
     wait(&gate, 2000);

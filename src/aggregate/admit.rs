@@ -68,7 +68,7 @@ impl GroupShard {
             series: join.group,
             kind: join.kind,
             labels: std::iter::once(&join.labels).chain(&join.others).map(block).collect(),
-            kin: join.home,
+            kin: join.group_key,
             replica: join.replica,
             family: NONE,
             members: 0,

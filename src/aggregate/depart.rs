@@ -22,21 +22,22 @@ impl Engine {
         }
         let now_ms = self.time(now).ms;
         let own = |departure: &Departure| {
-            let (policy, home) = departure.joins?;
-            Some((adopted.get(usize::from(policy.0))?.as_ref()?, home))
+            let (policy, group_key) = departure.joins?;
+            Some((adopted.get(usize::from(policy.0))?.as_ref()?, group_key))
         };
         let is_at_home = |departure: &&Departure| {
-            let partition = own(departure).and_then(|(own, home)| Some((own.existing(batch.tenant)?, home)));
-            let shard = |partition: &Partition, home| {
-                partition.shards.lock(shard_of(home)).map(|mut shard| shard.knows(departure.series))
+            let partition =
+                own(departure).and_then(|(own, group_key)| Some((own.existing(batch.tenant)?, group_key)));
+            let shard = |partition: &Partition, group_key| {
+                partition.shards.lock(shard_of(group_key)).map(|mut shard| shard.knows(departure.series))
             };
-            partition.is_some_and(|(partition, home)| shard(&partition, home) == Some(true))
+            partition.is_some_and(|(partition, group_key)| shard(&partition, group_key) == Some(true))
         };
         // a series is in one place: who is where it belongs is nowhere else
         let departures: Vec<&Departure> = batch
             .departures
             .iter()
-            .filter(|departure| departure.home.is_some() || !is_at_home(departure))
+            .filter(|departure| departure.group_key.is_some() || !is_at_home(departure))
             .collect();
         for aggregator in self.aggregators() {
             let Some(partition) = aggregator.existing(batch.tenant) else { continue };
@@ -44,7 +45,9 @@ impl Engine {
                 .iter()
                 .filter(|departure| own(departure).is_none_or(|(own, _)| !Arc::ptr_eq(own, &aggregator)));
             for departure in others {
-                let shards = departure.home.map_or(0..SHARDS, |home| shard_of(home)..shard_of(home) + 1);
+                let shards = departure
+                    .group_key
+                    .map_or(0..SHARDS, |group_key| shard_of(group_key)..shard_of(group_key) + 1);
                 for mut shard in shards.filter_map(|at| partition.shards.lock(at)) {
                     shard.depart(departure, &aggregator.aggregation, now_ms, &self.starts);
                 }
@@ -71,7 +74,7 @@ impl GroupShard {
         let ms = departure.ms.clamp(0, now_ms);
         let end = whole(ms.saturating_sub(1), aggregation).saturating_add(aggregation.interval_ms);
         let (series, policy) = (departure.series, PolicyIndex(0));
-        let marker = Sample { series, home: 0, policy, ms, bits: STALE_MARKER };
+        let marker = Sample { series, group_key: 0, policy, ms, bits: STALE_MARKER };
         let moment = Moment { end, over: self.closed, now_ms, aggregation };
         self.apply(std::iter::once(&marker), moment, &mut SampleCounts::default(), |_| {});
     }

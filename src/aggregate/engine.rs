@@ -93,7 +93,7 @@ pub struct Wanted {
     /// Which.
     pub series: Fingerprint,
     /// See [`super::Join`].
-    pub home: u32,
+    pub group_key: u32,
     /// See [`super::Join`].
     pub group: Fingerprint,
     /// See [`super::Join`].
@@ -194,10 +194,10 @@ impl Engine {
 
     /// Whether there is room for a series in this group, beside what the same request brings already.
     pub fn room(&self, aggregator: &Aggregator, tenant: u32, wanted: &Wanted, brings: Brings) -> Room {
-        let Wanted { series, home, group, kind } = *wanted;
+        let Wanted { series, group_key, group, kind } = *wanted;
         // decided under policies that have just been replaced: the commit will find nobody that takes it
         let Some(partition) = self.partition(aggregator, tenant) else { return Room::ForMember };
-        let Some(mut shard) = partition.shards.lock(shard_of(home)) else { return Room::ForMember };
+        let Some(mut shard) = partition.shards.lock(shard_of(group_key)) else { return Room::ForMember };
         // one that has ended as something else has other outputs
         let is_there = shard.groups.number_of(group).is_some_and(|number| !shard.is_left(number, kind));
         if is_there && shard.members.get_mut(series).is_some() {

@@ -26,9 +26,9 @@ pub(super) struct Partition {
     search_rounds: AtomicU32,
 }
 
-pub(super) fn shard_of(home: u32) -> usize {
+pub(super) fn shard_of(group_key: u32) -> usize {
     // the low bits choose the place in tables
-    (home >> 28) as usize % SHARDS
+    (group_key >> 28) as usize % SHARDS
 }
 
 impl Partition {
@@ -58,11 +58,11 @@ impl Partition {
 
     /// Brings what is known of a series to the shard of its group, if it was in a group elsewhere. `leaves` is shown the shard
     /// of that.
-    fn fetch(&self, series: Fingerprint, home: usize, leaves: impl FnOnce(&mut GroupShard)) {
-        if self.shards.lock(home).is_none_or(|mut shard| shard.knows(series)) {
+    fn fetch(&self, series: Fingerprint, group_key: usize, leaves: impl FnOnce(&mut GroupShard)) {
+        if self.shards.lock(group_key).is_none_or(|mut shard| shard.knows(series)) {
             return;
         }
-        for at in (0..SHARDS).filter(|at| *at != home) {
+        for at in (0..SHARDS).filter(|at| *at != group_key) {
             let Some(mut shard) = self.shards.lock(at) else { continue };
             if !shard.knows(series) {
                 continue;
@@ -70,8 +70,8 @@ impl Partition {
             leaves(&mut shard);
             let tombstone = shard.give_up(series).and_then(|(tombstone, _)| tombstone);
             drop(shard);
-            if let (Some(tombstone), Some(mut home)) = (tombstone, self.shards.lock(home)) {
-                home.tombstones.insert(tombstone, ());
+            if let (Some(tombstone), Some(mut group_key)) = (tombstone, self.shards.lock(group_key)) {
+                group_key.tombstones.insert(tombstone, ());
             }
             return;
         }
@@ -87,11 +87,11 @@ impl Partition {
     ) {
         let searching = self.is_searching();
         for join in joins {
-            let home = shard_of(join.home);
+            let group_key = shard_of(join.group_key);
             if !join.unknown || searching {
-                self.fetch(join.series, home, |shard| shard.close_for(join, &close));
+                self.fetch(join.series, group_key, |shard| shard.close_for(join, &close));
             }
-            if let Some(mut shard) = self.shards.lock(home) {
+            if let Some(mut shard) = self.shards.lock(group_key) {
                 shard.join(join, &batch.labels, &open, &close);
             }
         }
@@ -249,7 +249,7 @@ impl ByShard {
     fn of(samples: &[Sample]) -> Self {
         let mut starts = [0u32; SHARDS + 1];
         for sample in samples {
-            starts[shard_of(sample.home) + 1] += 1;
+            starts[shard_of(sample.group_key) + 1] += 1;
         }
         for shard in 0..SHARDS {
             starts[shard + 1] += starts[shard];
@@ -257,7 +257,7 @@ impl ByShard {
         let mut order = vec![0u32; samples.len()];
         let mut next = starts;
         for (number, sample) in (0u32..).zip(samples) {
-            let slot = &mut next[shard_of(sample.home)];
+            let slot = &mut next[shard_of(sample.group_key)];
             order[*slot as usize] = number;
             *slot += 1;
         }

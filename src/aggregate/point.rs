@@ -16,8 +16,8 @@ use crate::series::Fingerprint;
 pub struct Sample {
     /// Which series.
     pub series: Fingerprint,
-    /// Picks the shard, see [`Join::home`].
-    pub home: u32,
+    /// Picks the shard, see [`Join::group_key`].
+    pub group_key: u32,
     /// Which policy aggregates it.
     pub policy: PolicyIndex,
     /// Unix milliseconds.
@@ -36,7 +36,7 @@ pub struct Join {
     /// The identity of the group's series upstream.
     pub group: Fingerprint,
     /// What is to be sent together has the same; picks the shard.
-    pub home: u32,
+    pub group_key: u32,
     /// Which replica it is of; 0: none.
     pub replica: u32,
     /// What the group is, if it is new.
@@ -71,7 +71,7 @@ pub struct Departure {
     /// Which series.
     pub series: Fingerprint,
     /// What finds the group; `None`: it may be any.
-    pub home: Option<u32>,
+    pub group_key: Option<u32>,
     /// The policy that has it now, and what finds its group there; `None`: it passes.
     pub joins: Option<(PolicyIndex, u32)>,
     /// Its first sample since then, Unix milliseconds.

@@ -26,7 +26,7 @@ const MEANT: std::ops::Range<f64> = 1e9..1e11;
 #[derive(Clone, Copy)]
 struct Start {
     /// The series.
-    teller: Fingerprint,
+    source: Fingerprint,
     ms: i64,
     /// What it was before.
     former_ms: Option<i64>,
@@ -44,7 +44,7 @@ impl Start {
     /// and then nobody knows which is meant.
     fn outweighs(&self, other: &Self) -> bool {
         let silent = other.heard.saturating_sub(self.heard) > SILENT_SECONDS;
-        self.teller != other.teller && self.ms < other.ms && self.heard > 0 && !silent
+        self.source != other.source && self.ms < other.ms && self.heard > 0 && !silent
     }
 }
 
@@ -69,20 +69,20 @@ impl Starts {
 
     /// Whether the value of a metric of this name says when something began.
     pub fn tells(metric: &[u8]) -> bool {
-        told_by(metric).is_some()
+        start_kind(metric).is_some()
     }
 
     /// Whether that is something whose parts may begin anew while the metric goes on: all but a counter.
     pub fn tells_of_thing(metric: &[u8]) -> bool {
-        told_by(metric).is_some_and(|of| of != Of::Counter)
+        start_kind(metric).is_some_and(|of| of != Of::Counter)
     }
 
     /// Takes in the value of a series at `now` (seconds of the clock that the index goes by), if it says when something began.
     pub fn learn(&self, tenant: TenantKey, labels: Labels<'_>, value: Option<f64>, now: u32) {
         let Some(seconds) = value.filter(|seconds| MEANT.contains(seconds)) else { return };
         let Some((of, key)) = self.told(tenant, labels) else { return };
-        let teller = self.teller(tenant, labels);
-        let said = Start { teller, ms: (seconds * 1000.0) as i64, former_ms: None, heard: now.max(1) };
+        let source = self.source(tenant, labels);
+        let said = Start { source, ms: (seconds * 1000.0) as i64, former_ms: None, heard: now.max(1) };
         self.now.fetch_max(now, Ordering::Relaxed);
         let mut starts = self.of(of).lock();
         match starts.get_mut(&key) {
@@ -117,9 +117,9 @@ impl Starts {
     /// open.
     pub fn end(&self, tenant: TenantKey, labels: Labels<'_>) {
         let Some((of, key)) = self.told(tenant, labels) else { return };
-        let teller = self.teller(tenant, labels);
+        let source = self.source(tenant, labels);
         let mut starts = self.of(of).lock();
-        if let Some(known) = starts.peek_mut(&key).filter(|known| known.teller == teller) {
+        if let Some(known) = starts.peek_mut(&key).filter(|known| known.source == source) {
             known.heard = 0;
         }
     }
@@ -146,7 +146,7 @@ impl Starts {
     }
 
     /// Who says it: by the labels, however their bytes came.
-    fn teller(&self, tenant: TenantKey, labels: Labels<'_>) -> Fingerprint {
+    fn source(&self, tenant: TenantKey, labels: Labels<'_>) -> Fingerprint {
         let mut text = Vec::new();
         for (name, value) in labels.iter() {
             [name, value].into_iter().for_each(|part| keys::put(&mut text, part));
@@ -156,7 +156,7 @@ impl Starts {
 
     /// Of what a series says when it began.
     fn told(&self, tenant: TenantKey, labels: Labels<'_>) -> Option<(Of, Key)> {
-        let of = told_by(labels.metric().as_bytes())?;
+        let of = start_kind(labels.metric().as_bytes())?;
         Some((of, Keys::one(&self.names, tenant, labels, of)?))
     }
 
@@ -166,7 +166,7 @@ impl Starts {
 }
 
 /// Of what a metric says when it began.
-fn told_by(metric: &[u8]) -> Option<Of> {
+fn start_kind(metric: &[u8]) -> Option<Of> {
     match metric {
         b"kube_pod_created" | b"kube_pod_start_time" => Some(Of::Pod),
         b"kube_job_created" => Some(Of::Job),

@@ -51,7 +51,7 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn whose<'w>(&'w self, unsaid: Option<u64>, workload: Workload<'w>) -> Ownership<'w> {
+    fn ownership<'w>(&'w self, unsaid: Option<u64>, workload: Workload<'w>) -> Ownership<'w> {
         let Known { scope, labels, cluster_label } = *self;
         let Workload { kind, name, run, scheduled } = workload;
         Ownership { scope, kind, name, run, scheduled, unsaid, labels, cluster_label }
@@ -77,7 +77,7 @@ impl Registry<'_> {
     }
 
     /// Finds out whose a series is and shows it to `then`; `None` where nothing in its labels says so.
-    pub(super) fn whose<T>(
+    pub(super) fn with_ownership<T>(
         self,
         tenant: u32,
         labels: Labels<'_>,
@@ -94,25 +94,25 @@ impl Registry<'_> {
             Ok(owner) => owner,
             Err(key) => {
                 let workload = grammar::of_subject(subject, labels)?;
-                return Some(then(known.whose(Some(key), workload)));
+                return Some(then(known.ownership(Some(key), workload)));
             }
         };
         Some(match owner.kind {
             OwnerKind::Job => self.of_job(known, &owner.name, then),
             OwnerKind::ReplicaSet => self.of_replica_set(known, &owner.name, then),
-            OwnerKind::Nobody => then(known.whose(None, nobodys_pod(subject, labels))),
+            OwnerKind::Nobody => then(known.ownership(None, nobodys_pod(subject, labels))),
             OwnerKind::Pod => {
                 let driver = self.ask(scope, Owned::Pod, &owner.name);
                 let workload = executor(&owner.name, driver.as_ref().ok())
                     .or_else(|| grammar::of_subject(subject, labels))
                     .unwrap_or(whole(Kind::Generated, subject.name));
-                then(known.whose(driver.as_ref().err().copied(), workload))
+                then(known.ownership(driver.as_ref().err().copied(), workload))
             }
             _ => {
                 let workload = owned_pod(subject.name, &owner)
                     .or_else(|| grammar::of_subject(subject, labels))
                     .unwrap_or(whole(Kind::Generated, subject.name));
-                then(known.whose(None, workload))
+                then(known.ownership(None, workload))
             }
         })
     }
@@ -122,11 +122,11 @@ impl Registry<'_> {
             Ok(Owner { kind: OwnerKind::CronJob, name, .. }) => {
                 let scheduled = grammar::job(job).and_then(|found| found.scheduled);
                 let workload = Workload { kind: Kind::Cronjob, name: &name, run: Some(job), scheduled };
-                then(known.whose(None, workload))
+                then(known.ownership(None, workload))
             }
-            Ok(Owner { kind: OwnerKind::Nobody, .. }) => then(known.whose(None, nobodys_job(job))),
-            Ok(_) => then(known.whose(None, plain_job(job))),
-            Err(key) => then(known.whose(Some(key), grammar::job(job).unwrap_or(plain_job(job)))),
+            Ok(Owner { kind: OwnerKind::Nobody, .. }) => then(known.ownership(None, nobodys_job(job))),
+            Ok(_) => then(known.ownership(None, plain_job(job))),
+            Err(key) => then(known.ownership(Some(key), grammar::job(job).unwrap_or(plain_job(job)))),
         }
     }
 
@@ -134,14 +134,14 @@ impl Registry<'_> {
         match self.ask(known.scope, Owned::ReplicaSet, set) {
             Ok(Owner { kind: OwnerKind::Deployment, name, .. }) => {
                 let workload = Workload { run: Some(set), ..whole(Kind::Deployment, &name) };
-                then(known.whose(None, workload))
+                then(known.ownership(None, workload))
             }
             Ok(Owner { kind: OwnerKind::Nobody, .. }) => {
-                then(known.whose(None, whole(Kind::Replicaset, set)))
+                then(known.ownership(None, whole(Kind::Replicaset, set)))
             }
             owner => {
                 let workload = grammar::replicaset(set).unwrap_or(whole(Kind::Replicaset, set));
-                then(known.whose(owner.err(), workload))
+                then(known.ownership(owner.err(), workload))
             }
         }
     }

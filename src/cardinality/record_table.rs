@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use ahash::AHashMap;
 use parking_lot::Mutex;
 
-/// The number of everything that has none of its own because the book is full.
+/// The number of everything that has none of its own because the table is full.
 pub(super) const OTHERS: u32 = 0;
 
 /// More than there are workers, so that they seldom meet.
 const SHARDS: u32 = 32;
 
-/// Room for text that a book has however few records it may have, bytes.
+/// Room for text that a table has however few records it may have, bytes.
 const LEAST_TEXT: usize = 64 << 10;
 
 /// A record whose text is what senders chose, of any length.
 pub(super) trait Record {
-    /// Room for text that a book has for each record that it may have, bytes.
+    /// Room for text that a table has for each record that it may have, bytes.
     const TEXT: usize = 256;
     /// Bytes of that text. It never changes.
     fn text_bytes(&self) -> usize;
@@ -39,7 +39,7 @@ struct RecordShard<R> {
 }
 
 impl<R: Record> RecordTable<R> {
-    /// A book of at most `max` records and `max` times [`Record::TEXT`] bytes; `others` stands for what finds no room.
+    /// A table of at most `max` records and `max` times [`Record::TEXT`] bytes; `others` stands for what finds no room.
     pub(super) fn new(max: usize, others: R) -> Self {
         Self::sharded(SHARDS, max, others)
     }
@@ -203,24 +203,24 @@ mod tests {
 
     #[test]
     fn long_names_fill_a_book_before_its_number_of_records_does() {
-        let book = RecordTable::new(1000, String::new());
+        let table = RecordTable::new(1000, String::new());
         let long = "n".repeat(4096);
-        let numbers: Vec<u32> = (0..100).map(|i| book.number(key(i), || long.clone(), |_| {})).collect();
+        let numbers: Vec<u32> = (0..100).map(|i| table.number(key(i), || long.clone(), |_| {})).collect();
         let room = 1000 * String::TEXT;
-        assert_eq!((book.len(), book.text_bytes(), book.refused()), (62, 62 * 4096, 38));
-        assert!(room - book.text_bytes() < 4096);
+        assert_eq!((table.len(), table.text_bytes(), table.refused()), (62, 62 * 4096, 38));
+        assert!(room - table.text_bytes() < 4096);
         assert!(numbers[..62].iter().all(|n| *n != OTHERS) && numbers[62..].iter().all(|n| *n == OTHERS));
         // a short one still fits, and what is forgotten makes room
-        assert_ne!(book.number(key(200), || "short".to_owned(), |_| {}), OTHERS);
-        book.retain(|name| name.len() < 10);
-        assert_eq!((book.len(), book.text_bytes()), (1, 5));
-        assert_ne!(book.number(key(99), || long.clone(), |_| {}), OTHERS);
+        assert_ne!(table.number(key(200), || "short".to_owned(), |_| {}), OTHERS);
+        table.retain(|name| name.len() < 10);
+        assert_eq!((table.len(), table.text_bytes()), (1, 5));
+        assert_ne!(table.number(key(99), || long.clone(), |_| {}), OTHERS);
     }
 
     #[test]
     fn a_small_book_has_room_for_long_names_too() {
-        let book = RecordTable::new(1, String::new());
-        assert_ne!(book.number(key(0), || "n".repeat(3 * 4096), |_| {}), OTHERS);
+        let table = RecordTable::new(1, String::new());
+        assert_ne!(table.number(key(0), || "n".repeat(3 * 4096), |_| {}), OTHERS);
     }
 
     fn key(i: u64) -> u64 {
@@ -229,17 +229,17 @@ mod tests {
 
     #[test]
     fn a_name_keeps_its_number_and_a_full_book_counts_among_the_others() {
-        let book = RecordTable::new(100, 0u64);
-        let numbers: Vec<u32> = (0..150).map(|i| book.number(key(i), || 0, |_| {})).collect();
-        assert_eq!((book.len(), book.refused()), (100, 50));
+        let table = RecordTable::new(100, 0u64);
+        let numbers: Vec<u32> = (0..150).map(|i| table.number(key(i), || 0, |_| {})).collect();
+        assert_eq!((table.len(), table.refused()), (100, 50));
         assert!(numbers[..100].iter().all(|n| *n != OTHERS) && numbers[100..].iter().all(|n| *n == OTHERS));
         for number in &numbers {
-            book.with(*number, |count| *count += 1);
+            table.with(*number, |count| *count += 1);
         }
-        let again: Vec<u32> = (0..100).map(|i| book.number(key(i), || 9, |_| {})).collect();
+        let again: Vec<u32> = (0..100).map(|i| table.number(key(i), || 9, |_| {})).collect();
         assert_eq!(again, numbers[..100]);
         let mut seen = Vec::new();
-        book.each(|number, count| seen.push((number, *count)));
+        table.each(|number, count| seen.push((number, *count)));
         assert_eq!(seen.len(), 101);
         assert_eq!(seen.pop(), Some((OTHERS, 50)));
         assert!(seen.iter().all(|(_, count)| *count == 1));
@@ -247,24 +247,24 @@ mod tests {
 
     #[test]
     fn numbers_of_a_dense_book_are_no_higher_than_its_records() {
-        let book = RecordTable::dense(900, 0u64);
-        let mut numbers: Vec<u32> = (0..900).map(|i| book.number(key(i), || 0, |_| {})).collect();
+        let table = RecordTable::dense(900, 0u64);
+        let mut numbers: Vec<u32> = (0..900).map(|i| table.number(key(i), || 0, |_| {})).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (1..=900).collect::<Vec<_>>());
-        assert_eq!(book.number(key(900), || 0, |_| {}), OTHERS);
+        assert_eq!(table.number(key(900), || 0, |_| {}), OTHERS);
     }
 
     #[test]
     fn what_is_forgotten_makes_room() {
-        let book = RecordTable::new(64, 0u64);
+        let table = RecordTable::new(64, 0u64);
         for i in 0..64 {
-            book.number(key(i), || i, |_| {});
+            table.number(key(i), || i, |_| {});
         }
-        book.retain(|i| *i % 2 == 0);
-        assert_eq!(book.len(), 32);
-        let kept = book.number(key(4), || 9, |_| {});
-        assert_eq!(book.with(kept, |i| *i), 4);
-        let fresh = book.number(key(1000), || 1000, |_| {});
-        assert_eq!(book.with(fresh, |i| *i), 1000);
+        table.retain(|i| *i % 2 == 0);
+        assert_eq!(table.len(), 32);
+        let kept = table.number(key(4), || 9, |_| {});
+        assert_eq!(table.with(kept, |i| *i), 4);
+        let fresh = table.number(key(1000), || 1000, |_| {});
+        assert_eq!(table.with(fresh, |i| *i), 1000);
     }
 }

@@ -44,7 +44,7 @@ impl RecordedOwners {
     /// Shows the workload of a series to `then`, and whether an owner said so or only the name did; `None` where
     /// nothing in the series' labels says whose it is.
     pub fn workload<T>(&self, labels: Labels<'_>, then: impl FnOnce(Workload<'_>, bool) -> T) -> Option<T> {
-        self.registry().whose(TENANT, labels, |whose| {
+        self.registry().with_ownership(TENANT, labels, |whose| {
             let (kind, name, run, scheduled) = (whose.kind, whose.name, whose.run, whose.scheduled);
             then(Workload { kind, name, run, scheduled }, whose.unsaid.is_none())
         })

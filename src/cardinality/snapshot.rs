@@ -182,9 +182,9 @@ pub struct LossLine {
     pub since: u32,
 }
 
-/// How full a book is.
+/// How full a table is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BookUsage {
+pub struct TableUsage {
     /// Of what.
     pub what: &'static str,
     /// How many are in it.
@@ -199,7 +199,7 @@ pub struct BookUsage {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Metrics, workloads and so on.
-    pub books: [BookUsage; 8],
+    pub tables: [TableUsage; 8],
     /// Owners known.
     pub owners: usize,
     /// Memory of sketches and filters, bytes.

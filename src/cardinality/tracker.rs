@@ -163,7 +163,7 @@ impl Tracker {
             values_per_label: settings.values_per_label,
             metrics: RecordTable::new(settings.max_metrics, Metric::default()),
             workloads: RecordTable::new(settings.max_workloads, Workload::nobody()),
-            // the numbers of a book go up to 32 times its size
+            // the numbers of a table go up to 32 times its size
             units: RecordTable::new(settings.max_runs.min(MAX_UNITS as usize / 40), Unit::default()),
             // a series remembers its sender in ten bits
             senders: RecordTable::dense(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),

@@ -5,13 +5,13 @@ use super::decider::{Decider, Work};
 use super::edits::LOOSE;
 use super::edits::NO_EDIT;
 use crate::policy::{Disposition, VerdictId, borrowed};
-use crate::series::{Claimant, Claimed, Emits, Fingerprint, edit, identity};
+use crate::series::{Claimant, Claimed, Fingerprint, SentAs, edit, identity};
 use crate::wire::v1;
 
 /// What a series was decided to be.
-pub(super) struct SentAs {
+pub(super) struct SendDecision {
     pub(super) verdict: VerdictId,
-    pub(super) emits: Emits,
+    pub(super) sent_as: SentAs,
     /// Number of the edit to apply now; may be loose.
     pub(super) edit: u32,
     /// What it is sent as, if it is.
@@ -25,9 +25,9 @@ impl Decider<'_> {
         context: &SeriesContext<'_>,
         result: &PolicyResult,
         work: &mut Work<'_>,
-    ) -> SentAs {
+    ) -> SendDecision {
         let verdict = result.verdict;
-        let nothing = SentAs { verdict, emits: Emits::Nothing, edit: 0, becomes: None };
+        let nothing = SendDecision { verdict, sent_as: SentAs::Nothing, edit: 0, becomes: None };
         let becomes = match (verdict.disposition(), &result.output) {
             (Disposition::Rewrite, Some(output)) => {
                 let output = borrowed(output);
@@ -45,20 +45,20 @@ impl Decider<'_> {
                 Claimed::Full => work.outcome.unguarded += 1,
                 Claimed::Taken => {
                     let verdict = self.policies.set.collided(verdict);
-                    return SentAs { verdict, emits: Emits::Contested(becomes.short()), ..nothing };
+                    return SendDecision { verdict, sent_as: SentAs::Contested(becomes.short()), ..nothing };
                 }
             }
         }
         let becomes = Some(becomes);
         if verdict.disposition() == Disposition::Forward {
-            return SentAs { emits: Emits::Itself, becomes, ..nothing };
+            return SendDecision { sent_as: SentAs::Itself, becomes, ..nothing };
         }
         match self.policies.edits.number(&work.scratch.script) {
-            Some(edit) => SentAs { verdict, emits: Emits::Rewritten(edit), edit, becomes },
+            Some(edit) => SendDecision { verdict, sent_as: SentAs::Rewritten(edit), edit, becomes },
             None => {
                 work.loose.push(work.scratch.script.clone());
                 let edit = LOOSE | (work.loose.len() - 1) as u32;
-                SentAs { verdict, emits: Emits::Rewritten(NO_EDIT), edit, becomes }
+                SendDecision { verdict, sent_as: SentAs::Rewritten(NO_EDIT), edit, becomes }
             }
         }
     }

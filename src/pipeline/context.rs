@@ -2,7 +2,7 @@
 
 use super::scratch::Slot;
 use crate::policy::{OwnedLabels, PolicyIndex, VerdictId};
-use crate::series::{Emits, Fingerprint, Probe};
+use crate::series::{Fingerprint, Probe, SentAs};
 
 /// A series that is decided.
 #[derive(Clone, Copy)]
@@ -16,7 +16,7 @@ pub(super) struct SeriesContext<'s> {
     /// Whether nothing at all is known of it.
     pub(super) unknown: bool,
     /// What it is sent as so far, and the generation of the policies that said so.
-    pub(super) before: Option<(Emits, u32)>,
+    pub(super) before: Option<(SentAs, u32)>,
 }
 
 /// What the policies say of a series.
@@ -25,7 +25,7 @@ pub(super) struct PolicyResult {
     pub(super) valid_until: u32,
     pub(super) output: Option<OwnedLabels>,
     /// The policy that has it in a group, and what finds the group.
-    pub(super) home: Option<(PolicyIndex, u32)>,
+    pub(super) group_key: Option<(PolicyIndex, u32)>,
     /// Whether it passes because nobody said what it is.
     pub(super) untyped: bool,
 }

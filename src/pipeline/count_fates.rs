@@ -15,7 +15,7 @@ pub(super) fn count_fates(body: &[u8], request: &mut Request, outcome: &mut Outc
     let mut touched = 0;
     for slot in &request.slots {
         let counts = slot.counts();
-        match slot.fate {
+        match slot.state {
             SlotState::Verdict(VerdictId::UNTOUCHED) => untouched += counts,
             SlotState::Verdict(verdict) => {
                 touched += 1;
@@ -49,7 +49,7 @@ pub(super) fn count_fates(body: &[u8], request: &mut Request, outcome: &mut Outc
     for (verdict, _) in &outcome.by_verdict {
         request.rows[verdict.row()] = 0;
     }
-    outcome.stale_markers = request.leaving.len() as u64;
+    outcome.stale_markers = request.end_markers.len() as u64;
     outcome.series += request.slots.len() as u64;
     outcome.rejected_metadata = request.bad_metadata.len() as u64;
     for (start, end) in &request.bad_metadata {

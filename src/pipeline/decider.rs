@@ -3,13 +3,13 @@
 use super::Policies;
 use super::edits::NO_EDIT;
 use super::outcome::Outcome;
-use super::scratch::{DecideScratch, Leaving, Request, Slot, SlotState};
+use super::scratch::{DecideScratch, EndMarker, Request, Slot, SlotState};
 use super::sender_history::sender_history;
 use crate::aggregate::Engine;
 use crate::cardinality::{SenderContext, Tracker};
 use crate::policy::{PolicyIndex, VerdictId};
 use crate::series::identity::{self, Form};
-use crate::series::{Emits, Fingerprinter, FollowUp, Found, Index, Limits, Probe, TenantKey};
+use crate::series::{Fingerprinter, FollowUp, Found, Index, Limits, Probe, SentAs, TenantKey};
 use crate::wire::WireError;
 
 /// What is needed to decide about a series.
@@ -30,7 +30,7 @@ pub(super) struct Decider<'a> {
 /// What deciding leaves behind.
 pub(super) struct Work<'w> {
     pub(super) loose: &'w mut Vec<Vec<u8>>,
-    pub(super) leaving: &'w mut Vec<Leaving>,
+    pub(super) end_markers: &'w mut Vec<EndMarker>,
     pub(super) scratch: &'w mut DecideScratch,
     pub(super) outcome: &'w mut Outcome,
 }
@@ -48,28 +48,28 @@ impl Decider<'_> {
         scratch.policy_hits.clear();
         // Borrowed from the body, so made anew for each request; it allocates only when something is unknown.
         let mut pairs = Vec::new();
-        let Request { slots, probes, loose, leaving, .. } = request;
-        let mut work = Work { loose, leaving, scratch, outcome };
+        let Request { slots, probes, loose, end_markers, .. } = request;
+        let mut work = Work { loose, end_markers, scratch, outcome };
         let news = self.policies.aggregates() && {
             self.learn_types(body, slots, probes, request.metadata);
             self.look_for_news(probes, &mut work)
         };
         let mut last = (VerdictId::UNTOUCHED, PolicyIndex(0));
         for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter()) {
-            if slot.fate != SlotState::Open {
+            if slot.state != SlotState::Open {
                 continue;
             }
-            if let Found::Known(verdict, emits) = probe.found
-                && self.holds(emits, slot, probe)
+            if let Found::Known(verdict, sent_as) = probe.found
+                && self.holds(sent_as, slot, probe)
             {
                 let verdict = VerdictId::from_bits(verdict);
-                slot.know(verdict, emits);
-                if let Emits::Aggregated(home) = emits {
+                slot.know(verdict, sent_as);
+                if let SentAs::Aggregated(group_key) = sent_as {
                     // neighbours nearly always have the same verdict
                     if last.0 != verdict {
                         last = (verdict, self.policies.set.row(verdict).ended_by.unwrap_or(PolicyIndex(0)));
                     }
-                    self.add_to_group(body, slot, probe.fingerprint, (last.1, home), &mut work);
+                    self.add_to_group(body, slot, probe.fingerprint, (last.1, group_key), &mut work);
                 }
                 if (probe.follow_up != FollowUp::NONE || probe.ends)
                     && let Ok(form) = identity::read(body, slot.labels(), self.limits, &mut pairs)?
@@ -79,7 +79,7 @@ impl Decider<'_> {
                 }
                 continue;
             }
-            slot.fate = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
+            slot.state = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
                 Ok(form) => {
                     slot.form = form;
                     self.decide_series(&pairs, body, number, slot, probe, &mut work)
@@ -107,18 +107,18 @@ impl Decider<'_> {
 
     /// Whether what is known of a series still is all there is to say.
     #[inline]
-    pub(super) fn holds(&self, emits: Emits, slot: &Slot, probe: &Probe) -> bool {
+    pub(super) fn holds(&self, sent_as: SentAs, slot: &Slot, probe: &Probe) -> bool {
         // what it has upstream ends with it, and is its own again when it comes back
         let stays = || !(probe.ends || probe.follow_up.has_returned()) || !self.policies.shares();
-        match emits {
-            Emits::Itself => stays(),
-            Emits::Leaving(_) => false,
-            Emits::Provisional(epoch) => stays() && epoch == self.engine.types.epoch(),
-            Emits::Rewritten(edit) => edit != NO_EDIT && stays(),
-            Emits::Contested(wanted) => !self.index.was_released(wanted, self.now),
+        match sent_as {
+            SentAs::Itself => stays(),
+            SentAs::ItselfUntil(_) => false,
+            SentAs::Provisional(epoch) => stays() && epoch == self.engine.types.epoch(),
+            SentAs::Rewritten(edit) => edit != NO_EDIT && stays(),
+            SentAs::Contested(wanted) => !self.index.was_released(wanted, self.now),
             // its group may have ended with it
-            Emits::Aggregated(_) => slot.histograms == 0 && !probe.follow_up.has_returned(),
-            Emits::Nothing => true,
+            SentAs::Aggregated(_) => slot.histograms == 0 && !probe.follow_up.has_returned(),
+            SentAs::Nothing => true,
         }
     }
 
@@ -159,9 +159,9 @@ impl Slot {
     }
 
     #[inline]
-    pub(super) fn know(&mut self, verdict: VerdictId, emits: Emits) {
-        self.fate = SlotState::Verdict(verdict);
-        if let Emits::Rewritten(edit) = emits {
+    pub(super) fn know(&mut self, verdict: VerdictId, sent_as: SentAs) {
+        self.state = SlotState::Verdict(verdict);
+        if let SentAs::Rewritten(edit) = sent_as {
             self.edit = edit;
         }
     }

@@ -1,6 +1,6 @@
 //! What becomes of a series: the policies are asked, its group is found, and no two series become one.
 
-use super::claim::SentAs;
+use super::claim::SendDecision;
 use super::context::{PolicyResult, SeriesContext, seconds};
 use super::decider::{Decider, Work};
 use super::outcome::Release;
@@ -9,7 +9,7 @@ use super::withhold::FormerOutput;
 use crate::aggregate::NotAggregated;
 use crate::policy::{Decision, Disposition, VerdictId, borrowed};
 use crate::series::identity::{self, Form};
-use crate::series::{Emits, FollowUp, Found, Labels, Probe, Remembered};
+use crate::series::{FollowUp, Found, Labels, Probe, Remembered, SentAs};
 
 /// A series that could not be aggregated for a reason that may go away is asked about again after so long, in sample
 /// time.
@@ -38,33 +38,40 @@ impl Decider<'_> {
         };
         let series = probe.fingerprint;
         if slot.form == Form::Other
-            && let Found::Known(verdict, emits) = probe.found
-            && self.holds(emits, slot, probe)
+            && let Found::Known(verdict, sent_as) = probe.found
+            && self.holds(sent_as, slot, probe)
         {
-            return self.keep_decision(pairs, body, slot, probe, (verdict, emits), work);
+            return self.keep_decision(pairs, body, slot, probe, (verdict, sent_as), work);
         }
         let (unknown, before) = match probe.found {
-            Found::Known(_, emits) => (false, Some((emits, self.policies.generation))),
-            Found::Stale(emits, generation) => (false, Some((emits, generation))),
+            Found::Known(_, sent_as) => (false, Some((sent_as, self.policies.generation))),
+            Found::Stale(sent_as, generation) => (false, Some((sent_as, generation))),
             Found::Missing | Found::Skip | Found::Alias(_) => (true, None),
         };
         let context = SeriesContext { series, pairs, body, slot: *slot, probe, unknown, before };
         let result = self.apply_policies(&context, work);
-        let sent_as = self.sent_as(&context, &result, work);
-        if let Some(home) = result.home {
-            self.add_to_group(body, slot, series, home, work);
+        let send_decision = self.send_decision(&context, &result, work);
+        if let Some(group_key) = result.group_key {
+            self.add_to_group(body, slot, series, group_key, work);
         }
         let departs = self.departs(&context, &result, work);
-        let former = self.former_output(&context, &sent_as, work);
-        slot.edit = sent_as.edit;
-        slot.leaves = self.add_stale_marker(former.as_ref(), work);
-        let decided = self.remembered(&context, &result, &sent_as);
-        if sent_as.verdict != VerdictId::UNTOUCHED {
-            let output = result.output.filter(|_| sent_as.verdict.disposition() == Disposition::Rewrite);
-            work.scratch.policy_hits.push(PolicyHit { slot: number, verdict: sent_as.verdict, output });
+        let former = self.former_output(&context, &send_decision, work);
+        slot.edit = send_decision.edit;
+        slot.end_marker = self.add_stale_marker(former.as_ref(), work);
+        let decided = self.remembered(&context, &result, &send_decision);
+        if send_decision.verdict != VerdictId::UNTOUCHED {
+            let output =
+                result.output.filter(|_| send_decision.verdict.disposition() == Disposition::Rewrite);
+            work.scratch.policy_hits.push(PolicyHit { slot: number, verdict: send_decision.verdict, output });
         }
-        self.remember(&context, decided, (&sent_as, result.home.is_some() || departs), former, work);
-        SlotState::Verdict(sent_as.verdict)
+        self.remember(
+            &context,
+            decided,
+            (&send_decision, result.group_key.is_some() || departs),
+            former,
+            work,
+        );
+        SlotState::Verdict(send_decision.verdict)
     }
 
     /// What was decided holds: only the bytes of the labels were not known.
@@ -74,20 +81,20 @@ impl Decider<'_> {
         body: &[u8],
         slot: &mut Slot,
         probe: &Probe,
-        (verdict, emits): (u16, Emits),
+        (verdict, sent_as): (u16, SentAs),
         work: &mut Work<'_>,
     ) -> SlotState {
         let verdict = VerdictId::from_bits(verdict);
-        slot.know(verdict, emits);
-        if let Emits::Aggregated(home) = emits
+        slot.know(verdict, sent_as);
+        if let SentAs::Aggregated(group_key) = sent_as
             && let Some(policy) = self.policies.set.row(verdict).ended_by
         {
-            self.add_to_group(body, slot, probe.fingerprint, (policy, home), work);
+            self.add_to_group(body, slot, probe.fingerprint, (policy, group_key), work);
         }
         if probe.follow_up != FollowUp::NONE || probe.ends {
             self.observe_known(pairs, body, slot, probe, work);
         }
-        slot.fate
+        slot.state
     }
 
     /// Asks the policies, and finds the group of a series that one of them aggregates.
@@ -97,7 +104,7 @@ impl Decider<'_> {
             self.policies.set.decide(labels, self.limits);
         let mut valid_until = valid_until.0;
         let Some(policy) = aggregated_by else {
-            return PolicyResult { verdict, valid_until, output, home: None, untyped: false };
+            return PolicyResult { verdict, valid_until, output, group_key: None, untyped: false };
         };
         let seen = output.as_ref().map(borrowed);
         let now = Labels::from_sorted(seen.as_deref().unwrap_or(context.pairs));
@@ -107,12 +114,12 @@ impl Decider<'_> {
             None => self.join_group(context, now, policy, work),
         };
         let reason = match joined {
-            Ok(home) => {
+            Ok(group_key) => {
                 return PolicyResult {
                     verdict,
                     valid_until,
                     output,
-                    home: Some((policy, home)),
+                    group_key: Some((policy, group_key)),
                     untyped: false,
                 };
             }
@@ -126,47 +133,77 @@ impl Decider<'_> {
         if matches!(reason, NotAggregated::Untyped | NotAggregated::Taken | NotAggregated::Full) {
             valid_until = context.probe.sample_seconds.saturating_add(PASSED_SECONDS);
         }
-        PolicyResult { verdict, valid_until, output, home: None, untyped: reason == NotAggregated::Untyped }
+        PolicyResult {
+            verdict,
+            valid_until,
+            output,
+            group_key: None,
+            untyped: reason == NotAggregated::Untyped,
+        }
     }
 
     /// What is sent for a series of which the policies say this.
-    fn sent_as(&self, context: &SeriesContext<'_>, result: &PolicyResult, work: &mut Work<'_>) -> SentAs {
-        let Some((_, home)) = result.home.filter(|_| result.verdict.disposition() == Disposition::Aggregate)
+    fn send_decision(
+        &self,
+        context: &SeriesContext<'_>,
+        result: &PolicyResult,
+        work: &mut Work<'_>,
+    ) -> SendDecision {
+        let Some((_, group_key)) =
+            result.group_key.filter(|_| result.verdict.disposition() == Disposition::Aggregate)
         else {
-            let sent_as = self.claim_output(context, result, work);
-            let emits = match sent_as.emits {
-                Emits::Itself if result.untyped => Emits::Provisional(self.engine.types.epoch()),
-                emits => emits,
+            let send_decision = self.claim_output(context, result, work);
+            let sent_as = match send_decision.sent_as {
+                SentAs::Itself if result.untyped => SentAs::Provisional(self.engine.types.epoch()),
+                sent_as => sent_as,
             };
-            return SentAs { emits, ..sent_as };
+            return SendDecision { sent_as, ..send_decision };
         };
         match self.forward_until(context, result, work) {
             Some(end) => {
                 let verdict = self.policies.set.forwarded_instead(result.verdict, false);
-                SentAs { verdict, emits: Emits::Leaving(end), edit: 0, becomes: Some(context.series) }
+                SendDecision {
+                    verdict,
+                    sent_as: SentAs::ItselfUntil(end),
+                    edit: 0,
+                    becomes: Some(context.series),
+                }
             }
-            None => {
-                SentAs { verdict: result.verdict, emits: Emits::Aggregated(home), edit: 0, becomes: None }
-            }
+            None => SendDecision {
+                verdict: result.verdict,
+                sent_as: SentAs::Aggregated(group_key),
+                edit: 0,
+                becomes: None,
+            },
         }
     }
 
     /// What the index is to keep of a decision.
-    fn remembered(&self, context: &SeriesContext<'_>, result: &PolicyResult, sent_as: &SentAs) -> Remembered {
+    fn remembered(
+        &self,
+        context: &SeriesContext<'_>,
+        result: &PolicyResult,
+        send_decision: &SendDecision,
+    ) -> Remembered {
         let newest = context.probe.sample_seconds;
         let mut valid_until = result.valid_until;
-        if result.home.is_some() && sent_as.verdict.disposition() != Disposition::Aggregate {
+        if result.group_key.is_some() && send_decision.verdict.disposition() != Disposition::Aggregate {
             // the input is kept: what is known of a series holds one thing that is sent, and here there are two
             valid_until = 0;
         }
-        if matches!(sent_as.emits, Emits::Contested(_)) {
+        if matches!(send_decision.sent_as, SentAs::Contested(_)) {
             valid_until = valid_until.min(newest.saturating_add(CONTESTED_SECONDS));
         }
-        if context.slot.ends && sent_as.becomes.is_some() {
+        if context.slot.ends && send_decision.becomes.is_some() {
             valid_until = valid_until.min(newest);
         }
         let generation = self.policies.generation;
-        Remembered { verdict: sent_as.verdict.to_bits(), generation, valid_until, emits: sent_as.emits }
+        Remembered {
+            verdict: send_decision.verdict.to_bits(),
+            generation,
+            valid_until,
+            sent_as: send_decision.sent_as,
+        }
     }
 
     /// Has a decision remembered, now or when the upstream has the request.
@@ -174,14 +211,14 @@ impl Decider<'_> {
         &self,
         context: &SeriesContext<'_>,
         decided: Remembered,
-        (sent_as, moves_groups): (&SentAs, bool),
+        (send_decision, moves_groups): (&SendDecision, bool),
         former: Option<FormerOutput>,
         work: &mut Work<'_>,
     ) {
         let SeriesContext { series, pairs, body, slot, probe, unknown, .. } = *context;
         let moves = self.policies.shares() && (slot.ends || probe.follow_up.has_returned());
         let effects = &mut work.outcome.effects;
-        if let Some(output) = sent_as.becomes.filter(|_| moves && slot.ends) {
+        if let Some(output) = send_decision.becomes.filter(|_| moves && slot.ends) {
             effects.released.push(Release { output, owner: series, last: probe.sample_seconds });
         }
         if let Some(former) = former {
@@ -190,7 +227,7 @@ impl Decider<'_> {
                 effects.released.push(Release { output: former.output, owner: series, last: seconds(at.ms) });
                 effects.changes.push((series, decided));
             }
-        } else if !unknown && moves && sent_as.becomes.is_some() {
+        } else if !unknown && moves && send_decision.becomes.is_some() {
             effects.changes.push((series, decided));
         } else if !unknown && moves_groups {
             // what is known to be part of a group must be part of it, and what is not must not

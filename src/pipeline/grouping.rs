@@ -20,7 +20,7 @@ const PARTS: [&str; 3] = ["_bucket", "_sum", "_count"];
 struct Place {
     policy: PolicyIndex,
     group: Fingerprint,
-    home: u32,
+    group_key: u32,
     replica: u32,
     kind: MetricKind,
     bucket: Option<(Fingerprint, f64)>,
@@ -72,15 +72,15 @@ impl Decider<'_> {
             Class::Histogram(_) => self.family(&pairs, &mut work.scratch.canonical),
             _ => group,
         };
-        let (home, bucket) = (family.short(), bound.map(|bound| (family, bound)));
-        let wanted = Wanted { series: context.series, home, group, kind };
+        let (group_key, bucket) = (family.short(), bound.map(|bound| (family, bound)));
+        let wanted = Wanted { series: context.series, group_key, group, kind };
         let outputs = std::iter::once(&block).chain(&others);
         let inherits = self.admit(context, aggregator, &wanted, outputs, work).inspect_err(|_| {
             work.outcome.effects.aggregated.labels.truncate(start);
         })?;
-        let place = Place { policy, group, home, replica, kind, bucket, block, others, inherits };
+        let place = Place { policy, group, group_key, replica, kind, bucket, block, others, inherits };
         work.outcome.effects.aggregated.joins.push(self.join(context, place));
-        Ok(home)
+        Ok(group_key)
     }
 
     /// Finds room for a series in its group, and has the outputs of one that is new claimed; returns whether it inherits what
@@ -152,7 +152,7 @@ impl Decider<'_> {
 
     fn join(&self, context: &SeriesContext<'_>, place: Place) -> Join {
         let SeriesContext { series, slot, body, unknown, .. } = *context;
-        let Place { policy, group, home, replica, kind, bucket, block, others, inherits } = place;
+        let Place { policy, group, group_key, replica, kind, bucket, block, others, inherits } = place;
         let mut first_ms = i64::MAX;
         let content = slot.labels_start as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
@@ -163,7 +163,7 @@ impl Decider<'_> {
             series,
             policy,
             group,
-            home,
+            group_key,
             replica,
             kind,
             bucket,
@@ -176,7 +176,7 @@ impl Decider<'_> {
             others,
             // what finds no room in the index is unknown each time
             unknown: unknown && !self.index.is_full(),
-            passed: context.before.is_some_and(|(emits, _)| emits.is_itself()),
+            passed: context.before.is_some_and(|(sent_as, _)| sent_as.is_itself()),
             first_ms,
             inherits,
             keys: if begins { self.engine.starts.keys(self.tenant, labels) } else { Keys::default() },
@@ -235,14 +235,14 @@ impl Decider<'_> {
         body: &[u8],
         slot: &Slot,
         series: Fingerprint,
-        (policy, home): (PolicyIndex, u32),
+        (policy, group_key): (PolicyIndex, u32),
         work: &mut Work<'_>,
     ) {
         let samples = &mut work.outcome.effects.aggregated.samples;
         let content =
             if slot.scattered { slot.labels_start } else { slot.labels_end } as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, bits| {
-            samples.push(Sample { series, home, policy, ms, bits })
+            samples.push(Sample { series, group_key, policy, ms, bits })
         });
     }
 }

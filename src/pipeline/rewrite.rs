@@ -6,7 +6,7 @@ use super::Policies;
 use super::edits::LOOSE;
 use super::outcome::Undecodable;
 use super::scan::{FIELD_BYTES, FieldRoom};
-use super::scratch::{Cut, Leaving, Request, RewriteScratch, Slot, SlotState};
+use super::scratch::{Cut, EndMarker, Request, RewriteScratch, Slot, SlotState};
 use crate::codec::varint;
 use crate::policy::Disposition;
 use crate::series::edit;
@@ -34,14 +34,14 @@ pub(super) fn rewrite(
     scratch.plain.clear();
     let mut free = FREE_BYTES;
     for slot in &request.slots {
-        let fate = match slot.fate {
+        let fate = match slot.state {
             SlotState::Verdict(verdict) => Some(verdict.disposition()),
             SlotState::Rejected(_) | SlotState::Open => None,
         };
-        if slot.leaves > 0
-            && let Some(leaving) = request.leaving.get(slot.leaves as usize - 1)
+        if slot.end_marker > 0
+            && let Some(end) = request.end_markers.get(slot.end_marker as usize - 1)
         {
-            marker(body, slot, leaving, scratch)?;
+            marker(body, slot, end, scratch)?;
         }
         if fate == Some(Disposition::Rewrite) {
             let script = if slot.edit & LOOSE == 0 {
@@ -63,7 +63,7 @@ pub(super) fn rewrite(
             }
         }
         match fate {
-            Some(Disposition::Forward) if slot.leaves == 0 => {}
+            Some(Disposition::Forward) if slot.end_marker == 0 => {}
             // the series itself stays; what it was until now ends before it
             Some(Disposition::Forward) => {
                 cut(&mut request.cuts, slot.start..slot.start, scratch.plain.len());
@@ -111,22 +111,17 @@ fn series(body: &[u8], slot: &Slot, script: &[u8], scratch: &mut RewriteScratch)
 }
 
 /// Appends the end of what a series was sent as until now.
-fn marker(
-    body: &[u8],
-    slot: &Slot,
-    leaving: &Leaving,
-    scratch: &mut RewriteScratch,
-) -> Result<(), WireError> {
+fn marker(body: &[u8], slot: &Slot, end: &EndMarker, scratch: &mut RewriteScratch) -> Result<(), WireError> {
     let RewriteScratch { plain, starts, places, block } = scratch;
     let (field, room) = open(plain, slot.labels_end as usize - slot.labels_start as usize);
     let labels = canonical(body, slot, places, block)?;
-    match &leaving.script {
+    match &end.script {
         Some(script) => {
             edit::apply(script, labels, starts, plain).expect("an edit fits the labels that it was made for");
         }
         None => plain.extend_from_slice(labels),
     }
-    v1::put_stale_marker(plain, leaving.at);
+    v1::put_stale_marker(plain, end.at);
     put_length(plain, field, room);
     Ok(())
 }

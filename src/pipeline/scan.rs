@@ -57,7 +57,7 @@ impl Request {
         self.span_ms = None;
         self.bad_metadata.clear();
         self.loose.clear();
-        self.leaving.clear();
+        self.end_markers.clear();
     }
 
     /// Fills slots and probes from a decoded body.
@@ -130,12 +130,12 @@ fn slot(field: &Field, frame: &SeriesFrame) -> Slot {
         histograms: frame.histograms,
         exemplars: frame.exemplars,
         edit: 0,
-        leaves: 0,
+        end_marker: 0,
         // until it turns out otherwise
         form: Form::Canonical,
         scattered: !frame.contiguous,
         ends: frame.ends,
-        fate: if frame.text == Text::Invalid {
+        state: if frame.text == Text::Invalid {
             SlotState::Rejected(Invalid::InvalidUtf8)
         } else {
             SlotState::Open

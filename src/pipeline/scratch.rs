@@ -21,9 +21,9 @@ pub(super) struct Slot {
     pub(super) exemplars: u32,
     /// Number of the edit, where the fate is to be rewritten.
     pub(super) edit: u32,
-    /// Place in [`Request::leaving`], plus one; 0: it goes on as what it was sent as.
-    pub(super) leaves: u32,
-    pub(super) fate: SlotState,
+    /// Place in [`Request::end_markers`], plus one; 0: it goes on as what it was sent as.
+    pub(super) end_marker: u32,
+    pub(super) state: SlotState,
     /// Whether the label bytes are canonical; known once it is decided.
     pub(super) form: Form,
     /// Whether other fields stand between the labels.
@@ -45,7 +45,7 @@ pub(super) enum SlotState {
 
 /// What a series was sent as until now and is not any more; a stale marker says so in the series' place.
 #[derive(Debug)]
-pub(super) struct Leaving {
+pub(super) struct EndMarker {
     /// The edit of its labels; `None`: as they come.
     pub(super) script: Option<Box<[u8]>>,
     /// The first sample that is withheld.
@@ -83,7 +83,7 @@ pub(super) struct Request {
     /// What is taken out and what takes its place, in order.
     pub(super) cuts: Vec<Cut>,
     /// Series that end as what they were sent as.
-    pub(super) leaving: Vec<Leaving>,
+    pub(super) end_markers: Vec<EndMarker>,
     /// Edits that could not be kept for later.
     pub(super) loose: Vec<Vec<u8>>,
     /// Place in `Outcome::by_verdict` of each verdict row, plus one; zeroed after use.
@@ -155,7 +155,7 @@ impl Scratch {
             + bytes(&request.order)
             + bytes(&request.bad_metadata)
             + bytes(&request.cuts)
-            + bytes(&request.leaving)
+            + bytes(&request.end_markers)
             + bytes(&request.loose)
             + bytes(&request.rows)
             + bytes(&decide.probes)

@@ -12,7 +12,7 @@ pub(super) fn splice(
     gatherer: &mut Gatherer,
     outcome: &mut Outcome,
 ) -> Result<(), SnappyError> {
-    if request.kept_series == 0 && request.leaving.is_empty() && request.metadata == 0 {
+    if request.kept_series == 0 && request.end_markers.is_empty() && request.metadata == 0 {
         outcome.body = Body::Nothing;
         return Ok(());
     }

@@ -31,8 +31,8 @@ impl Untracked<'_> {
         let mut pairs = Vec::new();
         // canonical labels that series of this request go under by rules
         let mut taken = AHashSet::new();
-        for (number, slot) in (0..).zip(slots.iter_mut()).filter(|(_, slot)| slot.fate == SlotState::Open) {
-            slot.fate = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
+        for (number, slot) in (0..).zip(slots.iter_mut()).filter(|(_, slot)| slot.state == SlotState::Open) {
+            slot.state = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
                 Ok(form) => {
                     slot.form = form;
                     SlotState::Verdict(self.decide(&pairs, (number, slot), loose, &mut taken))

@@ -5,13 +5,13 @@
 //! A group has its first value at the end of a window. A gauge that is sent as it is and becomes part of one goes on until
 //! then, and ends at that very moment: so a sum over both has no hole, and nothing twice.
 
-use super::claim::SentAs;
+use super::claim::SendDecision;
 use super::context::{PolicyResult, SeriesContext, seconds};
 use super::decider::{Decider, Work};
-use super::scratch::Leaving;
+use super::scratch::EndMarker;
 use crate::aggregate;
 use crate::policy::MetricKind;
-use crate::series::{Emits, Fingerprint, edit, identity};
+use crate::series::{Fingerprint, SentAs, edit, identity};
 use crate::wire::v1::{self, FirstSample};
 
 /// What a series was sent as until now.
@@ -28,19 +28,19 @@ impl Decider<'_> {
     pub(super) fn former_output(
         &self,
         context: &SeriesContext<'_>,
-        sent_as: &SentAs,
+        send_decision: &SendDecision,
         work: &mut Work<'_>,
     ) -> Option<FormerOutput> {
         let (before, generation) = context.before?;
         let (output, script) = match before {
-            emits if emits.is_itself() && sent_as.emits.is_itself() => return None,
-            emits if emits.is_itself() => (context.series, None),
-            Emits::Rewritten(edit) => {
+            sent_as if sent_as.is_itself() && send_decision.sent_as.is_itself() => return None,
+            sent_as if sent_as.is_itself() => (context.series, None),
+            SentAs::Rewritten(edit) => {
                 let edits = self.policies.edits_of(generation)?;
                 let script = edits.get(edit)?;
                 let scratch = &mut *work.scratch;
                 // of one series, the same edit makes the same labels, and another makes others
-                if matches!(sent_as.emits, Emits::Rewritten(_)) && *script == *scratch.script {
+                if matches!(send_decision.sent_as, SentAs::Rewritten(_)) && *script == *scratch.script {
                     return None;
                 }
                 identity::encode_canonical(context.pairs, &mut scratch.canonical);
@@ -54,7 +54,9 @@ impl Decider<'_> {
             return None;
         }
         let mut at = v1::first_sample(context.body, context.slot.content());
-        if let (Emits::Leaving(end), Emits::Aggregated(_), Some(at)) = (before, sent_as.emits, &mut at) {
+        if let (SentAs::ItselfUntil(end), SentAs::Aggregated(_), Some(at)) =
+            (before, send_decision.sent_as, &mut at)
+        {
             // all that was sent is older, and what is withheld of before is in the group's value of this moment
             at.ms = i64::from(end) * 1000;
         }
@@ -68,15 +70,15 @@ impl Decider<'_> {
         result: &PolicyResult,
         work: &mut Work<'_>,
     ) -> bool {
-        let elsewhere = result.home.is_some();
+        let elsewhere = result.group_key.is_some();
         if elsewhere && !self.policies.has_several_groupings() {
             return false;
         }
-        let home = match context.before {
+        let group_key = match context.before {
             // it is what the same policies made of it
             Some((_, generation)) if elsewhere && generation == self.policies.generation => return false,
-            Some((Emits::Aggregated(home), _)) => Some(home),
-            Some((Emits::Leaving(_), _)) => None,
+            Some((SentAs::Aggregated(group_key), _)) => Some(group_key),
+            Some((SentAs::ItselfUntil(_), _)) => None,
             Some((_, generation))
                 if generation != self.policies.generation && self.policies.keeps_input() =>
             {
@@ -90,8 +92,8 @@ impl Decider<'_> {
         let ms = first.map_or(i64::MAX, |first| first.ms);
         work.outcome.effects.aggregated.departures.push(aggregate::Departure {
             series: context.series,
-            home,
-            joins: result.home,
+            group_key,
+            joins: result.group_key,
             ms,
         });
         true
@@ -107,9 +109,9 @@ impl Decider<'_> {
     ) -> Option<u32> {
         let (before, _) = context.before.filter(|_| self.stale_markers && result.output.is_none())?;
         let end = match before {
-            Emits::Leaving(end) => end,
-            emits if emits.is_itself() && self.index.owns(context.series, context.series) => {
-                let aggregation = self.policies.aggregator(result.home?.0)?.aggregation();
+            SentAs::ItselfUntil(end) => end,
+            sent_as if sent_as.is_itself() && self.index.owns(context.series, context.series) => {
+                let aggregation = self.policies.aggregator(result.group_key?.0)?.aggregation();
                 let interval = u32::try_from(aggregation.interval_ms / 1000).ok()?;
                 let whole = aggregation.interval_ms % 1000 == 0;
                 // a counter begins at zero, so there is nothing to wait for
@@ -130,7 +132,7 @@ impl Decider<'_> {
         let Some(FormerOutput { script, at: Some(at), .. }) = former.filter(|_| self.stale_markers) else {
             return 0;
         };
-        work.leaving.push(Leaving { script: script.clone(), at: *at });
-        work.leaving.len() as u32
+        work.end_markers.push(EndMarker { script: script.clone(), at: *at });
+        work.end_markers.len() as u32
     }
 }

@@ -28,7 +28,7 @@ pub use self::walk::Walked;
 
 /// What a series sends upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Emits {
+pub enum SentAs {
     /// Itself.
     Itself,
     /// Nothing.
@@ -43,13 +43,13 @@ pub enum Emits {
     /// Itself, for as long as no more is known than when it was decided; what was known then, for the one who decides.
     Provisional(u32),
     /// Itself, until this moment (Unix seconds of sample time), when its group takes over.
-    Leaving(u32),
+    ItselfUntil(u32),
 }
 
-impl Emits {
+impl SentAs {
     /// Whether the series is sent as it is.
     pub fn is_itself(self) -> bool {
-        matches!(self, Self::Itself | Self::Provisional(_) | Self::Leaving(_))
+        matches!(self, Self::Itself | Self::Provisional(_) | Self::ItselfUntil(_))
     }
 }
 
@@ -64,7 +64,7 @@ pub struct Remembered {
     /// sample at most.
     pub valid_until: u32,
     /// What is sent.
-    pub emits: Emits,
+    pub sent_as: SentAs,
 }
 
 /// A question about one series of a batch, and the answer.
@@ -93,11 +93,11 @@ pub enum Found {
     Missing,
     /// The series is known; what was decided must be decided anew: what is sent so far, and the generation of the
     /// policies that said so.
-    Stale(Emits, u32),
+    Stale(SentAs, u32),
     /// The bytes are known to stand for another identity.
     Alias(Fingerprint),
     /// Decided, and it holds: the decision, and what is sent.
-    Known(u16, Emits),
+    Known(u16, SentAs),
 }
 
 /// What became of an insertion.
@@ -192,9 +192,9 @@ impl Index {
             return;
         }
         let rivalled =
-            decided.emits.is_itself() && self.settle_claim(&mut shard, fingerprint, decided.generation);
+            decided.sent_as.is_itself() && self.settle_claim(&mut shard, fingerprint, decided.generation);
         if let Some(entry) = shard.series.get_mut(fingerprint) {
-            self.count_contested(Some(entry.emits()), Some(decided.emits));
+            self.count_contested(Some(entry.sent_as()), Some(decided.sent_as));
             entry.decide(decided);
             entry.last_seen = entry.last_seen.max(now);
             if rivalled {
@@ -223,22 +223,22 @@ impl Index {
             return Inserted::Full;
         }
         let mut entry = Entry::new(fingerprint, decided, arrival, self.moment(now));
-        if decided.emits.is_itself() && self.settle_claim(&mut shard, fingerprint, decided.generation) {
+        if decided.sent_as.is_itself() && self.settle_claim(&mut shard, fingerprint, decided.generation) {
             entry.reopen();
         }
-        self.count_contested(None, Some(decided.emits));
+        self.count_contested(None, Some(decided.sent_as));
         shard.series.insert(entry, Past::new(arrival, now));
         Inserted::New
     }
 
-    /// Whether an identity (its short form, as in [`Emits::Contested`]) may have become free a moment ago.
+    /// Whether an identity (its short form, as in [`SentAs::Contested`]) may have become free a moment ago.
     #[inline]
     pub fn was_released(&self, wanted: u32, now: u32) -> bool {
         self.released.is_fresh(wanted, now)
     }
 
-    fn count_contested(&self, before: Option<Emits>, after: Option<Emits>) {
-        let contested = |emits| matches!(emits, Some(Emits::Contested(_)));
+    fn count_contested(&self, before: Option<SentAs>, after: Option<SentAs>) {
+        let contested = |sent_as| matches!(sent_as, Some(SentAs::Contested(_)));
         match (contested(before), contested(after)) {
             (false, true) => drop(self.contested.fetch_add(1, Ordering::Relaxed)),
             (true, false) => drop(self.contested.fetch_sub(1, Ordering::Relaxed)),
@@ -309,9 +309,9 @@ impl IndexShard {
                 Some(entry) => {
                     probe.follow_up = entry.see(at, probe.samples, probe.ends);
                     if entry.generation() == generation && probe.sample_seconds < entry.valid_until {
-                        Found::Known(entry.verdict, entry.emits())
+                        Found::Known(entry.verdict, entry.sent_as())
                     } else {
-                        Found::Stale(entry.emits(), entry.generation())
+                        Found::Stale(entry.sent_as(), entry.generation())
                     }
                 }
                 None if memo => self.alias_of(probe.fingerprint, at.now),

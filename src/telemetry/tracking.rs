@@ -1,4 +1,4 @@
-//! How full the books behind reports are, and how much the report has to say.
+//! How full the tables behind reports are, and how much the report has to say.
 
 use std::sync::Arc;
 
@@ -44,11 +44,11 @@ impl TrackingMetrics {
         let stuck = || findings.iter().filter(|finding| finding.kind == FindingKind::StuckRuns);
         self.stuck_runs.set(stuck().map(|finding| f64::from(finding.runs_over)).sum::<f64>());
         self.stuck_series.set(stuck().map(|finding| finding.series_held as f64).sum::<f64>());
-        for book in usage.books {
-            let what = [("what", book.what)];
-            self.registry.gauge(&names::TRACKED, &what).set(book.records as f64);
-            self.registry.gauge(&names::TRACKED_TEXT, &what).set(book.text_bytes as f64);
-            self.registry.counter(&names::TRACKING_REFUSED, &what).absolute(book.refused);
+        for table in usage.tables {
+            let what = [("what", table.what)];
+            self.registry.gauge(&names::TRACKED, &what).set(table.records as f64);
+            self.registry.gauge(&names::TRACKED_TEXT, &what).set(table.text_bytes as f64);
+            self.registry.counter(&names::TRACKING_REFUSED, &what).absolute(table.refused);
         }
         self.registry.gauge(&names::TRACKED, &[("what", "owners")]).set(usage.owners as f64);
         self.forgotten.absolute(usage.filters_dropped);

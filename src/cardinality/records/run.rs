@@ -54,11 +54,11 @@ impl Unit {
         self.is_reported().then(|| self.said.ending().map_or(RunState::GoesOn, RunState::Over))
     }
 
-    pub(in crate::cardinality) fn new(workload: u32, whose: &Ownership<'_>) -> Self {
+    pub(in crate::cardinality) fn new(workload: u32, ownership: &Ownership<'_>) -> Self {
         Self {
             workload,
-            run: whose.run.map(Into::into),
-            scheduled: whose.scheduled.and_then(|at| u32::try_from(at).ok()),
+            run: ownership.run.map(Into::into),
+            scheduled: ownership.scheduled.and_then(|at| u32::try_from(at).ok()),
             ..Self::default()
         }
     }

@@ -1,9 +1,9 @@
-//! Taking the data: each shard of a book is locked for as long as its own records are copied.
+//! Taking the data: each shard of a table is locked for as long as its own records are copied.
 
 use ahash::AHashSet;
 
 use super::{
-    BookUsage, CauseLine, Counts, EndedRuns, LabelLine, Line, LossLine, NodeLine, Usage, WorkloadLine,
+    CauseLine, Counts, EndedRuns, LabelLine, Line, LossLine, NodeLine, TableUsage, Usage, WorkloadLine,
 };
 use crate::cardinality::evidence::Ending;
 use crate::cardinality::nodes::Loss;
@@ -212,7 +212,7 @@ impl Tracker {
         self.labels.each(|_, label| sketch_bytes += bytes(label));
         let (records, text_bytes) = self.examples_kept();
         Usage {
-            books: [
+            tables: [
                 of("metrics", &self.metrics),
                 of("workloads", &self.workloads),
                 of("runs", &self.units),
@@ -220,7 +220,7 @@ impl Tracker {
                 of("labels", &self.labels),
                 of("nodes", &self.nodes),
                 of("causes", &self.causes),
-                BookUsage { what: "examples", records, text_bytes, refused: 0 },
+                TableUsage { what: "examples", records, text_bytes, refused: 0 },
             ],
             owners: self.owners.len(),
             sketch_bytes,
@@ -229,8 +229,8 @@ impl Tracker {
     }
 }
 
-fn of<R: Record>(what: &'static str, book: &RecordTable<R>) -> BookUsage {
-    BookUsage { what, records: book.len(), text_bytes: book.text_bytes(), refused: book.refused() }
+fn of<R: Record>(what: &'static str, table: &RecordTable<R>) -> TableUsage {
+    TableUsage { what, records: table.len(), text_bytes: table.text_bytes(), refused: table.refused() }
 }
 
 fn loss_line(loss: &Loss) -> LossLine {

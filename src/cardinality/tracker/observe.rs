@@ -110,7 +110,7 @@ impl Tracker {
         labels: Labels<'_>,
     ) -> Option<(String, Kind, String, Option<String>)> {
         let registry = self.registry();
-        registry.whose(tenant, labels, |whose| {
+        registry.with_ownership(tenant, labels, |whose| {
             let (namespace, run) = (whose.scope.namespace.to_owned(), whose.run.map(str::to_owned));
             (namespace, whose.kind, whose.name.to_owned(), run)
         })
@@ -154,7 +154,7 @@ impl Tracker {
         if let Some(key) = registry.learn(tenant, labels, now) {
             self.waiting.come(key);
         }
-        let number = registry.whose(tenant, labels, |whose| {
+        let number = registry.with_ownership(tenant, labels, |whose| {
             let key = self.workload_key(whose.scope, whose.kind, whose.name);
             let workload =
                 self.workloads.number(key, || Workload::new(&whose), |workload| workload.see(&whose, now));

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use super::candidate::Candidate;
 use super::cause::{Cause, aggregated, causes, misread};
 use super::derived;
-use super::reads::Read;
+use super::reads::{Partner, Read};
 use super::relabels;
 use crate::policy::known::{Known, NAME, Overlap, Test};
-use crate::policy::{Action, Keys, Mode};
+use crate::policy::relabel::RuleText;
+use crate::policy::{Action, Aggregation, Keys, Mode};
 
 /// One policy, one thing that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,96 +30,13 @@ pub(super) struct Impact {
 
 /// What the policies do to one selector's series, in their order.
 pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> {
-    let mut found = Vec::new();
-    let mut now = read.known.clone();
-    // Selectors of earlier policies in force that took series out of the walk.
-    let mut gone: Vec<&Known> = Vec::new();
-    // Whether there are such series, also where what they were has been changed since.
-    let mut some_left = false;
-    // Those that are read, and those that later policies ask for.
-    let mut labels: BTreeSet<&str> = read.uses.iter().map(|used| used.label.as_str()).collect();
-    labels.extend(candidates.iter().flat_map(|candidate| &candidate.selectors).flat_map(Known::labels));
+    let mut walk = Walk::new(candidates, read);
     for (policy, candidate) in candidates.iter().enumerate() {
-        let mut met: Vec<(&Known, Overlap)> =
-            candidate.selectors.iter().map(|selector| (selector, now.meets(selector))).collect();
-        met.retain(|(selector, overlap)| {
-            *overlap != Overlap::Disjoint && {
-                let both = now.and(selector);
-                !gone.iter().any(|gone| both.implies(gone))
-            }
-        });
-        if met.is_empty() {
-            continue;
-        }
-        let certain = met.iter().any(|(_, overlap)| *overlap == Overlap::Certain);
-        let enforced = candidate.definition.mode == Mode::Enforce;
-        let possible = !certain && met.iter().all(|(selector, _)| is_possible(selector, read));
-        let mut add = |cause, all| {
-            let possible = possible && !met.iter().any(|(selector, _)| is_about(&cause, selector));
-            found.push(Impact { policy, read: read.shown.clone(), cause, all, possible });
-        };
-        let ends = match &candidate.definition.action {
-            Action::Pass => true,
-            Action::Drop => {
-                add(Cause::Drops, certain && !some_left);
-                true
-            }
-            Action::Aggregate(aggregation) if aggregation.keep_input => true,
-            Action::Aggregate(aggregation) => {
-                for cause in aggregated(aggregation, &labels, read, &now) {
-                    add(cause, certain && !some_left);
-                }
-                // where both sides lose labels, they may still match
-                let changes = aggregation.keys != Keys::All || !aggregation.collapse.is_empty();
-                if let Some(parted) =
-                    read.partners.iter().find(|other| changes && !is_aggregated(candidates, &other.known))
-                {
-                    add(Cause::Parts(parted.shown.clone()), certain && !some_left);
-                }
-                true
-            }
-            Action::Relabel(rules) | Action::RelabelAggregate(rules, _) => {
-                let aggregation = candidate.definition.aggregation();
-                let mut result = match met.as_slice() {
-                    [(selector, _)] => now.and(selector),
-                    _ => now.clone(),
-                };
-                let effects = relabels::run(rules, &mut result, &labels);
-                let all = certain && !some_left;
-                if let Some(every) = effects.drops {
-                    add(Cause::Drops, all && every);
-                }
-                let dropped = effects.drops == Some(true);
-                if !dropped {
-                    for (label, (change, every)) in &effects.changes {
-                        causes(read, label, change).into_iter().for_each(|cause| add(cause, all && *every));
-                    }
-                    // Series that come to have the labels of others are added up.
-                    let changes = !effects.changes.is_empty() || rules.iter().any(relabels::goes_by_names);
-                    let value = aggregation.filter(|_| changes);
-                    if let Some(cause) = value.and_then(|aggregation| misread(aggregation, read, &now)) {
-                        add(cause, false);
-                    }
-                    if enforced {
-                        let changed = |gone: &Known| gone.labels().any(|l| effects.changes.contains_key(l));
-                        gone.retain(|gone| !changed(gone));
-                        for label in effects.changes.keys() {
-                            let after = certain.then(|| result.values(label)).flatten();
-                            now.set(label, after.map(Test::OneOf));
-                        }
-                    }
-                }
-                dropped
-            }
-        };
-        if ends && enforced {
-            if certain {
-                break;
-            }
-            some_left = true;
-            gone.extend(met.iter().map(|(selector, _)| *selector));
+        if walk.step(policy, candidate) == Reach::NoFurther {
+            break;
         }
     }
+    let mut found = walk.found;
     // What a policy makes does not come back to it.
     let derived = derived::causes(candidates, read);
     found.retain(|impact| !derived.contains_key(&impact.policy));
@@ -127,6 +45,146 @@ pub(super) fn impacts(candidates: &[Candidate<'_>], read: &Read) -> Vec<Impact> 
         found.extend(causes.into_iter().map(impact));
     }
     found
+}
+
+/// The series of one selector on their way through the policies.
+struct Walk<'a> {
+    candidates: &'a [Candidate<'a>],
+    read: &'a Read,
+    found: Vec<Impact>,
+    /// What is known of the series by now.
+    now: Known,
+    /// Selectors of earlier policies in force that took series out of the walk.
+    gone: Vec<&'a Known>,
+    /// Whether there are such series, also where what they were has been changed since.
+    some_left: bool,
+    /// Labels that are read, and those that later policies ask for.
+    labels: BTreeSet<&'a str>,
+}
+
+/// Whether the series go on behind a policy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Further,
+    NoFurther,
+}
+
+/// A policy that the series meet.
+struct Met<'a> {
+    policy: usize,
+    selectors: Vec<&'a Known>,
+    /// Whether it takes all of them.
+    certain: bool,
+    enforced: bool,
+    /// Whether nothing says that it does, but that it names no metric.
+    possible: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(candidates: &'a [Candidate<'a>], read: &'a Read) -> Self {
+        let mut labels: BTreeSet<&str> = read.uses.iter().map(|used| used.label.as_str()).collect();
+        labels.extend(candidates.iter().flat_map(|candidate| &candidate.selectors).flat_map(Known::labels));
+        let now = read.known.clone();
+        Self { candidates, read, found: Vec::new(), now, gone: Vec::new(), some_left: false, labels }
+    }
+
+    fn step(&mut self, policy: usize, candidate: &'a Candidate<'a>) -> Reach {
+        let Some(met) = self.met(policy, candidate) else { return Reach::Further };
+        let ends = match &candidate.definition.action {
+            Action::Pass => true,
+            Action::Drop => {
+                self.add(&met, Cause::Drops, met.certain && !self.some_left);
+                true
+            }
+            Action::Aggregate(aggregation) => {
+                self.aggregate(&met, aggregation);
+                true
+            }
+            Action::Relabel(rules) | Action::RelabelAggregate(rules, _) => {
+                self.relabel(&met, rules, candidate.definition.aggregation())
+            }
+        };
+        if ends && met.enforced {
+            if met.certain {
+                return Reach::NoFurther;
+            }
+            self.some_left = true;
+            self.gone.extend(met.selectors);
+        }
+        Reach::Further
+    }
+
+    fn met(&self, policy: usize, candidate: &'a Candidate<'a>) -> Option<Met<'a>> {
+        let mut certain = false;
+        let mut selectors: Vec<&Known> = Vec::new();
+        for selector in &candidate.selectors {
+            let overlap = self.now.meets(selector);
+            let both = || self.now.and(selector);
+            if overlap != Overlap::Disjoint && !self.gone.iter().any(|gone| both().implies(gone)) {
+                certain |= overlap == Overlap::Certain;
+                selectors.push(selector);
+            }
+        }
+        let possible = !certain && selectors.iter().all(|selector| is_possible(selector, self.read));
+        let enforced = candidate.definition.mode == Mode::Enforce;
+        (!selectors.is_empty()).then_some(Met { policy, selectors, certain, enforced, possible })
+    }
+
+    fn add(&mut self, met: &Met<'_>, cause: Cause, all: bool) {
+        let possible = met.possible && !met.selectors.iter().any(|selector| is_about(&cause, selector));
+        self.found.push(Impact { policy: met.policy, read: self.read.shown.clone(), cause, all, possible });
+    }
+
+    fn aggregate(&mut self, met: &Met<'_>, aggregation: &Aggregation) {
+        if aggregation.keep_input {
+            return;
+        }
+        let all = met.certain && !self.some_left;
+        for cause in aggregated(aggregation, &self.labels, self.read, &self.now) {
+            self.add(met, cause, all);
+        }
+        // where both sides lose labels, they may still match
+        let changes = aggregation.keys != Keys::All || !aggregation.collapse.is_empty();
+        let is_alone = |other: &&Partner| changes && !is_aggregated(self.candidates, &other.known);
+        if let Some(parted) = self.read.partners.iter().find(is_alone) {
+            self.add(met, Cause::Parts(parted.shown.clone()), all);
+        }
+    }
+
+    /// Returns whether the rules drop all of the series.
+    fn relabel(&mut self, met: &Met<'_>, rules: &[RuleText], aggregation: Option<&Aggregation>) -> bool {
+        let mut result = match met.selectors.as_slice() {
+            [selector] => self.now.and(selector),
+            _ => self.now.clone(),
+        };
+        let effects = relabels::run(rules, &mut result, &self.labels);
+        let all = met.certain && !self.some_left;
+        if let Some(every) = effects.drops {
+            self.add(met, Cause::Drops, all && every);
+        }
+        if effects.drops == Some(true) {
+            return true;
+        }
+        for (label, (change, every)) in &effects.changes {
+            causes(self.read, label, change)
+                .into_iter()
+                .for_each(|cause| self.add(met, cause, all && *every));
+        }
+        // Series that come to have the labels of others are added up.
+        let changes = !effects.changes.is_empty() || rules.iter().any(relabels::goes_by_names);
+        let value = aggregation.filter(|_| changes);
+        if let Some(cause) = value.and_then(|aggregation| misread(aggregation, self.read, &self.now)) {
+            self.add(met, cause, false);
+        }
+        if met.enforced {
+            self.gone.retain(|gone| !gone.labels().any(|label| effects.changes.contains_key(label)));
+            for label in effects.changes.keys() {
+                let after = met.certain.then(|| result.values(label)).flatten();
+                self.now.set(label, after.map(Test::OneOf));
+            }
+        }
+        false
+    }
 }
 
 /// Whether a selector names no metric, and what is read none of the labels that it asks for.

@@ -91,7 +91,7 @@ impl Index {
     fn look(&self, output: Fingerprint, by: &Claimant, gone: Option<(Fingerprint, u32)>) -> Look {
         let mut shard = self.shards[self.shard_of(output)].lock();
         let held = shard.claims.get_mut(output).map(|held| *held);
-        let entry = shard.series.get_mut(output).filter(|entry| entry.emits().is_itself());
+        let entry = shard.series.get_mut(output).filter(|entry| entry.sent_as().is_itself());
         let (stands, ended) = (entry.is_some(), entry.is_some_and(|entry| entry.has_ended()));
         // a group has what its first member was sent as before that is known to have left; what was granted under other
         // policies is worth nothing beside what stands
@@ -158,7 +158,7 @@ impl Index {
     /// Whether what was last sent as `output` was sent by `series`, and nobody else is to send it.
     pub fn owns(&self, output: Fingerprint, series: Fingerprint) -> bool {
         let mut shard = self.shards[self.shard_of(output)].lock();
-        let stands = shard.series.get_mut(output).is_some_and(|entry| entry.emits().is_itself());
+        let stands = shard.series.get_mut(output).is_some_and(|entry| entry.sent_as().is_itself());
         match shard.claims.get_mut(output) {
             Some(claim) => claim.owner() == series && (output == series || !stands),
             None => stands && output == series,

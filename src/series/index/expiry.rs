@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::slots::Claim;
 use super::takeover::PATIENCE;
-use super::{Attribution, Emits, Index};
+use super::{Attribution, Index, SentAs};
 use crate::series::table::Slot;
 
 /// What an expiry found in one shard.
@@ -52,17 +52,17 @@ impl Index {
             let (series, aliases) = (shard.series.len(), shard.aliases.len());
             shard.series.retain(|entry, past| {
                 let keep = entry.last_seen >= horizon;
-                match entry.emits() {
-                    emits if emits.is_itself() && !keep => {
+                match entry.sent_as() {
+                    sent_as if sent_as.is_itself() && !keep => {
                         self.free(&mut shard.challenges, entry.fingerprint(), now);
                     }
-                    Emits::Rewritten(_) if keep => rewritten += 1,
+                    SentAs::Rewritten(_) if keep => rewritten += 1,
                     _ => {}
                 }
                 if keep {
                     visit(entry.generation(), entry.verdict);
                 } else {
-                    self.count_contested(Some(entry.emits()), None);
+                    self.count_contested(Some(entry.sent_as()), None);
                     departed.push(Departed {
                         attribution: past.attribution(),
                         first_seen: past.first_seen,
@@ -101,7 +101,7 @@ impl Index {
             let entry = shard.series.get_mut(owner);
             entry
                 .filter(|entry| entry.generation() <= claim.generation())
-                .filter(|entry| matches!(entry.emits(), Emits::Rewritten(_)))
+                .filter(|entry| matches!(entry.sent_as(), SentAs::Rewritten(_)))
                 .map(|entry| entry.last_seen)
         };
         let output = claim.fingerprint();

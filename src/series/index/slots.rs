@@ -1,6 +1,6 @@
 //! What the tables of a shard hold; 32 bytes each, so that two share a cache line and none straddles one.
 
-use super::{Arrival, Attribution, Claimant, Emits, FollowUp, Remembered};
+use super::{Arrival, Attribution, Claimant, FollowUp, Remembered, SentAs};
 use crate::series::fingerprint::Fingerprint;
 use crate::series::table::Slot;
 
@@ -21,7 +21,7 @@ pub(super) struct Entry {
     pub(super) last_seen: u32,
     /// Unix seconds of sample time.
     pub(super) valid_until: u32,
-    /// What belongs to `emits`.
+    /// What belongs to `sent_as`.
     detail: u32,
     /// From above: generation of the policies, flags, window, what is sent. 0: nothing is held.
     state: u32,
@@ -69,20 +69,20 @@ impl Entry {
     /// Takes over a decision.
     pub(super) fn decide(&mut self, decided: Remembered) {
         self.state = decided.generation << GENERATION_AT | self.state & (WINDOW | WATCHED | ON | ENDED);
-        self.emit(decided.emits);
+        self.emit(decided.sent_as);
         self.verdict = decided.verdict;
         self.valid_until = decided.valid_until;
     }
 
-    fn emit(&mut self, emits: Emits) {
-        let (kind, detail) = match emits {
-            Emits::Itself => (1, 0),
-            Emits::Nothing => (2, 0),
-            Emits::Rewritten(edit) => (3, edit),
-            Emits::Contested(wanted) => (4, wanted),
-            Emits::Aggregated(home) => (5, home),
-            Emits::Provisional(known) => (6, known),
-            Emits::Leaving(until) => (7, until),
+    fn emit(&mut self, sent_as: SentAs) {
+        let (kind, detail) = match sent_as {
+            SentAs::Itself => (1, 0),
+            SentAs::Nothing => (2, 0),
+            SentAs::Rewritten(edit) => (3, edit),
+            SentAs::Contested(wanted) => (4, wanted),
+            SentAs::Aggregated(group_key) => (5, group_key),
+            SentAs::Provisional(known) => (6, known),
+            SentAs::ItselfUntil(until) => (7, until),
         };
         self.state = self.state & !EMITS | kind;
         self.detail = detail;
@@ -94,7 +94,7 @@ impl Entry {
     }
 
     /// The identity that it had upstream is another's.
-    pub(super) fn lose(&mut self, after: Emits) {
+    pub(super) fn lose(&mut self, after: SentAs) {
         self.emit(after);
         self.reopen();
     }
@@ -104,15 +104,15 @@ impl Entry {
     }
 
     #[inline]
-    pub(super) fn emits(&self) -> Emits {
+    pub(super) fn sent_as(&self) -> SentAs {
         match self.state & EMITS {
-            1 => Emits::Itself,
-            3 => Emits::Rewritten(self.detail),
-            4 => Emits::Contested(self.detail),
-            5 => Emits::Aggregated(self.detail),
-            6 => Emits::Provisional(self.detail),
-            7 => Emits::Leaving(self.detail),
-            _ => Emits::Nothing,
+            1 => SentAs::Itself,
+            3 => SentAs::Rewritten(self.detail),
+            4 => SentAs::Contested(self.detail),
+            5 => SentAs::Aggregated(self.detail),
+            6 => SentAs::Provisional(self.detail),
+            7 => SentAs::ItselfUntil(self.detail),
+            _ => SentAs::Nothing,
         }
     }
 

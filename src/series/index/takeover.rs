@@ -4,7 +4,7 @@
 //! have been there all the while.
 
 use super::slots::{Claim, Entry, Past};
-use super::{Claimant, Claimed, Emits, Index, IndexShard};
+use super::{Claimant, Claimed, Index, IndexShard, SentAs};
 use crate::series::fingerprint::Fingerprint;
 use crate::series::table::{Slot, Table};
 
@@ -73,7 +73,7 @@ impl Index {
         let mut shard = self.shards[self.shard_of(claim.owner())].lock();
         match shard.series.get_both(claim.owner()) {
             Some((entry, _)) if entry.generation() > claim.generation() => Standing::MovedOn,
-            Some((entry, past)) if matches!(entry.emits(), Emits::Rewritten(_)) => {
+            Some((entry, past)) if matches!(entry.sent_as(), SentAs::Rewritten(_)) => {
                 Standing::Lives { last_seen: entry.last_seen, patience: patience(entry, past) }
             }
             _ => Standing::OnItsWay,
@@ -171,8 +171,8 @@ impl Index {
     /// What a series had belongs to another from now on.
     fn lose(&self, shard: &mut IndexShard, series: Fingerprint, output: Fingerprint) {
         if let Some(entry) = shard.series.get_mut(series) {
-            let after = Emits::Contested(output.short());
-            self.count_contested(Some(entry.emits()), Some(after));
+            let after = SentAs::Contested(output.short());
+            self.count_contested(Some(entry.sent_as()), Some(after));
             entry.lose(after);
         }
     }
