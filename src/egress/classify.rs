@@ -44,10 +44,20 @@ pub(super) fn classify(
     (Reply::Unavailable { status: told, retry_after, cause }, failure)
 }
 
-/// Whether a 400 means what a 413 does: VictoriaMetrics answers so above `-maxInsertRequestSize`, 32 MiB decoded (seen with
-/// 1.79.5 and 1.150).
+/// What backends say in a 400 that means what a 413 does. VictoriaMetrics (seen with 1.79.5 and 1.150) above
+/// `-maxInsertRequestSize`, compressed and decoded; Prometheus (3.14 to 3.16) above 32 MiB decoded; Mimir and Cortex above their
+/// largest message; and what Go's server says of a body above its limit.
+const TOO_LARGE: [&str; 6] = [
+    "too big packed request",
+    "too big unpacked request",
+    "decoded size exceeds",
+    "message larger than max",
+    "err-mimir-distributor-max-write-message-size",
+    "request body too large",
+];
+
 fn says_too_large(excerpt: &str) -> bool {
-    excerpt.contains("too big packed request")
+    TOO_LARGE.iter().any(|said| excerpt.contains(said))
 }
 
 fn what_to_check(status: StatusCode, answer: &UpstreamResponse) -> String {
@@ -125,6 +135,26 @@ mod tests {
                 );
                 assert!(!cause.contains("secret-token"), "{cause}");
             }
+        }
+    }
+
+    #[test]
+    fn a_400_that_says_too_large_is_split_and_others_are_not() {
+        for (said, is_large) in [
+            ("decoded size exceeds the 33554432 bytes limit", true),
+            ("too big unpacked request; mustn't exceed 33554432 bytes; got 36864123 bytes", true),
+            ("too big packed request; mustn't exceed `-maxInsertRequestSize=33554432` bytes", true),
+            ("received message larger than max (104857601 vs 104857600)", true),
+            ("out of bounds", false),
+            ("label value too long", false),
+        ] {
+            let uri = "http://backend:8428/write".parse().unwrap();
+            let status = StatusCode::BAD_REQUEST;
+            let answer =
+                UpstreamResponse { status, retry_after: None, location: None, excerpt: said.to_owned() };
+            let (reply, failure) = classify(answer, OnThrottle::Pass, &Target::new("primary", &uri));
+            assert_eq!(matches!(reply, Reply::TooLarge { .. }), is_large, "{said}");
+            assert_eq!(failure.is_none(), is_large, "{said}");
         }
     }
 
