@@ -49,6 +49,9 @@ pub(super) enum Start {
 }
 
 impl Open {
+    /// Whatever comes, it begins from where it is.
+    pub(super) const NEVER: Self = Self { since_ms: i64::MAX, unsaid: Unsaid::Here };
+
     /// Where it starts from, given when it began as far as that is said.
     pub(super) fn start(&self, started_ms: Option<i64>, first_ms: i64) -> Start {
         match (started_ms, self.unsaid) {

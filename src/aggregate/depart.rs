@@ -63,6 +63,7 @@ impl GroupShard {
         self.tombstones.remove(departure.series);
         let Some(member) = self.members.get_mut(departure.series).copied() else { return };
         if !member.is_gauge() {
+            self.disown_siblings(departure);
             self.settle_last(&member, starts);
             self.members.remove(departure.series);
             self.count_member(member.group, -1);

@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use super::birth::{Open, Start};
+use super::birth::{Open, Start, Unsaid};
 use super::starts::{Keys, Starts};
 use crate::series::Fingerprint;
 
@@ -21,6 +21,8 @@ pub(super) struct Doubt {
     pub(super) open: Open,
     /// What finds out when it began, and what that said last.
     pub(super) keys: Keys,
+    /// Whether it is a part of a histogram or summary, by its name.
+    pub(super) is_part: bool,
     pub(super) said_ms: Option<i64>,
     /// `None` before it came.
     pub(super) first: Option<First>,
@@ -47,6 +49,17 @@ impl First {
 }
 
 impl Doubt {
+    /// The minute is cut short: from now on only what is proved counts. What one part of a histogram proves is nothing:
+    /// others may come later, and begin from where they are.
+    pub(super) fn cut_short(&mut self) {
+        if self.open.unsaid == Unsaid::Watched {
+            self.open.unsaid = Unsaid::Here;
+        }
+        if self.is_part {
+            self.open = Open::NEVER;
+        }
+    }
+
     /// Where it starts from, by what is known by now.
     pub(super) fn start(&mut self, first: &First, starts: &Starts) -> Start {
         // what was said once is not unsaid: what said it may be forgotten

@@ -3,11 +3,11 @@
 
 use ahash::AHashMap;
 
-use super::birth::{Open, Start, Unsaid};
+use super::birth::{Open, Start};
 use super::close::Closing;
 use super::doubt::{DOUBT_MS, Doubt, First};
 use super::member::Member;
-use super::point::Join;
+use super::point::{Departure, Join};
 use super::shard::{GroupShard, Window};
 use super::starts::Starts;
 use crate::policy::Aggregation;
@@ -44,16 +44,18 @@ impl Family {
 impl GroupShard {
     /// Notes that the start of a new counter is open, or that it is not.
     pub(super) fn doubt(&mut self, join: &Join, open: Option<Open>) {
-        let Join { series, keys, first_ms, .. } = *join;
+        let Join { series, keys, is_part, first_ms, .. } = *join;
         // the parts of one histogram come one behind the other
         let has_room = self.doubts.len() < MOST || keys.family() == self.last_doubted;
         match open.filter(|_| has_room) {
             Some(open) => {
                 self.last_doubted = keys.family();
-                self.doubts
-                    .insert(series, Doubt { open, keys, said_ms: None, first: None, waits_after_ms: None });
+                self.doubts.insert(
+                    series,
+                    Doubt { open, keys, is_part, said_ms: None, first: None, waits_after_ms: None },
+                );
             }
-            None if join.is_part && self.unborn.len() < MOST => {
+            None if is_part && self.unborn.len() < MOST => {
                 self.unborn.insert(keys.family(), first_ms.saturating_add(DOUBT_MS));
             }
             None => {}
@@ -125,9 +127,18 @@ impl GroupShard {
         families
     }
 
+    /// A part of a histogram leaves before its start is settled: the others do not count from zero then.
+    pub(super) fn disown_siblings(&mut self, departure: &Departure) {
+        let Some(doubt) = self.doubts.get(&departure.series).filter(|doubt| doubt.is_part) else { return };
+        if self.unborn.len() < MOST {
+            self.unborn.insert(doubt.keys.family(), departure.ms.saturating_add(DOUBT_MS));
+        }
+    }
+
     /// Counts what a member had counted at first that goes.
     pub(super) fn settle_last(&mut self, member: &Member, starts: &Starts) {
         let Some(mut doubt) = self.doubts.remove(&member.fingerprint()) else { return };
+        doubt.cut_short();
         let Some(first) = doubt.first else { return };
         if doubt.start(&first, starts) != Start::Zero {
             self.baselines += 1;
@@ -162,9 +173,7 @@ impl GroupShard {
     /// It ends before all was said: what is proved counts, and nothing else.
     pub(super) fn settle_soon(&mut self) {
         for doubt in self.doubts.values_mut() {
-            if doubt.open.unsaid == Unsaid::Watched {
-                doubt.open.unsaid = Unsaid::Here;
-            }
+            doubt.cut_short();
             doubt.first.iter_mut().for_each(|first| first.due_ms = 0);
         }
         if !self.doubts.is_empty() && self.open.is_empty() {

@@ -31,6 +31,8 @@ struct Troubles {
     reload: u64,
     /// The one that aggregates is changed.
     edit: u64,
+    /// A policy in front takes some of the targets, or does so no more.
+    narrow: u64,
     /// The answer to a request is lost.
     lost_answer: u64,
     /// An agent's connections go to another gate.
@@ -46,8 +48,9 @@ struct History {
     /// Steps of wrong clocks, by gate, and until when.
     wrong: Vec<(i64, i64)>,
     edits: Vec<i64>,
-    /// The delay of each gate's policy.
+    /// The delay of each gate's policy, and whether one in front takes some of the targets.
     delay_ms: Vec<i64>,
+    narrowed: Vec<bool>,
 }
 
 /// Scopes of the same groups at several gates.
@@ -63,6 +66,14 @@ fn own(name: Option<usize>, delay_ms: i64) -> seriesgate::policy::Definition {
     policy("own", "{target!=\"\"}", Action::Aggregate(aggregation.into()), Mode::Enforce)
 }
 
+/// Takes about half of the targets.
+fn narrow(name: Option<usize>) -> seriesgate::policy::Definition {
+    let instance = name.map(|name| ("gate".to_owned(), format!("g{name}")));
+    let aggregation = Aggregation { suffix: Some(":some".into()), instance, ..without_pod() };
+    let matches = "{target=~\".*[02468]\"}";
+    policy("narrow", matches, Action::Aggregate(aggregation.into()), Mode::Enforce)
+}
+
 impl History {
     fn new(seed: u64, gates: usize, addresses: &[u8], troubles: Troubles, silent: bool) -> Self {
         Self {
@@ -74,6 +85,7 @@ impl History {
             wrong: vec![(0, 0); gates],
             edits: Vec::new(),
             delay_ms: vec![10_000; gates],
+            narrowed: vec![false; gates],
         }
     }
 
@@ -102,7 +114,7 @@ impl History {
     }
 
     fn disturb(&mut self) {
-        let Troubles { outage, cut_off, agent, gate, clock, reload, edit, moves, .. } = self.troubles;
+        let Troubles { outage, cut_off, agent, gate, clock, reload, edit, narrow, moves, .. } = self.troubles;
         let mut for_s = |most: u64| 5 + self.cluster.dice.below(most) as i64;
         let (short, long, half) = (for_s(90), for_s(180), for_s(300));
         let (now, gates) = (self.now_s, self.gates.len() as u64);
@@ -147,27 +159,36 @@ impl History {
         }
         if self.happens(edit) {
             self.delay_ms[which] = 30_000 - self.delay_ms[which];
-            self.edits.push(now);
-            if self.happens(2) {
-                self.replace(which, Vec::new());
-            } else {
-                self.replace_while_it_is_down(which);
-            }
+            self.replace_anyhow(which);
+        }
+        if self.happens(narrow) {
+            self.narrowed[which] = !self.narrowed[which];
+            self.replace_anyhow(which);
         }
     }
 
-    /// The config is edited between a stop and a start.
-    fn replace_while_it_is_down(&mut self, gate: usize) {
-        let name = (self.gates.len() > 1).then_some(gate);
+    /// The policies that aggregate change, by a reload or between a stop and a start.
+    fn replace_anyhow(&mut self, gate: usize) {
+        self.edits.push(self.now_s);
+        if self.happens(2) {
+            return self.replace(gate, Vec::new());
+        }
+        let policies = self.aggregating(gate);
         let rig = &mut self.gates[gate];
         let snapshot = rig.snapshot();
-        rig.policies = vec![own(name, self.delay_ms[gate])];
+        rig.policies = policies;
         rig.restore(&snapshot);
         self.cluster.agents.iter_mut().for_each(|agent| agent.calm_since_s = self.now_s);
     }
 
+    fn aggregating(&self, gate: usize) -> Vec<seriesgate::policy::Definition> {
+        let name = (self.gates.len() > 1).then_some(gate);
+        let narrow = self.narrowed[gate].then(|| narrow(name));
+        narrow.into_iter().chain([own(name, self.delay_ms[gate])]).collect()
+    }
+
     fn replace(&mut self, gate: usize, mut policies: Vec<seriesgate::policy::Definition>) {
-        policies.push(own((self.gates.len() > 1).then_some(gate), self.delay_ms[gate]));
+        policies.extend(self.aggregating(gate));
         let rig = &mut self.gates[gate];
         rig.policies.clone_from(&policies);
         rig.gate.pipeline.replace_policies(PolicySet::compile(&policies, Run::AsConfigured).unwrap());
@@ -209,23 +230,24 @@ impl History {
         let mut counted = [0; MOST_STEPS as usize];
         for output in outputs {
             let of = |series: &&String| {
-                series.starts_with(name)
+                (series.starts_with(name) || series.starts_with(&name.replace('_', ":some_")))
                     && series.contains(&format!("target=\"{}\"", target.name))
                     && (le.is_empty() || series.contains(&format!("le=\"{le}\"")))
             };
-            let Some(series) = output.keys().find(of) else { continue };
-            let points = &output[series];
-            assert!(points.is_sorted_by(|a, b| a.0 < b.0), "{series}: {points:?}");
-            for segment in points.split(|(_, value)| value == "stale") {
-                let values: Vec<f64> = segment.iter().map(|(_, value)| value.parse().unwrap()).collect();
-                assert!(values.is_sorted(), "{series}: {points:?}");
-                let mut left = values.last().copied().unwrap_or(0.0);
-                for (step, counted) in (0..MOST_STEPS).zip(&mut counted) {
-                    let times = (left / digit(step)).floor();
-                    left -= times * digit(step);
-                    *counted += times as u64;
+            for series in output.keys().filter(of) {
+                let points = &output[series];
+                assert!(points.is_sorted_by(|a, b| a.0 < b.0), "{series}: {points:?}");
+                for segment in points.split(|(_, value)| value == "stale") {
+                    let values: Vec<f64> = segment.iter().map(|(_, value)| value.parse().unwrap()).collect();
+                    assert!(values.is_sorted(), "{series}: {points:?}");
+                    let mut left = values.last().copied().unwrap_or(0.0);
+                    for (step, counted) in (0..MOST_STEPS).zip(&mut counted) {
+                        let times = (left / digit(step)).floor();
+                        left -= times * digit(step);
+                        *counted += times as u64;
+                    }
+                    assert_eq!(left, 0.0, "{series}: {points:?}");
                 }
-                assert_eq!(left, 0.0, "{series}: {points:?}");
             }
         }
         counted
@@ -341,6 +363,13 @@ fn where_the_gate_restarts_and_its_policies_change() {
 }
 
 #[test]
+fn where_targets_go_from_one_policy_to_another() {
+    let troubles = Troubles { narrow: 60, gate: 300, lost_answer: 50, ..Troubles::default() };
+    holds(1, &ALONE, troubles, 0.1);
+    holds(1, &BEHIND_ONE_ADDRESS, troubles, 0.1);
+}
+
+#[test]
 fn where_the_clock_is_set() {
     let troubles = Troubles { clock: 100, ..Troubles::default() };
     holds(1, &ALONE, troubles, 0.2);
@@ -364,6 +393,7 @@ fn where_all_of_it_happens() {
         clock: 700,
         reload: 500,
         edit: 900,
+        narrow: 900,
         lost_answer: 50,
         moves: 0,
     };

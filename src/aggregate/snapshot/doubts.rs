@@ -11,14 +11,15 @@ impl GroupShard {
     pub(super) fn save_doubts(&self, starts: &Starts, out: &mut Vec<u8>) {
         out.put_u32(self.doubts.len() as u32);
         for (series, doubt) in &self.doubts {
-            let Doubt { open: Open { since_ms, unsaid }, keys, said_ms, first, .. } = *doubt;
+            let Doubt { open: Open { since_ms, unsaid }, keys, is_part, said_ms, first, .. } = *doubt;
             // starts are not saved
             let said_ms = first.and_then(|first| starts.find(&keys, first.ms)).or(said_ms);
             out.put_series(*series);
             out.put_i64(since_ms);
             keys.numbers().into_iter().for_each(|key| out.put_u64(key));
             let born = u8::from(unsaid != Unsaid::Here) | u8::from(unsaid == Unsaid::Due) << 2;
-            out.push(born | u8::from(first.is_some()) << 1 | u8::from(said_ms.is_some()) << 3);
+            let given = u8::from(first.is_some()) << 1 | u8::from(said_ms.is_some()) << 3;
+            out.push(born | given | u8::from(is_part) << 4);
             said_ms.into_iter().for_each(|ms| out.put_i64(ms));
             if let Some(First { ms, end, due_ms, value }) = first {
                 [ms, end, due_ms].into_iter().for_each(|time| out.put_i64(time));
@@ -59,7 +60,10 @@ impl GroupShard {
             };
             let open = Open { since_ms, unsaid };
             let keys = Keys::from_numbers(keys);
-            self.doubts.insert(series, Doubt { open, keys, said_ms, first, waits_after_ms: None });
+            self.doubts.insert(
+                series,
+                Doubt { open, keys, is_part: flags & 16 != 0, said_ms, first, waits_after_ms: None },
+            );
         }
         for _ in 0..source.u32()? {
             self.unborn.insert(source.u64()?, source.i64()?);
