@@ -135,12 +135,29 @@ fn secrets_never_show_in_the_lines_of_errors() {
         "basic_auth: { username: 'a:hunter2', password: x }",
         "basic_auth:\n      username: \"a:hunter2\"\n      password: x",
         "basic_auth: { username_file: hunter2, password: x }",
+        "basic_auth:\n      username: a\n      password: 'pa'hunter2'",
+        "basic_auth:\n      username: a\n      password: \"pa\"hunter2 x\"",
+        "bearer_token:\n    hunter2",
+        "bearer_token:\n  hunter2",
+        "bearer_token: >\n    hunter2",
+        "bearer_token: |\n   hunter2",
+        "bearer_token:\n    - hunter2\n    - hunter2",
+        "bearer_token:\n    hunter2: x",
+        "headers:\n    - X-A: hunter2\n    - X-B: hunter2",
+        "bearer_token: \"abc\\\nhunter2\"\n    timeout: 5x",
+        "bearer_token: *hunter2",
+        "bearer_token: %hunter2",
+        "bearer_token: !hunter2 x",
+        "bearer_token: &a hunter2\n    name: *b",
+        "name: &a hunter2\n    bearer_token: *b",
+        "? bearer_token\n    hunter2",
+        "passwd=hunter2: x",
+        "bearer_token:hunter2: x",
     ] {
         let text = format!("upstreams:\n  - name: a\n    url: http://h/w\n    {keys}\n");
         let errors = parse(&text, Path::new("")).expect_err(keys);
         let (shown, debug) = (errors.to_string(), format!("{errors:?}"));
-        // The name of a key we do not know is shown.
-        assert!(!shown.contains(SECRET) || keys.contains("{ hunter2: x }"), "{keys}:\n{shown}");
-        assert!(!debug.contains(SECRET) || keys.contains("{ hunter2: x }"), "{keys}:\n{debug}");
+        assert!(!shown.contains(SECRET), "{keys}:\n{shown}");
+        assert!(!debug.contains(SECRET), "{keys}:\n{debug}");
     }
 }

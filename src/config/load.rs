@@ -10,6 +10,7 @@ use super::position::Position;
 use super::reading::{self, Reading};
 use super::remarks::{Found, Remarks};
 use super::source::Source;
+use super::yaml::Refusal;
 
 /// A thousand policies are some 200 KiB.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -98,8 +99,13 @@ fn checked(
         return Err(vec![ConfigError::new(Position::default(), message, None)]);
     }
     let Reading { raw, refusals, unread } = reading::parse(text);
+    let (refusals, concealed) = without_secrets(&source, refusals);
     let unknown = refusals.iter().filter(|refusal| refusal.unknown_key.is_some());
     source.hide_behind(unknown.map(|refusal| refusal.position));
+    if raw.is_none() || !concealed.is_empty() {
+        source.distrust();
+    }
+    source.conceal(&concealed);
     let refused = refusals.into_iter().map(|refusal| {
         // Only the key is shown: what follows it may be a secret under a misspelt name.
         let until = refusal.unknown_key.map(|key| key.chars().count());
@@ -115,6 +121,20 @@ fn checked(
         Some(config) if checker.errors.is_empty() => Ok((config, checker.remarks)),
         _ => Err(checker.errors),
     }
+}
+
+/// Without the names of keys that may be parts of secrets, and where those are: a key that stands where a secret may be, or that
+/// nobody wrote as a key.
+fn without_secrets(source: &Source<'_>, refusals: Vec<Refusal>) -> (Vec<Refusal>, Vec<Position>) {
+    let mut concealed = Vec::new();
+    let refusals = refusals.into_iter().map(|refusal| match &refusal.unknown_key {
+        Some(key) if source.hides(refusal.position) || !source.is_key(refusal.position, key) => {
+            concealed.push(refusal.position);
+            refusal.hidden()
+        }
+        _ => refusal,
+    });
+    (refusals.collect(), concealed)
 }
 
 fn not_utf8(bytes: &[u8], valid: usize) -> ConfigError {

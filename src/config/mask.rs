@@ -5,6 +5,8 @@
 
 mod comment;
 mod doubtful;
+mod odd;
+mod strict;
 mod url;
 
 use std::collections::BTreeSet;
@@ -19,6 +21,8 @@ enum Inside {
     /// A secret text of several lines, or the value below its key: lines indented deeper than this.
     Block {
         deeper_than: usize,
+        /// The value was not in the line of its key. Then a list may stand as deep as the key: only a key of ours ends it.
+        is_awaited: bool,
     },
     /// A `headers:` mapping: in lines indented deeper than this, what follows the first colon, unless it may be shown.
     Headers {
@@ -77,20 +81,49 @@ pub(crate) fn hidden(lines: &[&str], unknown: &BTreeSet<(usize, usize)>) -> Vec<
         .collect()
 }
 
+/// The same where the lines are no valid YAML.
+pub(crate) fn hidden_strictly(lines: &[&str]) -> Vec<Vec<Range<usize>>> {
+    let usual = hidden(lines, &BTreeSet::new()).into_iter();
+    let strictly = lines.iter().zip(strict::hidden_from(lines)).map(|(line, from)| {
+        let chars: Vec<char> = line.chars().collect();
+        let blanks = chars[from..].iter().take_while(|c| c.is_whitespace()).count();
+        from + blanks..chars.len()
+    });
+    usual
+        .zip(strictly)
+        .map(|(usual, strictly)| merged(usual.into_iter().chain([strictly]).collect()))
+        .collect()
+}
+
 fn hidden_in(line: &[char], marked: &[usize], inside: &mut Inside) -> Vec<Range<usize>> {
     let indent = line.iter().take_while(|c| **c == ' ').count();
     let blank = line.iter().all(|c| c.is_whitespace());
     let mut from = 0;
     match inside {
         Inside::Nothing => {}
-        Inside::Block { deeper_than } if blank || indent > *deeper_than => return all_of(line, indent),
+        Inside::Block { deeper_than, is_awaited } if blank || indent > *deeper_than => {
+            *is_awaited &= blank;
+            return all_of(line, indent);
+        }
         Inside::Headers { deeper_than, names_at, shown } if blank || indent > *deeper_than => {
+            if blank {
+                return Vec::new();
+            }
             let names_at = *names_at.get_or_insert(indent);
-            let colon = line.iter().position(|c| *c == ':').filter(|_| indent == names_at);
-            return match colon {
-                Some(colon) => value_range(line, colon + 1, *shown),
-                None => all_of(line, indent),
+            if indent != names_at {
+                return all_of(line, indent);
+            }
+            let name = odd::header_name(line);
+            return match line.get(name) {
+                Some(':') => value_range(line, name + 1, *shown),
+                _ => one(name..line.len()),
             };
+        }
+        // of a list that stands as deep as its key
+        Inside::Block { is_awaited: true, .. } | Inside::Headers { names_at: None, .. }
+            if !strict::begins_with_key(line) =>
+        {
+            return all_of(line, indent);
         }
         Inside::Block { .. } | Inside::Headers { .. } => *inside = Inside::Nothing,
         Inside::Open { closers } => match line.iter().position(|c| closers.contains(c)) {
@@ -121,6 +154,7 @@ fn hidden_in(line: &[char], marked: &[usize], inside: &mut Inside) -> Vec<Range<
     if matches!(inside, Inside::Nothing) {
         *inside = goes_on;
     }
+    ranges.extend(odd::hidden(line));
     ranges.extend(url::hidden(line));
     ranges.extend(without_colon(line, indent));
     merged(ranges)
@@ -181,7 +215,7 @@ fn secret_value(line: &[char], key: &Key, inside: &mut Inside) -> Range<usize> {
         *inside = match key.name.as_str() {
             "basic_auth" => Inside::Nothing,
             "headers" => Inside::Headers { deeper_than: key.starts_at, names_at: None, shown: |_| false },
-            _ => Inside::Block { deeper_than: key.starts_at },
+            _ => Inside::Block { deeper_than: key.starts_at, is_awaited: true },
         };
         return key.value_from..key.value_from;
     };
@@ -196,8 +230,8 @@ fn secret_value(line: &[char], key: &Key, inside: &mut Inside) -> Range<usize> {
             }
             start..close.unwrap_or(line.len())
         }
-        '"' => until(line, start, &['"'], inside),
-        '\'' => until(line, start, &['\''], inside),
+        '"' => quoted(line, start, &['"'], inside),
+        '\'' => quoted(line, start, &['\''], inside),
         // A quote further on may hold any of the closers below: hide the rest.
         _ if line[start..].contains(&'"') || line[start..].contains(&'\'') => start..line.len(),
         '$' if in_flow && line.get(start + 1) == Some(&'{') => {
@@ -205,15 +239,25 @@ fn secret_value(line: &[char], key: &Key, inside: &mut Inside) -> Range<usize> {
             let rest = until(line, close, &[',', '}'], inside);
             start..trimmed_end(line, start, rest.end)
         }
+        // The value came too late.
+        ',' if in_flow => start..line.len(),
         _ if in_flow => {
             let range = until(line, start, &[',', '}'], inside);
             start..trimmed_end(line, start, range.end)
         }
         _ => {
-            *inside = Inside::Block { deeper_than: key.starts_at };
+            let is_awaited = matches!(line[start], '|' | '>');
+            *inside = Inside::Block { deeper_than: key.starts_at, is_awaited };
             start..line.len()
         }
     }
+}
+
+/// A text in quotes, and what stands behind them where nothing may: the quote that closes was a part of the secret.
+fn quoted(line: &[char], start: usize, closers: &'static [char], inside: &mut Inside) -> Range<usize> {
+    let range = until(line, start, closers, inside);
+    let behind = line[range.end..].iter().find(|c| !c.is_whitespace());
+    if behind.is_none_or(|c| matches!(c, ',' | '}' | ']' | '#')) { range } else { start..line.len() }
 }
 
 /// From `start` to the closing character; without one the next lines are hidden until it comes.
@@ -273,7 +317,7 @@ fn one(range: Range<usize>) -> Vec<Range<usize>> {
 }
 
 /// Sorted, without overlaps and empty ranges.
-fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+pub(super) fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.retain(|range| !range.is_empty());
     ranges.sort_by_key(|range| range.start);
     let mut merged: Vec<Range<usize>> = Vec::new();

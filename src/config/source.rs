@@ -42,6 +42,39 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Shows only what is surely no secret: the text is no valid YAML.
+    pub(crate) fn distrust(&mut self) {
+        self.hidden = mask::hidden_strictly(&self.lines);
+    }
+
+    /// Whether a key was written as one: a word with a colon behind it. Without, it may be a value where a comma was one
+    /// too many or a colon forgotten.
+    pub(crate) fn is_key(&self, position: Position, key: &str) -> bool {
+        let quotes = ['"', '\''];
+        let behind = self.tail(position).and_then(|tail| tail.trim_start_matches(quotes).strip_prefix(key));
+        let is_word = key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        is_word
+            && behind.is_some_and(|behind| behind.trim_start_matches(quotes).trim_start().starts_with(':'))
+    }
+
+    /// Hides what stands at these places, to the end of their lines.
+    pub(crate) fn conceal(&mut self, places: &[Position]) {
+        for place in places {
+            let [line, column] = [place.line, place.column].map(|n| (n as usize).saturating_sub(1));
+            if let (Some(hidden), Some(text)) = (self.hidden.get_mut(line), self.lines.get(line)) {
+                let all = std::mem::take(hidden).into_iter().chain([column..text.chars().count()]);
+                *hidden = mask::merged(all.collect());
+            }
+        }
+    }
+
+    /// Whether what stands at this place is not shown.
+    pub(crate) fn hides(&self, position: Position) -> bool {
+        let [line, column] = [position.line, position.column].map(|n| (n as usize).saturating_sub(1));
+        position.is_known()
+            && self.hidden.get(line).is_some_and(|hidden| hidden.iter().any(|range| range.contains(&column)))
+    }
+
     /// Whether there is nothing but comments.
     pub(crate) fn is_blank(&self) -> bool {
         self.lines

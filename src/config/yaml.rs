@@ -16,6 +16,14 @@ pub(crate) struct Refusal {
     pub(crate) unknown_key: Option<String>,
 }
 
+impl Refusal {
+    /// The same where the key may be a part of a secret.
+    pub(super) fn hidden(self) -> Self {
+        let message = "unknown key; it is not shown, as the value of a secret may stand here".into();
+        Self { message, position: self.position, unknown_key: None }
+    }
+}
+
 /// Reads one document of ours; `make` is given what reads it.
 pub(super) fn read<'t, T>(
     text: &'t str,

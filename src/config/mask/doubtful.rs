@@ -79,7 +79,7 @@ fn value(line: &[char], key: usize, from: usize, name: &str, inside: &mut Inside
         }
         _ => {
             let end = comment::start(line).filter(|end| *end > start).unwrap_or(line.len());
-            *inside = Inside::Block { deeper_than: key };
+            *inside = Inside::Block { deeper_than: key, is_awaited: false };
             start..trimmed_end(line, start, end)
         }
     }
@@ -90,7 +90,7 @@ fn below(key: usize, name: &str) -> Inside {
     if name.ends_with("_files") {
         Inside::Headers { deeper_than: key, names_at: None, shown: is_plain_path }
     } else {
-        Inside::Block { deeper_than: key }
+        Inside::Block { deeper_than: key, is_awaited: true }
     }
 }
 
