@@ -35,12 +35,14 @@ enum Command {
     Run(ConfigFile),
     /// Check a config file.
     ///
-    /// Exits 0, or 1 with each mistake as file:line:column, the line and a caret. It also warns of what is no mistake
-    /// and yet does not do what it seems to. With --rules it warns where a policy drops, renames or relabels what an
+    /// Exits 0, or 1 with each mistake as file:line:column, the line and a caret. It also warns of settings that
+    /// are valid but probably not what you want. With --rules it warns where a policy drops, renames or relabels what an
     /// alert or a recording rule reads. Warnings change the exit status with --strict only; a rule file that is no
     /// rule file always does.
     Check(check::Options),
     /// Say what the policies do with a series, step by step.
+    ///
+    /// For example: seriesgate explain gate.yaml 'up{job="a"}'
     ///
     /// SERIES is name{label="value",...} or a JSON object of labels; without SERIES they are read from standard
     /// input, one a line. Exits 1 if a line could not be read; what is wrong with it goes to standard error.
@@ -94,7 +96,7 @@ pub fn main() -> ExitCode {
 /// Reads a config, or prints what is wrong with it.
 fn load(path: &Path) -> Result<crate::config::Loaded, ExitCode> {
     crate::config::Config::load(path, &|name| std::env::var(name).ok()).map_err(|errors| {
-        eprintln!("{errors}");
+        eprintln!("{}", crate::series::quote::shown_lines(&errors.to_string()));
         ExitCode::FAILURE
     })
 }

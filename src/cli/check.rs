@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::policy::Definition;
+use crate::series::quote;
 use possible::Possible;
 use rules_file::RulesFile;
 
@@ -52,29 +53,29 @@ pub(super) fn check(options: &Options) -> ExitCode {
         Err(code) => return code,
     };
     let (config, remarks) = (loaded.config, loaded.remarks);
+    let name = quote::shown(&path.display().to_string()).into_owned();
     println!(
-        "{}: ok, {}, upstream `{}`{}",
-        path.display(),
+        "{name}: ok, {}, upstream `{}`{}",
         if config.policies.len() == 1 {
             "1 policy".to_owned()
         } else {
             format!("{} policies", config.policies.len())
         },
-        config.upstream.name,
+        quote::shown(&config.upstream.name),
         if config.data_dir.is_none() { ", memory only (no data_dir)" } else { "" },
     );
     if !remarks.is_empty() {
-        println!("{remarks}");
+        println!("{}", quote::shown_lines(&remarks.to_string()));
     }
     let memory = crate::intake::memory_limit_bytes().and_then(|memory| memory::warning(&config, memory));
     if let Some(warning) = &memory {
-        println!("{}: {warning}", path.display());
+        println!("{name}: {}", quote::shown(warning));
     }
     let own = remarks.warnings().len() + usize::from(memory.is_some());
     let checked = if options.rules.is_empty() {
         Some(0)
     } else {
-        let (name, policies, rules) = (path.display().to_string(), config.policies, options.rules.clone());
+        let (policies, rules) = (config.policies, options.rules.clone());
         beside(move || check_rules(&rules, &name, &policies))
     };
     match checked {
@@ -119,16 +120,16 @@ fn check_rules(patterns: &[PathBuf], config: &str, policies: &[Definition]) -> O
         warnings += report.warnings;
         possible.append(report.possible);
         if let Some(text) = report.text {
-            println!("{text}");
+            println!("{}", quote::shown_lines(&text.to_string()));
         }
         mistakes.extend(file.errors.map(|errors| errors.to_string()));
     }
     for warning in possible.warnings(policies) {
         warnings += 1;
-        println!("{config}: warning: {warning}");
+        println!("{config}: warning: {}", quote::shown(&warning));
     }
     for mistake in &mistakes {
-        eprintln!("{mistake}");
+        eprintln!("{}", quote::shown_lines(mistake));
     }
     if !mistakes.is_empty() {
         return None;

@@ -62,7 +62,8 @@ impl<'a> Source<'a> {
         for place in places {
             let [line, column] = [place.line, place.column].map(|n| (n as usize).saturating_sub(1));
             if let (Some(hidden), Some(text)) = (self.hidden.get_mut(line), self.lines.get(line)) {
-                let all = std::mem::take(hidden).into_iter().chain([column..text.chars().count()]);
+                let all =
+                    std::mem::take(hidden).into_iter().chain(std::iter::once(column..text.chars().count()));
                 *hidden = mask::merged(all.collect());
             }
         }

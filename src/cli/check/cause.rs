@@ -6,7 +6,7 @@ use super::meaning::{Misread, Value};
 use super::reads::{How, Read, Use};
 use super::relabels::Change;
 use crate::policy::known::{Known, NAME};
-use crate::policy::{Aggregation, bound};
+use crate::policy::{Aggregation, Keys, bound};
 
 /// What a policy does to something that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(super) fn aggregated(
         .filter_map(|(label, change)| causes(read, label, change))
         .filter(|cause| !is_idle(cause))
         .collect();
+    found.extend(left_in(aggregation, read));
     let renamed = found.iter().any(|cause| matches!(cause, Cause::Renames(_)));
     found.extend(misread(aggregation, read, series).filter(|_| !renamed));
     found
@@ -44,6 +45,22 @@ pub(super) fn aggregated(
 /// What is left out of a group's labels does not stand in the way of who leaves it out, too.
 fn is_idle(cause: &Cause) -> bool {
     matches!(cause, Cause::Removes(used) if matches!(used.how, How::Without | How::Ignores))
+}
+
+/// The first label that is gone from a result that has all labels but a few. Its values stand for less series than before.
+fn left_in(aggregation: &Aggregation, read: &Read) -> Option<Cause> {
+    let named = read.all_but.as_ref()?;
+    let used =
+        |label: &&String| !named.contains(label) && !read.uses.iter().any(|used| used.label == **label);
+    let kept = |label: &String| Use { label: label.clone(), how: How::Keeps };
+    let removed = match &aggregation.keys {
+        Keys::Without(labels) => labels.iter().find(used),
+        // which others there are nobody knows
+        Keys::All | Keys::By(_) => None,
+    };
+    removed
+        .map(|label| Cause::Removes(kept(label)))
+        .or_else(|| aggregation.collapse.iter().find(used).map(|label| Cause::Overwrites(kept(label))))
 }
 
 pub(super) fn misread(aggregation: &Aggregation, read: &Read, series: &Known) -> Option<Cause> {

@@ -87,10 +87,8 @@ fn rate(steps: &[Step]) -> Option<Misread> {
         [Step::Chosen | Step::Scaled | Step::Negated, rest @ ..] => rate(rest),
         [Step::Function(function), rest @ ..] if is_about_labels(function) => rate(rest),
         [Step::Aggregated(op), ..] if op != "sum" => Some(Misread::RateAggregated(op.clone())),
-        // More than so much of all of them is said of one rate as of the sum; less, or none, is not.
-        [Step::Compared { op, with }, ..]
-            if !(matches!(*op, ">" | ">=") || (*op == "!=" && *with == Some(0.0))) =>
-        {
+        // More than none of all of them is more than none of one; any other number is one for a series, or one for a group.
+        [Step::Compared { op, with }, ..] if !(matches!(*op, ">" | ">=" | "!=") && *with == Some(0.0)) => {
             Some(Misread::RateCompared(op))
         }
         [Step::Compared { .. }, rest @ ..] if asks_existence(rest) => None,
@@ -131,6 +129,8 @@ fn asks_existence(steps: &[Step]) -> bool {
     match steps {
         [Step::Exists, ..]
         | [Step::OverTime(_) | Step::Function(_) | Step::Aggregated(_), Step::Exists, ..] => true,
+        // how many there are of what the labels tell apart
+        [Step::Aggregated(_), Step::Aggregated(count), ..] if count == "count" => true,
         [Step::Aggregated(count), rest @ ..] if count == "count" => is_more_than_none(rest),
         _ => false,
     }

@@ -27,6 +27,8 @@ pub(super) struct Read {
     pub(super) steps: Option<Vec<Step>>,
     /// What its series are matched with on all labels, as nothing says on which.
     pub(super) partners: Vec<Partner>,
+    /// Where the result has all labels of its series but some that `without` names: those.
+    pub(super) all_but: Option<Vec<String>>,
 }
 
 /// The other side of an operator.
@@ -56,6 +58,12 @@ pub(super) enum How {
     Derives,
     Quantile,
     Sorts,
+    /// A text of the alert shows it.
+    Shows,
+    /// It is in the result, as all labels are that `without` does not name.
+    Keeps,
+    /// In place of a label: the result has all labels but those of `withouts` at this position.
+    AllBut(usize),
     /// In place of a label: the number of an operator that matches on all of them. It shows which reads come to it with
     /// the labels of their series.
     MatchesAll(usize),
@@ -63,10 +71,22 @@ pub(super) enum How {
 
 /// Every selector of an expression, in the order of the text.
 pub(super) fn reads(expression: &str) -> Result<Vec<Read>, Refusal> {
-    let mut reader = Reader { reads: Vec::new(), operators: 0 };
-    reader.expr(&parse(expression)?, &[], &Path::NONE);
+    reads_for(expression, &[])
+}
+
+/// The same where somebody shows these labels of the result.
+pub(super) fn reads_for(expression: &str, shown: &[String]) -> Result<Vec<Read>, Refusal> {
+    let mut reader = Reader { reads: Vec::new(), operators: 0, withouts: vec![Vec::new()] };
+    let mut wanted = with(&[], shown, How::Shows);
+    wanted.push(Use { label: String::new(), how: How::AllBut(0) });
+    reader.expr(&parse(expression)?, &wanted, &Path::NONE);
     for read in &mut reader.reads {
-        read.uses.retain(|used| !matches!(used.how, How::MatchesAll(_)));
+        let all_but = read.uses.iter().find_map(|used| match used.how {
+            How::AllBut(at) if at > 0 => reader.withouts.get(at).cloned(),
+            _ => None,
+        });
+        read.all_but = all_but;
+        read.uses.retain(|used| !matches!(used.how, How::MatchesAll(_) | How::AllBut(_)));
     }
     Ok(reader.reads)
 }
@@ -75,6 +95,8 @@ struct Reader {
     reads: Vec<Read>,
     /// How many match on all labels.
     operators: usize,
+    /// Labels that are aggregated without, and those of the aggregations around it; the first has none.
+    withouts: Vec<Vec<String>>,
 }
 
 impl Reader {
@@ -103,6 +125,9 @@ impl Reader {
                 let mut kept = if picks { wanted.to_vec() } else { but(wanted, labels) };
                 // which labels are left nobody knows
                 kept.retain(|used| picks || !matches!(used.how, How::MatchesAll(_)));
+                if !picks {
+                    self.leave_out(&mut kept, labels);
+                }
                 with(&kept, labels, How::Without)
             }
             None if picks => wanted.to_vec(),
@@ -112,6 +137,17 @@ impl Reader {
         self.expr(&aggregate.of, &inside, &Path::before(Some(&step), path));
         if let Some(parameter) = &aggregate.parameter {
             self.expr(parameter, &[], &Path::NONE);
+        }
+    }
+
+    /// Notes the labels that are left out of a result in which all others are.
+    fn leave_out(&mut self, kept: &mut [Use], labels: &[String]) {
+        for used in kept {
+            if let How::AllBut(at) = &mut used.how {
+                let left_out = [self.withouts[*at].as_slice(), labels].concat();
+                *at = self.withouts.len();
+                self.withouts.push(left_out);
+            }
         }
     }
 
@@ -228,6 +264,7 @@ impl Reader {
                         uses: uses.clone(),
                         steps: Some(steps.clone()),
                         partners: Vec::new(),
+                        all_but: None,
                     });
                 }
             }
@@ -237,6 +274,7 @@ impl Reader {
                 uses,
                 steps: Some(steps),
                 partners: Vec::new(),
+                all_but: None,
             }),
         }
     }

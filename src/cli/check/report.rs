@@ -6,12 +6,13 @@ use super::candidate::Candidate;
 use super::cause::Cause;
 use super::impact::{Impact, impacts};
 use super::possible::Possible;
-use super::reads::Read;
+use super::reads::{How, Read};
 use super::rules_file::{Kind, RuleEntry, RulesFile};
 use super::words::{doing, sentence};
 use crate::config::{ConfigError, ConfigErrors, FilesRead, Position, Source};
 use crate::policy::Definition;
 use crate::policy::known::{Known, NAME, Test};
+use crate::series::quote::shown;
 
 /// What is to be said of one file.
 pub(super) struct Report {
@@ -44,7 +45,7 @@ pub(super) fn report(file: &RulesFile, policies: &[Definition]) -> Report {
         reporter.rule(rule);
     }
     let Reporter { warnings, told, possible, .. } = reporter;
-    let text = (!told.is_empty()).then(|| ConfigErrors::new(&file.name, told, FilesRead::default()));
+    let text = (!told.is_empty()).then(|| ConfigErrors::new(&shown(&file.name), told, FilesRead::default()));
     Report { warnings, text, possible }
 }
 
@@ -65,7 +66,12 @@ impl Reporter<'_> {
                 None => rule.subject(),
                 Some(text) => format!("{text} of {}", rule.subject()),
             };
+            let shown = |impact: &Impact| match &impact.cause {
+                Cause::Removes(used) | Cause::Overwrites(used) => used.how == How::Shows,
+                _ => false,
+            };
             let all = query.reads.iter().flat_map(|read| impacts(self.candidates, read));
+            let all = all.filter(|impact| !query.shows || shown(impact));
             let (only_possible, told): (Vec<Impact>, Vec<Impact>) = all.partition(|impact| impact.possible);
             possible.extend(only_possible.iter().map(|impact| impact.policy));
             certain.extend(told.iter().map(|impact| impact.policy));
@@ -95,6 +101,7 @@ impl Reporter<'_> {
             uses: Vec::new(),
             steps: None,
             partners: Vec::new(),
+            all_but: None,
         };
         for impact in impacts(self.candidates, &read) {
             if impact.all && impact.cause == Cause::Drops {
@@ -112,7 +119,7 @@ impl Reporter<'_> {
 
     fn tell(&mut self, position: Position, message: String) {
         let excerpt = self.source.excerpt(position, None);
-        self.told.push(ConfigError::new(position, message, excerpt));
+        self.told.push(ConfigError::new(position, shown(&message), excerpt));
     }
 }
 

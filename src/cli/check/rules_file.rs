@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::reads::Read;
 use crate::config::{At, ConfigErrors, FilesRead, Position, Source, documents, read_text};
+use crate::series::quote::shown;
 use raw::RawDocument;
 use reader::Reader;
 
@@ -44,6 +45,8 @@ pub(super) struct Query {
     /// Which text of the rule asks for it; `None` for the rule's own expression.
     pub(super) text: Option<String>,
     pub(super) reads: Vec<Read>,
+    /// Whether it is the rule's own expression, and all that is asked is which labels of it the text shows.
+    pub(super) shows: bool,
 }
 
 /// What a rule makes.
@@ -78,7 +81,8 @@ impl RulesFile {
             }
         }
         let Reader { rules, remarks, errors, .. } = reader;
-        let errors = (!errors.is_empty()).then(|| ConfigErrors::new(&name, errors, FilesRead::default()));
+        let errors =
+            (!errors.is_empty()).then(|| ConfigErrors::new(&shown(&name), errors, FilesRead::default()));
         RulesFile { name, text, rules, remarks, errors }
     }
 }

@@ -70,6 +70,8 @@ fn verb(how: How) -> &'static str {
         How::Derives => "makes a label of",
         How::Quantile => "computes quantiles by",
         How::Sorts => "sorts by",
-        How::MatchesAll(_) => "matches on all labels, and so on",
+        How::Shows => "uses",
+        How::Keeps => "keeps",
+        How::AllBut(_) | How::MatchesAll(_) => "matches on all labels, and so on",
     }
 }

@@ -145,7 +145,12 @@ fn a_counter_is_read_by_what_it_grows_by() {
         &[
             ("rate(x[5m])", "right"),
             ("sum by (a) (rate(x[5m])) > 1", "right"),
-            ("increase(x[5m]) > 3", "right"),
+            ("increase(x[5m]) > 0", "right"),
+            ("increase(x[5m]) > 3", "rate >"),
+            ("sum(increase(x[5m])) > 3", "right"),
+            ("count(count by (a) (x))", "right"),
+            ("count(count by (a) (rate(x[5m])))", "right"),
+            ("count(count by (a) (x) > 5)", "count"),
             ("irate(x[5m]) >= 0", "right"),
             ("rate(x[5m]) != 0", "right"),
             ("rate(x[5m]) / rate(y[5m]) < 0.9", "right"),

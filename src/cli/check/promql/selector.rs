@@ -26,7 +26,7 @@ impl Parser<'_> {
             if !named && !matchers.iter().any(asks) {
                 return Err(Refusal::metricsql(
                     at,
-                    "a selector needs a matcher that the empty text does not pass",
+                    "a selector needs a metric name or at least one matcher that does not match an empty value",
                 ));
             }
         }

@@ -12,6 +12,9 @@ fn shown(expression: &str) -> String {
         How::Derives => "from",
         How::Quantile => "quantile",
         How::Sorts => "sorts",
+        How::Shows => "shown",
+        How::Keeps => "kept",
+        How::AllBut(_) => "all but",
         How::MatchesAll(_) => "all",
     };
     let uses = |read: &Read| {

@@ -9,7 +9,7 @@ use crate::config::At;
 /// One YAML document.
 #[derive(Deserialize)]
 pub(super) struct RawDocument {
-    pub(super) kind: Option<String>,
+    pub(super) kind: Option<At<String>>,
     /// Outer `None`: the key is not there.
     #[serde(default, deserialize_with = "even_if_empty")]
     pub(super) groups: Option<Option<Vec<At<RawGroup>>>>,

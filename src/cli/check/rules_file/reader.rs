@@ -6,9 +6,10 @@ use super::place;
 use super::raw::{RawDocument, RawGroup, RawRule};
 use super::{Kind, Query, Remark, RuleEntry, subject};
 use crate::cli::check::promql::{Because, Refusal};
-use crate::cli::check::reads::reads;
-use crate::cli::check::template;
+use crate::cli::check::reads::{reads, reads_for};
+use crate::cli::check::template::{self, Asks};
 use crate::config::{At, ConfigError, Position, Source};
+use crate::series::quote::shown as printable;
 
 /// How much of an expression is shown where its place in the file is not known.
 const MAX_SHOWN: usize = 30;
@@ -19,22 +20,32 @@ pub(super) struct Reader<'s> {
     pub(super) rules: Vec<RuleEntry>,
     pub(super) remarks: Vec<Remark>,
     pub(super) errors: Vec<ConfigError>,
+    /// Kinds of documents that have no rules.
+    skipped: Vec<At<String>>,
 }
 
 impl<'s> Reader<'s> {
     pub(super) fn new(source: &'s Source<'s>) -> Self {
-        Self { source, rules: Vec::new(), remarks: Vec::new(), errors: Vec::new() }
+        Self { source, rules: Vec::new(), remarks: Vec::new(), errors: Vec::new(), skipped: Vec::new() }
     }
 
     pub(super) fn refuse(&mut self, position: Position, message: impl Into<String>) {
         let excerpt = self.source.excerpt(position, None);
-        self.errors.push(ConfigError::new(position, message, excerpt));
+        self.errors.push(ConfigError::new(position, printable(&message.into()), excerpt));
     }
 
     pub(super) fn documents(&mut self, documents: Vec<Option<RawDocument>>) {
         let mut known = false;
         for document in documents.into_iter().flatten() {
             known |= self.document(document);
+        }
+        // where there are rules, what else there is may be thought to be read, too
+        for kind in std::mem::take(&mut self.skipped).into_iter().filter(|_| known) {
+            let message = format!(
+                "this `{}` is not read; rules are looked for in PrometheusRule, VMRule and `groups`",
+                kind.value
+            );
+            self.note(kind.position, message);
         }
         if !known {
             let message = "no rules in here: expected `groups`, or `kind: PrometheusRule` or `VMRule` with `spec.groups`";
@@ -44,7 +55,8 @@ impl<'s> Reader<'s> {
 
     /// Whether a document is about rules; a file of Kubernetes resources may have others beside them.
     fn document(&mut self, document: RawDocument) -> bool {
-        match (document.kind.as_deref(), document.groups) {
+        let kind = document.kind.as_ref().map(|kind| kind.value.as_str());
+        match (kind, document.groups) {
             (None, Some(groups)) => {
                 self.groups(groups.unwrap_or_default());
                 true
@@ -60,7 +72,10 @@ impl<'s> Reader<'s> {
                 }
                 known
             }
-            _ => false,
+            _ => {
+                self.skipped.extend(document.kind);
+                false
+            }
         }
     }
 
@@ -106,7 +121,8 @@ impl<'s> Reader<'s> {
         let mut queries = Vec::new();
         match reads(&expr.value) {
             Ok(reads) => {
-                queries.push(Query { position: place::start(self.source, expr.position), text: None, reads });
+                let position = place::start(self.source, expr.position);
+                queries.push(Query { position, text: None, reads, shows: false });
             }
             Err(refusal) => self.unread(&subject, &expr, &refusal),
         }
@@ -116,18 +132,34 @@ impl<'s> Reader<'s> {
             texts.chain(rule.annotations.iter().flatten().map(|text| ("annotation", text)))
         {
             let text = At { position: text.position, value: text.value.as_deref().unwrap_or_default() };
-            self.template(&subject, &format!("{what} `{name}`"), text, &mut queries);
+            let what = format!("{what} `{name}`");
+            let asked = template::asked(text.value);
+            let labels: Vec<String> = asked.labels.iter().cloned().collect();
+            if let (false, Ok(reads)) = (labels.is_empty(), reads_for(&expr.value, &labels)) {
+                queries.push(Query { position: text.position, text: Some(what.clone()), reads, shows: true });
+            }
+            self.template(&subject, &what, text.position, asked.queries, &mut queries);
         }
         let labels = labels.into_iter().map(|(name, text)| (name, text.value.unwrap_or_default())).collect();
         self.rules.push(RuleEntry { group: group.to_owned(), kind, name, queries, labels });
     }
 
     /// The queries of a text. One that is wrong costs the text, not the rule.
-    fn template(&mut self, subject: &str, what: &str, text: At<&str>, queries: &mut Vec<Query>) {
-        let position = text.position;
-        for query in template::queries(text.value) {
+    fn template(
+        &mut self,
+        subject: &str,
+        what: &str,
+        position: Position,
+        asked: Vec<Asks>,
+        queries: &mut Vec<Query>,
+    ) {
+        for Asks { query, is_whole } in asked {
             match reads(&query) {
-                Ok(reads) => queries.push(Query { position, text: Some(what.to_owned()), reads }),
+                Ok(reads) => {
+                    queries.push(Query { position, text: Some(what.to_owned()), reads, shows: false })
+                }
+                // what was put in may have made it good
+                Err(_) if !is_whole => {}
                 Err(refusal) => self.remark(
                     position,
                     true,
@@ -163,7 +195,7 @@ impl<'s> Reader<'s> {
     }
 
     fn remark(&mut self, position: Position, is_warning: bool, message: String) {
-        self.remarks.push(Remark { position, is_warning, message });
+        self.remarks.push(Remark { position, is_warning, message: printable(&message).into_owned() });
     }
 }
 
