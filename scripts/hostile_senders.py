@@ -9,6 +9,7 @@ than the bound beside it.
   refused for ever    a sender that repeats what was refused until it is answered 2xx (Telegraf does)
   self-loop           a gate that is its own upstream
   junk tenants        1,000 tenants that nobody has, then one that a policy is to drop
+  byte dribblers      64 connections that declare 1 MiB each and send one byte, in front of a budget of 64 MiB
   1,000 policies      a gate with nothing to do but to look whether its config changed
 """
 
@@ -91,13 +92,13 @@ class Sink:
 
 
 class Gate:
-    def __init__(self, config, upstream=None):
+    def __init__(self, config, upstream=None, listen=""):
         self.write, self.admin = free_port(), free_port()
         self.dir = tempfile.TemporaryDirectory(prefix="hostile-")
         path = os.path.join(self.dir.name, "gate.yaml")
         with open(path, "w") as file:
             file.write(
-                f"listen: {{ address: '127.0.0.1:{self.write}' }}\nadmin: {{ address: '127.0.0.1:{self.admin}' }}\n"
+                f"listen: {{ address: '127.0.0.1:{self.write}'{listen} }}\nadmin: {{ address: '127.0.0.1:{self.admin}' }}\n"
                 f"upstreams: [ {{ name: a, url: 'http://127.0.0.1:{upstream or self.write}/api/v1/write' }} ]\n{config}"
             )
         log = open(os.path.join(self.dir.name, "log"), "wb")
@@ -173,6 +174,20 @@ def junk_tenants():
     gate.stop()
 
 
+def byte_dribblers():
+    gate = Gate("", Sink().port, ", max_in_flight: 64MiB")
+    head = f"POST /api/v1/write HTTP/1.1\r\nhost: a\r\ncontent-encoding: snappy\r\ncontent-length: {1 << 20}\r\n\r\n"
+    dribblers = [socket.create_connection(("127.0.0.1", gate.write)) for _ in range(64)]
+    for dribbler in dribblers:
+        dribbler.sendall(head.encode() + b"\0")
+    time.sleep(1)
+    refused = sum(gate.post(series(name="up", job="a")) != 204 for _ in range(20))
+    say("byte dribblers", refused, 0, "of 20 requests of others refused", "all")
+    for dribbler in dribblers:
+        dribbler.close()
+    gate.stop()
+
+
 def thousand_policies():
     matcher = '{{__name__=~"kube_(pod|job)_{0}.+", pod=~"team{0}-.+-[0-9]{{8,10}}-[a-z0-9]{{5}}"}}'
     policies = "".join(
@@ -187,6 +202,6 @@ def thousand_policies():
     gate.stop()
 
 
-for scenario in (refused_for_ever, self_loop, junk_tenants, thousand_policies):
+for scenario in (refused_for_ever, self_loop, junk_tenants, byte_dribblers, thousand_policies):
     scenario()
 sys.exit(1 if failed else 0)

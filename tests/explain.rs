@@ -111,3 +111,23 @@ fn the_labels_of_the_config_name_pods_and_any_label_of_clusters_tells_them_apart
     let (_, out, _) = explain(&[r#"up{task="web-7d764666f9-qdcxt"}"#]);
     assert!(out.contains("deployment web, run web-7d764666f9\n"), "{out}");
 }
+
+#[test]
+fn the_config_may_stand_before_the_series_as_check_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("gate.yaml"), "upstreams: [ { name: a, url: 'http://h/w' } ]\n").unwrap();
+    let explain = |given: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+        let output = command.current_dir(dir.path()).arg("explain").args(given).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, out, err) = explain(&["gate.yaml", "up"]);
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (Some(0), "up\n  => forward (no policy ended the walk)\n", "")
+    );
+    let (code, out, err) = explain(&["up"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert_eq!(err, "explain needs a config file: type `seriesgate explain FILE 'up{job=\"a\"}'`\n");
+}

@@ -221,7 +221,7 @@ fn of_workload(line: &WorkloadLine, minutes: u32, now: u32) -> Option<FindingKin
         return Some(FindingKind::StuckRuns);
     }
     if line.runs_end() {
-        // what cleans up behind itself does what it is for, however often
+        // one that deletes its finished runs is healthy, however often it runs
         if !kept::may_be_beyond_limits(line) {
             return None;
         }

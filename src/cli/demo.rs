@@ -22,6 +22,8 @@ use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::runtime::{self, Running, Source};
 
+/// When the simulated day begins, in Unix milliseconds: 2026-01-01T00:00:00Z. Always the same, so that the figures are, too.
+const BEGIN_MS: i64 = 1_767_225_600_000;
 /// Simulated time between two pushes.
 const PUSH_EVERY_MINUTES: i64 = 10;
 /// No request of the demo takes this long.
@@ -98,14 +100,13 @@ async fn show(options: &Options) -> Result<()> {
 
 async fn push_all(options: &Options, without: &mut Lane, with: &mut Lane) -> Result<Offered> {
     let pushes = i64::from(options.hours) * 60 / PUSH_EVERY_MINUTES;
-    let start_ms = Clock::system().unix_ms() - pushes * PUSH_EVERY_MINUTES * 60_000;
-    let mut cluster = Cluster::new(ClusterSpec::incident(options.seed), start_ms);
+    let mut cluster = Cluster::new(ClusterSpec::incident(options.seed), BEGIN_MS);
     let bar = progress(pushes as u64);
     let began = clock::monotonic();
     let mut offered = Offered::default();
     for push in 1..=pushes {
         ensure!(began.elapsed() < LONGEST, "stopped after {LONGEST:?}: try fewer --hours");
-        let now_ms = start_ms + push * PUSH_EVERY_MINUTES * 60_000;
+        let now_ms = BEGIN_MS + push * PUSH_EVERY_MINUTES * 60_000;
         let bodies = scrape(&mut cluster, now_ms);
         offered.pushes += 1;
         for body in bodies {

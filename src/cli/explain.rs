@@ -6,7 +6,7 @@ mod workload;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::series::{Invalid, Labels, Limits, SubjectTable, quote};
 pub(super) struct Options {
     /// The config file whose policies are asked.
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    config: Option<PathBuf>,
     /// One JSON object a series instead of text; of a series that could not be read `{"error":…}`.
     #[arg(long)]
     json: bool,
@@ -36,13 +36,28 @@ pub(super) struct Options {
     /// Recordings of kube-state-metrics, text or remote-write bodies: workloads are told by the owners said there.
     #[arg(long, value_name = "FILE", num_args = 1)]
     owners: Vec<PathBuf>,
-    /// Series to explain.
-    #[arg(value_name = "SERIES")]
-    series: Vec<String>,
+    /// The config file, unless `--config` names it, and the series to explain.
+    #[arg(value_name = "[FILE] SERIES")]
+    given: Vec<String>,
+}
+
+impl Options {
+    /// The config file, and the series.
+    fn parts(&self) -> Option<(&Path, &[String])> {
+        match (&self.config, self.given.split_first()) {
+            (Some(config), _) => Some((config, &self.given)),
+            (None, Some((file, series))) if Path::new(file).is_file() => Some((Path::new(file), series)),
+            (None, _) => None,
+        }
+    }
 }
 
 pub(super) fn explain(options: &Options) -> ExitCode {
-    let loaded = match super::load(&options.config) {
+    let Some((config, series)) = options.parts() else {
+        eprintln!("explain needs a config file: type `seriesgate explain FILE 'up{{job=\"a\"}}'`");
+        return ExitCode::from(2);
+    };
+    let loaded = match super::load(config) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -71,10 +86,10 @@ pub(super) fn explain(options: &Options) -> ExitCode {
     let limits = loaded.config.series.limits();
     let explainer = Explainer { set, limits, subjects, owners, at, json: options.json };
     let mut out = std::io::stdout().lock();
-    let result = if options.series.is_empty() {
+    let result = if series.is_empty() {
         explainer.all(std::io::stdin().lock().lines(), &mut out)
     } else {
-        explainer.all(options.series.iter().map(|line| Ok(line.clone())), &mut out)
+        explainer.all(series.iter().map(|line| Ok(line.clone())), &mut out)
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -158,9 +158,9 @@ fn sentence(finding: &Value) -> String {
     match &*text(&finding["remedy"]["in_force"]) {
         "" => said,
         "preview" => {
-            format!("{said} (its policy is in preview: it shows what it would take, and takes nothing)")
+            format!("its policy is in preview: it shows what it would take, and takes nothing; {said}")
         }
-        _ => format!("{said} (its policy is in force)"),
+        _ => format!("its policy is in force; {said}"),
     }
 }
 
