@@ -117,7 +117,8 @@ impl Words {
             let is_known = self.keys.contains(&key.name);
             let is_named = names_a_secret && (!is_free || key.is_followed_by_colon || at == first);
             if is_named || key.has_colon && !is_known && !is_free {
-                return Some(key.end);
+                // a word by itself may be the secret
+                return Some(if is_known || key.has_colon { key.end } else { at });
             }
             if at == first && !is_free && !(key.has_colon && is_known) {
                 return Some(at);
