@@ -123,12 +123,18 @@ pub fn pod(name: &str) -> Option<Workload<'_>> {
     engines::pod(name).or_else(|| kubernetes::pod(name)).or_else(|| engines::airflow(name))
 }
 
+/// The task of Airflow by the name of a pod that may be its: one of which many pods are told by their names ([`pod`]) has
+/// others whose random part happens to look written. A digit is asked for, since a word has none.
+pub fn may_be_task(pod: &str) -> Option<Workload<'_>> {
+    if token::is_object_name(pod) { engines::may_be_task(pod) } else { None }
+}
+
 /// The workload of a job by its name; none where the name was not generated.
 pub fn job(name: &str) -> Option<Workload<'_>> {
     if !token::is_object_name(name) {
         return None;
     }
-    kubernetes::job(name).or_else(|| engines::airflow(name))
+    kubernetes::job(name)
 }
 
 /// The family of a Job by its name, where it is known that no object made it; none where the name was not generated.
@@ -136,7 +142,7 @@ pub fn nobodys_job(name: &str) -> Option<Workload<'_>> {
     if !token::is_object_name(name) {
         return None;
     }
-    kubernetes::nobodys_job(name).or_else(|| engines::airflow(name))
+    kubernetes::nobodys_job(name)
 }
 
 /// The workload behind an object that stands for a run of this kind: a workflow of Argo, a TaskRun or PipelineRun of Tekton, a

@@ -75,6 +75,13 @@ impl Random {
         self.seconds() / 60
     }
 
+    /// A second as `date +%Y%m%d%H%M%S` or `+%Y%m%d-%H%M%S` has it.
+    fn written_second(&mut self) -> String {
+        let (minute, second) = (self.written(), self.below(60));
+        let dash = if self.below(2) == 0 { "" } else { "-" };
+        format!("{}{dash}{}{second:02}", &minute[..8], &minute[8..])
+    }
+
     /// As `os.date("!%Y%m%d%H%M")` writes it.
     fn written(&mut self) -> String {
         let (year, month, day) = (self.between(2024, 2030), self.between(1, 13), self.between(1, 29));
@@ -174,7 +181,7 @@ fn job(kind: &'static str, name: &str, value: String) -> Case {
 type Row = (&'static str, fn(&mut Random) -> Case);
 
 /// What the documentation calls a row, and who makes its names.
-pub(super) const ROWS: [Row; 42] = [
+pub(super) const ROWS: [Row; 44] = [
     ("Deployment", |r| {
         let name = r.name();
         pod("deployment", &name, generate(&format!("{name}-{}-", r.hash()), &r.five()))
@@ -375,6 +382,16 @@ pub(super) const ROWS: [Row; 42] = [
             _ => format!("gke-prod-pool-{}-{}", r.hex(8), r.text("abcdefghijklmnopqrstuvwxyz0123456789", 4)),
         };
         pod("nothing", "", value)
+    }),
+    ("Job, named by the second", |r| {
+        let name = r.name();
+        let value = format!("{name}-{}", r.written_second());
+        job("job", &name, value)
+    }),
+    ("Job, named by the second, its pod", |r| {
+        let name = r.name();
+        let value = format!("{name}-{}-", r.written_second());
+        pod("job", &name, generate(&value, &r.five()))
     }),
 ];
 

@@ -22,6 +22,8 @@ pub(crate) enum Maker {
     Job,
     /// Jobs that a script names by the second.
     Script,
+    /// Jobs that a script names by the second as people write it.
+    Dated,
     /// TaskRuns of one pipeline.
     Tekton,
     /// Workflows of one template.
@@ -35,9 +37,10 @@ pub(crate) enum Maker {
 }
 
 impl Maker {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Job,
         Self::Script,
+        Self::Dated,
         Self::Tekton,
         Self::Argo,
         Self::SparkOperator,
@@ -51,6 +54,7 @@ impl Maker {
         match self {
             Self::Job => ("job", "migrate"),
             Self::Script => ("job", "backup"),
+            Self::Dated => ("job", "dump"),
             Self::Tekton => ("tekton", "build"),
             Self::Argo => ("argo", "etl"),
             Self::SparkOperator => ("spark", "nightly"),
@@ -68,6 +72,10 @@ impl Maker {
         match self {
             Self::Job | Self::Tekton | Self::Argo => format!("{name}-{random}"),
             Self::Script => format!("{name}-{}", 1_767_225_601 + 60 * number),
+            Self::Dated => {
+                let (day, hour, minute) = (1 + number / 1440, number / 60 % 24, number % 60);
+                format!("{name}-202601{day:02}{hour:02}{minute:02}07")
+            }
             Self::SparkOperator => format!("{name}-{}000000007", 1_767_225_601 + 60 * number),
             Self::SparkSubmit => format!("{name}-{:016x}", 0x9fe8_0c1f_53a7_0000 + number),
             Self::Airflow => format!("{name}-{mixed}"),
@@ -87,7 +95,7 @@ impl Maker {
             phase,
         };
         match self {
-            Self::Job | Self::Script => vec![pod(pod_name(&run, 1), "Job", &run, over(LASTS))],
+            Self::Job | Self::Script | Self::Dated => vec![pod(pod_name(&run, 1), "Job", &run, over(LASTS))],
             Self::Tekton => {
                 let task = |task: &str, phase| {
                     pod(format!("{run}-{task}-pod"), "TaskRun", &format!("{run}-{task}"), phase)
@@ -117,7 +125,7 @@ impl Maker {
     }
 
     fn has_jobs(self) -> bool {
-        matches!(self, Self::Job | Self::Script)
+        matches!(self, Self::Job | Self::Script | Self::Dated)
     }
 }
 

@@ -5,7 +5,7 @@ use super::token::{
     is_hex, is_milliseconds, is_mixed_eight, is_nanoseconds, is_number, is_random_five, is_suffix,
     is_template_hash, is_written_minute, number, peel, schedule_seconds,
 };
-use super::{Kind, Workload};
+use super::{Kind, Workload, cut};
 
 /// The engine that made a pod's name, if one did; Airflow is asked last of all, its mark is the weakest.
 pub(super) fn pod(name: &str) -> Option<Workload<'_>> {
@@ -176,5 +176,15 @@ pub(super) fn airflow(name: &str) -> Option<Workload<'_>> {
         return Some(Workload::of(Kind::Airflow, task, Some(name)));
     }
     let (task, random) = peel(name)?;
-    is_mixed_eight(random).then(|| Workload::of(Kind::Airflow, task, Some(name)))
+    // where 63 letters were cut, the last part may be the end of a word and five random characters
+    let kind = if cut::is_full(name) { Kind::Generated } else { Kind::Airflow };
+    is_mixed_eight(random).then(|| Workload::of(kind, task, Some(name)))
+}
+
+/// The same by any eight letters and digits, where the task is known: see [`super::may_be_task`].
+pub(super) fn may_be_task(name: &str) -> Option<Workload<'_>> {
+    let (task, random) = peel(name)?;
+    let digits = random.bytes().filter(u8::is_ascii_digit).count();
+    let drawn = random.len() == 8 && (1..8).contains(&digits) && !random.contains('.');
+    (drawn && !cut::is_full(name)).then(|| Workload::of(Kind::Airflow, task, Some(name)))
 }

@@ -4,8 +4,8 @@
 //! hash, a schedule or an index before it says more exactly.
 
 use super::token::{
-    MAX_CRONJOB, before_uuid, is_decimal_hash, is_hex, is_milliseconds, is_number, is_random_five,
-    is_seconds, is_suffix, is_template_hash, is_written_minute, number, peel, schedule,
+    MAX_CRONJOB, before_uuid, before_written_moment, is_decimal_hash, is_hex, is_milliseconds, is_number,
+    is_random_five, is_seconds, is_suffix, is_template_hash, is_written_day, number, peel, schedule,
 };
 use super::{Kind, Workload, cut};
 
@@ -28,19 +28,24 @@ pub(super) fn pod(name: &str) -> Option<Workload<'_>> {
 /// The workload of a job by its name.
 pub(super) fn job(name: &str) -> Option<Workload<'_>> {
     cron_run(name).or_else(|| {
-        let (stem, last) = peel(name)?;
-        // Argo CD's action "create job" on a CronJob (`resource_customizations/batch/CronJob/actions`): scripts name
-        // theirs so, too, and so no CronJob is claimed
-        (is_suffix(last) || is_written_minute(last)).then(|| Workload::of(Kind::Job, stem, Some(name)))
+        let generated = || peel(name).filter(|(_, last)| is_suffix(last)).map(|(stem, _)| stem);
+        // Argo CD's action "create job" on a CronJob (`resource_customizations/batch/CronJob/actions`) writes the minute:
+        // scripts name theirs so, too, and so no CronJob is claimed
+        let stem = before_written_moment(name).or_else(generated)?;
+        Some(Workload::of(Kind::Job, stem, Some(name)))
     })
 }
 
 /// The family of a Job that no object made: programs and people number theirs by the moment, too. Eight digits are a CronJob's
-/// minutes, which it is said not to be: it stands for itself.
+/// minutes, which it is said not to be: it stands for itself; but for those that are a day.
 pub(super) fn nobodys_job(name: &str) -> Option<Workload<'_>> {
-    let (stem, last) = peel(name)?;
-    let made = is_suffix(last) || is_written_minute(last) || is_seconds(last) || is_milliseconds(last);
-    made.then(|| Workload::of(Kind::Job, stem, Some(name)))
+    let numbered = || {
+        let (stem, last) = peel(name)?;
+        let made = is_suffix(last) || is_seconds(last) || is_milliseconds(last) || is_written_day(last);
+        made.then_some(stem)
+    };
+    let stem = before_written_moment(name).or_else(numbered)?;
+    Some(Workload::of(Kind::Job, stem, Some(name)))
 }
 
 /// The deployment of a ReplicaSet by its name. Something else is known to say that it is a ReplicaSet, so an old hash
@@ -107,6 +112,9 @@ fn unindexed<'a>(owner: &'a str, name: &str) -> Option<Workload<'a>> {
 
 /// `<name>-<number>`: what stands before the random part of a pod.
 fn numbered<'a>(owner: &'a str, name: &str) -> Option<Workload<'a>> {
+    if let Some(stem) = before_written_moment(owner) {
+        return Some(Workload::of(Kind::Generated, stem, Some(owner)));
+    }
     let (stem, last) = peel(owner)?;
     if !is_number(last) || last.len() > 14 {
         return None;

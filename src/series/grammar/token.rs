@@ -159,6 +159,50 @@ pub(super) fn is_written_minute(part: &str) -> bool {
     })
 }
 
+/// Whether digits are a day as people write it: `YYYYmmdd`.
+pub(super) fn is_written_day(part: &str) -> bool {
+    let digits =
+        |range: std::ops::Range<usize>| part.get(range).and_then(|digits| digits.parse::<u16>().ok());
+    if part.len() != 8 || !is_number(part) {
+        return false;
+    }
+    let (Some(year), Some(month), Some(day)) = (digits(0..4), digits(4..6), digits(6..8)) else {
+        return false;
+    };
+    let days = match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        _ => 0,
+    };
+    (2000..=2100).contains(&year) && (1..=days).contains(&day)
+}
+
+/// Whether six digits are a time of day: `HHMMSS`.
+fn is_written_time(part: &str) -> bool {
+    let below = |at: usize, end: u8| {
+        part.get(at..at + 2).and_then(|two| two.parse::<u8>().ok()).is_some_and(|value| value < end)
+    };
+    part.len() == 6 && is_number(part) && below(0, 24) && below(2, 60) && below(4, 60)
+}
+
+/// What stands before a moment as people write it: a minute (see [`is_written_minute`]), or a second, `YYYYmmddHHMMSS` or
+/// `YYYYmmdd-HHMMSS`.
+pub(super) fn before_written_moment(name: &str) -> Option<&str> {
+    let (stem, last) = peel(name)?;
+    if is_written_time(last) {
+        return peel(stem).filter(|(_, day)| is_written_day(day)).map(|(stem, _)| stem);
+    }
+    let is_second = || {
+        last.len() == 14
+            && last
+                .split_at_checked(8)
+                .is_some_and(|(day, time)| is_written_day(day) && is_written_time(time))
+    };
+    (is_written_minute(last) || is_second()).then_some(stem)
+}
+
 /// The moment in a CronWorkflow's run: seconds only.
 pub(super) fn schedule_seconds(part: &str) -> Option<i64> {
     if part.len() == 10 { schedule(part) } else { None }
@@ -242,6 +286,31 @@ mod tests {
         assert!(is_written_minute("202611290512") && is_written_minute("2611290512"));
         for no in ["202613290512", "202611320512", "202611292460", "190011290512", "20261129", "1719878400"] {
             assert!(!is_written_minute(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn moments_that_people_write_have_days_and_times_of_day() {
+        for name in ["b-20261129051259", "b-20261129-051259", "b-202611290512", "b-20240229235959"] {
+            assert_eq!(before_written_moment(name), Some("b"), "{name}");
+        }
+        for no in [
+            "b-20261129051260",
+            "b-20261129240000",
+            "b-20230229051259",
+            "b-21010101000000",
+            "b-20261131-051259",
+            "b-20261129-056059",
+            "b-051259",
+            "20261129-051259",
+            "b-20261129",
+            "b-20261129-0512",
+        ] {
+            assert_eq!(before_written_moment(no), None, "{no}");
+        }
+        assert!(is_written_day("20000229") && is_written_day("21001231"));
+        for no in ["21000229", "19991231", "20261301", "20260431", "20260100", "2026113a", "202611291"] {
+            assert!(!is_written_day(no), "{no}");
         }
     }
 

@@ -8,8 +8,11 @@ use crate::series::{SubjectKind, quote};
 const RANDOM: &str = "[bcdfghjklmnpqrstvwxz2456789]{5}";
 /// What a pod keeps of the name of its Job and a dash, bytes: longer names are cut, and say less.
 const KEPT: usize = 58;
-/// Lengths of the numbers that stand for a moment: minutes, seconds, `YYYYmmddHHMM`, milliseconds, nanoseconds.
-const MOMENTS: [usize; 5] = [8, 10, 12, 13, 19];
+/// Lengths of the numbers that stand for a moment: minutes, seconds, `YYYYmmddHHMM`, milliseconds, `YYYYmmddHHMMSS`, nanoseconds.
+/// A day, `YYYYmmdd`, is as long as minutes.
+const MOMENTS: [usize; 6] = [8, 10, 12, 13, 14, 19];
+/// Eight letters and digits with a digit among them: a word of eight letters is no run.
+const MIXED_EIGHT: usize = 8;
 
 /// The runs of one workload.
 pub(super) struct Family {
@@ -71,9 +74,29 @@ fn ending(kind: Kind, ending: &str) -> Option<String> {
     let class = match made.len() {
         len if all(u8::is_ascii_digit) && MOMENTS.contains(&len) => format!("[0-9]{{{len}}}"),
         5 if all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) => RANDOM.to_owned(),
-        8 if all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) => "[a-z0-9]{8}".to_owned(),
+        15 if is_day_and_time(made) => "[0-9]{8}-[0-9]{6}".to_owned(),
+        MIXED_EIGHT if all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) => mixed_eight(),
         len @ (16 | 32) if is_hex => format!("[0-9a-f]{{{len}}}"),
         _ => return None,
     };
     matches!(separator, "-" | ".").then(|| format!("{}{class}", quote::regex(separator)))
+}
+
+/// Whether this is `YYYYmmdd-HHMMSS`.
+fn is_day_and_time(made: &str) -> bool {
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    made.split_once('-').is_some_and(|(day, time)| day.len() == 8 && digits(day) && digits(time))
+}
+
+/// Letters, the first digit, and what follows it.
+fn mixed_eight() -> String {
+    let repeated = |class: &str, times: usize| match times {
+        0 => String::new(),
+        times => format!("{class}{{{times}}}"),
+    };
+    let of = |letters| {
+        let (before, after) = (repeated("[a-z]", letters), repeated("[a-z0-9]", MIXED_EIGHT - 1 - letters));
+        format!("{before}[0-9]{after}")
+    };
+    format!("(?:{})", (0..MIXED_EIGHT).map(of).collect::<Vec<_>>().join("|"))
 }
