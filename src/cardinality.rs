@@ -7,6 +7,7 @@
 mod evidence;
 mod examples;
 mod findings;
+mod metric_type;
 mod nodes;
 mod novelty;
 mod owners;
@@ -26,6 +27,7 @@ mod walk;
 pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
 pub use nodes::OnNode;
 pub use recorded::RecordedOwners;
+pub use records::{PodCounts, PodKey};
 pub use series_counts::Lifetimes;
 pub use snapshot::{
     CauseLine, Counts, EndedRuns, LabelLine, Line, LossLine, NodeLine, TableUsage, Usage, WorkloadLine,

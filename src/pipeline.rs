@@ -236,9 +236,9 @@ impl Pipeline {
             self.index.observe_all_again();
         }
         // what was known of a series comes back with it; then its value may be another
-        for series in &outcome.effects.returned {
-            if let Some((attribution, on)) = self.index.end(*series, false) {
-                self.tracker.returned(attribution, on, now);
+        for (series, pod) in &outcome.effects.returned {
+            if let Some(charged) = self.index.end(*series, false) {
+                self.tracker.returned(charged, *pod, now);
             }
         }
         for (series, on) in &outcome.effects.run_state_changes {
@@ -252,10 +252,10 @@ impl Pipeline {
         for Release { output, owner, last } in &outcome.effects.released {
             self.index.release(*output, *owner, *last, now);
         }
-        for (series, node) in &outcome.effects.ended {
+        for (series, node, pod) in &outcome.effects.ended {
             if let Some(charged) = self.index.end(*series, true) {
                 committed.ended_series += 1;
-                self.tracker.ended(*series, charged, *node, now);
+                self.tracker.ended(*series, charged, (*node, *pod), now);
             }
         }
         for (bytes, series) in &outcome.effects.aliases {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 
+#[path = "runs/airflow.rs"]
+mod airflow;
 #[path = "runs/endings.rs"]
 mod endings;
 #[path = "runs/kinds.rs"]
@@ -18,6 +20,8 @@ mod owners;
 mod pages;
 #[path = "runs/ranking.rs"]
 mod ranking;
+#[path = "runs/replaced.rs"]
+mod replaced;
 #[path = "runs/rig.rs"]
 mod rig;
 #[path = "runs/silence.rs"]

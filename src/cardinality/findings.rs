@@ -3,12 +3,19 @@
 //! What is named must have happened more than once, or be an event that explains many series at one stroke; a pod that is
 //! replaced, a workload that is deployed or a job that runs once a day is nobody's fault.
 
+mod by_label;
 mod kept;
 mod lost;
 mod sentence;
+mod worst;
+
+use self::by_label::{by_label, names_a_pod};
+pub use self::worst::WorstMetric;
+use self::worst::worst;
 
 use ahash::AHashMap;
 
+use super::records::PodCounts;
 use super::snapshot::{CauseLine, NodeLine, WorkloadLine};
 use super::tracker::Tracker;
 use crate::series::grammar::Kind;
@@ -16,40 +23,11 @@ use crate::series::{SubjectLabels, SubjectTable};
 
 /// Fewer new series of a workload in an hour are not spoken of.
 const FEW_SERIES: u64 = 30;
-/// Fewer new series by a label that nothing explains are not spoken of.
-const FEW_BY_LABEL: u64 = 100;
-/// Pods that are replaced in fewer stretches of five minutes an hour are not spoken of.
-const FEW_STRETCHES: usize = 3;
+/// Fewer pods of an hour that are replaced, or in fewer stretches of five minutes, are not spoken of.
+const FEW_PODS: u32 = 3;
+const FEW_STRETCHES: u32 = 3;
 /// So many are named: nobody reads more.
 const MOST: usize = 1000;
-
-/// Labels that change with a pod: by themselves they blame nobody but its replacement.
-const OF_A_POD: [&str; 24] = [
-    "container_id",
-    "controller_revision_hash",
-    "created_by_name",
-    "exported_instance",
-    "exported_job_name",
-    "exported_pod",
-    "host_ip",
-    "hostname",
-    "id",
-    "image",
-    "image_id",
-    "instance",
-    "ip",
-    "job_name",
-    "label_pod_template_hash",
-    "name",
-    "node",
-    "owner_name",
-    "pod",
-    "pod_ip",
-    "pod_name",
-    "pod_template_hash",
-    "replicaset",
-    "uid",
-];
 
 /// What is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,21 +81,6 @@ pub struct Culprit {
     pub name: String,
 }
 
-/// The metric that has most of a finding's new series.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WorstMetric {
-    /// Its name.
-    pub name: String,
-    /// New series of it, of this workload.
-    pub new_series: u64,
-    /// The labels to blame.
-    pub labels: Vec<String>,
-    /// The share of `new_series` in which nothing else was new, 0 to 1.
-    pub share: f64,
-    /// What the values of the most telling label look like.
-    pub pattern: String,
-}
-
 /// One of those who multiply series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
@@ -131,10 +94,14 @@ pub struct Finding {
     pub node: Option<String>,
     /// Where most of it happens.
     pub worst: Option<WorstMetric>,
+    /// The metrics that have the label, of findings of labels; most new series first.
+    pub metrics: Vec<String>,
     /// Minutes that the counts are over, 60 at most.
     pub minutes: u32,
     /// New series in that time; for a node, series that ended.
     pub series: u64,
+    /// Pods of the workload that came and went in the last hour.
+    pub pods: PodCounts,
     /// Runs that came in that time.
     pub new_runs: u32,
     /// Runs that are reported, and those of them that are over.
@@ -181,11 +148,22 @@ fn find(
     for line in workloads.iter().filter(|line| line.number != 0) {
         let Some(kind) = of_workload(line, minutes, now) else { continue };
         let own = of.get(&line.number).into_iter().flatten().copied();
-        let mut finding = Finding { worst: worst(own), ..about(line, kind, minutes) };
-        if kind == FindingKind::Rollout {
-            finding.series = u64::from(line.series_of_new_runs_last_hour);
+        let finding = about(line, kind, minutes);
+        let finding = match kind {
+            FindingKind::Replaced => {
+                let own: Vec<_> = own.filter(|cause| names_a_pod(cause, subjects)).collect();
+                let series = own.iter().map(|cause| cause.blamed_last_hour + cause.first_last_hour).sum();
+                Finding { worst: worst(own.into_iter()), series, ..finding }
+            }
+            FindingKind::Rollout => {
+                let series = u64::from(line.series_of_new_runs_last_hour);
+                Finding { worst: worst(own), series, ..finding }
+            }
+            _ => Finding { worst: worst(own), ..finding },
+        };
+        if kind != FindingKind::Replaced || finding.series >= FEW_SERIES {
+            found.push(finding);
         }
-        found.push(finding);
     }
     found.extend(by_label(workloads, causes, subjects, minutes));
     found.extend(lost::lost(nodes, now).into_iter().map(|(node, series)| Finding {
@@ -230,11 +208,10 @@ fn of_workload(line: &WorkloadLine, minutes: u32, now: u32) -> Option<FindingKin
     if of_new_runs >= FEW_SERIES {
         return Some(FindingKind::Rollout);
     }
-    let replaced = new.saturating_sub(of_new_runs);
-    // what only adds series was not replaced: it grew, or a label did it
-    let went = line.counts.expired + line.counts.ended > 0;
-    let again = line.counts.busy_stretches >= FEW_STRETCHES;
-    (replaced >= FEW_SERIES && again && went).then_some(FindingKind::Replaced)
+    // series come and go for other reasons, too, and pods that only come are a workload that grows
+    let pods = line.pods;
+    let again = pods.stretches >= FEW_STRETCHES;
+    (pods.came.min(pods.went) >= FEW_PODS && again).then_some(FindingKind::Replaced)
 }
 
 fn about(line: &WorkloadLine, kind: FindingKind, minutes: u32) -> Finding {
@@ -245,6 +222,7 @@ fn about(line: &WorkloadLine, kind: FindingKind, minutes: u32) -> Finding {
         tenant: line.tenant,
         culprit: Some(culprit(line)),
         series: line.counts.new_last_hour,
+        pods: line.pods,
         new_runs: line.new_runs_last_hour,
         runs: line.runs,
         runs_over: over,
@@ -263,8 +241,10 @@ fn nothing(minutes: u32) -> Finding {
         culprit: None,
         node: None,
         worst: None,
+        metrics: Vec::new(),
         minutes,
         series: 0,
+        pods: PodCounts::default(),
         new_runs: 0,
         runs: 0,
         runs_over: 0,
@@ -284,72 +264,4 @@ fn culprit(line: &WorkloadLine) -> Culprit {
         kind: line.kind,
         name: line.name.clone(),
     }
-}
-
-/// The metric with most new series, and the labels that most of them blame.
-fn worst<'c>(causes: impl Iterator<Item = &'c CauseLine>) -> Option<WorstMetric> {
-    let mut metrics: Vec<(&str, u64, Option<&CauseLine>)> = Vec::new();
-    for cause in causes {
-        let new = cause.blamed_last_hour + cause.first_last_hour;
-        let blamed = |cause: &CauseLine| cause.blamed_last_hour;
-        match metrics.iter_mut().find(|(name, ..)| *name == cause.metric) {
-            Some((_, all, most)) => {
-                *all += new;
-                if most.is_none_or(|most| blamed(most) < blamed(cause)) {
-                    *most = Some(cause);
-                }
-            }
-            None => metrics.push((&cause.metric, new, Some(cause))),
-        }
-    }
-    let (name, all, most) = metrics.into_iter().max_by_key(|(name, all, most)| {
-        (*all, most.map(|most| most.blamed_last_hour), std::cmp::Reverse(name.to_owned()))
-    })?;
-    let most = most?;
-    Some(WorstMetric {
-        name: name.to_owned(),
-        new_series: all,
-        labels: most.labels.clone(),
-        share: most.blamed_last_hour as f64 / all.max(1) as f64,
-        pattern: most.pattern.clone(),
-    })
-}
-
-/// Labels that are to blame by themselves, whatever pods do.
-fn by_label(
-    workloads: &[WorkloadLine],
-    causes: &[CauseLine],
-    subjects: &SubjectTable,
-    minutes: u32,
-) -> Vec<Finding> {
-    let mut groups: Vec<(u32, &[String], Vec<CauseLine>)> = Vec::new();
-    let names = |label: &String| subjects.names(label).is_some();
-    let of_a_pod = |label: &String| OF_A_POD.contains(&label.as_str()) || names(label);
-    let of_itself = |cause: &&CauseLine| {
-        let named = cause.labels.iter().any(|label| !of_a_pod(label));
-        let moved = cause.labels.iter().any(|label| label.contains("pod") || names(label));
-        named && !moved && cause.blamed_last_hour > 0
-    };
-    for cause in causes.iter().filter(of_itself) {
-        match groups
-            .iter_mut()
-            .find(|(workload, labels, _)| (*workload, *labels) == (cause.workload, &cause.labels))
-        {
-            Some((.., members)) => members.push(cause.clone()),
-            None => groups.push((cause.workload, &cause.labels, vec![cause.clone()])),
-        }
-    }
-    let finding = |(workload, _, members): (u32, &[String], Vec<CauseLine>)| {
-        let blamed: u64 = members.iter().map(|cause| cause.blamed_last_hour).sum();
-        let series = members.iter().map(|cause| cause.blamed_last_hour + cause.first_last_hour).sum();
-        let line = workloads.iter().find(|line| line.number == workload && workload != 0);
-        (blamed >= FEW_BY_LABEL).then(|| Finding {
-            tenant: members[0].tenant,
-            culprit: line.map(culprit),
-            worst: worst(members.iter()),
-            series,
-            ..nothing(minutes)
-        })
-    };
-    groups.into_iter().filter_map(finding).collect()
 }

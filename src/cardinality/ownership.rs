@@ -58,12 +58,26 @@ impl Known<'_> {
     }
 }
 
+/// Tasks of Airflow of which pods were told by their names.
+pub(super) trait Tasks {
+    /// Whether there are enough of them that others with such a name are the task's, too.
+    fn has(&self, scope: Scope<'_>, task: &str) -> bool;
+}
+
+/// None is known.
+impl Tasks for () {
+    fn has(&self, _: Scope<'_>, _: &str) -> bool {
+        false
+    }
+}
+
 /// What is asked for whose a series is.
 #[derive(Clone, Copy)]
 pub(super) struct Registry<'r> {
     pub(super) owners: &'r Owners,
     pub(super) hash: &'r RandomState,
     pub(super) subjects: &'r SubjectTable,
+    pub(super) tasks: &'r dyn Tasks,
 }
 
 impl Registry<'_> {
@@ -93,14 +107,18 @@ impl Registry<'_> {
         let owner = match self.ask(scope, Owned::Pod, subject.name) {
             Ok(owner) => owner,
             Err(key) => {
-                let workload = grammar::of_subject(subject, labels)?;
+                let workload =
+                    grammar::of_subject(subject, labels).or_else(|| self.task(scope, subject.name))?;
                 return Some(then(known.ownership(Some(key), workload)));
             }
         };
         Some(match owner.kind {
             OwnerKind::Job => self.of_job(known, &owner.name, then),
             OwnerKind::ReplicaSet => self.of_replica_set(known, &owner.name, then),
-            OwnerKind::Nobody => then(known.ownership(None, nobodys_pod(subject, labels))),
+            OwnerKind::Nobody => {
+                let workload = programs_pod(subject, labels).or_else(|| self.task(scope, subject.name));
+                then(known.ownership(None, workload.unwrap_or(whole(Kind::Generated, subject.name))))
+            }
             OwnerKind::Pod => {
                 let driver = self.ask(scope, Owned::Pod, &owner.name);
                 let workload = executor(&owner.name, driver.as_ref().ok())
@@ -146,6 +164,11 @@ impl Registry<'_> {
         }
     }
 
+    /// The task of Airflow whose pod this is, though the pod's name alone does not say so.
+    fn task<'a>(self, scope: Scope<'_>, pod: &'a str) -> Option<Workload<'a>> {
+        grammar::may_be_task(pod).filter(|workload| self.tasks.has(scope, workload.name))
+    }
+
     /// The owner of something, or its key where nothing was said of it.
     fn ask(self, scope: Scope<'_>, owned: Owned, name: &str) -> Result<Owner, u64> {
         let key = scope.key(self.hash, owned, name);
@@ -155,11 +178,9 @@ impl Registry<'_> {
 
 /// A pod that no object owns. Controllers own their pods, so it stands for itself whatever its name looks like; but for
 /// programs that make a pod for each task and own none of them.
-fn nobodys_pod<'a>(pod: Subject<'a>, labels: Labels<'a>) -> Workload<'a> {
+fn programs_pod<'a>(pod: Subject<'a>, labels: Labels<'a>) -> Option<Workload<'a>> {
     let owns_none = |kind| matches!(kind, Kind::Airflow | Kind::Spark | Kind::GitlabRunner);
-    grammar::of_subject(pod, labels)
-        .filter(|workload| owns_none(workload.kind))
-        .unwrap_or(whole(Kind::Generated, pod.name))
+    grammar::of_subject(pod, labels).filter(|workload| owns_none(workload.kind))
 }
 
 /// A Job that no object made. Those that were generated alike go together: they are one family's runs.

@@ -86,6 +86,14 @@ impl<R: Record> RecordTable<R> {
         local * shards + place + 1
     }
 
+    /// Does something with the record of this key, if there is one.
+    pub(super) fn find<T>(&self, key: u64, what: impl FnOnce(&mut R) -> T) -> Option<T> {
+        let place = (key >> 59) as u32 % self.shards.len() as u32;
+        let RecordShard { numbers, records, .. } = &mut *self.shards[place as usize].lock();
+        let local = *numbers.get(&key)?;
+        records.get_mut(local as usize)?.as_mut().map(|(_, record)| what(record))
+    }
+
     /// Makes a record and takes room for it, if there is some.
     fn make(&self, make: impl FnOnce() -> R) -> Option<R> {
         if !take(&self.len, 1, self.max) {

@@ -51,6 +51,6 @@ impl RecordedOwners {
     }
 
     fn registry(&self) -> Registry<'_> {
-        Registry { owners: &self.owners, hash: &self.hash, subjects: &self.subjects }
+        Registry { owners: &self.owners, hash: &self.hash, subjects: &self.subjects, tasks: &() }
     }
 }

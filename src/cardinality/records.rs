@@ -1,11 +1,15 @@
 //! What is kept of each metric, workload, run, sender, label and cause.
 
+mod pods;
 mod run;
 
 use std::net::IpAddr;
 
+pub(super) use self::pods::Pods;
+pub use self::pods::{PodCounts, PodKey};
 pub(super) use self::run::{RunState, Turn, Unit};
 use super::evidence::Ending;
+use super::metric_type::MetricType;
 use super::ownership::{Ownership, Scope};
 use super::record_table::Record;
 use super::series_counts::{LastHour, SeriesCounts};
@@ -19,6 +23,8 @@ use crate::series::subject::LabelsUsed;
 pub(super) struct Metric {
     pub(super) tenant: u32,
     pub(super) name: Box<str>,
+    /// What metadata says that it is.
+    pub(super) declared: MetricType,
     pub(super) series_counts: SeriesCounts,
 }
 
@@ -56,6 +62,7 @@ pub(super) struct Workload {
     pub(super) new_runs: LastHour,
     /// Series that came with runs that were new themselves.
     pub(super) series_of_new_runs: LastHour,
+    pub(super) pods: Pods,
     /// Reported runs, over time.
     pub(super) trend: Trend,
 }
@@ -115,6 +122,7 @@ impl Workload {
             cleaned: Default::default(),
             new_runs: LastHour::default(),
             series_of_new_runs: LastHour::default(),
+            pods: Pods::default(),
             trend: Trend::default(),
         }
     }

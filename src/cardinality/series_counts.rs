@@ -49,11 +49,6 @@ impl LastHour {
         self.each(minutes, now).sum()
     }
 
-    /// How many of the last twelve stretches of five minutes had an event.
-    pub(super) fn busy_stretches(&self, now: u32) -> usize {
-        Self::busy_stretches_of(std::slice::from_ref(self), now)
-    }
-
     /// How many of the last twelve stretches of five minutes had an event of any of these.
     pub(super) fn busy_stretches_of(hours: &[Self], now: u32) -> usize {
         // all count back from the same minute
@@ -208,9 +203,12 @@ mod tests {
         for minute in [1, 2, 6, 30] {
             hour.add(2, minute * 60);
         }
-        assert_eq!(hour.busy_stretches(30 * 60), 3);
+        assert_eq!(LastHour::busy_stretches_of(std::slice::from_ref(&hour), 30 * 60), 3);
         hour.take(2, 6 * 60);
-        assert_eq!((hour.in_last(60, 30 * 60), hour.busy_stretches(30 * 60)), (6, 2));
+        assert_eq!(
+            (hour.in_last(60, 30 * 60), LastHour::busy_stretches_of(std::slice::from_ref(&hour), 30 * 60)),
+            (6, 2)
+        );
     }
 
     #[test]

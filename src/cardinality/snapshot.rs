@@ -2,7 +2,7 @@
 
 mod read;
 
-use super::records::ends;
+use super::records::{PodCounts, ends};
 use super::series_counts::Lifetimes;
 use crate::series::SubjectLabels;
 use crate::series::grammar::Kind;
@@ -28,8 +28,6 @@ pub struct Counts {
     pub lifetimes: Option<Lifetimes>,
     /// Samples that the forgotten ones had, on average.
     pub samples_per_series: Option<f64>,
-    /// How many of the last twelve stretches of five minutes had new series.
-    pub busy_stretches: usize,
 }
 
 /// A metric or a sender, with its counts.
@@ -92,6 +90,8 @@ pub struct WorkloadLine {
     pub new_runs_last_hour: u32,
     /// Series that came in the last hour with runs that were new themselves.
     pub series_of_new_runs_last_hour: u32,
+    /// Its pods that came and went.
+    pub pods: PodCounts,
     /// Reported runs more each hour; none before it has been watched for twenty minutes.
     pub runs_growth_per_hour: Option<f64>,
     /// The newest runs that are over and still reported, three at most.

@@ -21,7 +21,7 @@ use super::nodes::Node;
 use super::novelty::KnownLabels;
 use super::owners::Owners;
 use super::record_table::RecordTable;
-use super::records::{Cause, Label, Metric, Sender, Unit, Workload};
+use super::records::{Cause, Label, Metric, PodKey, Sender, Unit, Workload};
 use super::waiting::Waiting;
 
 use crate::series::index::{MAX_SENDERS, MAX_UNITS};
@@ -104,6 +104,8 @@ pub struct SeriesState {
 pub struct Observation {
     /// Who it is to be charged to.
     pub attribution: Attribution,
+    /// The pod that it is about.
+    pub(super) pod: PodKey,
     /// Whether its value is other than 0, where that is evidence of something.
     pub on: bool,
     /// Whether more may be known of it soon.

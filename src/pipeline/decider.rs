@@ -50,8 +50,11 @@ impl Decider<'_> {
         let mut pairs = Vec::new();
         let Request { slots, probes, loose, end_markers, .. } = request;
         let mut work = Work { loose, end_markers, scratch, outcome };
+        if request.metadata > 0 {
+            self.learn_metadata(body);
+        }
         let news = self.policies.aggregates() && {
-            self.learn_types(body, slots, probes, request.metadata);
+            self.learn_types(body, slots, probes);
             self.look_for_news(probes, &mut work)
         };
         let mut last = (VerdictId::UNTOUCHED, PolicyIndex(0));

@@ -8,21 +8,22 @@ use crate::wire::labels::LabelRun;
 use crate::wire::v1::{self, FieldKind, Fields};
 
 impl Decider<'_> {
-    /// Learns from a request what its metrics are, before anything in it is decided.
-    pub(super) fn learn_types(&self, body: &[u8], slots: &[Slot], probes: &[Probe], metadata: u32) {
-        if metadata > 0 {
-            for field in Fields::new(body).flatten().filter(|field| field.kind == FieldKind::Metadata) {
-                if let Some((number, family)) = v1::metadata_type(body, &field)
-                    && self.policies.set.may_aggregate(family)
-                {
-                    self.engine.types.declare(
-                        self.sender_context.tenant,
-                        family,
-                        Declared::from_wire(number),
-                    );
-                }
+    /// Learns from a request's metadata what metrics are, before anything in it is decided: for reports of all that are
+    /// counted, for policies of those that one could aggregate.
+    pub(super) fn learn_metadata(&self, body: &[u8]) {
+        let aggregates = self.policies.aggregates();
+        for field in Fields::new(body).flatten().filter(|field| field.kind == FieldKind::Metadata) {
+            let Some((number, family)) = v1::metadata_type(body, &field) else { continue };
+            let tenant = self.sender_context.tenant;
+            self.tracker.declare(tenant, family, number);
+            if aggregates && self.policies.set.may_aggregate(family) {
+                self.engine.types.declare(tenant, family, Declared::from_wire(number));
             }
         }
+    }
+
+    /// Learns from the names of a request's new series what they are parts of.
+    pub(super) fn learn_types(&self, body: &[u8], slots: &[Slot], probes: &[Probe]) {
         for (slot, _) in slots.iter().zip(probes).filter(|(_, probe)| probe.found == Found::Missing) {
             if let Some(name) = metric(body, slot).and_then(|name| std::str::from_utf8(name).ok())
                 && aggregate::family_of(name).is_some_and(|family| self.policies.set.may_aggregate(family))

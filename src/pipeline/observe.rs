@@ -63,6 +63,7 @@ impl Decider<'_> {
             }
         };
         let labels = Labels::from_sorted(pairs);
+        let pod = || self.tracker.pod(self.sender_context.tenant, labels);
         let value = slot.last_value(body);
         if probe.follow_up.is_due() {
             let first = SeriesState { series, value, ends: slot.ends };
@@ -72,12 +73,12 @@ impl Decider<'_> {
             self.tracker.show(self.sender_context.tenant, pairs, attribution, self.now);
             // as with refreshing: idempotent, and nothing about the data
             if let Some(moved) = self.index.reattribute(series, attribution.unit) {
-                self.tracker.moved(moved, attribution.unit, self.now);
+                self.tracker.moved(moved, pod(), attribution.unit, self.now);
             }
         }
         let effects = &mut work.outcome.effects;
         if probe.follow_up.has_returned() {
-            effects.returned.push(series);
+            effects.returned.push((series, pod()));
             self.tracker.exists(self.sender_context.tenant, labels, series, self.now);
         }
         let tells = Starts::tells(labels.metric().as_bytes());
@@ -88,7 +89,8 @@ impl Decider<'_> {
             }
         }
         if slot.ends {
-            effects.ended.push((series, self.tracker.node(self.sender_context.tenant, labels, self.now)));
+            let node = self.tracker.node(self.sender_context.tenant, labels, self.now);
+            effects.ended.push((series, node, pod()));
         } else if let Some(on) = probe.follow_up.watched().filter(|_| !tells) {
             self.tracker.learn_limit(self.sender_context.tenant, labels, value, self.now);
             if on != is_on(value) {

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::scratch::bytes;
 use super::{Blamed, Counts, Example, Policies};
 use crate::aggregate::{Batch, NotAggregated, PolicyCounts};
-use crate::cardinality::{Observation, OnNode};
+use crate::cardinality::{Observation, OnNode, PodKey};
 use crate::codec::snappy::SnappyError;
 use crate::policy::{PolicyIndex, VerdictId};
 use crate::series::{Arrival, Fingerprint, Invalid, Remembered};
@@ -97,10 +97,10 @@ pub struct Effects {
     pub aliases: Vec<(Fingerprint, Fingerprint)>,
     /// What is to be remembered of the labels of new series.
     pub keys: Vec<u64>,
-    /// Known series that ended, and the node that each names.
-    pub ended: Vec<(Fingerprint, OnNode)>,
-    /// Series that had ended and are there again.
-    pub returned: Vec<Fingerprint>,
+    /// Known series that ended, the node that each names, and the pod that it is about.
+    pub ended: Vec<(Fingerprint, OnNode, PodKey)>,
+    /// Series that had ended and are there again, and the pod that each is about.
+    pub returned: Vec<(Fingerprint, PodKey)>,
     /// Watched series whose value has turned, and whether it is other than 0 now.
     pub run_state_changes: Vec<(Fingerprint, bool)>,
     /// Known series that were decided to be part of a group.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use seriesgate::aggregate::{Declared, Outgoing, Types};
 use seriesgate::cardinality::FindingKind;
+use seriesgate::pipeline::Origin;
 use seriesgate::policy::{Definition, Disposition, PolicySet, Run};
-use seriesgate_proto::{WriteRequest, encode_snappy};
+use seriesgate_proto::{MetricMetadata, WriteRequest, encode_snappy};
 
 use super::kinds::{LIMITS, answered, config, in_force};
 use super::rig::{Labels, Watch, labels, series_of};
@@ -155,6 +156,88 @@ fn what_cannot_be_added_up_goes_and_metadata_decides_before_names() {
     assert_eq!(remedied(&counter, "logins_total", Some(types)), ["aggregate"].into());
     types.declare(0, "logins_total", Declared::Gauge);
     assert_eq!(remedied(&counter, "logins_total", Some(types)), ["drop"].into());
+}
+
+/// Sends what metadata says of these metrics.
+fn declare(watch: &mut Watch, types: &[(&str, i32)]) {
+    let of = |(name, number): &(&str, i32)| MetricMetadata {
+        r#type: *number,
+        metric_family_name: (*name).to_owned(),
+        ..MetricMetadata::default()
+    };
+    let request = WriteRequest { metadata: types.iter().map(of).collect(), ..WriteRequest::of(Vec::new()) };
+    let Gate { pipeline, scratch, outcome } = &mut watch.gate;
+    let origin = Origin { scope: "", sender: Some(watch.address) };
+    pipeline.decide(origin, &encode_snappy(&request), scratch, outcome).unwrap();
+    pipeline.commit(outcome);
+}
+
+#[test]
+fn metadata_is_known_without_any_policy() {
+    // counters and gauges, whatever their names say; a family's type is that of its parts
+    for (metric, family, number, becomes_of) in [
+        ("client_bytes", "client_bytes", 1, "aggregate"),
+        ("sent_total", "sent", 1, "aggregate"),
+        ("users_total", "users_total", 2, "drop"),
+        ("heap_count", "heap_count", 2, "drop"),
+        ("latency_seconds_sum", "latency_seconds", 3, "aggregate"),
+        ("load_sum", "load", 4, "drop"),
+    ] {
+        let mut watch = watched(&[metric], &["shop"]);
+        declare(&mut watch, &[(family, number), ("never_seen", 1)]);
+        assert_eq!(watch.gate.pipeline.engine().types.declared(0, metric), Declared::Unknown);
+        let found = found(&watch, None);
+        let policies = in_force(&[found[0]["remedy"]["policy"].as_str().unwrap()]);
+        assert_eq!(becomes(&policies, &page(metric, 99, &["shop"])), [becomes_of].into(), "{metric}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_metric_itself_comes_before_what_is_said_of_a_family() {
+    for types in [[("heap", 3), ("heap_count", 2)], [("heap_count", 2), ("heap", 3)]] {
+        let mut watch = watched(&["heap_count"], &["shop"]);
+        declare(&mut watch, &types);
+        let policy = found(&watch, None)[0]["remedy"]["policy"].as_str().unwrap().to_owned();
+        assert!(policy.contains("action: drop"), "{types:?}: {policy}");
+    }
+}
+
+#[test]
+fn one_policy_takes_all_metrics_with_the_label_that_are_of_one_kind_and_says_the_rest() {
+    let histogram = ["latency_seconds_bucket", "latency_seconds_sum", "latency_seconds_count"];
+    let counters = ["logins_total", "signups_total"];
+    let all = [&histogram[..], &counters, &["session_bytes"]].concat();
+    let watch = watched(&all, &["shop"]);
+    let found = found(&watch, None);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let remedy = &found[0]["remedy"];
+    assert_eq!(remedy["tried"]["result"], "right", "{remedy}");
+    let policy = remedy["policy"].as_str().unwrap();
+    assert!(policy.contains("user of latency_seconds_bucket and of 2 more has ever new values"), "{policy}");
+    assert!(policy.contains("theirs, too (cannot be added up): session_bytes\n"), "{policy}");
+    let policies = in_force(&[policy]);
+    for metric in histogram.iter().chain(&counters) {
+        assert_eq!(becomes(&policies, &page(metric, 99, &["shop"])), ["aggregate"].into(), "{metric}");
+    }
+    assert_eq!(becomes(&policies, &page("session_bytes", 99, &["shop"])), ["forward"].into());
+    assert_eq!(becomes(&policies, &page("logins_total", 99, &["other"])), ["forward"].into());
+}
+
+#[test]
+fn a_policy_lists_ten_metrics_and_says_how_many_are_left() {
+    let names: Vec<String> = (10..35).map(|n| format!("sessions_{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let watch = watched(&names, &["shop"]);
+    let found = found(&watch, None);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let remedy = &found[0]["remedy"];
+    assert_eq!(remedy["tried"]["result"], "right", "{remedy}");
+    let policy = remedy["policy"].as_str().unwrap();
+    assert!(policy.contains("theirs, too (too many for one policy): sessions_20, "), "{policy}");
+    assert!(policy.contains(", sessions_29 and 5 more\n"), "{policy}");
+    let policies = in_force(&[policy]);
+    let taken = |name: &&&str| becomes(&policies, &page(name, 99, &["shop"])) == ["drop"].into();
+    assert_eq!(names.iter().filter(taken).count(), 10);
 }
 
 /// Two workloads of one namespace with the same metric have one policy, and each namespace one of its own.

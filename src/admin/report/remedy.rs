@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub(super) use self::runs::{advice, why_none};
 use super::tried::Trial;
-use crate::aggregate::Declared;
+use crate::aggregate::{Declared, family_of};
 use crate::cardinality::{Culprit, Finding, FindingKind};
 use crate::policy::{Mode, Summary};
 use crate::series::{SubjectLabels, quote};
@@ -27,6 +27,9 @@ pub(super) struct Remedy {
     /// Of the policy.
     #[serde(skip)]
     pub(super) name: String,
+    /// The metrics that it takes; none where it takes them whatever they are.
+    #[serde(skip)]
+    pub(super) metrics: Vec<String>,
     /// Whether it adds series up, those of the other parts of a histogram among them.
     #[serde(skip)]
     pub(super) adds_up: bool,
@@ -41,28 +44,37 @@ pub(super) struct Remedy {
 }
 
 /// The remedy, where there is one: events that are over by themselves need none. `policies`: those that there are;
-/// `adds_up`: see [`adds_up`].
-pub(super) fn of(finding: &Finding, policies: &[Summary], adds_up: bool) -> Option<Remedy> {
+/// `declared`: what metadata says of a metric.
+pub(super) fn of(
+    finding: &Finding,
+    policies: &[Summary],
+    declared: &dyn Fn(&str) -> Declared,
+) -> Option<Remedy> {
     let text = match finding.kind {
         FindingKind::Runs | FindingKind::StuckRuns => runs::text(finding),
-        FindingKind::Labels => label::text(finding, adds_up),
+        FindingKind::Labels => label::text(finding, declared),
         FindingKind::Rollout | FindingKind::Replaced | FindingKind::NodeLost => None,
     }?;
-    let Text { name, policy, metric_relabel_configs } = text;
+    let Text { name, metrics, adds_up, policy, metric_relabel_configs } = text;
     let in_force = in_force(&name, policies);
-    Some(Remedy { name, adds_up, policy, metric_relabel_configs, in_force, tried: Trial::default() })
+    let tried = Trial::default();
+    Some(Remedy { name, metrics, adds_up, policy, metric_relabel_configs, in_force, tried })
 }
 
-/// Whether series of a finding's metric can be added up without the label that has ever new values. `declared`: what
-/// metadata says of the metric.
-pub(super) fn adds_up(finding: &Finding, declared: Declared) -> bool {
-    let worst = finding.worst.as_ref().filter(|_| finding.kind == FindingKind::Labels);
-    worst.is_some_and(|worst| label::adds_up(worst, declared))
+impl Remedy {
+    /// Whether series of a metric are its to take.
+    pub(super) fn is_for(&self, metric: &str) -> bool {
+        let is_part =
+            |of: &str| self.adds_up && family_of(of).is_some_and(|of| family_of(metric) == Some(of));
+        self.metrics.is_empty() || self.metrics.iter().any(|of| of == metric || is_part(of))
+    }
 }
 
-/// What to paste, and the name of the policy.
+/// What to paste, and the name of the policy; the rest is [`Remedy`]'s.
 struct Text {
     name: String,
+    metrics: Vec<String>,
+    adds_up: bool,
     policy: String,
     metric_relabel_configs: String,
 }

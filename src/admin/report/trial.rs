@@ -10,8 +10,8 @@ use ahash::AHashMap;
 use super::Report;
 use super::remedy::{self, Remedy};
 use super::tried::{Trial, TrialResult};
-use crate::aggregate::{Declared, Types, family_of};
-use crate::cardinality::{Culprit, Finding, FindingKind, Tracker, WorstMetric};
+use crate::aggregate::Declared;
+use crate::cardinality::{Culprit, Finding, FindingKind, Tracker};
 use crate::config::Config;
 use crate::policy::{Definition, PolicyIndex, PolicySet, Run};
 use crate::series::grammar::Kind;
@@ -74,9 +74,12 @@ pub(super) fn remedies(report: &Report<'_>, findings: &[Finding]) -> Vec<Advised
 fn made(report: &Report<'_>, findings: &[Finding]) -> (Vec<Option<Remedy>>, Vec<usize>) {
     let view = report.view;
     let make = |finding: &Finding| {
-        let declared = |(types, metric): (&Types, &WorstMetric)| types.declared(finding.tenant, &metric.name);
-        let declared = view.types.zip(finding.worst.as_ref()).map_or(Declared::Unknown, declared);
-        remedy::of(finding, &view.policies, remedy::adds_up(finding, declared))
+        let known = |metric: &str| {
+            let of_policies = view.types.map(|types| types.declared(finding.tenant, metric));
+            let counted = || Declared::from_wire(view.tracker.declared(finding.tenant, metric));
+            of_policies.filter(|declared| *declared != Declared::Unknown).unwrap_or_else(counted)
+        };
+        remedy::of(finding, &view.policies, &known)
     };
     let mut remedies: Vec<Option<Remedy>> = findings.iter().map(make).collect();
     let mut same: Vec<usize> = (0..findings.len()).collect();
@@ -89,10 +92,11 @@ fn made(report: &Report<'_>, findings: &[Finding]) -> (Vec<Option<Remedy>>, Vec<
         }
     }
     for at in 0..findings.len() {
-        let others = (at + 1..findings.len()).filter(|other| same[*other] == at);
-        let labels =
-            others.filter_map(|other| findings[other].worst.as_ref()).flat_map(|worst| &worst.labels);
+        let others =
+            || (at + 1..findings.len()).filter(|other| same[*other] == at).map(|other| &findings[other]);
+        let labels = others().filter_map(|other| other.worst.as_ref()).flat_map(|worst| &worst.labels);
         let mut merged = findings[at].clone();
+        merged.metrics.extend(others().flat_map(|other| other.metrics.iter().cloned()));
         let Some(worst) = merged.worst.as_mut().filter(|_| merged.kind == FindingKind::Labels) else {
             continue;
         };
@@ -174,8 +178,7 @@ fn walk(report: &Report<'_>, candidates: &mut [Candidate<'_>]) {
         let about = About::of(tracker, tenant, labels);
         for (number, candidate) in (0..).zip(candidates.iter_mut()) {
             let is_taken = row.matched.iter().any(|(policy, _)| *policy == PolicyIndex(number));
-            let adds_up = candidate.remedy.adds_up;
-            let is_own = candidate.findings.iter().any(|finding| about.belongs_to(finding, adds_up));
+            let is_own = candidate.findings.iter().any(|finding| about.belongs_to(finding, candidate.remedy));
             candidate.remedy.tried.count(is_own, is_taken, &shown);
         }
     });
@@ -200,8 +203,8 @@ impl<'l> About<'l> {
         Self { tenant, metric: labels.metric(), workload }
     }
 
-    /// Whether a finding is about this series. `adds_up`: what is said of a part of a histogram is said of all of it.
-    fn belongs_to(&self, finding: &Finding, adds_up: bool) -> bool {
+    /// Whether a finding is about this series, of those metrics that its remedy is for.
+    fn belongs_to(&self, finding: &Finding, remedy: &Remedy) -> bool {
         let is = |culprit: &Culprit| {
             self.workload.as_ref().is_some_and(|(cluster, namespace, kind, name)| {
                 (*cluster, namespace, *kind, name)
@@ -209,11 +212,6 @@ impl<'l> About<'l> {
             })
         };
         let of_workload = finding.culprit.as_ref().map_or(self.workload.is_none(), is);
-        let of_metric = finding.kind != FindingKind::Labels
-            || finding.worst.as_ref().is_some_and(|worst| {
-                let family = || family_of(&worst.name).is_some_and(|of| family_of(self.metric) == Some(of));
-                worst.name == self.metric || (adds_up && family())
-            });
-        self.tenant == finding.tenant && of_workload && of_metric
+        self.tenant == finding.tenant && of_workload && remedy.is_for(self.metric)
     }
 }

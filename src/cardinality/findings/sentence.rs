@@ -94,7 +94,10 @@ impl Finding {
             }
             FindingKind::Runs => format!("{pace}{whose}, {runs}{most}"),
             FindingKind::Rollout => format!("{name} was rolled out: {pace}{most}"),
-            FindingKind::Replaced => format!("the pods of {name} are replaced again and again: {pace}{most}"),
+            FindingKind::Replaced => format!(
+                "the pods of {name} are replaced again and again: {} came and {} went in the last hour; {pace}{most}",
+                self.pods.came, self.pods.went,
+            ),
             FindingKind::Labels => format!("{pace}{whose}{most}"),
         }
     }

@@ -31,7 +31,6 @@ fn counts(series_counts: &SeriesCounts, now: u32) -> Counts {
         expired: series_counts.expired,
         lifetimes: series_counts.lifetimes(),
         samples_per_series: series_counts.samples_per_series(),
-        busy_stretches: series_counts.hour.busy_stretches(now),
     }
 }
 
@@ -100,6 +99,7 @@ impl Tracker {
                 series_of_runs_over: 0,
                 new_runs_last_hour: workload.new_runs.in_last(60, now),
                 series_of_new_runs_last_hour: workload.series_of_new_runs.in_last(60, now),
+                pods: workload.pods.counts(now),
                 runs_growth_per_hour: workload.trend.an_hour(),
                 runs_over_examples: Vec::new(),
             });

@@ -4,18 +4,18 @@ use super::runs::{Held, Why};
 use super::{Observation, Tracker};
 use crate::cardinality::nodes::OnNode;
 use crate::cardinality::record_table::OTHERS;
-use crate::cardinality::records::{Cause, Unit};
+use crate::cardinality::records::{Cause, PodKey, Unit};
 use crate::cardinality::series_counts::SeriesCounts;
 use crate::series::{Attribution, Departed, Fingerprint, Moved};
 
 impl Tracker {
     /// Counts a series that came into the index; `keys` is what [`Tracker::observe`] added.
     pub fn series_added(&self, observation: &Observation, keys: &[u64], now: u32) {
-        let Observation { attribution, learned, ended, on, .. } = *observation;
+        let Observation { attribution, pod, learned, ended, on, .. } = *observation;
         self.metrics.with(attribution.metric, |metric| metric.series_counts.added(learned, now));
         self.senders.with(attribution.sender, |sender| sender.series_counts.added(learned, now));
         let Attribution { sender, evidence, .. } = attribution;
-        let held = Held { sender, learned, first_seen: now, ended, evidence, on };
+        let held = Held { pod, sender, learned, first_seen: now, ended, evidence, on };
         self.move_in(attribution.unit, held, Why::Heard, now);
         self.known.remember(attribution.metric, keys, learned, now);
         if !learned {
@@ -25,8 +25,8 @@ impl Tracker {
         }
     }
 
-    /// Counts a series with another unit: more is known of it now.
-    pub fn moved(&self, moved: Moved, new: u32, now: u32) {
+    /// Counts a series with another unit: more is known of it now. `pod`: the one that it is about.
+    pub fn moved(&self, moved: Moved, pod: PodKey, new: u32, now: u32) {
         let Moved {
             from: Attribution { metric, unit: old, sender, evidence },
             learned,
@@ -34,7 +34,7 @@ impl Tracker {
             ended,
             on,
         } = moved;
-        let held = Held { sender, learned, first_seen, ended, evidence, on };
+        let held = Held { pod, sender, learned, first_seen, ended, evidence, on };
         let workload_of = |unit| self.units.with(unit, |unit: &mut Unit| unit.workload);
         let workloads = (workload_of(old), workload_of(new));
         self.move_out(old, held, now);
@@ -79,27 +79,37 @@ impl Tracker {
         }
     }
 
-    /// Counts a stale marker of a series that names this node; `on` is what its last value was before.
-    pub fn ended(&self, series: Fingerprint, (attribution, on): (Attribution, bool), node: OnNode, now: u32) {
+    /// Counts a stale marker of a series that names this node and is about this pod; `on` is what its last value was before.
+    pub fn ended(
+        &self,
+        series: Fingerprint,
+        (attribution, on): (Attribution, bool),
+        (node, pod): (OnNode, PodKey),
+        now: u32,
+    ) {
         self.metrics.with(attribution.metric, |metric| metric.series_counts.ended += 1);
         self.senders.with(attribution.sender, |sender| sender.series_counts.ended += 1);
         let (workload, ()) = self.change(attribution.unit, Why::Heard, now, |unit| {
             unit.ended += 1;
             unit.said.take(attribution.evidence, on);
         });
-        self.workloads.with(workload, |workload| workload.series_counts.ended += 1);
+        self.workloads.with(workload, |workload| {
+            workload.series_counts.ended += 1;
+            workload.pods.end(pod, now);
+        });
         if node.number != OTHERS {
             self.nodes.with(node.number, |of| of.lose(node.side, series.high, workload, now));
         }
     }
 
-    /// Takes back the end of a series that is there again; `on` is what its last value was before.
-    pub fn returned(&self, attribution: Attribution, on: bool, now: u32) {
-        self.change(attribution.unit, Why::Heard, now, |unit| {
+    /// Takes back the end of a series of this pod that is there again; `on` is what its last value was before.
+    pub fn returned(&self, (attribution, on): (Attribution, bool), pod: PodKey, now: u32) {
+        let (workload, ()) = self.change(attribution.unit, Why::Heard, now, |unit| {
             unit.ended = unit.ended.saturating_sub(1);
             unit.said.add(attribution.evidence, on);
             unit.last = now;
         });
+        self.workloads.with(workload, |workload| workload.pods.come_back(pod));
     }
 
     /// Notes that the value of a series that is evidence has turned, to 0 or away from it.
@@ -121,7 +131,8 @@ impl Tracker {
             let Departed { attribution, first_seen, ended, on, .. } = *gone;
             // `learned` is of no meaning: nothing is taken back
             let Attribution { sender, evidence, .. } = attribution;
-            let held = Held { sender, learned: false, first_seen, ended, evidence, on };
+            let held =
+                Held { pod: PodKey::default(), sender, learned: false, first_seen, ended, evidence, on };
             self.forget(attribution.unit, held, now, count);
         }
     }

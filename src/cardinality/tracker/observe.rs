@@ -10,16 +10,18 @@ use super::{Observation, SenderContext, SeriesState, Tracker, is_on};
 use crate::cardinality::evidence::Evidence;
 use crate::cardinality::nodes::{Node, OnNode, Side};
 use crate::cardinality::novelty::Novelty;
-use crate::cardinality::ownership::{Registry, Scope};
+use crate::cardinality::ownership::{Registry, Scope, Tasks};
 use crate::cardinality::record_table::OTHERS;
-use crate::cardinality::records::{Cause, Label, Metric, Unit, Workload};
-use crate::cardinality::series_counts::SeriesCounts;
+use crate::cardinality::records::{Cause, Label, Metric, PodKey, Unit, Workload};
 use crate::series::grammar::{Kind, shape};
 use crate::series::index::WINDOW_SECONDS;
-use crate::series::{Attribution, Fingerprint, Labels, subject};
+use crate::series::{Attribution, Fingerprint, Labels, Subject, SubjectKind, subject};
 
 /// Sets of label names that a worker remembers.
 const MOST_SHAPES: usize = 4096;
+
+/// Runs of a task of Airflow by which others are known.
+const MANY_RUNS: u32 = 3;
 
 /// What a worker keeps from one look to the next.
 #[derive(Default)]
@@ -61,6 +63,7 @@ impl Tracker {
         let evidence = Evidence::of(labels).map_or(0, Evidence::code);
         Observation {
             attribution: Attribution { metric, unit, sender: sender_context.sender, evidence },
+            pod: self.pod(sender_context.tenant, labels),
             on: evidence != 0 && is_on(first.value),
             observe_again: !said && self.owners.are_said(),
             learned,
@@ -121,6 +124,17 @@ impl Tracker {
         self.owners.have_come()
     }
 
+    /// The pod that a series is about.
+    pub fn pod(&self, tenant: u32, labels: Labels<'_>) -> PodKey {
+        let subject =
+            self.subjects.about(labels).subject().filter(|subject| subject.kind == SubjectKind::Pod);
+        let key = |of: Subject<'_>| {
+            let cluster = subject::cluster(labels).1;
+            self.hash.hash_one(("pod", tenant, cluster, of.namespace, of.name))
+        };
+        PodKey(subject.map(key))
+    }
+
     /// The node that a series names.
     pub fn node(&self, tenant: u32, labels: Labels<'_>, now: u32) -> OnNode {
         let renamed = labels.get("exported_node");
@@ -142,9 +156,13 @@ impl Tracker {
         }
     }
 
+    pub(in crate::cardinality) fn metric_key(&self, tenant: u32, name: &str) -> u64 {
+        self.hash.hash_one(("metric", tenant, name))
+    }
+
     fn metric(&self, tenant: u32, name: &str, now: u32) -> u32 {
-        let key = self.hash.hash_one(("metric", tenant, name));
-        let make = || Metric { tenant, name: name.into(), series_counts: SeriesCounts::default() };
+        let key = self.metric_key(tenant, name);
+        let make = || Metric { tenant, name: name.into(), ..Metric::default() };
         self.metrics.number(key, make, |metric| metric.series_counts.last = now)
     }
 
@@ -177,7 +195,7 @@ impl Tracker {
     }
 
     fn registry(&self) -> Registry<'_> {
-        Registry { owners: &self.owners, hash: &self.hash, subjects: &self.subjects }
+        Registry { owners: &self.owners, hash: &self.hash, subjects: &self.subjects, tasks: self }
     }
 
     fn hash_pairs(&self, labels: Labels<'_>, hashes: &mut Vec<u64>) {
@@ -238,6 +256,13 @@ impl Tracker {
     ) -> u64 {
         let start = self.hash.hash_one(("cause", metric, workload));
         names.fold(start, |key, name| self.hash.hash_one((key, name)))
+    }
+}
+
+impl Tasks for Tracker {
+    fn has(&self, scope: Scope<'_>, task: &str) -> bool {
+        let key = self.workload_key(scope, Kind::Airflow, task);
+        self.workloads.find(key, |workload| workload.runs >= MANY_RUNS) == Some(true)
     }
 }
 

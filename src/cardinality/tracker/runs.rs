@@ -1,12 +1,14 @@
 //! Counting the series of runs, and with them the runs of workloads.
 
 use super::Tracker;
-use crate::cardinality::records::{RunState, Turn, Unit};
+use crate::cardinality::records::{PodKey, RunState, Turn, Unit};
 use crate::cardinality::series_counts::SeriesCounts;
 
 /// What a run has of one series.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
+    /// The pod that it is about.
+    pub(super) pod: PodKey,
     /// Number of the sender that brought it.
     pub(super) sender: u32,
     /// Whether it was learned, not new, when it came.
@@ -95,6 +97,9 @@ impl Tracker {
         self.workloads.with(workload, |workload| {
             workload.series_counts.moved_in(learned, first_seen, now);
             workload.hear(sender);
+            if !held.ended {
+                workload.pods.add(held.pod, learned, first_seen, now);
+            }
             if run_came && run_is_new {
                 workload.new_runs.add(1, first_seen);
             }
@@ -114,6 +119,9 @@ impl Tracker {
         });
         self.workloads.with(workload, |workload| {
             workload.series_counts.moved_out(learned, first_seen);
+            if !held.ended {
+                workload.pods.remove(held.pod);
+            }
             if run_went && run_is_new {
                 workload.new_runs.take(1, came);
             }

@@ -9,10 +9,12 @@ use crate::series::quote;
 /// Labels that tell replicas of an agent apart, as `aggregation.replica_labels` has them by default: they always stay.
 const REPLICAS: [&str; 3] = ["__replica__", "prometheus_replica", "replica"];
 
-/// Whether a metric is of those that can be added up without its labels: counters, and the parts of histograms and
+/// Metrics at most that a policy is for: what nobody reads is not right.
+const MOST_METRICS: usize = 10;
+
+/// Whether a metric is of those that can be added up without labels: counters, and the parts of histograms and
 /// summaries, as metadata says or else its name.
-pub(super) fn adds_up(worst: &WorstMetric, declared: Declared) -> bool {
-    let name = &worst.name;
+fn adds_up(name: &str, labels: &[String], declared: Declared) -> bool {
     let stays = |label: &String| is_part_of_meaning(label) || REPLICAS.contains(&label.as_str());
     let is_summed = match declared {
         Declared::Counter => true,
@@ -21,44 +23,106 @@ pub(super) fn adds_up(worst: &WorstMetric, declared: Declared) -> bool {
         Declared::Gauge | Declared::Other => false,
         Declared::Unknown => name.ends_with("_total") || family_of(name).is_some(),
     };
-    is_summed && !worst.labels.is_empty() && !worst.labels.iter().any(stays)
+    is_summed && !labels.is_empty() && !labels.iter().any(stays)
 }
 
-/// The metric without the label, of the namespace where it has ever new values: added up where that is the truth
-/// (`adds_up`), else it goes as a whole, since without the label its series would be one.
-pub(super) fn text(finding: &Finding, adds_up: bool) -> Option<Text> {
+/// The metrics of a finding, the worst first.
+struct Metrics<'f> {
+    /// Those that are like the worst: they can be added up, or cannot. Of a histogram there is one part.
+    like: Vec<&'f str>,
+    /// Those that are not.
+    unlike: Vec<&'f str>,
+}
+
+impl<'f> Metrics<'f> {
+    fn of(finding: &'f Finding, worst: &'f WorstMetric, sums: bool, adds_up: impl Fn(&str) -> bool) -> Self {
+        let mut all = Self { like: vec![&worst.name], unlike: Vec::new() };
+        for metric in &finding.metrics {
+            let place = if adds_up(metric) == sums { &mut all.like } else { &mut all.unlike };
+            let is_same = |other: &&str| {
+                *other == metric || (sums && family_of(other).is_some_and(|of| family_of(metric) == Some(of)))
+            };
+            if !place.iter().any(is_same) {
+                place.push(metric);
+            }
+        }
+        all
+    }
+
+    /// What a policy does not take, as comments.
+    fn left(&self, sums: bool) -> String {
+        let listed = |metrics: &[&str]| {
+            let shown: Vec<_> = metrics.iter().take(MOST_METRICS).map(|name| quote::shown(name)).collect();
+            match metrics.len() - shown.len() {
+                0 => shown.join(", "),
+                more => format!("{} and {more} more", shown.join(", ")),
+            }
+        };
+        let too_many = self.like.get(MOST_METRICS..).unwrap_or_default();
+        let other_kind = if sums { "cannot be added up" } else { "can be added up" };
+        [("too many for one policy", too_many), (other_kind, &self.unlike)]
+            .into_iter()
+            .filter(|(_, metrics)| !metrics.is_empty())
+            .map(|(why, metrics)| {
+                format!("# not taken, though the label is theirs, too ({why}): {}\n", listed(metrics))
+            })
+            .collect()
+    }
+}
+
+/// The metrics without the label, of the namespace where it has ever new values: added up where that is the truth, else they
+/// go as a whole, since without the label the series of each would be one.
+pub(super) fn text(finding: &Finding, declared: &dyn Fn(&str) -> Declared) -> Option<Text> {
     let worst = finding.worst.as_ref()?;
     let culprit = finding.culprit.as_ref();
-    let labels: Vec<_> = worst.labels.iter().map(|label| quote::shown(label)).collect();
-    let (labels, metric) = (labels.join(", "), quote::shown(&worst.name));
+    let can_add_up = |metric: &str| adds_up(metric, &worst.labels, declared(metric));
+    let adds_up = can_add_up(&worst.name);
+    let metrics = Metrics::of(finding, worst, adds_up, can_add_up);
+    let taken = &metrics.like[..metrics.like.len().min(MOST_METRICS)];
     let short = match adds_up {
         true => format!("sum-{}", family_of(&worst.name).unwrap_or(&worst.name)),
         false => format!("no-{}", worst.name),
     };
     let name = policy_name(&placed(short, culprit));
-    let until = if adds_up { "its series are added up without it" } else { "the metric goes" };
-    let mut policy = format!(
-        "# {labels} of {metric} has ever new values. Best is to change the exporter; until then {until}:\n\
-         - name: {name}\n  match:\n",
-    );
+    let mut policy = comment(worst, taken.len(), adds_up);
+    policy.push_str(&metrics.left(adds_up));
+    policy.push_str(&format!("- name: {name}\n  match:\n"));
     let mut rules = String::new();
-    for namespace in namespaces(culprit) {
-        let mut matchers =
-            vec![if adds_up { of_family(&worst.name) } else { matcher("__name__", "=", &worst.name) }];
+    for (metric, namespace) in
+        taken.iter().flat_map(|metric| namespaces(culprit).into_iter().map(move |of| (*metric, of)))
+    {
+        let mut matchers = vec![if adds_up { of_family(metric) } else { matcher("__name__", "=", metric) }];
         matchers.extend(culprit.map(|culprit| place(culprit, namespace)).unwrap_or_default());
         policy.push_str(&format!("    - {}\n", quote::yaml(&format!("{{{}}}", matchers.join(", ")))));
         let of = culprit.zip(namespace).map(|(culprit, label)| (label, &*culprit.namespace));
-        rules.push_str(&drop_rule(of, "__name__", &quote::regex(&worst.name)));
+        rules.push_str(&drop_rule(of, "__name__", &quote::regex(metric)));
     }
-    if !adds_up {
+    if adds_up {
+        let without: Vec<String> = worst.labels.iter().map(|label| quote::yaml(label)).collect();
+        policy.push_str(&format!("  action: aggregate\n  without: [{}]\n", without.join(", ")));
+        policy.push_str("  mode: preview   # take this line out when the numbers are right\n");
+        // an agent cannot add up
+        rules.clear();
+    } else {
         policy.push_str(IN_PREVIEW);
-        return Some(Text { name, policy, metric_relabel_configs: rules });
     }
-    let without: Vec<String> = worst.labels.iter().map(|label| quote::yaml(label)).collect();
-    policy.push_str(&format!("  action: aggregate\n  without: [{}]\n", without.join(", ")));
-    policy.push_str("  mode: preview   # take this line out when the numbers are right\n");
-    // an agent cannot add up
-    Some(Text { name, policy, metric_relabel_configs: String::new() })
+    let metrics = taken.iter().map(|metric| (*metric).to_owned()).collect();
+    Some(Text { name, metrics, adds_up, policy, metric_relabel_configs: rules })
+}
+
+/// What the policy is against, and what it does to so many metrics.
+fn comment(worst: &WorstMetric, taken: usize, adds_up: bool) -> String {
+    let labels: Vec<_> = worst.labels.iter().map(|label| quote::shown(label)).collect();
+    let (labels, metric) = (labels.join(", "), quote::shown(&worst.name));
+    let (others, until) = match (taken, adds_up) {
+        (1, true) => (String::new(), "its series are added up without it"),
+        (1, false) => (String::new(), "the metric goes"),
+        (_, true) => (format!(" and of {} more", taken - 1), "their series are added up without it"),
+        (_, false) => (format!(" and of {} more", taken - 1), "these metrics go"),
+    };
+    format!(
+        "# {labels} of {metric}{others} has ever new values. Best is to change the exporter; until then {until}:\n"
+    )
 }
 
 /// The metric, and the other parts of its histogram: a bucket's label is that of its sum and count, too.

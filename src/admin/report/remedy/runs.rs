@@ -25,7 +25,7 @@ pub(super) fn text(finding: &Finding) -> Option<Text> {
         rules.push_str(&rule(culprit, labels, &regex));
     }
     policy.push_str(IN_PREVIEW);
-    Some(Text { name, policy, metric_relabel_configs: rules })
+    Some(Text { name, metrics: Vec::new(), adds_up: false, policy, metric_relabel_configs: rules })
 }
 
 /// What to call the policy for the runs of a workload.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cardinality::WorstMetric;
+use crate::cardinality::{PodCounts, WorstMetric};
 use crate::config::Config;
 use crate::policy::{Disposition, PolicySet, Run};
 use crate::series::SubjectKind;
@@ -34,8 +34,10 @@ fn finding(culprit: Culprit) -> Finding {
         culprit: Some(culprit),
         node: None,
         worst: None,
+        metrics: Vec::new(),
         minutes: 60,
         series: 100,
+        pods: PodCounts::default(),
         new_runs: 60,
         runs: 60,
         runs_over: 60,
@@ -80,7 +82,7 @@ fn indexed_pod_of(job: &str, index: &str) -> String {
 fn a_remedy_takes_all_runs_of_its_cronjob_and_nothing_else() {
     for letters in [4, 20, 44, 45, 46, 47, 48, 49, 50, 51, 52] {
         let name = "n".repeat(letters);
-        let set = pasted(&[of(&finding(culprit(&name)), &[], false).unwrap()]);
+        let set = pasted(&[of(&finding(culprit(&name)), &[], &|_| Declared::Unknown).unwrap()]);
         let ns = ("exported_namespace", "shop");
         let cluster = ("cluster", "prod-1");
         for run in ["29453765", "1767225600"] {
@@ -124,8 +126,9 @@ fn text_of_a_sender_never_becomes_a_policy() {
         pattern: String::new(),
     };
     let labels = Finding { kind: FindingKind::Labels, worst: Some(worst), ..finding(culprit.clone()) };
-    let made = |finding, adds_up| of(finding, &[], adds_up).unwrap();
-    let remedies = [made(&runs_of, false), made(&labels, false), made(&labels, true)];
+    let made = |finding, declared| of(finding, &[], &|_| declared).unwrap();
+    let remedies =
+        [made(&runs_of, Declared::Unknown), made(&labels, Declared::Gauge), made(&labels, Declared::Counter)];
     for remedy in &remedies {
         for text in [&remedy.policy, &remedy.metric_relabel_configs] {
             assert!(text.lines().all(|line| line.chars().all(quote::prints)), "{text}");
@@ -155,9 +158,9 @@ fn each_workload_has_a_name_of_its_own_and_a_policy_that_is_there_is_known_by_it
     assert_eq!(names[0], "runs-of-sync-in-shop-of-prod-1");
     assert!(names.iter().all(|name| name.len() <= LONGEST_NAME), "{names:?}");
     let remedies: Vec<Remedy> =
-        others.iter().map(|one| of(&finding(one.clone()), &[], false).unwrap()).collect();
+        others.iter().map(|one| of(&finding(one.clone()), &[], &|_| Declared::Unknown).unwrap()).collect();
     let set = pasted(&remedies);
-    let again = of(&finding(others[0].clone()), set.policies(), false).unwrap();
+    let again = of(&finding(others[0].clone()), set.policies(), &|_| Declared::Unknown).unwrap();
     assert_eq!((again.in_force, remedies[0].in_force), (Some("enforce"), None));
     names.sort_unstable();
     names.dedup();
@@ -168,6 +171,6 @@ fn each_workload_has_a_name_of_its_own_and_a_policy_that_is_there_is_known_by_it
 fn runs_that_people_named_are_named_with_the_remedy() {
     let mut finding = finding(culprit("sync"));
     finding.examples = vec!["sync-29453765".into(), "by-hand".into()];
-    let remedy = of(&finding, &[], false).unwrap();
+    let remedy = of(&finding, &[], &|_| Declared::Unknown).unwrap();
     assert!(remedy.policy.starts_with("# runs of other names are not taken: by-hand\n"), "{}", remedy.policy);
 }

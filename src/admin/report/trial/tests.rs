@@ -1,7 +1,7 @@
 use super::*;
 use crate::admin::report::tried::TrialResult;
 use crate::admin::report::{Tenant, View};
-use crate::cardinality::{Settings, WorstMetric};
+use crate::cardinality::{PodCounts, Settings, WorstMetric};
 use crate::series::{Attribution, SubjectKind, SubjectLabels};
 
 const NOW: u32 = 1_767_225_600;
@@ -46,8 +46,10 @@ fn runs(label: &str) -> Finding {
         culprit: Some(culprit),
         node: None,
         worst: None,
+        metrics: Vec::new(),
         minutes: 60,
         series: 100,
+        pods: PodCounts::default(),
         new_runs: 60,
         runs: 60,
         runs_over: 60,
