@@ -9,12 +9,11 @@ mod lost;
 mod sentence;
 mod worst;
 
+use ahash::AHashMap;
+
 use self::by_label::{by_label, names_a_pod};
 pub use self::worst::WorstMetric;
 use self::worst::worst;
-
-use ahash::AHashMap;
-
 use super::records::PodCounts;
 use super::snapshot::{CauseLine, NodeLine, WorkloadLine};
 use super::tracker::Tracker;
@@ -94,7 +93,7 @@ pub struct Finding {
     pub node: Option<String>,
     /// Where most of it happens.
     pub worst: Option<WorstMetric>,
-    /// The metrics that have the label, of findings of labels; most new series first.
+    /// The metrics of which a label has ever new values, of findings of labels; most new series first.
     pub metrics: Vec<String>,
     /// Minutes that the counts are over, 60 at most.
     pub minutes: u32,

@@ -224,6 +224,34 @@ fn one_policy_takes_all_metrics_with_the_label_that_are_of_one_kind_and_says_the
 }
 
 #[test]
+fn a_metric_with_two_such_labels_is_taken_by_one_policy_without_both() {
+    let mut watch = watched(&["logins_total", "signups_total"], &["shop"]);
+    for minute in 20..30 {
+        let by_session = |(labels, value): (Labels, f64)| {
+            let renamed = |(name, value): (String, String)| {
+                (if name == "user" { "session".to_owned() } else { name }, value)
+            };
+            let mut labels: Labels = labels.into_iter().map(renamed).collect();
+            labels.sort_unstable();
+            (labels, value)
+        };
+        watch.send(page("signups_total", minute, &["shop"]).into_iter().map(by_session).collect());
+        watch.wait(1);
+    }
+    let found = found(&watch, None);
+    let policy = |name: &str| {
+        let mut policies = found.iter().filter_map(|finding| finding["remedy"]["policy"].as_str());
+        policies.find(|policy| policy.contains(name)).unwrap_or_else(|| panic!("{found:?}"))
+    };
+    assert_eq!(found.len(), 2, "{found:?}");
+    let [logins, signups] =
+        ["- name: sum-logins_total-in-shop\n", "- name: sum-signups_total-in-shop\n"].map(policy);
+    assert!(signups.contains("without: ['session', 'user']"), "{signups}");
+    assert!(logins.contains("without: ['user']") && !logins.contains("signups"), "{logins}");
+    assert!(found.iter().all(|finding| finding["remedy"]["tried"]["result"] == "right"), "{found:?}");
+}
+
+#[test]
 fn a_policy_lists_ten_metrics_and_says_how_many_are_left() {
     let names: Vec<String> = (10..35).map(|n| format!("sessions_{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

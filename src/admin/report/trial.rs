@@ -10,7 +10,7 @@ use ahash::AHashMap;
 use super::Report;
 use super::remedy::{self, Remedy};
 use super::tried::{Trial, TrialResult};
-use crate::aggregate::Declared;
+use crate::aggregate::{Declared, family_of};
 use crate::cardinality::{Culprit, Finding, FindingKind, Tracker};
 use crate::config::Config;
 use crate::policy::{Definition, PolicyIndex, PolicySet, Run};
@@ -81,6 +81,7 @@ fn made(report: &Report<'_>, findings: &[Finding]) -> (Vec<Option<Remedy>>, Vec<
         };
         remedy::of(finding, &view.policies, &known)
     };
+    let findings = &apart(findings);
     let mut remedies: Vec<Option<Remedy>> = findings.iter().map(make).collect();
     let mut same: Vec<usize> = (0..findings.len()).collect();
     let mut first: AHashMap<String, usize> = AHashMap::new();
@@ -109,6 +110,36 @@ fn made(report: &Report<'_>, findings: &[Finding]) -> (Vec<Option<Remedy>>, Vec<
         }
     }
     (remedies, same)
+}
+
+/// The findings with each metric in one of them, since one policy takes a series: what is the worst of another finding of the
+/// same place belongs there, and its policy is for the labels of both.
+fn apart(findings: &[Finding]) -> Vec<Finding> {
+    let mut apart = findings.to_vec();
+    let of_labels = || (0..).zip(findings).filter(|(_, finding)| finding.kind == FindingKind::Labels);
+    for (at, finding) in of_labels() {
+        let is_beside =
+            |other: &Finding| (other.tenant, &other.culprit) == (finding.tenant, &finding.culprit);
+        for (to, other) in of_labels().filter(|(to, other)| *to != at && is_beside(other)) {
+            let (Some(own), Some(worst)) = (&finding.worst, &other.worst) else { continue };
+            let is_worst = |metric: &String| is_same(metric, &worst.name);
+            if is_worst(&own.name) || !finding.metrics.iter().any(is_worst) {
+                continue;
+            }
+            apart[at].metrics.retain(|metric| !is_worst(metric));
+            if let Some(worst) = &mut apart[to].worst {
+                worst.labels.extend(own.labels.iter().cloned());
+                worst.labels.sort_unstable();
+                worst.labels.dedup();
+            }
+        }
+    }
+    apart
+}
+
+/// Whether two metrics are the same, or parts of one histogram.
+fn is_same(metric: &str, other: &str) -> bool {
+    metric == other || family_of(metric).is_some_and(|family| family_of(other) == Some(family))
 }
 
 /// Of runs of other kinds than CronJobs a policy is offered that takes exactly their series, or none.

@@ -46,6 +46,9 @@ pub(super) fn worst<'c>(causes: impl Iterator<Item = &'c CauseLine>) -> Option<W
     })
 }
 
+/// Metrics with fewer new series are not spoken of beside others.
+const FEW_OF_A_METRIC: u64 = 10;
+
 /// The names of the metrics, most new series first.
 pub(super) fn names(causes: &[CauseLine]) -> Vec<String> {
     let mut metrics: Vec<(&str, u64)> = Vec::new();
@@ -56,6 +59,7 @@ pub(super) fn names(causes: &[CauseLine]) -> Vec<String> {
             None => metrics.push((&cause.metric, new)),
         }
     }
+    metrics.retain(|(_, new)| *new >= FEW_OF_A_METRIC);
     metrics.sort_unstable_by_key(|(name, new)| (std::cmp::Reverse(*new), *name));
     metrics.into_iter().map(|(name, _)| name.to_owned()).collect()
 }
