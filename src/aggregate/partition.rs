@@ -56,13 +56,13 @@ impl Partition {
         }
     }
 
-    /// Brings what is known of a series to the shard of its group, if it was in a group elsewhere. `leaves` is shown the shard
-    /// of that.
-    fn fetch(&self, series: Fingerprint, group_key: usize, leaves: impl FnOnce(&mut GroupShard)) {
-        if self.shards.lock(group_key).is_none_or(|mut shard| shard.knows(series)) {
+    /// Brings what is known of a series to the shard of its group, if it was in a group elsewhere. `leaves` is shown the
+    /// shard of that.
+    fn fetch(&self, series: Fingerprint, own: usize, leaves: impl FnOnce(&mut GroupShard)) {
+        if self.shards.lock(own).is_none_or(|mut shard| shard.knows(series)) {
             return;
         }
-        for at in (0..SHARDS).filter(|at| *at != group_key) {
+        for at in (0..SHARDS).filter(|at| *at != own) {
             let Some(mut shard) = self.shards.lock(at) else { continue };
             if !shard.knows(series) {
                 continue;
@@ -70,8 +70,8 @@ impl Partition {
             leaves(&mut shard);
             let tombstone = shard.give_up(series).and_then(|(tombstone, _)| tombstone);
             drop(shard);
-            if let (Some(tombstone), Some(mut group_key)) = (tombstone, self.shards.lock(group_key)) {
-                group_key.tombstones.insert(tombstone, ());
+            if let (Some(tombstone), Some(mut own)) = (tombstone, self.shards.lock(own)) {
+                own.tombstones.insert(tombstone, ());
             }
             return;
         }
@@ -87,11 +87,11 @@ impl Partition {
     ) {
         let searching = self.is_searching();
         for join in joins {
-            let group_key = shard_of(join.group_key);
+            let own = shard_of(join.group_key);
             if !join.unknown || searching {
-                self.fetch(join.series, group_key, |shard| shard.close_for(join, &close));
+                self.fetch(join.series, own, |shard| shard.close_for(join, &close));
             }
-            if let Some(mut shard) = self.shards.lock(group_key) {
+            if let Some(mut shard) = self.shards.lock(own) {
                 shard.join(join, &batch.labels, &open, &close);
             }
         }
