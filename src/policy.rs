@@ -16,7 +16,7 @@ mod set;
 mod verdict;
 
 pub use definition::{Action, ActionKind, Definition, Mode};
-pub use grouping::{Aggregation, Keys, MetricKind, Output, is_part_of_meaning};
+pub use grouping::{Aggregation, Keys, MetricKind, Output, REPLICA_LABELS, is_part_of_meaning};
 pub(crate) use selector::escape;
 pub use selector::{MatchOp, Matcher, Selector, SelectorError, parse_series};
 pub use set::{Aggregating, CompileError, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk};

@@ -50,6 +50,9 @@ impl Default for Aggregation {
     }
 }
 
+/// Labels that tell replicas of an agent apart, where the config does not say which do.
+pub const REPLICA_LABELS: [&str; 3] = ["__replica__", "prometheus_replica", "replica"];
+
 /// Labels that are part of what a value means: a sum over buckets of different bounds, or over quantiles, is no
 /// number of anything. (`vmrange` is the bound of VictoriaMetrics' own histograms.)
 const MEANING: [&str; 4] = ["__name__", "le", "quantile", "vmrange"];

@@ -33,7 +33,7 @@ pub(crate) struct RawAggregation {
 impl Default for RawAggregation {
     fn default() -> Self {
         Self {
-            replica_labels: ["__replica__", "prometheus_replica", "replica"].map(At::default_value).into(),
+            replica_labels: crate::policy::REPLICA_LABELS.map(At::default_value).into(),
             instance_label: None,
             instance: None,
             max_groups: At::default_value(200_000_u64),

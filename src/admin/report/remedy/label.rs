@@ -3,11 +3,8 @@
 use super::{IN_PREVIEW, Text, drop_rule, matcher, namespace, place, placed, policy_name};
 use crate::aggregate::{Declared, family_of};
 use crate::cardinality::{Culprit, Finding, WorstMetric};
-use crate::policy::is_part_of_meaning;
+use crate::policy::{REPLICA_LABELS, is_part_of_meaning};
 use crate::series::quote;
-
-/// Labels that tell replicas of an agent apart, as `aggregation.replica_labels` has them by default: they always stay.
-const REPLICAS: [&str; 3] = ["__replica__", "prometheus_replica", "replica"];
 
 /// Metrics at most that a policy is for: what nobody reads is not right.
 const MOST_METRICS: usize = 10;
@@ -15,7 +12,7 @@ const MOST_METRICS: usize = 10;
 /// Whether a metric is of those that can be added up without labels: counters, and the parts of histograms and
 /// summaries, as metadata says or else its name.
 fn adds_up(name: &str, labels: &[String], declared: Declared) -> bool {
-    let stays = |label: &String| is_part_of_meaning(label) || REPLICAS.contains(&label.as_str());
+    let stays = |label: &String| is_part_of_meaning(label) || REPLICA_LABELS.contains(&label.as_str());
     let is_summed = match declared {
         Declared::Counter => true,
         Declared::Histogram => family_of(name).is_some(),
