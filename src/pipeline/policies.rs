@@ -22,6 +22,8 @@ pub struct Policies {
     pub(super) aggregators: Adopted,
     /// Whether there is one; asked for each new series.
     aggregates: bool,
+    has_several_groupings: bool,
+    keeps_input: bool,
 }
 
 /// Edits that are no longer in force.
@@ -64,6 +66,8 @@ impl Policies {
     ) -> Self {
         let allowance = Allowance::new(set.policies().len());
         let aggregates = aggregators.iter().any(Option::is_some);
+        let has_several_groupings = aggregators.iter().flatten().nth(1).is_some();
+        let keeps_input = aggregators.iter().flatten().any(|found| found.aggregation().keep_input);
         // as many as there can be series, and as many again for those that are gone
         Self {
             set,
@@ -73,6 +77,8 @@ impl Policies {
             allowance,
             aggregators,
             aggregates,
+            has_several_groupings,
+            keeps_input,
         }
     }
 
@@ -83,12 +89,12 @@ impl Policies {
 
     /// Whether several policies in force aggregate, so that a series may go from one to another.
     pub(super) fn has_several_groupings(&self) -> bool {
-        self.aggregators.iter().flatten().nth(1).is_some()
+        self.has_several_groupings
     }
 
     /// Whether a policy in force aggregates what goes on as it is.
     pub(super) fn keeps_input(&self) -> bool {
-        self.aggregators.iter().flatten().any(|aggregator| aggregator.aggregation().keep_input)
+        self.keeps_input
     }
 
     /// Whether anything may go upstream under labels that no series came with, so that two could meet.
