@@ -31,6 +31,7 @@ fn pipeline(clock: &Clock) -> Pipeline {
     let policy = Definition {
         name: "agg".into(),
         selectors: vec![Selector::parse("{pod!=\"\"}").unwrap()],
+        workload: None,
         action: Action::Aggregate(aggregation.into()),
         mode: Mode::Enforce,
     };

@@ -151,6 +151,7 @@ fn rules(count: usize) -> Vec<Definition> {
                 Selector::parse(&format!("{{__name__=~\"container_fs_.+\",pod=~\"absent-{i}-.+\"}}"))
                     .unwrap(),
             ],
+            workload: None,
             action: Action::Drop,
             mode: Mode::Enforce,
         })
@@ -161,6 +162,7 @@ fn pipeline(criterion: &mut Criterion) {
     let drop_a_third = Definition {
         name: "third".into(),
         selectors: vec![Selector::parse(r#"{__name__=~"container_(cpu|memory|fs_reads).+"}"#).unwrap()],
+        workload: None,
         action: Action::Drop,
         mode: Mode::Enforce,
     };
@@ -179,6 +181,7 @@ fn pipeline(criterion: &mut Criterion) {
     let house_style = Definition {
         name: "house".into(),
         selectors: Vec::new(),
+        workload: None,
         action: Action::Relabel(rules_of_the_house.into()),
         mode: Mode::Enforce,
     };

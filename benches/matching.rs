@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector, parse_series};
+use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector, WorkloadSource, parse_series};
 use seriesgate::series::{Labels, Limits};
 
 const LIMITS: Limits = Limits { max_labels: 256, max_name_bytes: 4096, max_value_bytes: 65_536 };
@@ -22,6 +22,7 @@ fn policy(number: usize) -> Definition {
     Definition {
         name: format!("policy-{number}").into(),
         selectors: vec![Selector::parse(&selector).expect("a selector")],
+        workload: None,
         action: Action::Drop,
         mode: Mode::Enforce,
     }
@@ -47,7 +48,9 @@ fn decide(criterion: &mut Criterion) {
             let definitions: Vec<_> = (0..policies).map(policy).collect();
             let set = PolicySet::compile(&definitions, Run::AsConfigured).expect("a set");
             group.bench_function(BenchmarkId::from_parameter(policies), |bencher| {
-                bencher.iter(|| set.decide(black_box(Labels::from_sorted(&pairs)), &LIMITS));
+                bencher.iter(|| {
+                    set.decide(black_box(Labels::from_sorted(&pairs)), &WorkloadSource::nothing(), &LIMITS)
+                });
             });
         }
         group.finish();

@@ -6,6 +6,7 @@
 
 mod evidence;
 mod examples;
+mod facts;
 mod findings;
 mod metric_type;
 mod nodes;

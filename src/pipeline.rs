@@ -236,14 +236,14 @@ impl Pipeline {
             self.index.observe_all_again();
         }
         // what was known of a series comes back with it; then its value may be another
-        for (series, pod) in &outcome.effects.returned {
+        for (series, pod, at) in &outcome.effects.returned {
             if let Some(charged) = self.index.end(*series, false) {
-                self.tracker.returned(charged, *pod, now);
+                self.tracker.returned(charged, *pod, *at, now);
             }
         }
-        for (series, on) in &outcome.effects.run_state_changes {
+        for (series, on, at) in &outcome.effects.run_state_changes {
             if let Some(attribution) = self.index.turn(*series, *on) {
-                self.tracker.run_state_changed(attribution, *on, now);
+                self.tracker.run_state_changed(attribution, *on, *at, now);
             }
         }
         for (series, decided) in &outcome.effects.changes {
@@ -252,10 +252,10 @@ impl Pipeline {
         for Release { output, owner, last } in &outcome.effects.released {
             self.index.release(*output, *owner, *last, now);
         }
-        for (series, node, pod) in &outcome.effects.ended {
+        for (series, (node, pod), at) in &outcome.effects.ended {
             if let Some(charged) = self.index.end(*series, true) {
                 committed.ended_series += 1;
-                self.tracker.ended(*series, charged, (*node, *pod), now);
+                self.tracker.ended(*series, charged, (*node, *pod), *at, now);
             }
         }
         for (bytes, series) in &outcome.effects.aliases {

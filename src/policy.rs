@@ -14,6 +14,7 @@ pub mod relabel;
 mod selector;
 mod set;
 mod verdict;
+mod workload;
 
 pub use definition::{Action, ActionKind, Definition, Mode};
 pub use grouping::{Aggregation, Keys, MetricKind, Output, REPLICA_LABELS, is_part_of_meaning};
@@ -21,3 +22,4 @@ pub(crate) use selector::escape;
 pub use selector::{MatchOp, Matcher, Selector, SelectorError, parse_series};
 pub use set::{Aggregating, CompileError, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk};
 pub use verdict::{Decision, Disposition, Effect, OwnedLabels, PolicyIndex, ValidUntil, VerdictId, borrowed};
+pub use workload::{CompiledCondition, Condition, WorkloadSource};

@@ -14,6 +14,7 @@ pub mod scope;
 pub mod subject;
 pub(crate) mod table;
 pub mod tenants;
+mod workload;
 
 pub use fingerprint::{Fingerprint, Fingerprinter, TenantKey};
 pub use identity::{Invalid, Limits};
@@ -25,3 +26,4 @@ pub use labels::Labels;
 pub use scope::Scope;
 pub use subject::{Subject, SubjectKind, SubjectLabels, SubjectTable};
 pub use tenants::{Tenant, Tenants};
+pub use workload::{RunFacts, RunProgress, WorkloadFacts};

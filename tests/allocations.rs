@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use seriesgate::clock::Clock;
 use seriesgate::pipeline::{Body, Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::relabel::RuleText;
-use seriesgate::policy::{Action, Aggregation, Definition, Keys, MetricKind, Mode, PolicySet, Run, Selector};
+use seriesgate::policy::{
+    Action, Aggregation, Condition, Definition, Keys, MetricKind, Mode, PolicySet, Run, Selector,
+};
 use seriesgate::series::{Fingerprinter, Limits};
 use seriesgate_loadtest::body::BodyBuilder;
 use seriesgate_proto::{Label, TimeSeries, WriteRequest, encode_snappy};
@@ -116,9 +118,18 @@ fn bytes_of_a_refusal((most, many): (usize, u32), last: (&str, &str)) -> u64 {
 // One test: the counter is the process's, and tests of one binary run side by side.
 #[test]
 fn a_steady_batch_allocates_nothing() {
+    let history = Definition {
+        name: "history".into(),
+        selectors: Vec::new(),
+        workload: Some(Condition { run_finished_for: Some(1800), ..Condition::default() }),
+        action: Action::Drop,
+        mode: Mode::Enforce,
+    };
+    assert_eq!(allocations_of_a_steady_batch(&[history], true, Body::Untouched), 0, "its runs are asked for");
     let drop_noise = Definition {
         name: "noise".into(),
         selectors: vec![Selector::parse(r#"{__name__=~"noise.+"}"#).unwrap()],
+        workload: None,
         action: Action::Drop,
         mode: Mode::Enforce,
     };
@@ -135,6 +146,7 @@ fn a_steady_batch_allocates_nothing() {
     let house_style = Definition {
         name: "house".into(),
         selectors: Vec::new(),
+        workload: None,
         action: Action::Relabel(rules.into()),
         mode: Mode::Enforce,
     };
@@ -145,6 +157,7 @@ fn a_steady_batch_allocates_nothing() {
     let aggregate = Definition {
         name: "all".into(),
         selectors: Vec::new(),
+        workload: None,
         action: Action::Aggregate(
             Aggregation {
                 keys: Keys::Without(vec!["pod".into()]),

@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use seriesgate::policy::{Action, Disposition, Mode, PolicySet, Run};
+use seriesgate::policy::{Action, Disposition, Mode, PolicySet, Run, WorkloadSource};
 use seriesgate::series::{Labels, Limits};
 use seriesgate_proto::{Sample, TimeSeries, WriteRequest, encode_snappy};
 use support::{
@@ -453,7 +453,7 @@ fn is_sorted(series: &TimeSeries) -> bool {
 fn output(set: &PolicySet, series: &TimeSeries) -> Option<String> {
     let mut pairs: Vec<_> = series.labels.iter().map(|l| (l.name.as_str(), l.value.as_str())).collect();
     pairs.sort_unstable();
-    let walk = set.walk(Labels::from_sorted(&pairs), &MODEL_LIMITS);
+    let walk = set.walk(Labels::from_sorted(&pairs), &WorkloadSource::nothing(), &MODEL_LIMITS);
     if !walk.disposition.forwards() {
         return None;
     }

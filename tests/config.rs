@@ -165,7 +165,7 @@ fn every_committed_example_loads() {
     let env = |name: &str| {
         Some(if name.ends_with("_URL") { "https://host/api/v1/write" } else { "filled-in" }.to_owned())
     };
-    for name in ["sidecar", "gateway", "arms-prom"] {
+    for name in ["sidecar", "gateway", "arms-prom", "cronjob-history"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/{name}.yaml"));
         let config = Config::load(&path, &env).unwrap_or_else(|errors| panic!("{errors}")).config;
         assert!(!config.policies.is_empty(), "{name} shows policies");

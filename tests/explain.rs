@@ -6,9 +6,12 @@ use std::process::Command;
 
 /// Exit status, standard output, standard error.
 fn explain(options: &[&str]) -> (Option<i32>, String, String) {
+    explain_with("series: { subject_labels: [ { pod: task } ] }", options)
+}
+
+fn explain_with(config: &str, options: &[&str]) -> (Option<i32>, String, String) {
     let dir = tempfile::tempdir().unwrap();
-    let config =
-        "upstreams: [ { name: a, url: 'http://h/w' } ]\nseries: { subject_labels: [ { pod: task } ] }\n";
+    let config = format!("upstreams: [ {{ name: a, url: 'http://h/w' }} ]\n{config}\n");
     std::fs::write(dir.path().join("gate.yaml"), config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
     let command = command.current_dir(dir.path()).args(["explain", "--config", "gate.yaml"]);
@@ -130,4 +133,47 @@ fn the_config_may_stand_before_the_series_as_check_has_it() {
     let (code, out, err) = explain(&["up"]);
     assert_eq!((code, out.as_str()), (Some(2), ""));
     assert_eq!(err, "explain needs a config file: type `seriesgate explain FILE 'up{job=\"a\"}'`\n");
+}
+
+#[test]
+fn what_a_policy_asks_of_workloads_is_answered_as_far_as_it_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ksm.prom");
+    std::fs::write(&file, STATE).unwrap();
+    let policies = "policies:\n  \
+        - { name: history, workload: { kind: cronjob, name: sync, run_finished_for: 30m }, action: drop }\n  \
+        - { name: kept, workload: { kind: cronjob, keep_runs: 1 }, action: drop }\n  \
+        - { name: daemons, workload: { kind: daemonset }, action: drop }";
+    let note =
+        "how its run stands, and which runs are newer, is not known here, and asked by `history` and `kept`";
+    let answer = |now: &str, pod: &str| -> serde_json::Value {
+        let series = format!("x{{namespace=\"shop\",pod=\"{pod}\"}}");
+        let options = ["--json", "--owners", file.to_str().unwrap(), "--now", now, &series];
+        let (code, out, err) = explain_with(policies, &options);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        serde_json::from_str(&out).unwrap()
+    };
+    // it was due at 10:14
+    for (now, pod, verdict, noted) in [
+        ("2026-06-26T10:43:59Z", "sync-29707814-h2f28", "forward", true),
+        ("2026-06-26T10:44:00Z", "sync-29707814-h2f28", "drop", true),
+        ("2026-06-26T10:44:00Z", "async-29707814-h2f28", "forward", true),
+        ("2026-06-26T10:44:00Z", "by-hand-x2b7q", "forward", true),
+        ("2026-06-26T10:44:00Z", "agent-2-x2b7q", "drop", false),
+        ("2026-06-26T10:44:00Z", "toolbox", "forward", false),
+    ] {
+        let answer = answer(now, pod);
+        assert_eq!(answer["verdict"], verdict, "{answer}");
+        let told = answer["note"].as_str().unwrap_or_default();
+        assert_eq!(!told.is_empty(), noted, "{answer}");
+        let whole = pod.starts_with("by-hand");
+        assert!(!whole || told.starts_with(note), "{told}");
+    }
+    let series = "x{pod=\"sync-29707814-h2f28\"}";
+    let (_, out, _) = explain_with(policies, &["--now", "2026-06-26T10:43:59Z", series]);
+    assert!(
+        out.contains("\n  history                  does not match, by what it asks of the workload\n"),
+        "{out}"
+    );
+    assert!(out.contains(&format!("\n     note: {note}: ")), "{out}");
 }

@@ -4,6 +4,8 @@
 
 #[path = "runs/airflow.rs"]
 mod airflow;
+#[path = "runs/conditions.rs"]
+mod conditions;
 #[path = "runs/endings.rs"]
 mod endings;
 #[path = "runs/kinds.rs"]

@@ -286,3 +286,33 @@ fn metrics_that_pass_for_want_of_a_type_are_named() {
     assert_eq!(told["untyped"], serde_json::json!([]));
     assert_eq!(last(&case.prints(&[])), [("memory_bytes", "10")]);
 }
+
+#[test]
+fn what_is_left_of_a_run_ends_half_an_hour_after_it_in_the_time_of_its_samples() {
+    // a page every minute; the run is over with the second
+    let due = 29_707_814;
+    let page = |minute: i64| {
+        let at = (due + minute) * 60_000;
+        let job = format!("{{job_name=\"sync-{due}\",namespace=\"shop\"");
+        let owner = format!("kube_job_owner{job},owner_kind=\"CronJob\",owner_name=\"sync\"}} 1 {at}\n");
+        let active = format!("kube_job_status_active{job}}} {} {at}\n", i64::from(minute == 0));
+        let done = format!("kube_job_complete{job},condition=\"true\"}} 1 {at}\n");
+        format!("{owner}{active}{}up 1 {at}\n", if minute > 0 { done } else { String::new() })
+    };
+    let text: String = (0..40).map(page).collect();
+    let history = "{ name: history, workload: { kind: cronjob, run_finished_for: 30m }, action: drop }";
+    let case = Case::of(history, &text);
+    let told = case.prints(&[]);
+    let of = |metric: &str| -> Vec<&str> {
+        let lines = told.lines().filter(|line| line.starts_with(metric));
+        lines.map(|line| line.rsplit(' ').nth(1).unwrap()).collect()
+    };
+    let ended = |values: &[&'static str]| [values, &["StaleNaN"]].concat();
+    assert_eq!(of("kube_job_owner"), ended(&["1"; 31]));
+    assert_eq!(of("kube_job_complete"), ended(&["1"; 30]));
+    assert_eq!(of("kube_job_status_active"), ended(&[&["1"][..], &["0"; 30]].concat()));
+    assert_eq!(of("up"), ["1"; 40]);
+    let summary = case.run(&["--json"]);
+    let summary: serde_json::Value = serde_json::from_slice(&summary.stdout).unwrap();
+    assert_eq!(summary["policies"][0]["series_dropped"], 3, "{summary}");
+}

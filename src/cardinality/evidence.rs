@@ -87,6 +87,17 @@ impl Said {
         self.there.iter().all(|series| *series == 0)
     }
 
+    /// Whether something says that the run is active, beyond that nothing says it is over.
+    pub(super) fn is_active(&self) -> bool {
+        let there = |evidence: Evidence| self.there[evidence as usize];
+        let on = |evidence: Evidence| self.on[evidence as usize];
+        if there(Evidence::JobActive) > 0 {
+            return on(Evidence::JobActive) > 0;
+        }
+        let pods = there(Evidence::PodSucceeded).max(there(Evidence::PodFailed));
+        pods > on(Evidence::PodSucceeded) + on(Evidence::PodFailed)
+    }
+
     fn of(&mut self, code: u8) -> Option<(&mut u32, &mut u32)> {
         let at = usize::from(code.checked_sub(1)?);
         Some((self.there.get_mut(at)?, self.on.get_mut(at)?))

@@ -120,6 +120,15 @@ impl<R: Record> RecordTable<R> {
         what(&mut self.others.lock())
     }
 
+    /// Does something with the record of this key, where there is one.
+    pub(super) fn peek<T>(&self, key: u64, what: impl FnOnce(&mut R) -> T) -> Option<T> {
+        let shards = self.shards.len() as u32;
+        let mut shard = self.shards[((key >> 59) as u32 % shards) as usize].lock();
+        let local = *shard.numbers.get(&key)?;
+        let (_, record) = shard.records.get_mut(local as usize)?.as_mut()?;
+        Some(what(record))
+    }
+
     /// Shows every record with its number, the others last.
     pub(super) fn each(&self, mut show: impl FnMut(u32, &mut R)) {
         let shards = self.shards.len() as u32;

@@ -1,12 +1,16 @@
 //! What is kept of each metric, workload, run, sender, label and cause.
 
+mod course;
 mod pods;
+mod reported;
 mod run;
 
 use std::net::IpAddr;
 
+pub(super) use self::course::ARRIVES;
 pub(super) use self::pods::Pods;
 pub use self::pods::{PodCounts, PodKey};
+use self::reported::ReportedRuns;
 pub(super) use self::run::{RunState, Turn, Unit};
 use super::evidence::Ending;
 use super::metric_type::MetricType;
@@ -65,6 +69,10 @@ pub(super) struct Workload {
     pub(super) pods: Pods,
     /// Reported runs, over time.
     pub(super) trend: Trend,
+    /// The same runs, by age.
+    pub(super) reported: ReportedRuns,
+    /// Whether series of a run ever said how it stands.
+    pub(super) says_how_runs_stand: bool,
 }
 
 impl Workload {
@@ -124,11 +132,14 @@ impl Workload {
             series_of_new_runs: LastHour::default(),
             pods: Pods::default(),
             trend: Trend::default(),
+            reported: ReportedRuns::default(),
+            says_how_runs_stand: false,
         }
     }
 
     /// Counts a run that stands otherwise now, or is not reported any more.
-    pub(super) fn turn(&mut self, Turn { before, after, over, has_ended, went }: Turn, now: u32) {
+    pub(super) fn turn(&mut self, turn: Turn, now: u32) {
+        let Turn { before, after, order, over, has_ended, went } = turn;
         let mut count = |state: Option<RunState>, count: fn(u32) -> u32| {
             if state.is_some() {
                 self.runs = count(self.runs);
@@ -140,6 +151,11 @@ impl Workload {
         };
         count(before, |n| n.saturating_sub(1));
         count(after, |n| n + 1);
+        match (before, after) {
+            (None, Some(_)) => self.reported.add(order),
+            (Some(_), None) => self.reported.take(order),
+            _ => {}
+        }
         match (over, after) {
             (Some((ending, _)), None) if went => self.cleaned[ending as usize].add(1, now),
             // it went on, and ended as before
@@ -165,24 +181,9 @@ impl Workload {
 
     /// Whether its runs are meant to end: by its kind, or because most of them have, where its kind is not known.
     pub(super) fn runs_end(&self) -> bool {
-        ends(self.kind)
+        self.kind.runs_end()
             || (self.kind == Kind::Generated && self.runs_over.iter().sum::<u32>() > self.runs / 2)
     }
-}
-
-/// Whether what runs of this kind do is meant to end.
-pub(super) fn ends(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Cronjob
-            | Kind::Job
-            | Kind::IndexedJob
-            | Kind::Argo
-            | Kind::Airflow
-            | Kind::Spark
-            | Kind::Tekton
-            | Kind::GitlabRunner
-    )
 }
 
 /// A sender of which nothing was seen for so long pauses, seconds.

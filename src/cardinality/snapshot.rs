@@ -2,7 +2,7 @@
 
 mod read;
 
-use super::records::{PodCounts, ends};
+use super::records::PodCounts;
 use super::series_counts::Lifetimes;
 use crate::series::SubjectLabels;
 use crate::series::grammar::Kind;
@@ -101,7 +101,7 @@ pub struct WorkloadLine {
 impl WorkloadLine {
     /// Whether its runs are meant to end.
     pub fn runs_end(&self) -> bool {
-        ends(self.kind) || self.runs_over > 0
+        self.kind.runs_end() || self.runs_over > 0
     }
 }
 

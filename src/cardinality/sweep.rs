@@ -102,7 +102,7 @@ mod tests {
             let (name, pod) = (format!("m{metric}"), format!("w{workload}-7d764666f9-qdcxt"));
             let pairs = [("__name__", &*name), ("namespace", "n"), ("pod", &*pod)];
             let series = Fingerprint { high: u64::from(metric << 16 | workload), ..Fingerprint::default() };
-            let first = SeriesState { series, value: None, ends: false };
+            let first = SeriesState { series, value: None, ends: false, at: now };
             let observation = tracker.observe(
                 sender_context,
                 Labels::from_sorted(&pairs),

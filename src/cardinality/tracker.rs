@@ -97,6 +97,8 @@ pub struct SeriesState {
     pub value: Option<f64>,
     /// Whether that is a stale marker.
     pub ends: bool,
+    /// When its newest sample was taken, Unix seconds.
+    pub at: u32,
 }
 
 /// A series that was looked at, to be counted once its data is safe; by default one that nobody looked at.
@@ -112,6 +114,8 @@ pub struct Observation {
     pub observe_again: bool,
     /// Whether it is learned, not new.
     pub learned: bool,
+    /// When its newest sample was taken, Unix seconds.
+    at: u32,
     /// Whether its first sight is a stale marker.
     ended: bool,
     cause: u32,
@@ -129,7 +133,7 @@ pub(super) struct Swept {
 pub struct Tracker {
     pub(super) hash: RandomState,
     started: u32,
-    warmup: AtomicU32,
+    pub(super) warmup: AtomicU32,
     pub(super) idle_after: AtomicU32,
     values_per_label: usize,
     pub(super) metrics: RecordTable<Metric>,

@@ -14,10 +14,13 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::note::{Unaggregated, unaggregated};
+use self::note::{Known, Unaggregated, unaggregated, unknown_states};
+use self::workload::Attribution;
 use crate::cardinality::RecordedOwners;
 use crate::clock::Clock;
-use crate::policy::{Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, borrowed};
+use crate::policy::{
+    Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, WorkloadSource, borrowed,
+};
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits, SubjectTable, quote};
 
@@ -106,7 +109,7 @@ struct Explainer {
     limits: Limits,
     subjects: Arc<SubjectTable>,
     owners: Option<RecordedOwners>,
-    at: String,
+    at: Timestamp,
     json: bool,
 }
 
@@ -145,17 +148,23 @@ impl Explainer {
         let pairs: Vec<(&str, &str)> =
             labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).filter(|(_, v)| !v.is_empty()).collect();
         let reason = identity::fault(&pairs, &self.limits);
+        let series = Labels::from_sorted(&pairs);
+        let found = workload::of(series, &self.subjects, self.owners.as_ref());
+        let find = || found.as_ref().map(Attribution::facts);
+        let source = WorkloadSource::new(u32::try_from(self.at.as_second()).unwrap_or(0), &find);
         let walk = if reason.is_none() {
-            self.set.walk(Labels::from_sorted(&pairs), &self.limits)
+            self.set.walk(series, &source, &self.limits)
         } else {
             Walk { reason, disposition: Disposition::Reject, ..Walk::default() }
         };
-        let passes = unaggregated(&self.set, Labels::from_sorted(&pairs), &walk);
+        let passes = unaggregated(&self.set, series, &walk);
+        let unknown = unknown_states(&self.set, &walk, source.facts());
+        let known = Known { found: found.as_ref(), walk: &walk, passes: passes.as_ref(), unknown };
         if self.json {
-            let answer = self.explained(labels, &pairs, &walk, passes.as_ref());
+            let answer = self.explained(labels, &pairs, &known);
             writeln!(out, "{}", quote::json(answer.to_string()))
         } else {
-            self.text(&pairs, &walk, passes.as_ref(), out)
+            self.text(&pairs, &known, out)
         }
     }
 
@@ -163,9 +172,9 @@ impl Explainer {
         &self,
         labels: &BTreeMap<String, String>,
         pairs: &[(&str, &str)],
-        walk: &Walk,
-        passes: Option<&Unaggregated>,
+        known: &Known<'_>,
     ) -> Value {
+        let Known { found, walk, passes, .. } = *known;
         let policies = self.set.policies();
         let named = |index: PolicyIndex| policies.get(usize::from(index.0));
         let steps = walk.steps.iter().filter_map(|step| {
@@ -188,48 +197,73 @@ impl Explainer {
         };
         let ended_by = walk.ended_by.and_then(named);
         let series = Labels::from_sorted(pairs);
-        let found = workload::of(series, &self.subjects, self.owners.as_ref());
         json!({
             "input": labels,
             "tenant": "",
-            "at": self.at,
+            "at": self.at.to_string(),
             "verdict": if passed.is_some() { "forward" } else { verdict(walk) },
             "reason": walk.reason.map(Invalid::as_str),
             "policy": ended_by.map(|policy| &*policy.name),
             "output": output,
-            "workload": found.as_ref().map(|found| json!({
+            "workload": found.map(|found| json!({
                 "kind": found.kind.as_str(),
                 "name": found.name,
                 "run": found.run,
                 "by": if found.owner_said { "owner" } else { "name" },
             })),
-            "workload_note": workload::doubt(series, &self.subjects, found.as_ref(), self.owners.is_some()),
+            "workload_note": workload::doubt(series, &self.subjects, found, self.owners.is_some()),
             "steps": steps.collect::<Vec<_>>(),
-            "note": passes.map(|passes| &*passes.why),
+            "note": known.note(),
         })
     }
 
-    fn text(
-        &self,
-        pairs: &[(&str, &str)],
-        walk: &Walk,
-        passes: Option<&Unaggregated>,
-        out: &mut impl Write,
-    ) -> std::io::Result<()> {
-        writeln!(out, "{}", Labels::from_sorted(pairs))?;
+    fn text(&self, pairs: &[(&str, &str)], known: &Known<'_>, out: &mut impl Write) -> std::io::Result<()> {
+        let Known { found, walk, passes, .. } = *known;
         let series = Labels::from_sorted(pairs);
-        let found = workload::of(series, &self.subjects, self.owners.as_ref());
-        let doubt = workload::doubt(series, &self.subjects, found.as_ref(), self.owners.is_some());
+        writeln!(out, "{series}")?;
+        let doubt = workload::doubt(series, &self.subjects, found, self.owners.is_some());
         if found.is_some() || doubt.is_some() {
-            writeln!(out, "  {:<24} {}", "workload", quote::shown(&workload::in_words(found.as_ref())))?;
+            writeln!(out, "  {:<24} {}", "workload", quote::shown(&workload::in_words(found)))?;
         }
         if let Some(doubt) = doubt {
             writeln!(out, "  {:<24}   {}", "", quote::shown(doubt))?;
         }
+        self.steps(pairs, walk, out)?;
+        let named = |index: PolicyIndex| self.set.policies().get(usize::from(index.0));
+        let note = |out: &mut dyn Write| match known.note() {
+            Some(note) => writeln!(out, "     note: {}", quote::shown(&note)),
+            None => Ok(()),
+        };
+        if let Some((passes, policy)) = passes.zip(walk.ended_by.and_then(named)) {
+            let Unaggregated { for_good, labels, .. } = passes;
+            let now = if *for_good { "" } else { ", for now" };
+            writeln!(out, "  => forward{now} ({} does not aggregate it)", policy.name)?;
+            writeln!(out, "     {}", Labels::from_sorted(&borrowed(labels)))?;
+            return note(out);
+        }
+        let because = match (walk.reason, walk.ended_by.and_then(named)) {
+            (Some(reason), _) => format!(" ({}: {reason})", reason.as_str()),
+            (None, Some(policy)) => format!(" (by {})", policy.name),
+            (None, None) => " (no policy ended the walk)".to_owned(),
+        };
+        writeln!(out, "  => {}{because}", verdict(walk))?;
+        if let Disposition::Rewrite | Disposition::Aggregate = walk.disposition
+            && let Some(last) = walk.steps.last()
+        {
+            writeln!(out, "     {}", Labels::from_sorted(&borrowed(&last.labels)))?;
+        }
+        note(out)
+    }
+
+    /// What each policy does, and which labels it changes.
+    fn steps(&self, pairs: &[(&str, &str)], walk: &Walk, out: &mut impl Write) -> std::io::Result<()> {
         let mut before: OwnedLabels =
             pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         for (step, policy) in walk.steps.iter().zip(self.set.policies()) {
             let what = match (step.matched, policy.mode, step.effect) {
+                (false, ..) if step.workload_holds.is_some() => {
+                    "does not match, by what it asks of the workload".to_owned()
+                }
                 (false, ..) => "does not match".to_owned(),
                 (true, _, Effect::None) => "matches, and its rules change nothing".to_owned(),
                 (true, Mode::Enforce, effect) => format!("matches: {}", effect.as_str()),
@@ -240,23 +274,6 @@ impl Explainer {
                 writeln!(out, "  {:<24}   {}", "", quote::shown(&line))?;
             }
             before.clone_from(&step.labels);
-        }
-        let named = |index: PolicyIndex| self.set.policies().get(usize::from(index.0));
-        if let Some((passes, policy)) = passes.zip(walk.ended_by.and_then(named)) {
-            let Unaggregated { why, for_good, labels } = passes;
-            let now = if *for_good { "" } else { ", for now" };
-            writeln!(out, "  => forward{now} ({} does not aggregate it)", policy.name)?;
-            writeln!(out, "     {}", Labels::from_sorted(&borrowed(labels)))?;
-            return writeln!(out, "     note: {}", quote::shown(why));
-        }
-        let because = match (walk.reason, walk.ended_by.and_then(named)) {
-            (Some(reason), _) => format!(" ({}: {reason})", reason.as_str()),
-            (None, Some(policy)) => format!(" (by {})", policy.name),
-            (None, None) => " (no policy ended the walk)".to_owned(),
-        };
-        writeln!(out, "  => {}{because}", verdict(walk))?;
-        if matches!(walk.disposition, Disposition::Rewrite | Disposition::Aggregate) {
-            writeln!(out, "     {}", Labels::from_sorted(&borrowed(&before)))?;
         }
         Ok(())
     }
@@ -294,13 +311,12 @@ fn changes(before: &OwnedLabels, after: &OwnedLabels) -> Vec<String> {
     lines
 }
 
-/// The time asked for, as the answer shows it.
-fn time_of(asked: Option<&str>, clock: &Clock) -> Result<String, String> {
-    let moment = match asked {
+/// The time asked for.
+fn time_of(asked: Option<&str>, clock: &Clock) -> Result<Timestamp, String> {
+    match asked {
         None => Timestamp::from_millisecond(clock.unix_ms()).map_err(|error| error.to_string()),
         Some(text) => timestamp(text),
-    };
-    moment.map(|moment| moment.to_string())
+    }
 }
 
 /// A moment as people give it.
@@ -324,7 +340,7 @@ mod tests {
             (Some("1700000000"), "2023-11-14T22:13:20Z"),
             (Some("2024-03-01T01:00:00+02:00"), "2024-02-29T23:00:00Z"),
         ] {
-            assert_eq!(time_of(asked, &clock).unwrap(), shown);
+            assert_eq!(time_of(asked, &clock).unwrap().to_string(), shown);
         }
         assert!(time_of(Some("yesterday"), &clock).is_err());
     }
@@ -352,7 +368,7 @@ mod tests {
                 limits: config.series.limits(),
                 subjects: Arc::default(),
                 owners: None,
-                at: String::new(),
+                at: Timestamp::UNIX_EPOCH,
                 json,
             };
             let mut out = Vec::new();

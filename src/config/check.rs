@@ -28,6 +28,7 @@ mod rules;
 mod series;
 mod tracking;
 mod upstream;
+mod workload;
 
 /// Environment variables by name.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;

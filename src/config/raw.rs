@@ -16,6 +16,7 @@ mod subject;
 mod text;
 mod tracking;
 mod upstream;
+mod workload;
 
 pub(crate) use aggregation::RawAggregation;
 pub(crate) use listen::RawListen;
@@ -25,6 +26,7 @@ pub(crate) use subject::RawSubjectLabels;
 pub(crate) use text::{DurationText, SecretText, SizeText};
 pub(crate) use tracking::RawTracking;
 pub(crate) use upstream::{RawBasicAuth, RawTls, RawUpstream};
+pub(crate) use workload::{LATER_WORKLOAD_KEYS, RawWorkload};
 
 /// Configuration of seriesgate, a remote-write proxy that keeps the number of series under control.
 #[derive(Debug, Deserialize, JsonSchema)]

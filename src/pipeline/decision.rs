@@ -7,7 +7,7 @@ use super::outcome::Release;
 use super::scratch::{PolicyHit, Slot, SlotState};
 use super::withhold::FormerOutput;
 use crate::aggregate::NotAggregated;
-use crate::policy::{Decision, Disposition, VerdictId, borrowed};
+use crate::policy::{Decision, Disposition, VerdictId, WorkloadSource, borrowed};
 use crate::series::identity::{self, Form};
 use crate::series::{FollowUp, Found, Labels, Probe, Remembered, SentAs};
 
@@ -100,8 +100,11 @@ impl Decider<'_> {
     /// Asks the policies, and finds the group of a series that one of them aggregates.
     fn apply_policies(&self, context: &SeriesContext<'_>, work: &mut Work<'_>) -> PolicyResult {
         let labels = Labels::from_sorted(context.pairs);
+        let (tenant, at) = (self.sender_context.tenant, context.probe.sample_seconds);
+        let find = || self.tracker.workload_facts(tenant, labels, at, self.now);
+        let workload = WorkloadSource::new(at, &find);
         let Decision { mut verdict, valid_until, output, aggregated_by } =
-            self.policies.set.decide(labels, self.limits);
+            self.policies.set.decide(labels, &workload, self.limits);
         let mut valid_until = valid_until.0;
         let Some(policy) = aggregated_by else {
             return PolicyResult { verdict, valid_until, output, group_key: None, untyped: false };
@@ -131,7 +134,7 @@ impl Decider<'_> {
             self.engine.types.untyped(labels.metric());
         }
         if matches!(reason, NotAggregated::Untyped | NotAggregated::Taken | NotAggregated::Full) {
-            valid_until = context.probe.sample_seconds.saturating_add(PASSED_SECONDS);
+            valid_until = valid_until.min(context.probe.sample_seconds.saturating_add(PASSED_SECONDS));
         }
         PolicyResult {
             verdict,
@@ -194,7 +197,7 @@ impl Decider<'_> {
         if matches!(send_decision.sent_as, SentAs::Contested(_)) {
             valid_until = valid_until.min(newest.saturating_add(CONTESTED_SECONDS));
         }
-        if context.slot.ends && send_decision.becomes.is_some() {
+        if context.slot.ends && (send_decision.becomes.is_some() || self.policies.set.asks_for_workloads()) {
             valid_until = valid_until.min(newest);
         }
         let generation = self.policies.generation;

@@ -34,7 +34,8 @@ impl Decider<'_> {
                 ends: slot.ends,
             };
         }
-        let first = SeriesState { series, value: slot.last_value(body), ends: slot.ends };
+        let (value, at) = (slot.last_value(body), probe.sample_seconds);
+        let first = SeriesState { series, value, ends: slot.ends, at };
         let keys = &mut work.outcome.effects.keys;
         let start = keys.len() as u32;
         let labels = Labels::from_sorted(pairs);
@@ -66,19 +67,22 @@ impl Decider<'_> {
         let pod = || self.tracker.pod(self.sender_context.tenant, labels);
         let value = slot.last_value(body);
         if probe.follow_up.is_due() {
-            let first = SeriesState { series, value, ends: slot.ends };
+            let first = SeriesState { series, value, ends: slot.ends, at: probe.sample_seconds };
             let scratch = &mut work.scratch.look;
             let attribution =
                 self.tracker.observe_again(self.sender_context, labels, first, scratch, self.now);
             self.tracker.show(self.sender_context.tenant, pairs, attribution, self.now);
             // as with refreshing: idempotent, and nothing about the data
             if let Some(moved) = self.index.reattribute(series, attribution.unit) {
-                self.tracker.moved(moved, pod(), attribution.unit, self.now);
+                self.tracker.moved(moved, pod(), attribution.unit, probe.sample_seconds, self.now);
+                if self.policies.set.asks_for_workloads() {
+                    self.index.reopen(series);
+                }
             }
         }
         let effects = &mut work.outcome.effects;
         if probe.follow_up.has_returned() {
-            effects.returned.push((series, pod()));
+            effects.returned.push((series, pod(), probe.sample_seconds));
             self.tracker.exists(self.sender_context.tenant, labels, series, self.now);
         }
         let tells = Starts::tells(labels.metric().as_bytes());
@@ -90,11 +94,15 @@ impl Decider<'_> {
         }
         if slot.ends {
             let node = self.tracker.node(self.sender_context.tenant, labels, self.now);
-            effects.ended.push((series, node, pod()));
+            effects.ended.push((series, (node, pod()), probe.sample_seconds));
+            // what comes back may be of another run of that name
+            if self.policies.set.asks_for_workloads() {
+                self.index.reopen(series);
+            }
         } else if let Some(on) = probe.follow_up.watched().filter(|_| !tells) {
             self.tracker.learn_limit(self.sender_context.tenant, labels, value, self.now);
             if on != is_on(value) {
-                effects.run_state_changes.push((series, is_on(value)));
+                effects.run_state_changes.push((series, is_on(value), probe.sample_seconds));
             }
         }
     }

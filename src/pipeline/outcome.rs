@@ -97,12 +97,13 @@ pub struct Effects {
     pub aliases: Vec<(Fingerprint, Fingerprint)>,
     /// What is to be remembered of the labels of new series.
     pub keys: Vec<u64>,
-    /// Known series that ended, the node that each names, and the pod that it is about.
-    pub ended: Vec<(Fingerprint, OnNode, PodKey)>,
-    /// Series that had ended and are there again, and the pod that each is about.
-    pub returned: Vec<(Fingerprint, PodKey)>,
-    /// Watched series whose value has turned, and whether it is other than 0 now.
-    pub run_state_changes: Vec<(Fingerprint, bool)>,
+    /// Known series that ended, the node that each names and the pod that it is about, and when; here and below Unix seconds of
+    /// sample time.
+    pub ended: Vec<(Fingerprint, (OnNode, PodKey), u32)>,
+    /// Series that had ended and are there again, the pod that each is about, and since when.
+    pub returned: Vec<(Fingerprint, PodKey, u32)>,
+    /// Watched series whose value has turned, whether it is other than 0 now, and when.
+    pub run_state_changes: Vec<(Fingerprint, bool, u32)>,
     /// Known series that were decided to be part of a group.
     pub redecided: Vec<(Fingerprint, Remembered)>,
     /// Known series that leave what they were sent as, end, or are there again.

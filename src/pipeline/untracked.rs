@@ -11,9 +11,8 @@ use super::edits::LOOSE;
 use super::outcome::Outcome;
 use super::scratch::{DecideScratch, PolicyHit, Request, Slot, SlotState};
 use crate::aggregate::NotAggregated;
-use crate::policy::{Decision, Disposition, VerdictId, borrowed};
-use crate::series::identity;
-use crate::series::{Labels, Limits, edit};
+use crate::policy::{Decision, Disposition, VerdictId, WorkloadSource, borrowed};
+use crate::series::{Labels, Limits, RunProgress, WorkloadFacts, edit, grammar, identity};
 use crate::wire::WireError;
 
 /// What one request is decided with.
@@ -27,7 +26,7 @@ pub(super) struct Untracked<'a> {
 impl Untracked<'_> {
     /// Gives every open slot its fate.
     pub(super) fn run(&mut self, body: &[u8], request: &mut Request) -> Result<(), WireError> {
-        let Request { slots, loose, .. } = request;
+        let Request { slots, loose, probes, .. } = request;
         let mut pairs = Vec::new();
         // canonical labels that series of this request go under by rules
         let mut taken = AHashSet::new();
@@ -35,7 +34,8 @@ impl Untracked<'_> {
             slot.state = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
                 Ok(form) => {
                     slot.form = form;
-                    SlotState::Verdict(self.decide(&pairs, (number, slot), loose, &mut taken))
+                    let now = probes.get(number as usize).map_or(0, |probe| probe.sample_seconds);
+                    SlotState::Verdict(self.decide(&pairs, now, (number, slot), loose, &mut taken))
                 }
                 Err(invalid) => SlotState::Rejected(invalid),
             };
@@ -46,13 +46,17 @@ impl Untracked<'_> {
     fn decide(
         &mut self,
         pairs: &[(&str, &str)],
+        now: u32,
         (number, slot): (u32, &mut Slot),
         loose: &mut Vec<Vec<u8>>,
         taken: &mut AHashSet<Box<[u8]>>,
     ) -> VerdictId {
         let labels = Labels::from_sorted(pairs);
+        // nothing is known of how runs stand
+        let find = || grammar::of_series(labels).map(|found| WorkloadFacts::of(&found, RunProgress::GoesOn));
+        let workload = WorkloadSource::new(now, &find);
         let Decision { mut verdict, output, aggregated_by, .. } =
-            self.policies.set.decide(labels, self.limits);
+            self.policies.set.decide(labels, &workload, self.limits);
         if let Some(policy) = aggregated_by {
             // under its own labels: those of the group are for the group alone
             self.outcome.not_aggregated.push((policy, NotAggregated::Full));

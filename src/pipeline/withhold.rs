@@ -75,8 +75,14 @@ impl Decider<'_> {
             return false;
         }
         let group_key = match context.before {
-            // it is what the same policies made of it
-            Some((_, generation)) if elsewhere && generation == self.policies.generation => return false,
+            // it is what the same policies made of it, where they ask for nothing that changes
+            Some((_, generation))
+                if elsewhere
+                    && generation == self.policies.generation
+                    && !self.policies.set.asks_for_workloads() =>
+            {
+                return false;
+            }
             Some((SentAs::Aggregated(group_key), _)) => Some(group_key),
             Some((SentAs::ItselfUntil(_), _)) => None,
             Some((_, generation))

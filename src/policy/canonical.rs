@@ -9,12 +9,12 @@ mod read;
 use std::fmt::Write as _;
 
 use super::relabel::RuleText;
-use super::{Action, Aggregation, Definition, Keys, Matcher, MetricKind, Selector};
+use super::{Action, Aggregation, Condition, Definition, Keys, Matcher, MetricKind, Selector};
 
 impl Definition {
     /// All that makes the policy what it is.
     pub fn canonical(&self) -> String {
-        let Self { name, selectors, action, mode } = self;
+        let Self { name, selectors, workload, action, mode } = self;
         let mut form = Form::default();
         form.put("policy", name);
         form.put("mode", mode.as_str());
@@ -22,6 +22,7 @@ impl Definition {
             form.put("match", "");
             matchers.iter().for_each(|matcher| form.matcher(matcher));
         }
+        workload.iter().for_each(|condition| form.condition(condition));
         match action {
             Action::Pass => form.put("action", "pass"),
             Action::Drop => form.put("action", "drop"),
@@ -59,6 +60,20 @@ impl Form {
 
     fn put_some(&mut self, field: &str, value: Option<&String>) {
         value.iter().for_each(|value| self.put(field, value));
+    }
+
+    fn put_number(&mut self, field: &str, number: Option<u32>) {
+        number.iter().for_each(|number| self.put(field, &number.to_string()));
+    }
+
+    fn condition(&mut self, condition: &Condition) {
+        let Condition { kind, name, run_finished_for, keep_runs, run_older_than } = condition;
+        self.put("workload", "");
+        kind.iter().for_each(|kind| self.put("workload_kind", kind.as_str()));
+        self.put_some("workload_name", name.as_ref());
+        self.put_number("run_finished_for_s", *run_finished_for);
+        self.put_number("keep_runs", *keep_runs);
+        self.put_number("run_older_than_s", *run_older_than);
     }
 
     fn matcher(&mut self, matcher: &Matcher) {
@@ -136,6 +151,7 @@ impl Form {
 mod tests {
     use super::*;
     use crate::policy::{Aggregating, MatchOp, Mode, Output};
+    use crate::series::grammar::Kind;
 
     fn texts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()
@@ -173,9 +189,26 @@ mod tests {
         Definition {
             name: "p".into(),
             selectors: vec![Selector { matchers: vec![matcher("x"), matcher("y")] }],
+            workload: Some(condition()),
             action: Action::RelabelAggregate([rule()].into(), aggregation().into()),
             mode: Mode::Enforce,
         }
+    }
+
+    fn condition() -> Condition {
+        Condition {
+            kind: Some(Kind::Cronjob),
+            name: Some("sync".into()),
+            run_finished_for: Some(1800),
+            keep_runs: Some(3),
+            run_older_than: Some(86_400),
+        }
+    }
+
+    fn with_condition(change: impl Fn(&mut Condition)) -> Definition {
+        let mut changed = condition();
+        change(&mut changed);
+        Definition { workload: Some(changed), ..definition() }
     }
 
     /// The same policy with one thing changed in its aggregation.
@@ -227,6 +260,20 @@ mod tests {
             }),
             // a value that has the look of the next line
             with_selectors(|all| all[0].matchers[0].value = "v\nlabel 1:y".into()),
+        ]);
+        all.extend([
+            Definition { workload: None, ..definition() },
+            with_condition(|c| *c = Condition::default()),
+            with_condition(|c| c.kind = None),
+            with_condition(|c| c.kind = Some(Kind::Job)),
+            with_condition(|c| c.name = None),
+            with_condition(|c| c.name = Some("sync.".into())),
+            with_condition(|c| c.run_finished_for = None),
+            with_condition(|c| c.run_finished_for = Some(1801)),
+            with_condition(|c| c.keep_runs = None),
+            with_condition(|c| c.keep_runs = Some(0)),
+            with_condition(|c| c.run_older_than = None),
+            with_condition(|c| c.run_older_than = Some(1)),
         ]);
         all.extend([
             with(|a| a.keys = Keys::All),

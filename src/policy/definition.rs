@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Aggregation;
 use super::relabel::RuleText;
+use super::{Aggregation, Condition};
 
 /// One policy, in the order of the config.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub struct Definition {
     pub name: Arc<str>,
     /// Selectors joined by OR. Empty: every series.
     pub selectors: Vec<super::Selector>,
+    /// What is asked of the workload beside. `None`: nothing.
+    pub workload: Option<Condition>,
     /// What to do with a series that matches.
     pub action: Action,
     /// Whether the action is carried out or only counted.

@@ -75,8 +75,12 @@ enum Keys<'d> {
 }
 
 impl super::Definition {
-    /// What version 1 of the snapshot calls this policy; `None` where it aggregates nothing.
+    /// What version 1 of the snapshot calls this policy; `None` where it aggregates nothing, or asks for what policies could
+    /// not ask for then.
     pub fn legacy(&self) -> Option<String> {
+        if self.workload.is_some() {
+            return None;
+        }
         let action = match &self.action {
             Now::Aggregate(aggregation) => Action::Aggregate(Aggregation::of(aggregation)),
             Now::RelabelAggregate(rules, aggregation) => Action::RelabelAggregate(

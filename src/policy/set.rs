@@ -23,7 +23,7 @@ use self::walk::Plain;
 pub use self::walk::{Step, Walk};
 use super::relabel::Rules;
 use super::selector::METRIC_NAME;
-use super::{ActionKind, Aggregation, Disposition, Effect, Mode, PolicyIndex, VerdictId};
+use super::{ActionKind, Aggregation, CompiledCondition, Disposition, Effect, Mode, PolicyIndex, VerdictId};
 use crate::series::Labels;
 
 /// Policies at most: the verdict table has a row for each, and some for what they combine to.
@@ -61,6 +61,7 @@ pub struct PolicySet {
     rewrites: bool,
     /// Whether a policy in force aggregates.
     aggregates: bool,
+    asks_for_workloads: bool,
     /// By position, what it is as text.
     definitions: Box<[Arc<str>]>,
     run: Run,
@@ -71,6 +72,8 @@ pub struct PolicySet {
 struct Policy {
     act: Act,
     mode: Mode,
+    /// What it asks of the workload, if it does.
+    condition: Option<CompiledCondition>,
     /// The first selector that is not this policy's or an earlier one's.
     next_branch: BranchId,
     /// For [`PolicySet::walk`]: by selector, its matchers.
@@ -140,6 +143,16 @@ impl PolicySet {
     /// Whether a policy in force may send something under labels that no series came with.
     pub fn rewrites(&self) -> bool {
         self.rewrites
+    }
+
+    /// Whether a policy asks for the workload of series, so that what was decided changes with what is known.
+    pub fn asks_for_workloads(&self) -> bool {
+        self.asks_for_workloads
+    }
+
+    /// What a policy asks of the workload, if it does.
+    pub fn condition(&self, index: PolicyIndex) -> Option<&CompiledCondition> {
+        self.policies.get(usize::from(index.0))?.condition.as_ref()
     }
 
     /// The same policies matched, but the identity they give the series is another's.

@@ -73,6 +73,21 @@ impl Kind {
         Self::Generated,
     ];
 
+    /// Whether what runs of this kind do is meant to end.
+    pub fn runs_end(self) -> bool {
+        matches!(
+            self,
+            Self::Cronjob
+                | Self::Job
+                | Self::IndexedJob
+                | Self::Argo
+                | Self::Airflow
+                | Self::Spark
+                | Self::Tekton
+                | Self::GitlabRunner
+        )
+    }
+
     /// The kind as configs and answers name it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use seriesgate::admin::View;
 use seriesgate::aggregate::Types;
 use seriesgate::cardinality::{Finding, FindingKind};
 use seriesgate::config::Config;
-use seriesgate::policy::{Definition, Disposition, PolicySet, Run};
+use seriesgate::policy::{Definition, Disposition, PolicySet, Run, WorkloadSource};
 use seriesgate::series::{self, Limits};
 
 use super::ksm::{Job, Pod, Scrape, State, pod_name};
@@ -180,7 +180,7 @@ impl Runs {
                     _ => State::Complete,
                 };
                 let name = self.maker.run(*number);
-                scrape.job(&Job { name, namespace: NAMESPACE, cronjob: None, state });
+                scrape.job(&Job { name, namespace: NAMESPACE, cronjob: None, state, completed: 0 });
             }
             self.maker.pods(*number, age, ending).iter().for_each(|pod| scrape.pod(pod));
         }
@@ -425,7 +425,8 @@ fn each_remedy_takes_exactly_the_runs_that_it_is_for() {
             for labels in page.keys() {
                 let pairs: Vec<_> =
                     labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-                let decision = set.decide(series::Labels::from_sorted(&pairs), &LIMITS);
+                let decision =
+                    set.decide(series::Labels::from_sorted(&pairs), &WorkloadSource::nothing(), &LIMITS);
                 let is_own = truth[labels]
                     .as_ref()
                     .is_some_and(|(kind, name)| workload["kind"] == *kind && workload["name"] == **name);

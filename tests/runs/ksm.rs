@@ -42,6 +42,8 @@ pub(crate) struct Job {
     /// The CronJob that it is a run of, if it is.
     pub(crate) cronjob: Option<String>,
     pub(crate) state: State,
+    /// When it was completed, if it was, Unix seconds; 0: nobody says.
+    pub(crate) completed: u32,
 }
 
 /// What workload a series is about: its kind and its name.
@@ -188,7 +190,7 @@ impl Scrape {
         let done = match job.state {
             State::Active => return,
             State::Complete => {
-                self.put("kube_job_status_completion_time", &base, 1.7e9);
+                self.put("kube_job_status_completion_time", &base, f64::from(job.completed));
                 "kube_job_complete"
             }
             State::Failed => {
@@ -269,7 +271,13 @@ fn runs_have_as_many_series_as_seen() {
     let count = |state: State, phase: Option<&'static str>| {
         let mut scrape = Scrape::new(false);
         let (name, namespace) = ("sync-29931557".to_owned(), "shop");
-        scrape.job(&Job { name: name.clone(), namespace, cronjob: Some("sync".to_owned()), state });
+        scrape.job(&Job {
+            name: name.clone(),
+            namespace,
+            cronjob: Some("sync".to_owned()),
+            state,
+            completed: 0,
+        });
         if let Some(phase) = phase {
             let (node, owner) = ("worker-1".to_owned(), ("Job", name.clone()));
             scrape.pod(&Pod { name: pod_name(&name, 1), namespace, node, owner, phase });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use seriesgate::aggregate::{Declared, Outgoing, Types};
 use seriesgate::cardinality::FindingKind;
 use seriesgate::pipeline::Origin;
-use seriesgate::policy::{Definition, Disposition, PolicySet, Run};
+use seriesgate::policy::{Definition, Disposition, PolicySet, Run, WorkloadSource};
 use seriesgate_proto::{MetricMetadata, WriteRequest, encode_snappy};
 
 use super::kinds::{LIMITS, answered, config, in_force};
@@ -62,7 +62,11 @@ fn becomes(policies: &[Definition], series: &[(Labels, f64)]) -> BTreeSet<&'stat
     let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();
     let of = |(labels, _): &(Labels, f64)| {
         let pairs: Vec<_> = labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        match set.decide(seriesgate::series::Labels::from_sorted(&pairs), &LIMITS).verdict.disposition() {
+        match set
+            .decide(seriesgate::series::Labels::from_sorted(&pairs), &WorkloadSource::nothing(), &LIMITS)
+            .verdict
+            .disposition()
+        {
             Disposition::Forward => "forward",
             Disposition::Drop => "drop",
             Disposition::Aggregate => "aggregate",

@@ -7,7 +7,7 @@ use std::path::Path;
 use seriesgate::admin::View;
 use seriesgate::cardinality::FindingKind;
 use seriesgate::config::Config;
-use seriesgate::policy::{Disposition, PolicySet, Run as Mode};
+use seriesgate::policy::{Disposition, PolicySet, Run as Mode, WorkloadSource};
 use seriesgate::series::{self, Limits};
 
 use super::ksm::{About, Pod, State};
@@ -120,7 +120,8 @@ fn check(honors_labels: bool, hoard: Cron) {
 
     let remedy = remedy(&watch);
     for labels in page.keys() {
-        let decision = remedy.decide(series::Labels::from_sorted(&pairs(labels)), &LIMITS);
+        let decision =
+            remedy.decide(series::Labels::from_sorted(&pairs(labels)), &WorkloadSource::nothing(), &LIMITS);
         let of_hand = pairs(labels).iter().any(|(_, value)| value.starts_with("by-hand"));
         let is_run = truth[labels] == Some(("cronjob", name.clone())) && !of_hand;
         assert_eq!(decision.verdict.disposition() == Disposition::Drop, is_run, "{case}: {labels:?}");

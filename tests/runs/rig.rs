@@ -49,6 +49,8 @@ pub(crate) struct Watch {
     pub(crate) address: IpAddr,
     /// Whether it says what is gone.
     pub(crate) marks: bool,
+    /// What the gate sent on of the last scrape; stale markers, too.
+    pub(crate) sent: Page,
     minute: u32,
 }
 
@@ -67,6 +69,7 @@ impl Watch {
             seen: Page::new(),
             address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)),
             marks: true,
+            sent: Page::new(),
             minute: 0,
         }
     }
@@ -101,6 +104,7 @@ impl Watch {
     /// Scrapes a page, and ends what it has not any more.
     pub(crate) fn scrape(&mut self, page: &Page) {
         let is_gone = |labels: &&Labels| self.marks && !page.contains_key(*labels);
+        self.sent.clear();
         let gone: Vec<Labels> = self.seen.keys().filter(is_gone).cloned().collect();
         let all = page.iter().map(|(labels, value)| (labels.clone(), *value));
         self.send(all.chain(gone.into_iter().map(|labels| (labels, STALE))).collect());
@@ -118,12 +122,19 @@ impl Watch {
         let timestamp = self.gate.pipeline.clock().unix_ms();
         for chunk in series.chunks(500) {
             let one = |(labels, value): &(Labels, f64)| series_of(labels, *value, timestamp);
-            let body = encode_snappy(&WriteRequest::of(chunk.iter().map(one).collect()));
+            let request = WriteRequest::of(chunk.iter().map(one).collect());
+            let body = encode_snappy(&request);
             let Gate { pipeline, scratch, outcome } = &mut self.gate;
             pipeline
                 .decide(Origin { scope: "", sender: Some(self.address) }, &body, scratch, outcome)
                 .unwrap();
             pipeline.commit(outcome);
+            for series in super::support::forwarded(&self.gate, &request) {
+                let pairs = series.labels.iter().map(|label| (label.name.clone(), label.value.clone()));
+                assert_eq!(series.samples.len(), 1);
+                assert_eq!(series.samples[0].timestamp, timestamp);
+                assert_eq!(self.sent.insert(pairs.collect(), series.samples[0].value), None);
+            }
         }
     }
 

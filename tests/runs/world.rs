@@ -41,6 +41,10 @@ impl Cron {
         Self { keeps_all: true, ..Self::new(name, every) }
     }
 
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter()
+    }
+
     fn advance(&mut self, minute: u32, node: &str) {
         for run in self.runs.iter_mut().filter(|run| run.job.state == State::Active) {
             self.started += 1;
@@ -48,6 +52,8 @@ impl Cron {
             let (state, phase) =
                 if fails { (State::Failed, "Failed") } else { (State::Complete, "Succeeded") };
             run.job.state = state;
+            // as a scrape in this minute sees it
+            run.job.completed = minute * 60 + 20;
             run.pods.iter_mut().for_each(|pod| pod.phase = phase);
         }
         if minute.is_multiple_of(self.every) {
@@ -93,6 +99,7 @@ impl Run {
             namespace: NAMESPACE,
             cronjob: cronjob.map(str::to_owned),
             state: State::Active,
+            completed: 0,
         };
         Self { job, pods: (0..indexes.max(1)).map(pod).collect() }
     }
@@ -189,6 +196,12 @@ impl World {
             scrape.pod(pod);
         }
         scrape.end()
+    }
+
+    /// The pods of all runs, each with its job.
+    pub(crate) fn pods(&self) -> impl Iterator<Item = (String, String)> {
+        let runs = self.crons.iter().flat_map(|cron| &cron.runs).chain(&self.jobs);
+        runs.flat_map(|Run { job, pods }| pods.iter().map(|pod| (pod.name.clone(), job.name.clone())))
     }
 
     /// Lets it live for so many minutes before anybody looks.

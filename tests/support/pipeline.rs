@@ -18,7 +18,8 @@ pub(crate) struct Gate {
 }
 
 pub(crate) fn policy(name: &str, selector: &str, action: Action, mode: Mode) -> Definition {
-    Definition { name: name.into(), selectors: vec![Selector::parse(selector).unwrap()], action, mode }
+    let selectors = vec![Selector::parse(selector).unwrap()];
+    Definition { name: name.into(), selectors, workload: None, action, mode }
 }
 
 impl Gate {

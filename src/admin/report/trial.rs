@@ -13,7 +13,7 @@ use super::tried::{Trial, TrialResult};
 use crate::aggregate::{Declared, family_of};
 use crate::cardinality::{Culprit, Finding, FindingKind, Tracker};
 use crate::config::Config;
-use crate::policy::{Definition, PolicyIndex, PolicySet, Run};
+use crate::policy::{Definition, PolicyIndex, PolicySet, Run, WorkloadSource};
 use crate::series::grammar::Kind;
 use crate::series::{Labels, Limits, subject};
 
@@ -200,7 +200,7 @@ fn walk(report: &Report<'_>, candidates: &mut [Candidate<'_>]) {
     let limits = Limits { max_labels: usize::MAX, max_name_bytes: usize::MAX, max_value_bytes: usize::MAX };
     let tracker = report.view.tracker;
     tracker.each_example(|tenant, labels| {
-        let row = set.row(set.decide(labels, &limits).verdict);
+        let row = set.row(set.decide(labels, &WorkloadSource::nothing(), &limits).verdict);
         let shown = || match report.covers(tenant) {
             true => labels.to_string(),
             // whoever asks for one tenant learns nothing of the others

@@ -1,5 +1,6 @@
 //! A run of a workload: its series, and how it stands.
 
+use super::course::Course;
 use crate::cardinality::evidence::{Ending, Said};
 use crate::cardinality::ownership::Ownership;
 use crate::cardinality::record_table::Record;
@@ -23,6 +24,8 @@ pub(in crate::cardinality) struct Unit {
     pub(in crate::cardinality) came: u32,
     /// Whether that was while learning.
     pub(in crate::cardinality) learned: bool,
+    /// When it came and ended, in sample time.
+    pub(in crate::cardinality) course: Course,
     /// What its series say of it, those that have ended left out.
     pub(in crate::cardinality) said: Said,
     pub(in crate::cardinality) silence: Silence,
@@ -54,6 +57,11 @@ impl Unit {
         self.is_reported().then(|| self.said.ending().map_or(RunState::GoesOn, RunState::Over))
     }
 
+    /// What tells it from newer runs: when it was due, else when it came, in sample time.
+    pub(in crate::cardinality) fn order(&self) -> u32 {
+        self.scheduled.unwrap_or(self.course.came)
+    }
+
     pub(in crate::cardinality) fn new(workload: u32, ownership: &Ownership<'_>) -> Self {
         Self {
             workload,
@@ -77,6 +85,8 @@ pub(in crate::cardinality) enum RunState {
 pub(in crate::cardinality) struct Turn {
     pub(in crate::cardinality) before: Option<RunState>,
     pub(in crate::cardinality) after: Option<RunState>,
+    /// [`Unit::order`].
+    pub(in crate::cardinality) order: u32,
     /// [`Unit::over`] as it was before.
     pub(in crate::cardinality) over: Option<(Ending, u32)>,
     /// Whether it has ended just now, where it is over now.

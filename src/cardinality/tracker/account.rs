@@ -11,11 +11,11 @@ use crate::series::{Attribution, Departed, Fingerprint, Moved};
 impl Tracker {
     /// Counts a series that came into the index; `keys` is what [`Tracker::observe`] added.
     pub fn series_added(&self, observation: &Observation, keys: &[u64], now: u32) {
-        let Observation { attribution, pod, learned, ended, on, .. } = *observation;
+        let Observation { attribution, pod, learned, ended, on, at, .. } = *observation;
         self.metrics.with(attribution.metric, |metric| metric.series_counts.added(learned, now));
         self.senders.with(attribution.sender, |sender| sender.series_counts.added(learned, now));
         let Attribution { sender, evidence, .. } = attribution;
-        let held = Held { pod, sender, learned, first_seen: now, ended, evidence, on };
+        let held = Held { pod, sender, learned, first_seen: now, at, ended, evidence, on };
         self.move_in(attribution.unit, held, Why::Heard, now);
         self.known.remember(attribution.metric, keys, learned, now);
         if !learned {
@@ -25,8 +25,9 @@ impl Tracker {
         }
     }
 
-    /// Counts a series with another unit: more is known of it now. `pod`: the one that it is about.
-    pub fn moved(&self, moved: Moved, pod: PodKey, new: u32, now: u32) {
+    /// Counts a series with another unit: more is known of it now. `pod`: the one that it is about. `at`: when its sample was
+    /// taken, Unix seconds; so it is below.
+    pub fn moved(&self, moved: Moved, pod: PodKey, new: u32, at: u32, now: u32) {
         let Moved {
             from: Attribution { metric, unit: old, sender, evidence },
             learned,
@@ -34,7 +35,7 @@ impl Tracker {
             ended,
             on,
         } = moved;
-        let held = Held { pod, sender, learned, first_seen, ended, evidence, on };
+        let held = Held { pod, sender, learned, first_seen, at, ended, evidence, on };
         let workload_of = |unit| self.units.with(unit, |unit: &mut Unit| unit.workload);
         let workloads = (workload_of(old), workload_of(new));
         self.move_out(old, held, now);
@@ -85,6 +86,7 @@ impl Tracker {
         series: Fingerprint,
         (attribution, on): (Attribution, bool),
         (node, pod): (OnNode, PodKey),
+        at: u32,
         now: u32,
     ) {
         self.metrics.with(attribution.metric, |metric| metric.series_counts.ended += 1);
@@ -92,6 +94,7 @@ impl Tracker {
         let (workload, ()) = self.change(attribution.unit, Why::Heard, now, |unit| {
             unit.ended += 1;
             unit.said.take(attribution.evidence, on);
+            unit.course.hear(at);
         });
         self.workloads.with(workload, |workload| {
             workload.series_counts.ended += 1;
@@ -103,20 +106,22 @@ impl Tracker {
     }
 
     /// Takes back the end of a series of this pod that is there again; `on` is what its last value was before.
-    pub fn returned(&self, (attribution, on): (Attribution, bool), pod: PodKey, now: u32) {
+    pub fn returned(&self, (attribution, on): (Attribution, bool), pod: PodKey, at: u32, now: u32) {
         let (workload, ()) = self.change(attribution.unit, Why::Heard, now, |unit| {
             unit.ended = unit.ended.saturating_sub(1);
             unit.said.add(attribution.evidence, on);
+            unit.course.hear(at);
             unit.last = now;
         });
         self.workloads.with(workload, |workload| workload.pods.come_back(pod));
     }
 
     /// Notes that the value of a series that is evidence has turned, to 0 or away from it.
-    pub fn run_state_changed(&self, attribution: Attribution, on: bool, now: u32) {
+    pub fn run_state_changed(&self, attribution: Attribution, on: bool, at: u32, now: u32) {
         self.change(attribution.unit, Why::Heard, now, |unit| {
             unit.said.take(attribution.evidence, !on);
             unit.said.add(attribution.evidence, on);
+            unit.course.hear(at);
             unit.last = now;
         });
     }
@@ -131,8 +136,8 @@ impl Tracker {
             let Departed { attribution, first_seen, ended, on, .. } = *gone;
             // `learned` is of no meaning: nothing is taken back
             let Attribution { sender, evidence, .. } = attribution;
-            let held =
-                Held { pod: PodKey::default(), sender, learned: false, first_seen, ended, evidence, on };
+            let pod = PodKey::default();
+            let held = Held { pod, sender, learned: false, first_seen, at: 0, ended, evidence, on };
             self.forget(attribution.unit, held, now, count);
         }
     }

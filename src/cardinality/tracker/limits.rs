@@ -1,4 +1,4 @@
-//! How many finished runs a CronJob is meant to keep, as kube-state-metrics says.
+//! How many finished runs a CronJob is meant to keep, and when a job was completed, as kube-state-metrics says.
 
 use super::Tracker;
 use crate::cardinality::evidence::Ending;
@@ -17,6 +17,13 @@ fn limited(metric: &str) -> Option<Ending> {
 }
 
 impl Tracker {
+    /// Takes in what a series says of when the job of a run was completed, if it is one that does.
+    pub(super) fn learn_completion(&self, unit: u32, labels: Labels<'_>, value: Option<f64>) {
+        if let Some(value) = value.filter(|_| labels.metric() == "kube_job_status_completion_time") {
+            self.units.with(unit, |unit| unit.course.complete(value));
+        }
+    }
+
     /// Takes in what a series says of a limit, if it is one that does.
     pub fn learn_limit(&self, tenant: u32, labels: Labels<'_>, value: Option<f64>, now: u32) {
         let (Some(ending), Some(value)) = (limited(labels.metric()), value.filter(|value| *value >= 0.0))

@@ -57,6 +57,7 @@ impl Tracker {
             self.exists(sender_context.tenant, labels, first.series, now);
             self.learn_limit(sender_context.tenant, labels, first.value, now);
         }
+        self.learn_completion(unit, labels, first.value);
         let novelty = self.known.compare(metric, labels, &scratch.hashes, &self.hash, keys);
         // the end of something that we never saw alive is no birth
         let learned = sender_context.learning || first.ends;
@@ -67,6 +68,7 @@ impl Tracker {
             on: evidence != 0 && is_on(first.value),
             observe_again: !said && self.owners.are_said(),
             learned,
+            at: first.at,
             ended: first.ends,
             cause: if learned { OTHERS } else { self.cause(metric, unit, labels, novelty, now) },
             rest_known: novelty.rest_known,
@@ -90,6 +92,7 @@ impl Tracker {
             self.exists(sender_context.tenant, labels, first.series, now);
             self.learn_limit(sender_context.tenant, labels, first.value, now);
         }
+        self.learn_completion(unit, labels, first.value);
         if !self.known.counts(metric, first.series.high, false) {
             // it came in this window
             return attribution;
@@ -168,15 +171,12 @@ impl Tracker {
 
     /// The run that a series is about, and whether an owner said so (or nothing ever will).
     fn unit(&self, tenant: u32, labels: Labels<'_>, now: u32) -> (u32, bool) {
-        let registry = self.registry();
-        if let Some(key) = registry.learn(tenant, labels, now) {
-            self.waiting.come(key);
-        }
+        let registry = self.learn_owner(tenant, labels, now);
         let number = registry.with_ownership(tenant, labels, |whose| {
             let key = self.workload_key(whose.scope, whose.kind, whose.name);
             let workload =
                 self.workloads.number(key, || Workload::new(&whose), |workload| workload.see(&whose, now));
-            let key = self.hash.hash_one((key, whose.run));
+            let key = self.unit_key(key, whose.run);
             let unit = self.units.number(key, || Unit::new(workload, &whose), |unit| unit.last = now);
             if let Some(key) = whose.unsaid {
                 self.waiting.wait(key, unit);
@@ -190,8 +190,26 @@ impl Tracker {
         number.unwrap_or((OTHERS, true))
     }
 
-    pub(super) fn workload_key(&self, scope: Scope<'_>, kind: Kind, name: &str) -> u64 {
+    pub(in crate::cardinality) fn workload_key(&self, scope: Scope<'_>, kind: Kind, name: &str) -> u64 {
         self.hash.hash_one((scope, kind, name))
+    }
+
+    pub(in crate::cardinality) fn unit_key(&self, workload: u64, run: Option<&str>) -> u64 {
+        self.hash.hash_one((workload, run))
+    }
+
+    /// Takes in what a series says of an owner, if it is one that does. Returns what is asked for whose it is.
+    pub(in crate::cardinality) fn learn_owner(
+        &self,
+        tenant: u32,
+        labels: Labels<'_>,
+        now: u32,
+    ) -> Registry<'_> {
+        let registry = self.registry();
+        if let Some(key) = registry.learn(tenant, labels, now) {
+            self.waiting.come(key);
+        }
+        registry
     }
 
     fn registry(&self) -> Registry<'_> {

@@ -1,7 +1,7 @@
 //! Counting the series of runs, and with them the runs of workloads.
 
 use super::Tracker;
-use crate::cardinality::records::{PodKey, RunState, Turn, Unit};
+use crate::cardinality::records::{ARRIVES, PodKey, RunState, Turn, Unit};
 use crate::cardinality::series_counts::SeriesCounts;
 
 /// What a run has of one series.
@@ -15,6 +15,8 @@ pub(super) struct Held {
     pub(super) learned: bool,
     /// When that was, Unix seconds.
     pub(super) first_seen: u32,
+    /// When its sample was taken, Unix seconds; 0: that is not known.
+    pub(super) at: u32,
     /// Whether it has ended with a stale marker.
     pub(super) ended: bool,
     /// What its values are evidence of, and whether the last was other than 0.
@@ -33,9 +35,6 @@ pub(in crate::cardinality) enum Why {
     /// Its series are forgotten.
     Forgotten,
 }
-
-/// The series of a run that was over before it was seen come within so many seconds.
-const ARRIVES: u32 = 45;
 
 impl Why {
     /// Whether a run that is over now has ended just now, as far as one can tell.
@@ -57,11 +56,12 @@ impl Tracker {
         now: u32,
         change: impl FnOnce(&mut Unit) -> T,
     ) -> (u32, T) {
-        let (workload, turn, result) = self.units.with(unit, |unit| {
+        let (workload, turn, is_said, result) = self.units.with(unit, |unit| {
             let before = unit.state();
             let result = change(unit);
             let (after, has_ended, went) = (unit.state(), why.ends(unit, now), why == Why::Heard);
-            let turn = Turn { before, after, over: unit.over, has_ended, went };
+            let turn = Turn { before, after, order: unit.order(), over: unit.over, has_ended, went };
+            let is_said = unit.course.stand(after, &unit.said, unit.scheduled);
             unit.over = match after {
                 Some(RunState::Over(ending)) if unit.over.is_none_or(|(before, _)| before != ending) => {
                     Some((ending, if has_ended { now } else { 0 }))
@@ -69,10 +69,15 @@ impl Tracker {
                 Some(_) => unit.over,
                 None => None,
             };
-            (unit.workload, turn, result)
+            (unit.workload, turn, is_said, result)
         });
-        if turn.before != turn.after {
-            self.workloads.with(workload, |workload| workload.turn(turn, now));
+        if turn.before != turn.after || is_said {
+            self.workloads.with(workload, |workload| {
+                workload.says_how_runs_stand |= is_said;
+                if turn.before != turn.after {
+                    workload.turn(turn, now);
+                }
+            });
         }
         (workload, result)
     }
@@ -85,7 +90,9 @@ impl Tracker {
             if unit.active == 0 {
                 (unit.came, unit.learned) = (first_seen, learned);
                 (unit.vanished, unit.late) = (0, 0);
+                unit.course.begin(held.at);
             }
+            unit.course.hear(held.at);
             unit.active += 1;
             unit.ended += u32::from(held.ended);
             if !held.ended {

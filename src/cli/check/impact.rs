@@ -109,7 +109,9 @@ impl<'a> Walk<'a> {
                 return Reach::NoFurther;
             }
             self.some_left = true;
-            self.gone.extend(met.selectors);
+            if candidate.definition.workload.is_none() {
+                self.gone.extend(met.selectors);
+            }
         }
         Reach::Further
     }
@@ -121,7 +123,8 @@ impl<'a> Walk<'a> {
             let overlap = self.now.meets(selector);
             let both = || self.now.and(selector);
             if overlap != Overlap::Disjoint && !self.gone.iter().any(|gone| both().implies(gone)) {
-                certain |= overlap == Overlap::Certain;
+                // which workload they are of nobody knows
+                certain |= overlap == Overlap::Certain && candidate.definition.workload.is_none();
                 selectors.push(selector);
             }
         }

@@ -1,8 +1,10 @@
-//! Why a series is not aggregated although a policy is there for it, as far as labels say so.
+//! What labels alone do not tell: why a series is not aggregated although a policy is there for it, and how its run stands.
 
+use super::workload::Attribution;
 use crate::aggregate::{Class, NotAggregated, class_by_labels};
-use crate::policy::{ActionKind, Disposition, OwnedLabels, PolicySet, Walk, borrowed};
-use crate::series::Labels;
+use crate::config::listed;
+use crate::policy::{ActionKind, Disposition, OwnedLabels, PolicyIndex, PolicySet, Walk, borrowed};
+use crate::series::{Labels, WorkloadFacts};
 
 /// A series that is not aggregated.
 pub(super) struct Unaggregated {
@@ -12,6 +14,24 @@ pub(super) struct Unaggregated {
     pub(super) for_good: bool,
     /// What it passes as.
     pub(super) labels: OwnedLabels,
+}
+
+/// What there is to say of a series.
+pub(super) struct Known<'k> {
+    pub(super) found: Option<&'k Attribution>,
+    pub(super) walk: &'k Walk,
+    pub(super) passes: Option<&'k Unaggregated>,
+    /// What is not known of its run.
+    pub(super) unknown: Option<String>,
+}
+
+impl Known<'_> {
+    /// What is to be added in words.
+    pub(super) fn note(&self) -> Option<String> {
+        let notes: Vec<&str> =
+            self.passes.map(|passes| &*passes.why).into_iter().chain(self.unknown.as_deref()).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
 }
 
 /// `None` where the series is aggregated, and where nothing was to aggregate it.
@@ -46,11 +66,33 @@ pub(super) fn unaggregated(set: &PolicySet, series: Labels<'_>, walk: &Walk) -> 
     Some(Unaggregated { why, for_good, labels })
 }
 
+/// In words, which policies ask how the run of a series stands: only a stream says so.
+pub(super) fn unknown_states(set: &PolicySet, walk: &Walk, facts: Option<&WorkloadFacts>) -> Option<String> {
+    let facts = facts.filter(|facts| facts.run.is_some() && facts.kind.runs_end())?;
+    let asked = walk.steps.iter().filter(|step| step.workload_holds.is_some()).map(|step| step.policy);
+    let asks = |policy: &PolicyIndex| {
+        let condition = set.condition(*policy);
+        condition.is_some_and(|asked| asked.condition().asks_for_states() && asked.names(facts))
+    };
+    let names: Vec<&str> = asked
+        .filter(asks)
+        .filter_map(|policy| set.policies().get(usize::from(policy.0)))
+        .map(|policy| &*policy.name)
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "how its run stands, and which runs are newer, is not known here, and asked by {}: the answer is as if nothing \
+             in the stream said so, by when the run was due, and as if none were newer",
+            listed(&names)
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::policy::Run;
+    use crate::policy::{Run, WorkloadSource};
     use crate::series::Limits;
 
     fn note(policies: &str, series: &[(&str, &str)]) -> Option<String> {
@@ -58,7 +100,7 @@ mod tests {
         let loaded = Config::parse(&text, "gate.yaml", std::path::Path::new("."), &|_| None).unwrap();
         let set = PolicySet::compile(&loaded.config.policies, Run::AsConfigured).unwrap();
         let limits: Limits = loaded.config.series.limits();
-        let walk = set.walk(Labels::from_sorted(series), &limits);
+        let walk = set.walk(Labels::from_sorted(series), &WorkloadSource::nothing(), &limits);
         unaggregated(&set, Labels::from_sorted(series), &walk).map(|passes| passes.why)
     }
 

@@ -9,7 +9,7 @@ use seriesgate_proto::WriteRequest;
 
 use crate::cardinality::RecordedOwners;
 use crate::series::grammar::{self, Kind, Workload};
-use crate::series::{Labels, SubjectTable};
+use crate::series::{Labels, RunProgress, SubjectTable, WorkloadFacts};
 
 /// Owners of a recording that are kept: more pods than a cluster may have (150,000), with their jobs.
 const MAX_OWNERS: usize = 1 << 20;
@@ -23,6 +23,15 @@ pub(super) struct Attribution {
     scheduled: Option<i64>,
     /// Whether an owner said so; else its name did.
     pub(super) owner_said: bool,
+}
+
+impl Attribution {
+    /// The same, for what policies ask.
+    pub(super) fn facts(&self) -> WorkloadFacts {
+        let Self { kind, name, run, scheduled, .. } = self;
+        let workload = Workload { kind: *kind, name, run: run.as_deref(), scheduled: *scheduled };
+        WorkloadFacts::of(&workload, RunProgress::Unsaid)
+    }
 }
 
 /// Reads the owners in recordings; none given: `None`.

@@ -20,6 +20,8 @@ use crate::series::{Fingerprint, Fingerprinter, TenantKey};
 const SEED: u64 = 1;
 /// Idle series are looked for this many times in `series.idle_after`, as in the running gate.
 const ROUNDS: i64 = 16;
+/// Series are walked over so often, seconds.
+const WALK_SECONDS: u32 = 15;
 
 /// What went in or came out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,6 +72,8 @@ pub(super) struct Drive {
     max_future_ms: i64,
     policies: Vec<Summary>,
     next_round_ms: Option<i64>,
+    /// Unix seconds.
+    next_walk: u32,
     seen: AHashSet<Fingerprint>,
     sent: AHashSet<Fingerprint>,
     pub(super) account: Account,
@@ -91,6 +95,7 @@ impl Drive {
             prints,
             idle_ms: milliseconds(config.series.idle_after),
             next_round_ms: None,
+            next_walk: 0,
             seen: AHashSet::default(),
             sent: AHashSet::default(),
             max_future_ms,
@@ -164,6 +169,7 @@ impl Drive {
         let Some(newest) = self.now(series) else { return };
         clock.advance_ms((newest - clock.unix_ms()).max(0));
         let due = *self.next_round_ms.get_or_insert(newest + self.idle_ms / ROUNDS);
+        self.look_around();
         if newest >= due {
             self.next_round_ms = Some(newest + self.idle_ms / ROUNDS);
             self.round();
@@ -179,17 +185,34 @@ impl Drive {
         times.into_iter().rev().find(|time| *time <= latest)
     }
 
+    /// Finds series whose owner has become known, and those that have vanished, as a gate does several times a minute. Only
+    /// policies that ask for workloads want to know.
+    fn look_around(&mut self) {
+        let now = self.pipeline.clock().unix_seconds();
+        if now < self.next_walk || !self.pipeline.policies().set.asks_for_workloads() {
+            return;
+        }
+        self.next_walk = now + WALK_SECONDS;
+        let (tracker, index) = (self.pipeline.tracker(), self.pipeline.index());
+        let mut walk = tracker.begin_walk(now);
+        (0..index.shards()).for_each(|shard| tracker.walk(&mut walk, index, shard));
+        tracker.end_walk(walk);
+    }
+
     fn round(&mut self) {
         let idle = u32::try_from(self.idle_ms / 1000).unwrap_or(u32::MAX).max(1);
         let now = self.pipeline.clock().unix_seconds();
         let horizon = now.saturating_sub(idle);
         let index = self.pipeline.index();
-        // nobody asks here what multiplies
+        let tracker = self.pipeline.tracker();
         let mut departed = Vec::new();
         let mut rewritten = 0;
         for shard in 0..index.shards() {
             rewritten += index.expire(shard, (horizon, now), &mut departed, |_, _| {}).rewritten;
+            tracker.series_expired(&departed, now);
+            departed.clear();
         }
+        tracker.sweep(now);
         self.pipeline.renew_edits(rewritten);
         self.pipeline.expire_groups();
     }
@@ -230,13 +253,15 @@ impl Drive {
                 }
             }
         }
-        for new in &self.outcome.effects.new_series {
-            let row = policies.set.row(VerdictId::from_bits(new.decided.verdict));
+        let effects = &self.outcome.effects;
+        let new = effects.new_series.iter().map(|new| (new.series, new.decided));
+        for (series, decided) in new.chain(effects.changes.iter().copied()) {
+            let row = policies.set.row(VerdictId::from_bits(decided.verdict));
             for (PolicyIndex(index), effect) in &row.matched {
                 let deeds = &mut account.policies[usize::from(*index)];
                 match effect {
-                    Effect::Drop => deeds.series_dropped.insert(new.series),
-                    Effect::Relabel => deeds.series_rewritten.insert(new.series),
+                    Effect::Drop => deeds.series_dropped.insert(series),
+                    Effect::Relabel => deeds.series_rewritten.insert(series),
                     Effect::None | Effect::Pass | Effect::Aggregate => false,
                 };
             }

@@ -85,7 +85,9 @@ impl Checker<'_> {
         let action = action.and_then(|action| self.action(action, raw, common));
         let mode = self.choice(&raw.mode, &[("enforce", Mode::Enforce), ("preview", Mode::Preview)]);
         let selectors = raw.matches.as_ref().map(|matches| self.selectors(matches)).unwrap_or_default();
-        Some(Definition { name: Arc::from(name?.value.as_str()), selectors, action: action?, mode: mode? })
+        let workload = raw.workload.as_ref().map(|at| self.inside("workload", |check| check.workload(at)));
+        let name = Arc::from(name?.value.as_str());
+        Some(Definition { name, selectors, workload, action: action?, mode: mode? })
     }
 
     fn action(&mut self, at: &At<String>, raw: &RawPolicy, common: &Aggregation) -> Option<Action> {

@@ -7,12 +7,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{DurationText, RawRule};
+use super::{DurationText, RawRule, RawWorkload};
 use crate::config::at::At;
 
-/// Keys of actions and conditions that a later version brings.
-pub(crate) const LATER_POLICY_KEYS: [&str; 7] =
-    ["workload", "max_series", "max_new_per_hour", "max_groups", "on_exceed", "fold_labels", "sort_labels"];
+/// Keys of actions that a later version brings.
+pub(crate) const LATER_POLICY_KEYS: [&str; 6] =
+    ["max_series", "max_new_per_hour", "max_groups", "on_exceed", "fold_labels", "sort_labels"];
 
 const QUOTE_IT: &str = "a selector that starts with `{` must be quoted: '{job=\"api\"}'";
 
@@ -29,6 +29,9 @@ pub(crate) struct RawPolicy {
     /// PromQL selector, or a list of selectors joined by OR. Absent: every series.
     #[serde(rename = "match")]
     pub(crate) matches: Option<At<MatchText>>,
+    /// What is asked of the workload that a series is about, beside `match`. Absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) workload: Option<At<RawWorkload>>,
     /// `pass` forwards and `drop` does not; both end the walk for the series. `relabel` changes labels, and the
     /// walk goes on. `aggregate` sends one series for all that differ only in some labels, and ends the walk.
     #[schemars(required, extend("enum" = ["pass", "drop", "relabel", "aggregate"]))]
@@ -82,6 +85,7 @@ impl Default for RawPolicy {
         Self {
             name: None,
             matches: None,
+            workload: None,
             action: None,
             relabel_configs: None,
             on_collision: None,

@@ -25,7 +25,7 @@ impl Aggregating {
     }
 }
 
-/// Whether a field belongs to what a policy matches, or to its rules.
+/// Whether a field belongs to what a policy matches and asks of workloads, or to its rules.
 fn is_of_no_aggregation(field: &str) -> bool {
     const OTHERS: [&str; 5] = ["mode", "match", "label", "op", "value"];
     const OF_RULES: [&str; 9] = [
@@ -39,7 +39,9 @@ fn is_of_no_aggregation(field: &str) -> bool {
         "replacement",
         "rule_action",
     ];
-    OTHERS.contains(&field) || OF_RULES.contains(&field)
+    const OF_WORKLOADS: [&str; 6] =
+        ["workload", "workload_kind", "workload_name", "run_finished_for_s", "keep_runs", "run_older_than_s"];
+    OTHERS.contains(&field) || OF_RULES.contains(&field) || OF_WORKLOADS.contains(&field)
 }
 
 fn read(field: &str, value: &str, into: &mut Aggregation) -> Option<()> {

@@ -12,7 +12,8 @@ use super::{Act, Branch, MAX_POLICIES, Policy, PolicySet, Run, Summary};
 use crate::policy::pattern::{Pattern, PatternError};
 use crate::policy::relabel::{Rule, RuleField, Rules};
 use crate::policy::{
-    Action, ActionKind, Definition, Disposition, MatchOp, Matcher, Mode, PolicyIndex, Selector,
+    Action, ActionKind, CompiledCondition, Condition, Definition, Disposition, MatchOp, Matcher, Mode,
+    PolicyIndex, Selector,
 };
 
 /// What the regexes of all policies may take together, bytes; the combined ones of `columns` not counted.
@@ -97,13 +98,13 @@ impl PolicySet {
         let rewrites = numbered.iter().filter(in_force).any(|(_, s)| makes(s.action));
         drop(numbered);
         let definitions = definitions.iter().map(|definition| definition.canonical().into()).collect();
-        let policies: Box<[Policy]> = policies.into();
         let aggregates = policies.iter().any(|policy| {
             let collects = matches!(policy.act, Act::Aggregate(_) | Act::Relabel(_, Some(_)));
             collects && policy.mode == Mode::Enforce
         });
         Ok(PolicySet {
-            policies,
+            asks_for_workloads: policies.iter().any(|policy| policy.condition.is_some()),
+            policies: policies.into(),
             summaries,
             routes,
             branches,
@@ -137,7 +138,16 @@ impl Compiler {
             let place = Place::Selector(number);
             plain.push(self.selector(index, selector, place)?);
         }
-        let act = match &definition.action {
+        let act = self.act(&definition.action)?;
+        let condition = self.condition(definition.workload.as_ref())?;
+        let mode = if run == Run::Bypassed { Mode::Preview } else { definition.mode };
+        let next_branch = self.branches.len() as BranchId;
+        self.policies.push(Policy { act, mode, condition, next_branch, plain });
+        Ok(())
+    }
+
+    fn act(&mut self, action: &Action) -> Result<Act, Fault> {
+        Ok(match action {
             Action::Pass => Act::Pass,
             Action::Drop => Act::Drop,
             Action::Aggregate(aggregation) => Act::Aggregate(Arc::clone(aggregation)),
@@ -152,16 +162,24 @@ impl Compiler {
                     self.weigh(rule.bytes(), Place::Rule(number, RuleField::Regex))?;
                     rules.push(rule);
                 }
-                let aggregation = match &definition.action {
+                let aggregation = match action {
                     Action::RelabelAggregate(_, aggregation) => Some(Arc::clone(aggregation)),
                     _ => None,
                 };
                 Act::Relabel(Rules::new(rules), aggregation)
             }
-        };
-        let mode = if run == Run::Bypassed { Mode::Preview } else { definition.mode };
-        self.policies.push(Policy { act, mode, next_branch: self.branches.len() as BranchId, plain });
-        Ok(())
+        })
+    }
+
+    fn condition(&mut self, condition: Option<&Condition>) -> Result<Option<CompiledCondition>, Fault> {
+        let Some(condition) = condition else { return Ok(None) };
+        let compiled = condition.compile().map_err(|error| Fault {
+            place: Place::Policy,
+            message: format!("the regex of `name`: {error}"),
+            regex: condition.name.clone().map(|name| (name, error.offset)),
+        })?;
+        self.weigh(compiled.bytes(), Place::Policy)?;
+        Ok(Some(compiled))
     }
 
     fn selector(

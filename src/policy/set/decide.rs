@@ -6,7 +6,8 @@ use super::rows::Row;
 use super::{Act, PolicySet};
 use crate::policy::relabel::{Applied, LabelSet, Rules};
 use crate::policy::{
-    Decision, Disposition, Effect, Mode, OwnedLabels, PolicyIndex, ValidUntil, VerdictId, borrowed,
+    CompiledCondition, Decision, Disposition, Effect, Mode, OwnedLabels, PolicyIndex, ValidUntil, VerdictId,
+    WorkloadSource, borrowed,
 };
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
@@ -31,18 +32,37 @@ enum Stop {
     Changed(OwnedLabels, BranchId),
 }
 
+/// A walk under way.
+struct Walked<'w> {
+    workload: &'w WorkloadSource<'w>,
+    row: Row,
+    matched: Vec<(PolicyIndex, Effect)>,
+    /// Until when all conditions that were asked so far say the same.
+    until: ValidUntil,
+}
+
+impl Walked<'_> {
+    fn meets(&mut self, condition: &CompiledCondition) -> bool {
+        let (holds, until) = self.workload.meets(condition);
+        self.until = ValidUntil(self.until.0.min(until.0));
+        holds
+    }
+}
+
 impl PolicySet {
     /// Asks the policies, first to last: the first `pass` or `drop` in force that matches ends it, rules of
-    /// `relabel` are applied and later policies see the result, previews are noted.
-    pub fn decide(&self, labels: Labels<'_>, limits: &Limits) -> Decision {
-        let mut row = Row::default();
-        let mut matched = Vec::new();
+    /// `relabel` are applied and later policies see the result, previews are noted. Of the workload of the series, as it
+    /// came, `workload` knows.
+    pub fn decide(&self, labels: Labels<'_>, workload: &WorkloadSource<'_>, limits: &Limits) -> Decision {
+        let mut walked =
+            Walked { workload, row: Row::default(), matched: Vec::new(), until: ValidUntil::FOREVER };
         let mut output = None;
-        let mut stop = self.stretch(labels, 0, limits, &mut row, &mut matched);
+        let mut stop = self.stretch(labels, 0, limits, &mut walked);
         while let Stop::Changed(now, from) = stop {
-            stop = self.stretch(Labels::from_sorted(&borrowed(&now)), from, limits, &mut row, &mut matched);
+            stop = self.stretch(Labels::from_sorted(&borrowed(&now)), from, limits, &mut walked);
             output = Some(now);
         }
+        let Walked { mut row, matched, until: valid_until, .. } = walked;
         let sent = matches!(row.disposition, Disposition::Forward | Disposition::Aggregate);
         let output = output.filter(|output| sent && !same(output, labels));
         let mut aggregated_by = row.ended_by.filter(|index| self.aggregation(*index).is_some());
@@ -66,7 +86,7 @@ impl PolicySet {
         let lives = verdict.disposition() != Disposition::Reject;
         let output = output.filter(|_| lives && verdict.disposition() != Disposition::Forward);
         let aggregated_by = aggregated_by.filter(|_| lives);
-        Decision { verdict, valid_until: ValidUntil::FOREVER, output, aggregated_by }
+        Decision { verdict, valid_until, output, aggregated_by }
     }
 
     /// The policy that has what it changes added up where series become one.
@@ -79,24 +99,21 @@ impl PolicySet {
     }
 
     /// Walks as long as the labels stay the same.
-    fn stretch(
-        &self,
-        labels: Labels<'_>,
-        from: BranchId,
-        limits: &Limits,
-        row: &mut Row,
-        matched: &mut Vec<(PolicyIndex, Effect)>,
-    ) -> Stop {
+    fn stretch(&self, labels: Labels<'_>, from: BranchId, limits: &Limits, walked: &mut Walked<'_>) -> Stop {
         let mut view = View::new(&self.columns, labels);
         for branch in self.routes.candidates(labels.metric(), from) {
             let branch = &self.branches[branch as usize];
             let index = branch.policy;
             // Selectors of one policy follow each other, and one that matches is enough.
-            let again = matched.last().is_some_and(|(policy, _)| *policy == index);
+            let again = walked.matched.last().is_some_and(|(policy, _)| *policy == index);
             if again || !branch.checks.iter().all(|check| view.holds(check)) {
                 continue;
             }
             let policy = &self.policies[usize::from(index.0)];
+            if !policy.condition.as_ref().is_none_or(|condition| walked.meets(condition)) {
+                continue;
+            }
+            let row = &mut walked.row;
             let enforced = policy.mode == Mode::Enforce;
             let (effect, relabeled) = match &policy.act {
                 Act::Pass => (Effect::Pass, Relabeled::Unchanged),
@@ -104,7 +121,7 @@ impl PolicySet {
                 Act::Aggregate(_) => (Effect::Aggregate, Relabeled::Unchanged),
                 Act::Relabel(rules, _) => relabel(rules, labels, limits).with_effect(),
             };
-            matched.push((index, effect));
+            walked.matched.push((index, effect));
             match relabeled {
                 _ if !enforced => {}
                 Relabeled::Changed(now) => {

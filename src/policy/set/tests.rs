@@ -3,14 +3,15 @@ use proptest::sample::select;
 
 use super::*;
 use crate::policy::relabel::{Rule, RuleField, RuleText};
-use crate::policy::{Action, Definition, Effect, MatchOp, Selector};
-use crate::series::{Labels, Limits};
+use crate::policy::{Action, Condition, Definition, Effect, MatchOp, Selector, ValidUntil, WorkloadSource};
+use crate::series::grammar::Kind;
+use crate::series::{Labels, Limits, RunFacts, RunProgress, WorkloadFacts};
 
 const LIMITS: Limits = Limits { max_labels: 64, max_name_bytes: 256, max_value_bytes: 256 };
 
 fn policy(name: &str, selectors: &[&str], action: Action, mode: Mode) -> Definition {
     let selectors = selectors.iter().map(|text| Selector::parse(text).unwrap()).collect();
-    Definition { name: name.into(), selectors, action, mode }
+    Definition { name: name.into(), selectors, workload: None, action, mode }
 }
 
 fn enforced(selectors: &[&str], action: Action) -> Definition {
@@ -21,7 +22,7 @@ fn enforced(selectors: &[&str], action: Action) -> Definition {
 fn told(set: &PolicySet, series: &str) -> (Disposition, Option<u16>, Vec<u16>) {
     let labels = crate::policy::parse_series(series).unwrap();
     let pairs: Vec<_> = labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let verdict = set.decide(Labels::from_sorted(&pairs), &LIMITS).verdict;
+    let verdict = set.decide(Labels::from_sorted(&pairs), &WorkloadSource::nothing(), &LIMITS).verdict;
     let row = set.row(verdict);
     let previews = row.matched.iter().filter(|(policy, _)| Some(*policy) != row.ended_by);
     (verdict.disposition(), row.ended_by.map(|p| p.0), previews.map(|(policy, _)| policy.0).collect())
@@ -111,7 +112,7 @@ fn what_is_aggregated_is_sent_by_nobody_else_though_the_table_of_verdicts_is_ful
                 let mut pairs = vec![("__name__", metric)];
                 pairs.extend((0..14).filter(|bit| bits >> bit & 1 == 1).map(|bit| (&*names[bit], "1")));
                 pairs.push(("pod", "x"));
-                let decision = set.decide(Labels::from_sorted(&pairs), &LIMITS);
+                let decision = set.decide(Labels::from_sorted(&pairs), &WorkloadSource::nothing(), &LIMITS);
                 let row = set.row(decision.verdict);
                 assert!(decision.aggregated_by.is_some(), "{metric} {bits}");
                 assert_eq!(row.disposition, Disposition::Aggregate, "{metric} {bits}");
@@ -209,6 +210,38 @@ fn rule() -> impl Strategy<Value = RuleText> {
     )
 }
 
+/// Somewhere in the middle of the times of the facts below.
+const NOW: u32 = 10_000;
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let kind = prop::option::of(select(vec![Kind::Cronjob, Kind::Job, Kind::Deployment]));
+    let name = prop::option::of(select(vec!["sync", "s.+", "a"]).prop_map(str::to_owned));
+    let seconds = || prop::option::of(select(vec![0u32, 30, 1800, 9000]));
+    (kind, name, seconds(), prop::option::of(0u32..3), seconds()).prop_map(
+        |(kind, name, run_finished_for, keep_runs, run_older_than)| Condition {
+            kind,
+            name,
+            run_finished_for,
+            keep_runs,
+            run_older_than,
+        },
+    )
+}
+
+fn facts() -> impl Strategy<Value = Option<WorkloadFacts>> {
+    let at = || 0..2 * NOW;
+    let progress =
+        prop_oneof![Just(RunProgress::GoesOn), at().prop_map(RunProgress::Ended), Just(RunProgress::Unsaid)];
+    let run = (prop::option::of(at()), prop::option::of(at()), progress, 0u32..4, any::<bool>()).prop_map(
+        |(scheduled, came, progress, newer, fresh)| RunFacts { scheduled, came, progress, newer, fresh },
+    );
+    let kind = select(vec![Kind::Cronjob, Kind::Cronjob, Kind::Job, Kind::Deployment]);
+    let facts = (kind, select(vec!["sync", "a"]), prop::option::weighted(0.9, run));
+    let facts =
+        facts.prop_map(|(kind, name, run)| WorkloadFacts { kind, name: name.to_owned(), said: true, run });
+    prop::option::weighted(0.9, facts)
+}
+
 fn definition() -> impl Strategy<Value = Definition> {
     let selector = prop::collection::vec(matcher(), 0..4).prop_map(|matchers| Selector { matchers });
     let action = prop_oneof![
@@ -216,10 +249,13 @@ fn definition() -> impl Strategy<Value = Definition> {
         Just(Action::Drop),
         prop::collection::vec(rule(), 1..4).prop_map(|rules| Action::Relabel(rules.into())),
     ];
-    (prop::collection::vec(selector, 0..3), action, prop::bool::weighted(0.5)).prop_map(
-        |(selectors, action, preview)| Definition {
+    let selectors = prop::collection::vec(selector, 0..3);
+    let workload = prop::option::weighted(0.3, condition());
+    (selectors, workload, action, prop::bool::weighted(0.5)).prop_map(
+        |(selectors, workload, action, preview)| Definition {
             name: "p".into(),
             selectors,
+            workload,
             action,
             mode: if preview { Mode::Preview } else { Mode::Enforce },
         },
@@ -231,14 +267,32 @@ proptest! {
     fn the_fast_way_and_the_plain_way_agree(
         definitions in prop::collection::vec(definition(), 0..12),
         series in prop::collection::vec((select(&NAMES[..]), select(&VALUES[..]), select(&VALUES[..])), 1..12),
+        facts in facts(),
+        later in 0..NOW,
     ) {
         let set = PolicySet::compile(&definitions, Run::AsConfigured).unwrap();
         for (name, job, zone) in series {
             let mut pairs = vec![("__name__", name), ("job", job), ("zone", zone)];
             pairs.retain(|(_, value)| !value.is_empty());
             let labels = Labels::from_sorted(&pairs);
-            let walk = set.walk(labels, &LIMITS);
-            let decision = set.decide(labels, &LIMITS);
+            let asked = std::cell::Cell::new(0);
+            let find = || {
+                asked.set(asked.get() + 1);
+                facts.clone()
+            };
+            let walk = set.walk(labels, &WorkloadSource::new(NOW, &find), &LIMITS);
+            asked.set(0);
+            let decision = set.decide(labels, &WorkloadSource::new(NOW, &find), &LIMITS);
+            let asks = walk.steps.iter().any(|step| step.workload_holds.is_some());
+            prop_assert_eq!(asked.get(), usize::from(asks), "asked once, and only if a policy wants to know");
+            if !asks {
+                prop_assert_eq!(decision.valid_until, ValidUntil::FOREVER);
+            }
+            prop_assert!(decision.valid_until.0 > NOW);
+            // for as long as it says, it stays so
+            let then = (NOW + later).min(decision.valid_until.0 - 1);
+            let again = set.decide(labels, &WorkloadSource::new(then, &find), &LIMITS);
+            prop_assert_eq!(again.verdict, decision.verdict);
             let row = set.row(decision.verdict);
             prop_assert_eq!(walk.disposition, decision.verdict.disposition());
             prop_assert_eq!(walk.reason, row.reason);

@@ -5,7 +5,9 @@ use super::decide::{Relabeled, relabel};
 use super::{Act, PolicySet};
 use crate::policy::pattern::Pattern;
 use crate::policy::selector::METRIC_NAME;
-use crate::policy::{Disposition, Effect, MatchOp, Matcher, Mode, OwnedLabels, PolicyIndex, borrowed};
+use crate::policy::{
+    Disposition, Effect, MatchOp, Matcher, Mode, OwnedLabels, PolicyIndex, WorkloadSource, borrowed,
+};
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
 
@@ -31,8 +33,10 @@ pub struct Step {
     pub policy: PolicyIndex,
     /// Whether it acts.
     pub mode: Mode,
-    /// Whether one of its selectors matches.
+    /// Whether one of its selectors matches, and what it asks of the workload holds.
     pub matched: bool,
+    /// Whether what it asks of the workload holds, where it asks and a selector matches.
+    pub workload_holds: Option<bool>,
     /// What it does, in preview what it would do.
     pub effect: Effect,
     /// The labels after it; those of the series for as long as nothing changed them.
@@ -41,13 +45,16 @@ pub struct Step {
 
 impl PolicySet {
     /// The same as [`PolicySet::decide`], told step by step and slower.
-    pub fn walk(&self, labels: Labels<'_>, limits: &Limits) -> Walk {
+    pub fn walk(&self, labels: Labels<'_>, workload: &WorkloadSource<'_>, limits: &Limits) -> Walk {
         let mut walk = Walk::default();
         let mut now: OwnedLabels = labels.iter().map(|(name, value)| (name.into(), value.into())).collect();
         for (policy, index) in self.policies.iter().zip((0u16..).map(PolicyIndex)) {
             let pairs = borrowed(&now);
             let current = Labels::from_sorted(&pairs);
-            let matched = policy.plain.iter().any(|matchers| matchers.iter().all(|m| m.holds(current)));
+            let selected = policy.plain.iter().any(|matchers| matchers.iter().all(|m| m.holds(current)));
+            let condition = policy.condition.as_ref().filter(|_| selected);
+            let workload_holds = condition.map(|condition| workload.meets(condition).0);
+            let matched = selected && workload_holds != Some(false);
             let enforced = policy.mode == Mode::Enforce;
             let group = match &policy.act {
                 Act::Aggregate(aggregation) if matched && enforced => Some(aggregation.group_of(current)),
@@ -72,7 +79,8 @@ impl PolicySet {
                 _ => {}
             }
             let after = group.unwrap_or_else(|| now.clone());
-            walk.steps.push(Step { policy: index, mode: policy.mode, matched, effect, labels: after });
+            let mode = policy.mode;
+            walk.steps.push(Step { policy: index, mode, matched, workload_holds, effect, labels: after });
             let ends = matches!(effect, Effect::Pass | Effect::Drop | Effect::Aggregate);
             if enforced && ends {
                 walk.ended_by = Some(index);

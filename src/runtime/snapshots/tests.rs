@@ -19,7 +19,7 @@ fn policies() -> Vec<Definition> {
     };
     let selectors = vec![Selector::parse("{pod!=\"\"}").unwrap()];
     let action = Action::Aggregate(aggregation.into());
-    vec![Definition { name: "agg".into(), selectors, action, mode: Mode::Enforce }]
+    vec![Definition { name: "agg".into(), selectors, workload: None, action, mode: Mode::Enforce }]
 }
 
 /// A process: what it has in memory, and the directory.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::cardinality::{PodCounts, WorstMetric};
 use crate::config::Config;
-use crate::policy::{Disposition, PolicySet, Run};
+use crate::policy::{Disposition, PolicySet, Run, WorkloadSource};
 use crate::series::SubjectKind;
 use crate::series::grammar::Kind;
 use crate::series::{Labels, Limits};
@@ -63,7 +63,8 @@ fn pasted(remedies: &[Remedy]) -> PolicySet {
 fn drops(set: &PolicySet, pairs: &[(&str, &str)]) -> bool {
     let mut pairs = pairs.to_vec();
     pairs.sort_unstable();
-    set.decide(Labels::from_sorted(&pairs), &LIMITS).verdict.disposition() == Disposition::Drop
+    set.decide(Labels::from_sorted(&pairs), &WorkloadSource::nothing(), &LIMITS).verdict.disposition()
+        == Disposition::Drop
 }
 
 /// As Kubernetes names a pod of a job (`names.SimpleNameGenerator`).

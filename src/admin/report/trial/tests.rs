@@ -135,6 +135,7 @@ fn runs_of_other_names_are_left_and_said() {
             series: crate::series::Fingerprint::default(),
             value: None,
             ends: false,
+            at: NOW,
         };
         let sender_context = tracker.sender_context(0, None, NOW);
         tracker.observe(

@@ -7,7 +7,7 @@ use crate::policy::{Definition, Selector};
 
 fn policy(selectors: &[&str], action: Action, mode: Mode) -> Definition {
     let selectors = selectors.iter().map(|text| Selector::parse(text).unwrap()).collect();
-    Definition { name: Arc::from("p"), selectors, action, mode }
+    Definition { name: Arc::from("p"), selectors, workload: None, action, mode }
 }
 
 fn pass(selector: &str) -> Definition {
@@ -82,7 +82,7 @@ mod against_the_walk {
     use proptest::sample::select;
 
     use super::*;
-    use crate::policy::{Effect, PolicySet, Run};
+    use crate::policy::{Effect, PolicySet, Run, WorkloadSource};
     use crate::series::{Labels, Limits};
 
     const VALUES: [&str; 4] = ["", "x", "xy", "y"];
@@ -168,14 +168,14 @@ mod against_the_walk {
                 let mut pairs = vec![("__name__", name), ("a", a), ("b", b)];
                 pairs.retain(|(_, value)| !value.is_empty());
                 let labels = Labels::from_sorted(&pairs);
-                if reader.walk(labels, &LIMITS).ended_by.is_none() {
+                if reader.walk(labels, &WorkloadSource::nothing(), &LIMITS).ended_by.is_none() {
                     continue;
                 }
                 // The reads of one regex of names share the series out among them.
                 let here: Vec<&Impact> = reads.iter().zip(&found)
                     .filter(|(read, _)| read.known.tests(NAME).iter().all(|test| test.holds(name)))
                     .flat_map(|(_, found)| found).collect();
-                let walk = set.walk(labels, &LIMITS);
+                let walk = set.walk(labels, &WorkloadSource::nothing(), &LIMITS);
                 let mut before = &pairs.iter().map(|(n, v)| (Box::from(*n), Box::from(*v))).collect::<Vec<_>>();
                 for (number, step) in walk.steps.iter().enumerate() {
                     let foreseen: Vec<&Cause> =

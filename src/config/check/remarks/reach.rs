@@ -7,6 +7,7 @@ use crate::policy::{Action, Mode};
 impl Checker<'_> {
     pub(super) fn drops_everything(&mut self, policy: &Policy<'_>) {
         let all = policy.known.iter().any(|known| Known::any_series().implies(known));
+        let all = all && policy.meant.workload.is_none();
         if all && policy.meant.mode == Mode::Enforce && matches!(policy.meant.action, Action::Drop) {
             let (name, raw) = (policy.name(), &policy.raw.value);
             let (place, why) = match &raw.matches {
@@ -44,10 +45,10 @@ impl Checker<'_> {
     }
 }
 
-/// Whether the walk of what a policy matches ends there.
+/// Whether the walk of all that a policy matches ends there. What is asked of workloads beside leaves some to go on.
 fn ends_walk(policy: &Policy<'_>) -> bool {
     let ends = matches!(policy.meant.action, Action::Pass | Action::Drop | Action::Aggregate(_));
-    ends && policy.meant.mode == Mode::Enforce
+    ends && policy.meant.workload.is_none() && policy.meant.mode == Mode::Enforce
 }
 
 fn relabels(policy: &Policy<'_>) -> bool {
