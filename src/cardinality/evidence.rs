@@ -87,12 +87,17 @@ impl Said {
         self.there.iter().all(|series| *series == 0)
     }
 
+    /// Whether its job has an active pod, by its own series.
+    pub(super) fn has_active_job(&self) -> bool {
+        self.on[Evidence::JobActive as usize] > 0
+    }
+
     /// Whether something says that the run is active, beyond that nothing says it is over.
     pub(super) fn is_active(&self) -> bool {
         let there = |evidence: Evidence| self.there[evidence as usize];
         let on = |evidence: Evidence| self.on[evidence as usize];
         if there(Evidence::JobActive) > 0 {
-            return on(Evidence::JobActive) > 0;
+            return self.has_active_job();
         }
         let pods = there(Evidence::PodSucceeded).max(there(Evidence::PodFailed));
         pods > on(Evidence::PodSucceeded) + on(Evidence::PodFailed)

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use seriesgate::policy::{Action, Condition, Definition, Mode};
+use seriesgate::policy::{Action, Aggregation, Condition, Definition, Keys, MetricKind, Mode};
 use seriesgate::series::grammar::Kind;
 
 use super::ksm::{About, State};
@@ -332,4 +332,42 @@ fn a_condition_goes_by_the_labels_that_a_series_came_with() {
     let mut watch = watch_with(&[rename, drop_where(Condition { run_finished_for: None, ..finished() })]);
     watch.scrape(&[(container("sync-29707814-x7k2p"), 1.0), (container("web-7d764666f9-qdcxt"), 1.0)].into());
     assert_eq!(watch.sent.len(), 1);
+}
+
+/// What finished runs add up to goes from one group to another: nothing is in both, and nothing in none.
+#[test]
+fn a_series_that_a_condition_comes_to_hold_for_leaves_its_group_for_another() {
+    let add_up = |name: &str| {
+        let aggregation = Aggregation {
+            keys: Keys::Without(vec!["job_name".into()]),
+            kind: Some(MetricKind::Gauge),
+            suffix: Some(format!(":{name}")),
+            ..Aggregation::default()
+        };
+        support::policy(name, "kube_job_info", Action::Aggregate(aggregation.into()), Mode::Enforce)
+    };
+    let mut watch = watch_with(&[Definition { workload: Some(finished()), ..add_up("old") }, add_up("rest")]);
+    let mut world = World::new(vec![Cron::keeping("sync", 4)]);
+    let (mut found, mut expected) = (BTreeMap::new(), BTreeMap::new());
+    for _ in 0..80 {
+        world.live(&mut watch, 1);
+        let minute = watch.now() / 60;
+        let is_old = |run: &&Run| minute - due_of(&run.job.name) > 30;
+        let old = world.crons[0].runs().filter(is_old).count();
+        expected.insert((minute, "old"), old as f64);
+        expected.insert((minute, "rest"), (world.crons[0].runs().count() - old) as f64);
+        for (_, aggregator, points) in watch.gate.pipeline.collect() {
+            let name = if &*aggregator.name == "old" { "old" } else { "rest" };
+            for point in points {
+                // at the end of the minute
+                let minute = (point.ms / 60_000 - 1) as u32;
+                assert_eq!(found.insert((minute, name), f64::from_bits(point.bits)), None);
+            }
+        }
+    }
+    for (at, value) in &found {
+        assert_eq!(expected.get(at), Some(value), "{at:?}");
+    }
+    let groups = ["old", "rest"].map(|name| found.keys().filter(|(_, of)| *of == name).count());
+    assert!(groups[0] > 40 && groups[1] > 70, "{groups:?}");
 }

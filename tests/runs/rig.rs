@@ -49,7 +49,7 @@ pub(crate) struct Watch {
     pub(crate) address: IpAddr,
     /// Whether it says what is gone.
     pub(crate) marks: bool,
-    /// What the gate sent on of the last scrape; stale markers, too.
+    /// What the gate sent on of what was sent last; stale markers, too.
     pub(crate) sent: Page,
     minute: u32,
 }
@@ -104,7 +104,6 @@ impl Watch {
     /// Scrapes a page, and ends what it has not any more.
     pub(crate) fn scrape(&mut self, page: &Page) {
         let is_gone = |labels: &&Labels| self.marks && !page.contains_key(*labels);
-        self.sent.clear();
         let gone: Vec<Labels> = self.seen.keys().filter(is_gone).cloned().collect();
         let all = page.iter().map(|(labels, value)| (labels.clone(), *value));
         self.send(all.chain(gone.into_iter().map(|labels| (labels, STALE))).collect());
@@ -119,6 +118,7 @@ impl Watch {
 
     /// Sends series, 500 in a request.
     pub(crate) fn send(&mut self, series: Vec<(Labels, f64)>) {
+        self.sent.clear();
         let timestamp = self.gate.pipeline.clock().unix_ms();
         for chunk in series.chunks(500) {
             let one = |(labels, value): &(Labels, f64)| series_of(labels, *value, timestamp);
@@ -133,7 +133,7 @@ impl Watch {
                 let pairs = series.labels.iter().map(|label| (label.name.clone(), label.value.clone()));
                 assert_eq!(series.samples.len(), 1);
                 assert_eq!(series.samples[0].timestamp, timestamp);
-                assert_eq!(self.sent.insert(pairs.collect(), series.samples[0].value), None);
+                self.sent.insert(pairs.collect(), series.samples[0].value);
             }
         }
     }

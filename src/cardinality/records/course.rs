@@ -61,7 +61,9 @@ impl Course {
             }
             // what is left of one that ended says nothing new
             Some(RunState::GoesOn) if said.is_active() || (is_said && self.ended.is_none()) => {
-                self.going_since = self.going_since.or(Some(at));
+                // a job with an active pod was seen to go on; other things may be half of what a scrape says
+                let since = if said.has_active_job() { at.saturating_sub(ARRIVES) } else { at };
+                self.going_since = Some(self.going_since.unwrap_or(since).min(since));
             }
             _ => {}
         }
@@ -80,69 +82,59 @@ impl Course {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cardinality::evidence::{Ending, Evidence};
+    use crate::cardinality::evidence::Evidence;
 
-    const OVER: Option<RunState> = Some(RunState::Over(Ending::Failed));
-    const GOES_ON: Option<RunState> = Some(RunState::GoesOn);
+    /// What series of a run are evidence of, and whether their values are other than 0.
+    type Heard = &'static [(Evidence, bool)];
 
-    /// What the series of a run say that stands so.
-    fn said(state: Option<RunState>) -> Said {
-        let mut said = Said::default();
-        match state {
-            Some(RunState::GoesOn) => said.add(Evidence::JobActive.code(), true),
-            Some(RunState::Over(_)) => said.add(Evidence::JobFailed.code(), true),
-            None => {}
-        }
-        said
-    }
+    const ACTIVE: Heard = &[(Evidence::JobActive, true)];
+    const OVER: Heard = &[(Evidence::JobActive, false), (Evidence::JobFailed, true)];
+    /// Its job has no active pod, and what it came to is not said.
+    const SILENT: Heard = &[(Evidence::JobActive, false)];
+    /// Of the phases of its pod one series has come.
+    const HALF: Heard = &[(Evidence::PodFailed, false)];
+    const POD_OVER: Heard = &[(Evidence::PodFailed, false), (Evidence::PodSucceeded, true)];
+    /// Nothing is reported.
+    const AWAY: Heard = &[];
 
-    /// Lets things be said of a run that was due at 100, each at its time, and asks when it ended.
-    fn after(all: &[(u32, Option<RunState>)]) -> Option<u32> {
-        let mut course = Course::default();
+    /// Lets things be said of a run that was due at 100, each at its time.
+    fn after(all: &[(u32, Heard)], course: &mut Course) -> Option<u32> {
         course.begin(all[0].0);
-        for (at, state) in all {
+        for (at, heard) in all {
+            let mut said = Said::default();
+            heard.iter().for_each(|(evidence, on)| said.add(evidence.code(), *on));
+            let state = said.ending().map_or(RunState::GoesOn, RunState::Over);
             course.hear(*at);
-            course.stand(*state, &said(*state), Some(100));
+            course.stand((!heard.is_empty()).then_some(state), &said, Some(100));
         }
         course.ended(Some(100))
     }
 
     #[test]
-    fn what_is_left_of_a_run_says_nothing_new() {
-        let mut course = Course::default();
-        course.begin(110);
-        course.hear(400);
-        course.stand(OVER, &said(OVER), Some(100));
-        // its job has no active pod, and what it came to is not said any more
-        let mut left = Said::default();
-        left.add(Evidence::JobActive.code(), false);
-        for (at, state, left) in
-            [(500, GOES_ON, &left), (600, GOES_ON, &Said::default()), (900, OVER, &said(OVER))]
-        {
-            course.hear(at);
-            course.stand(state, left, Some(100));
-            assert_eq!(course.ended(Some(100)), Some(100), "{at}");
-        }
-    }
-
-    #[test]
     fn a_run_ended_when_it_was_seen_to_or_else_when_it_was_due() {
-        for (what, said, expected) in [
-            ("it goes on", &[(110, GOES_ON), (400, GOES_ON)][..], None),
-            ("it was seen to end", &[(110, GOES_ON), (400, OVER), (500, OVER)], Some(400)),
+        for (what, heard, expected) in [
+            ("it goes on", &[(110, ACTIVE), (400, ACTIVE)][..], None),
+            ("it was seen to end", &[(110, ACTIVE), (400, OVER), (500, OVER)], Some(400)),
+            ("it was seen to end soon", &[(110, ACTIVE), (120, OVER)], Some(120)),
             ("over at first sight", &[(9000, OVER)], Some(100)),
-            ("over with the same scrape", &[(9000, GOES_ON), (9001, OVER)], Some(100)),
+            ("over with the same scrape", &[(9000, HALF), (9001, POD_OVER)], Some(100)),
+            ("its pod went on for a while", &[(9000, HALF), (9060, POD_OVER)], Some(9060)),
             ("over before it was due, by another clock", &[(90, OVER)], Some(90)),
-            ("its exporter was away", &[(110, GOES_ON), (400, OVER), (500, None), (900, OVER)], Some(400)),
+            ("its exporter was away", &[(110, ACTIVE), (400, OVER), (500, AWAY), (900, OVER)], Some(400)),
             (
                 "the exporter says one thing after the other",
-                &[(110, GOES_ON), (400, OVER), (500, None), (900, GOES_ON), (901, OVER)],
+                &[(110, ACTIVE), (400, POD_OVER), (500, AWAY), (900, HALF), (901, POD_OVER)],
                 Some(400),
             ),
-            ("it was tried again", &[(110, GOES_ON), (400, OVER), (500, GOES_ON), (700, OVER)], Some(700)),
-            ("it went on while nobody looked", &[(110, GOES_ON), (200, None), (900, OVER)], Some(900)),
+            (
+                "what is left of it says nothing new",
+                &[(110, ACTIVE), (400, OVER), (500, SILENT), (900, OVER)],
+                Some(400),
+            ),
+            ("it was tried again", &[(110, ACTIVE), (400, OVER), (500, ACTIVE), (700, OVER)], Some(700)),
+            ("it went on while nobody looked", &[(110, ACTIVE), (200, AWAY), (900, OVER)], Some(900)),
         ] {
-            assert_eq!(after(said), expected, "{what}");
+            assert_eq!(after(heard, &mut Course::default()), expected, "{what}");
         }
     }
 
@@ -153,12 +145,7 @@ mod tests {
         {
             let mut course = Course::default();
             course.complete(completed);
-            course.begin(110);
-            for (at, state) in [(110, GOES_ON), (400, OVER)] {
-                course.hear(at);
-                course.stand(state, &said(state), Some(100));
-            }
-            assert_eq!(course.ended(Some(100)), Some(expected), "{completed}");
+            assert_eq!(after(&[(110, ACTIVE), (400, OVER)], &mut course), Some(expected), "{completed}");
         }
     }
 }
