@@ -177,3 +177,30 @@ fn what_a_policy_asks_of_workloads_is_answered_as_far_as_it_is_known() {
     );
     assert!(out.contains(&format!("\n     note: {note}: ")), "{out}");
 }
+
+#[test]
+fn labels_that_are_only_there_to_be_read_are_known_as_far_as_the_workload_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ksm.prom");
+    std::fs::write(&file, STATE).unwrap();
+    let policies = "policies:\n  \
+        - { name: app, action: relabel, relabel_configs: [ { source_labels: [__workload__], target_label: app } ] }\n  \
+        - { name: cron, match: '{__workload_kind__=\"cronjob\"}', action: drop }";
+    // its name says nothing, its owner does
+    for (owners, pod, app, verdict) in [
+        (true, "by-hand-x2b7q", "sync", "drop"),
+        (true, "toolbox", "", "forward"),
+        (false, "sync-29707814-h2f28", "sync", "drop"),
+        (false, "web-7d764666f9-qdcxt", "web", "forward"),
+    ] {
+        let series = format!("x{{namespace=\"shop\",pod=\"{pod}\"}}");
+        let given = ["--owners", file.to_str().unwrap()];
+        let options: Vec<&str> =
+            ["--json"].into_iter().chain(given.into_iter().filter(|_| owners)).chain([&*series]).collect();
+        let (code, out, err) = explain_with(policies, &options);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(answer["verdict"], verdict, "{answer}");
+        assert_eq!(answer["steps"][0]["labels"]["app"].as_str().unwrap_or_default(), app, "{answer}");
+    }
+}

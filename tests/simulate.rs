@@ -316,3 +316,19 @@ fn what_is_left_of_a_run_ends_half_an_hour_after_it_in_the_time_of_its_samples()
     let summary: serde_json::Value = serde_json::from_slice(&summary.stdout).unwrap();
     assert_eq!(summary["policies"][0]["series_dropped"], 3, "{summary}");
 }
+
+#[test]
+fn rules_read_the_workload_that_the_recording_names() {
+    let owner = "kube_job_owner{job_name=\"by-hand\",namespace=\"shop\",owner_kind=\"CronJob\",owner_name=\"sync\"} 1";
+    let pod = "kube_pod_owner{pod=\"by-hand-x2b7q\",namespace=\"shop\",owner_kind=\"Job\",owner_name=\"by-hand\"} 1";
+    let memory = "memory{pod=\"by-hand-x2b7q\",namespace=\"shop\"} 7";
+    let text: String =
+        [60_000, 120_000].map(|at| format!("{owner} {at}\n{pod} {at}\n{memory} {at}\nup 1 {at}\n")).concat();
+    let rules = "{ name: app, match: memory, action: relabel, relabel_configs: [ { action: replace, source_labels: \
+                 [__workload_kind__, __workload__], separator: /, target_label: app } ] }";
+    let told = Case::of(rules, &text).prints(&[]);
+    let lines: Vec<&str> = told.lines().filter(|line| line.starts_with("memory")).collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert!(lines.iter().all(|line| line.contains("app=\"cronjob/sync\"")), "{told}");
+    assert!(!told.contains("__workload"), "{told}");
+}

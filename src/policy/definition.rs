@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::relabel::RuleText;
-use super::{Aggregation, Condition};
+use super::{Aggregation, Condition, VirtualLabel};
 
 /// One policy, in the order of the config.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,19 @@ impl Definition {
     /// The same, if the policy is in force.
     pub fn enforced_aggregation(&self) -> Option<&Aggregation> {
         self.aggregation().filter(|_| self.mode == Mode::Enforce)
+    }
+
+    /// Whether what it does to a series depends on the workload.
+    pub fn asks_for_workloads(&self) -> bool {
+        let is_virtual = |name: &String| VirtualLabel::named(name).is_some();
+        let mut matchers = self.selectors.iter().flat_map(|selector| &selector.matchers);
+        let rules = match &self.action {
+            Action::Relabel(rules) | Action::RelabelAggregate(rules, _) => &rules[..],
+            Action::Pass | Action::Drop | Action::Aggregate(_) => &[],
+        };
+        self.workload.is_some()
+            || matchers.any(|matcher| is_virtual(&matcher.name))
+            || rules.iter().flat_map(RuleText::sources).any(is_virtual)
     }
 }
 

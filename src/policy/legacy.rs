@@ -78,7 +78,7 @@ impl super::Definition {
     /// What version 1 of the snapshot calls this policy; `None` where it aggregates nothing, or asks for what policies could
     /// not ask for then.
     pub fn legacy(&self) -> Option<String> {
-        if self.workload.is_some() {
+        if self.asks_for_workloads() {
             return None;
         }
         let action = match &self.action {

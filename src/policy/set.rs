@@ -23,7 +23,10 @@ use self::walk::Plain;
 pub use self::walk::{Step, Walk};
 use super::relabel::Rules;
 use super::selector::METRIC_NAME;
-use super::{ActionKind, Aggregation, CompiledCondition, Disposition, Effect, Mode, PolicyIndex, VerdictId};
+use super::{
+    ActionKind, Aggregation, CompiledCondition, Disposition, Effect, Mode, PolicyIndex, VerdictId,
+    WorkloadSource,
+};
 use crate::series::Labels;
 
 /// Policies at most: the verdict table has a row for each, and some for what they combine to.
@@ -84,6 +87,12 @@ struct Policy {
 const ENDINGS: [&str; 5] = ["", "_bucket", "_sum", "_count", "_total"];
 
 impl Policy {
+    /// Whether it is in force and adds series up.
+    fn collects(&self) -> bool {
+        let adds_up = matches!(self.act, Act::Aggregate(_) | Act::Relabel(_, Some(_)));
+        adds_up && self.mode == Mode::Enforce
+    }
+
     /// Whether a selector leaves room for a metric of this family.
     fn may_match(&self, family: &str) -> bool {
         let named = |matchers: &Vec<Plain>| matchers.iter().any(Plain::is_of_name);
@@ -93,8 +102,8 @@ impl Policy {
         ENDINGS.iter().any(|ending| {
             let name = format!("{family}{ending}");
             let labels = [(METRIC_NAME, name.as_str())];
-            let holds =
-                |matcher: &Plain| !matcher.is_of_name() || matcher.holds(Labels::from_sorted(&labels));
+            let (labels, nobody) = (Labels::from_sorted(&labels), WorkloadSource::nothing());
+            let holds = |matcher: &Plain| !matcher.is_of_name() || matcher.holds(labels, &nobody);
             self.plain.iter().any(|matchers| matchers.iter().all(holds))
         })
     }

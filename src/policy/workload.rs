@@ -3,8 +3,11 @@
 //! A condition is a pure function of what is known ([`WorkloadFacts`]) and of the sample's own time. It says how long its
 //! answer holds, too: a series is asked about again then, so that a run that is over for half an hour is met by itself.
 
-use std::cell::OnceCell;
+mod label;
 
+use std::cell::{Cell, OnceCell};
+
+pub use self::label::VirtualLabel;
 use super::ValidUntil;
 use super::pattern::{Pattern, PatternError};
 use crate::series::grammar::Kind;
@@ -95,8 +98,7 @@ impl CompiledCondition {
     pub fn holds(&self, facts: Option<&WorkloadFacts>, now: u32) -> Answer {
         let Some(facts) = facts else { return NEVER };
         let (holds, until) = self.of_workload(facts, now);
-        let unsaid = if facts.said { ValidUntil::FOREVER } else { after(now, UNSAID_SECONDS) };
-        (holds, ValidUntil(until.0.min(unsaid.0)))
+        (holds, ValidUntil(until.0.min(same_workload(facts, now).0)))
     }
 
     fn of_workload(&self, facts: &WorkloadFacts, now: u32) -> Answer {
@@ -116,6 +118,11 @@ impl CompiledCondition {
         self.condition.kind.is_none_or(|kind| kind == facts.kind)
             && self.name.as_ref().is_none_or(|name| name.is_match(&facts.name))
     }
+}
+
+/// Until when a series is sure to be about this workload.
+fn same_workload(facts: &WorkloadFacts, now: u32) -> ValidUntil {
+    if facts.said { ValidUntil::FOREVER } else { after(now, UNSAID_SECONDS) }
 }
 
 fn after(now: u32, seconds: u32) -> ValidUntil {
@@ -151,28 +158,48 @@ fn older_than(seconds: u32, run: &RunFacts, now: u32) -> Answer {
     if now >= due.0 { (true, ValidUntil::FOREVER) } else { (false, due) }
 }
 
-/// What is known of the workload of the series in hand: found out once at most, and only if a policy asks.
+/// What is known of the workload of the series in hand: found out once at most, and only if a policy asks. It notes until when
+/// all that it said is so.
 pub struct WorkloadSource<'f> {
     /// The time of the series' newest sample, Unix seconds.
     now: u32,
     find: &'f dyn Fn() -> Option<WorkloadFacts>,
     found: OnceCell<Option<WorkloadFacts>>,
+    until: Cell<ValidUntil>,
 }
 
 impl<'f> WorkloadSource<'f> {
     /// One that asks `find`, for a series whose newest sample is of `now`.
     pub fn new(now: u32, find: &'f dyn Fn() -> Option<WorkloadFacts>) -> Self {
-        Self { now, find, found: OnceCell::new() }
+        Self { now, find, found: OnceCell::new(), until: Cell::new(ValidUntil::FOREVER) }
     }
 
-    /// One that knows nothing: no condition holds.
+    /// One that knows nothing: no condition holds, and its labels are empty.
     pub fn nothing() -> Self {
         Self::new(0, &|| None)
     }
 
-    /// Whether a condition holds, and until when.
-    pub(super) fn meets(&self, condition: &CompiledCondition) -> Answer {
-        condition.holds(self.facts(), self.now)
+    /// Whether a condition holds.
+    pub(super) fn meets(&self, condition: &CompiledCondition) -> bool {
+        let (holds, until) = condition.holds(self.facts(), self.now);
+        self.note(until);
+        holds
+    }
+
+    /// The value of a label; `""` where nothing says whose the series is.
+    pub(super) fn label(&self, label: VirtualLabel) -> &str {
+        let Some(facts) = self.facts() else { return "" };
+        self.note(same_workload(facts, self.now));
+        label.of(facts)
+    }
+
+    fn note(&self, until: ValidUntil) {
+        self.until.set(ValidUntil(self.until.get().0.min(until.0)));
+    }
+
+    /// Until when all that was said so far is so.
+    pub(super) fn valid_until(&self) -> ValidUntil {
+        self.until.get()
     }
 
     /// What is known.

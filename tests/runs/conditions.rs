@@ -371,3 +371,47 @@ fn a_series_that_a_condition_comes_to_hold_for_leaves_its_group_for_another() {
     let groups = ["old", "rest"].map(|name| found.keys().filter(|(_, of)| *of == name).count());
     assert!(groups[0] > 40 && groups[1] > 70, "{groups:?}");
 }
+
+#[test]
+fn labels_that_are_only_there_to_be_read_follow_the_owner() {
+    let read =
+        support::rule("replace", &["__workload_kind__", "__workload__"], "(.+);(.+)", "app", Some("$1/$2"));
+    let named =
+        support::policy("sync", "container_memory_rss{__workload__=\"sync\"}", Action::Drop, Mode::Enforce);
+    let mut watch = watch_with(&[named, support::relabel("{}", &[read])]);
+    let (hand, web) = (container("by-hand-x7k2p"), container("web-7d764666f9-qdcxt"));
+    let sent_as = |watch: &Watch, series: &Labels| -> Vec<String> {
+        let is_it = |sent: &&Labels| series.iter().all(|label| sent.contains(label));
+        let app = |sent: &Labels| sent.iter().find(|(name, _)| name == "app").map(|(_, value)| value.clone());
+        watch.sent.keys().filter(is_it).map(|sent| app(sent).unwrap_or_default()).collect()
+    };
+    let page: Page = [&hand, &web].map(|labels| (labels.clone(), 1.0)).into();
+    watch.scrape(&page);
+    assert_eq!(sent_as(&watch, &web), ["deployment/web"]);
+    assert_eq!(sent_as(&watch, &hand), ["generated/by-hand"]);
+    // whose it is comes later, and is true from the next sample on
+    let owner = labels(&[
+        ("__name__", "kube_pod_owner"),
+        ("namespace", "shop"),
+        ("pod", "by-hand-x7k2p"),
+        ("owner_kind", "Job"),
+        ("owner_name", "by-hand"),
+    ]);
+    let of_job = labels(&[
+        ("__name__", "kube_job_owner"),
+        ("namespace", "shop"),
+        ("job_name", "by-hand"),
+        ("owner_kind", "CronJob"),
+        ("owner_name", "sync"),
+    ]);
+    let page: Page = [&hand, &web, &owner, &of_job].map(|labels| (labels.clone(), 1.0)).into();
+    let mut ends = 0;
+    for _ in 0..4 {
+        watch.wait(1);
+        watch.scrape(&page);
+        assert_eq!(sent_as(&watch, &web), ["deployment/web"]);
+        ends += watch.sent.values().filter(|value| value.to_bits() == STALE.to_bits()).count();
+    }
+    // it ended as what it was
+    assert_eq!((ends, sent_as(&watch, &hand)), (1, Vec::new()));
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::policy::known::{Known, NAME, Overlap, Test};
 use crate::policy::pattern::Pattern;
 use crate::policy::relabel::{Applied, LabelSet, Rule, RuleText, Rules};
-use crate::policy::{MatchOp, Selector};
+use crate::policy::{MatchOp, Selector, VirtualLabel};
 use crate::series::{Labels, Limits};
 
 /// Beyond so many combinations of known values they count as unknown.
@@ -95,7 +95,9 @@ fn names(rule: &RuleText, drop: bool, known: &mut Known, labels: &BTreeSet<&str>
         Some(Err(_)) => false,
     };
     let present = known.labels().chain(labels.iter().copied()).chain([NAME]);
-    let gone: BTreeSet<String> = present.filter(|label| hit(label)).map(str::to_owned).collect();
+    let is_real = |label: &&str| VirtualLabel::named(label).is_none();
+    let gone: BTreeSet<String> =
+        present.filter(is_real).filter(|label| hit(label)).map(str::to_owned).collect();
     for label in gone {
         if !is_absent(known, &label) {
             effects.changes.insert(label.clone(), (Change::Removed, true));
@@ -202,7 +204,8 @@ fn combinations(rule: &RuleText, known: &Known) -> Option<Vec<Combination>> {
     let target = compares.then_some(&rule.target_label);
     let mut all = vec![Combination::new()];
     for label in rule.sources().iter().chain(target) {
-        let values = known.values(label)?;
+        // the rule is run without a workload
+        let values = known.values(label).filter(|_| VirtualLabel::named(label).is_none())?;
         if all.len() * values.len() > MAX_COMBINATIONS {
             return None;
         }

@@ -8,7 +8,7 @@ use crate::config::Aggregation;
 use crate::config::at::At;
 use crate::config::position::Position;
 use crate::config::raw::{DurationText, RawAggregation, RawPolicy};
-use crate::policy::{self, Keys, MetricKind, Output, is_part_of_meaning};
+use crate::policy::{self, Keys, MetricKind, Output, VirtualLabel, is_part_of_meaning};
 
 /// What holds where a policy does not say it.
 const INTERVAL: &str = "1m";
@@ -140,7 +140,10 @@ impl Checker<'_> {
                 self.refuse(by.position, "`by` and `without` exclude each other");
                 Keys::All
             }
-            (Some(by), None) => Keys::By(by.value.iter().map(|label| label.value.clone()).collect()),
+            (Some(by), None) => {
+                by.value.iter().for_each(|label| self.is_real(label));
+                Keys::By(by.value.iter().map(|label| label.value.clone()).collect())
+            }
             (None, without) => {
                 let goes = |labels: &Option<At<Vec<At<String>>>>| {
                     labels.as_ref().is_some_and(|labels| !labels.value.is_empty())
@@ -161,6 +164,7 @@ impl Checker<'_> {
         for label in at.value.iter().filter(|label| label.value.is_empty()) {
             self.refuse(label.position, "expected the name of a label, found nothing");
         }
+        at.value.iter().for_each(|label| self.is_real(label));
         at.value.iter().map(|label| label.value.clone()).collect()
     }
 
@@ -169,7 +173,19 @@ impl Checker<'_> {
         if !good {
             self.refuse(at.position, "expected the name of a label other than `__name__`, which stays");
         }
+        self.is_real(at);
         good
+    }
+
+    /// No series has a label that is only there to be read.
+    fn is_real(&mut self, at: &At<String>) {
+        if let Some(label) = VirtualLabel::named(&at.value) {
+            let name = label.as_str();
+            let message = format!(
+                "`{name}` is no label of a series: policies can read it in `match` and in `source_labels`"
+            );
+            self.refuse(at.position, message);
+        }
     }
 
     fn outputs(&mut self, raw: &RawPolicy) -> Vec<Output> {

@@ -2,22 +2,30 @@
 
 use std::borrow::Cow;
 
+use crate::policy::{VirtualLabel, WorkloadSource};
 use crate::series::Labels;
 
 /// Labels being changed. What was there at the start keeps its order; what is set goes behind it, in the order
 /// in which it was first set: `labelmap` goes through labels so, and its last writer wins.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LabelSet<'a> {
     base: Vec<(&'a str, &'a str)>,
     added: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// Longest text set so far, bytes.
     longest: usize,
+    /// What is known of the workload; `None`: nothing.
+    workload: Option<&'a WorkloadSource<'a>>,
 }
 
 impl<'a> LabelSet<'a> {
     /// Starts from the labels of a series.
     pub fn new(labels: Labels<'a>) -> Self {
-        Self { base: labels.iter().collect(), added: Vec::new(), longest: 0 }
+        Self { base: labels.iter().collect(), added: Vec::new(), longest: 0, workload: None }
+    }
+
+    /// The same for a series of which `workload` knows.
+    pub(in crate::policy) fn of_workload(labels: Labels<'a>, workload: &'a WorkloadSource<'a>) -> Self {
+        Self { workload: Some(workload), ..Self::new(labels) }
     }
 
     /// The value of a label; `""` where it is missing.
@@ -28,8 +36,16 @@ impl<'a> LabelSet<'a> {
         }
     }
 
-    /// Sets a label; an empty value takes it away.
+    /// The value of a label that no series has.
+    pub(super) fn read(&self, label: VirtualLabel) -> &str {
+        self.workload.map_or("", |workload| workload.label(label))
+    }
+
+    /// Sets a label; an empty value takes it away. Nothing sets a label that is only there to be read.
     pub fn set(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
+        if VirtualLabel::named(&name).is_some() {
+            return;
+        }
         if value.is_empty() {
             return self.remove(&name);
         }

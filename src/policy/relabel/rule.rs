@@ -8,6 +8,7 @@ use super::case;
 use super::label_set::LabelSet;
 use super::template::Template;
 use super::text::{RuleError, RuleField, RuleText};
+use crate::policy::VirtualLabel;
 use crate::policy::pattern::Pattern;
 
 const DEFAULT_SEPARATOR: &str = ";";
@@ -16,11 +17,31 @@ const DEFAULT_REPLACEMENT: &str = "$1";
 /// A compiled rule.
 #[derive(Debug)]
 pub struct Rule {
-    sources: Box<[Box<str>]>,
+    sources: Box<[Source]>,
     separator: Box<str>,
     /// `None`: the default `(.*)`, which matches everything and captures it.
     pattern: Option<Pattern>,
     act: Act,
+}
+
+/// Where a rule reads.
+#[derive(Debug)]
+enum Source {
+    Label(Box<str>),
+    Virtual(VirtualLabel),
+}
+
+impl Source {
+    fn named(name: &str) -> Self {
+        VirtualLabel::named(name).map_or_else(|| Self::Label(name.into()), Self::Virtual)
+    }
+
+    fn read<'l>(&self, labels: &'l LabelSet<'_>) -> &'l str {
+        match self {
+            Self::Label(name) => labels.get(name),
+            Self::Virtual(label) => labels.read(*label),
+        }
+    }
 }
 
 /// What a rule does.
@@ -67,6 +88,7 @@ impl Rule {
             return Err(RuleError::new(RuleField::Action, message));
         }
         check(text, &action)?;
+        sets_no_virtual(text, &action)?;
         let pattern = match &text.regex {
             None => None,
             Some(regex) => Some(Pattern::compile(regex).map_err(|error| RuleError {
@@ -95,7 +117,7 @@ impl Rule {
             _ => Act::Uppercase(target()),
         };
         Ok(Self {
-            sources: text.sources().iter().map(|name| name.as_str().into()).collect(),
+            sources: text.sources().iter().map(|name| Source::named(name)).collect(),
             separator: text.separator.as_deref().unwrap_or(DEFAULT_SEPARATOR).into(),
             pattern,
             act,
@@ -155,12 +177,12 @@ impl Rule {
     fn value<'l>(&self, labels: &'l LabelSet<'_>) -> Cow<'l, str> {
         match &*self.sources {
             [] => Cow::Borrowed(""),
-            [name] => Cow::Borrowed(labels.get(name)),
+            [source] => Cow::Borrowed(source.read(labels)),
             [first, rest @ ..] => {
-                let mut joined = labels.get(first).to_owned();
-                for name in rest {
+                let mut joined = first.read(labels).to_owned();
+                for source in rest {
                     joined.push_str(&self.separator);
-                    joined.push_str(labels.get(name));
+                    joined.push_str(source.read(labels));
                 }
                 Cow::Owned(joined)
             }
@@ -190,6 +212,18 @@ fn hash_mod(value: &str, modulus: u64) -> u64 {
     let digest: [u8; 16] = Md5::digest(value.as_bytes()).into();
     let tail = digest.iter().skip(8).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
     tail % modulus
+}
+
+/// Labels that are only there to be read stay so.
+fn sets_no_virtual(text: &RuleText, action: &str) -> Result<(), RuleError> {
+    let (field, target) = match action {
+        "labelmap" => (RuleField::Replacement, text.replacement.as_deref().unwrap_or_default()),
+        _ => (RuleField::TargetLabel, text.target_label.as_str()),
+    };
+    let Some(label) = VirtualLabel::named(target) else { return Ok(()) };
+    let message =
+        format!("`{}` is never sent: rules can read it in `source_labels`, and not set it", label.as_str());
+    Err(RuleError::new(field, message))
 }
 
 /// What Prometheus' `relabel.Config.Validate` refuses.

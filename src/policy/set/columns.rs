@@ -4,6 +4,7 @@ use ahash::AHashMap;
 use regex::{RegexSet, RegexSetBuilder, SetMatches};
 
 use crate::policy::pattern::{self, NEST_LIMIT, PatternError};
+use crate::policy::{VirtualLabel, WorkloadSource};
 use crate::series::labels::Labels;
 
 /// What all regexes on one label may take together.
@@ -15,6 +16,8 @@ const CACHE_LIMIT: usize = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Column {
     name: Box<str>,
+    /// Where it is one that is read from what is known of the workload.
+    read: Option<VirtualLabel>,
     regexes: RegexSet,
     /// Many series lack the label.
     on_missing: SetMatches,
@@ -56,6 +59,10 @@ impl Builder {
         self.columns.len() - 1
     }
 
+    pub(super) fn is_virtual(&self, column: usize) -> bool {
+        VirtualLabel::named(&self.columns[column].name).is_some()
+    }
+
     pub(super) fn regex(&mut self, column: usize, pattern: &str) -> Result<usize, PatternError> {
         let draft = &mut self.columns[column];
         if let Some(number) = draft.numbers.get(pattern) {
@@ -76,7 +83,8 @@ impl Builder {
                 .build()
                 .map_err(|_| draft.name.to_string())?;
             let on_missing = regexes.matches("");
-            Ok(Column { name: draft.name, regexes, on_missing })
+            let read = VirtualLabel::named(&draft.name);
+            Ok(Column { name: draft.name, read, regexes, on_missing })
         };
         self.columns.into_iter().map(build).collect()
     }
@@ -86,6 +94,7 @@ impl Builder {
 pub(super) struct View<'a> {
     columns: &'a [Column],
     labels: Labels<'a>,
+    workload: &'a WorkloadSource<'a>,
     seen: Vec<Seen<'a>>,
 }
 
@@ -96,8 +105,8 @@ struct Seen<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(columns: &'a [Column], labels: Labels<'a>) -> Self {
-        Self { columns, labels, seen: Vec::new() }
+    pub(super) fn new(columns: &'a [Column], labels: Labels<'a>, workload: &'a WorkloadSource<'a>) -> Self {
+        Self { columns, labels, workload, seen: Vec::new() }
     }
 
     pub(super) fn holds(&mut self, check: &Check) -> bool {
@@ -106,7 +115,11 @@ impl<'a> View<'a> {
         }
         let column = &self.columns[check.column];
         let seen = &mut self.seen[check.column];
-        let value = *seen.value.get_or_insert_with(|| self.labels.get(&column.name));
+        let find = || match column.read {
+            Some(label) => self.workload.label(label),
+            None => self.labels.get(&column.name),
+        };
+        let value = *seen.value.get_or_insert_with(find);
         match &check.test {
             Test::Literal { value: wanted, equal } => (**wanted == *value) == *equal,
             Test::Regex { number, matches } if value.is_empty() => {

@@ -97,13 +97,11 @@ impl PolicySet {
         let makes = |action| matches!(action, ActionKind::Relabel | ActionKind::Aggregate);
         let rewrites = numbered.iter().filter(in_force).any(|(_, s)| makes(s.action));
         drop(numbered);
+        let asks_for_workloads = definitions.iter().any(Definition::asks_for_workloads);
         let definitions = definitions.iter().map(|definition| definition.canonical().into()).collect();
-        let aggregates = policies.iter().any(|policy| {
-            let collects = matches!(policy.act, Act::Aggregate(_) | Act::Relabel(_, Some(_)));
-            collects && policy.mode == Mode::Enforce
-        });
         Ok(PolicySet {
-            asks_for_workloads: policies.iter().any(|policy| policy.condition.is_some()),
+            asks_for_workloads,
+            aggregates: policies.iter().any(Policy::collects),
             policies: policies.into(),
             summaries,
             routes,
@@ -111,7 +109,6 @@ impl PolicySet {
             columns,
             rows,
             rewrites,
-            aggregates,
             definitions,
             run,
         })
@@ -209,7 +206,10 @@ impl Compiler {
             };
             checks.push(Check { column, test });
         }
-        checks.sort_by_key(|check| matches!(check.test, Test::Regex { .. }));
+        // what is known of a workload has to be looked up
+        let cost =
+            |check: &Check| (self.columns.is_virtual(check.column), matches!(check.test, Test::Regex { .. }));
+        checks.sort_by_key(cost);
         let id = BranchId::try_from(self.branches.len()).map_err(|_| Fault {
             place,
             message: "too many selectors".to_owned(),

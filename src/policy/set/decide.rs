@@ -6,8 +6,7 @@ use super::rows::Row;
 use super::{Act, PolicySet};
 use crate::policy::relabel::{Applied, LabelSet, Rules};
 use crate::policy::{
-    CompiledCondition, Decision, Disposition, Effect, Mode, OwnedLabels, PolicyIndex, ValidUntil, VerdictId,
-    WorkloadSource, borrowed,
+    Decision, Disposition, Effect, Mode, OwnedLabels, PolicyIndex, VerdictId, WorkloadSource, borrowed,
 };
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
@@ -37,16 +36,6 @@ struct Walked<'w> {
     workload: &'w WorkloadSource<'w>,
     row: Row,
     matched: Vec<(PolicyIndex, Effect)>,
-    /// Until when all conditions that were asked so far say the same.
-    until: ValidUntil,
-}
-
-impl Walked<'_> {
-    fn meets(&mut self, condition: &CompiledCondition) -> bool {
-        let (holds, until) = self.workload.meets(condition);
-        self.until = ValidUntil(self.until.0.min(until.0));
-        holds
-    }
 }
 
 impl PolicySet {
@@ -54,15 +43,14 @@ impl PolicySet {
     /// `relabel` are applied and later policies see the result, previews are noted. Of the workload of the series, as it
     /// came, `workload` knows.
     pub fn decide(&self, labels: Labels<'_>, workload: &WorkloadSource<'_>, limits: &Limits) -> Decision {
-        let mut walked =
-            Walked { workload, row: Row::default(), matched: Vec::new(), until: ValidUntil::FOREVER };
+        let mut walked = Walked { workload, row: Row::default(), matched: Vec::new() };
         let mut output = None;
         let mut stop = self.stretch(labels, 0, limits, &mut walked);
         while let Stop::Changed(now, from) = stop {
             stop = self.stretch(Labels::from_sorted(&borrowed(&now)), from, limits, &mut walked);
             output = Some(now);
         }
-        let Walked { mut row, matched, until: valid_until, .. } = walked;
+        let Walked { mut row, matched, .. } = walked;
         let sent = matches!(row.disposition, Disposition::Forward | Disposition::Aggregate);
         let output = output.filter(|output| sent && !same(output, labels));
         let mut aggregated_by = row.ended_by.filter(|index| self.aggregation(*index).is_some());
@@ -86,7 +74,7 @@ impl PolicySet {
         let lives = verdict.disposition() != Disposition::Reject;
         let output = output.filter(|_| lives && verdict.disposition() != Disposition::Forward);
         let aggregated_by = aggregated_by.filter(|_| lives);
-        Decision { verdict, valid_until, output, aggregated_by }
+        Decision { verdict, valid_until: workload.valid_until(), output, aggregated_by }
     }
 
     /// The policy that has what it changes added up where series become one.
@@ -100,7 +88,7 @@ impl PolicySet {
 
     /// Walks as long as the labels stay the same.
     fn stretch(&self, labels: Labels<'_>, from: BranchId, limits: &Limits, walked: &mut Walked<'_>) -> Stop {
-        let mut view = View::new(&self.columns, labels);
+        let mut view = View::new(&self.columns, labels, walked.workload);
         for branch in self.routes.candidates(labels.metric(), from) {
             let branch = &self.branches[branch as usize];
             let index = branch.policy;
@@ -110,7 +98,7 @@ impl PolicySet {
                 continue;
             }
             let policy = &self.policies[usize::from(index.0)];
-            if !policy.condition.as_ref().is_none_or(|condition| walked.meets(condition)) {
+            if !policy.condition.as_ref().is_none_or(|condition| walked.workload.meets(condition)) {
                 continue;
             }
             let row = &mut walked.row;
@@ -119,7 +107,7 @@ impl PolicySet {
                 Act::Pass => (Effect::Pass, Relabeled::Unchanged),
                 Act::Drop => (Effect::Drop, Relabeled::Unchanged),
                 Act::Aggregate(_) => (Effect::Aggregate, Relabeled::Unchanged),
-                Act::Relabel(rules, _) => relabel(rules, labels, limits).with_effect(),
+                Act::Relabel(rules, _) => relabel(rules, labels, walked.workload, limits).with_effect(),
             };
             walked.matched.push((index, effect));
             match relabeled {
@@ -150,8 +138,13 @@ impl PolicySet {
 }
 
 /// Runs a chain over labels.
-pub(super) fn relabel(rules: &Rules, labels: Labels<'_>, limits: &Limits) -> Relabeled {
-    let mut set = LabelSet::new(labels);
+pub(super) fn relabel(
+    rules: &Rules,
+    labels: Labels<'_>,
+    workload: &WorkloadSource<'_>,
+    limits: &Limits,
+) -> Relabeled {
+    let mut set = LabelSet::of_workload(labels, workload);
     match rules.apply(&mut set, limits) {
         Applied::Dropped => Relabeled::Dropped,
         Applied::Overgrown(reason) => Relabeled::Overgrown(reason),

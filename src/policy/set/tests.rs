@@ -7,6 +7,8 @@ use crate::policy::{Action, Condition, Definition, Effect, MatchOp, Selector, Va
 use crate::series::grammar::Kind;
 use crate::series::{Labels, Limits, RunFacts, RunProgress, WorkloadFacts};
 
+mod virtual_labels;
+
 const LIMITS: Limits = Limits { max_labels: 64, max_name_bytes: 256, max_value_bytes: 256 };
 
 fn policy(name: &str, selectors: &[&str], action: Action, mode: Mode) -> Definition {
@@ -169,7 +171,20 @@ const PATTERNS: [&str; 14] = [
 
 fn matcher() -> impl Strategy<Value = super::super::Matcher> {
     let ops = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex];
-    const LABELS: [&str; 4] = ["__name__", "__name__", "job", "zone"];
+    const LABELS: [&str; 12] = [
+        "__name__",
+        "__name__",
+        "__name__",
+        "__name__",
+        "job",
+        "job",
+        "job",
+        "zone",
+        "zone",
+        "zone",
+        "__workload__",
+        "__workload_kind__",
+    ];
     (
         select(&LABELS[..]),
         select(ops.to_vec()),
@@ -188,11 +203,13 @@ fn matcher() -> impl Strategy<Value = super::super::Matcher> {
 fn rule() -> impl Strategy<Value = RuleText> {
     let text = |text: &str| Some(text.to_owned());
     let labels = select(vec!["__name__", "job", "zone", "tmp"]);
+    let sources =
+        select(vec!["__name__", "job", "zone", "tmp", "job", "zone", "__workload__", "__workload_kind__"]);
     let patterns = select(vec![".*", "(.*)", "a|b", "up", "(a)?(.*)", "j.*|z.*", "__name__"]);
     let replacements = select(vec!["$1", "up", "", "$1$2", "node_$1"]);
     let actions =
         select(vec!["replace", "replace", "replace", "drop", "keep", "labeldrop", "labelmap", "uppercase"]);
-    (labels.clone(), labels, patterns, replacements, actions).prop_map(
+    (sources, labels, patterns, replacements, actions).prop_map(
         move |(source, target, regex, replacement, action)| {
             let of_names = matches!(action, "labeldrop" | "labelmap");
             let mut rule = RuleText { regex: text(regex), action: text(action), ..RuleText::default() };
@@ -236,9 +253,9 @@ fn facts() -> impl Strategy<Value = Option<WorkloadFacts>> {
         |(scheduled, came, progress, newer, fresh)| RunFacts { scheduled, came, progress, newer, fresh },
     );
     let kind = select(vec![Kind::Cronjob, Kind::Cronjob, Kind::Job, Kind::Deployment]);
-    let facts = (kind, select(vec!["sync", "a"]), prop::option::weighted(0.9, run));
+    let facts = (kind, select(vec!["sync", "a"]), prop::option::weighted(0.9, run), any::<bool>());
     let facts =
-        facts.prop_map(|(kind, name, run)| WorkloadFacts { kind, name: name.to_owned(), said: true, run });
+        facts.prop_map(|(kind, name, run, said)| WorkloadFacts { kind, name: name.to_owned(), said, run });
     prop::option::weighted(0.9, facts)
 }
 
@@ -283,9 +300,12 @@ proptest! {
             let walk = set.walk(labels, &WorkloadSource::new(NOW, &find), &LIMITS);
             asked.set(0);
             let decision = set.decide(labels, &WorkloadSource::new(NOW, &find), &LIMITS);
-            let asks = walk.steps.iter().any(|step| step.workload_holds.is_some());
-            prop_assert_eq!(asked.get(), usize::from(asks), "asked once, and only if a policy wants to know");
-            if !asks {
+            let holds = walk.steps.iter().any(|step| step.workload_holds.is_some());
+            let mut policies = walk.steps.iter().map(|step| &definitions[usize::from(step.policy.0)]);
+            let may_ask = holds || policies.any(Definition::asks_for_workloads);
+            prop_assert!(asked.get() <= usize::from(may_ask), "asked once, and only if a policy wants to know");
+            prop_assert!(asked.get() == 1 || !holds);
+            if asked.get() == 0 {
                 prop_assert_eq!(decision.valid_until, ValidUntil::FOREVER);
             }
             prop_assert!(decision.valid_until.0 > NOW);

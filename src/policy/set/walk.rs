@@ -6,7 +6,8 @@ use super::{Act, PolicySet};
 use crate::policy::pattern::Pattern;
 use crate::policy::selector::METRIC_NAME;
 use crate::policy::{
-    Disposition, Effect, MatchOp, Matcher, Mode, OwnedLabels, PolicyIndex, WorkloadSource, borrowed,
+    Disposition, Effect, MatchOp, Matcher, Mode, OwnedLabels, PolicyIndex, VirtualLabel, WorkloadSource,
+    borrowed,
 };
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
@@ -51,9 +52,9 @@ impl PolicySet {
         for (policy, index) in self.policies.iter().zip((0u16..).map(PolicyIndex)) {
             let pairs = borrowed(&now);
             let current = Labels::from_sorted(&pairs);
-            let selected = policy.plain.iter().any(|matchers| matchers.iter().all(|m| m.holds(current)));
+            let selected = policy.plain.iter().any(|all| all.iter().all(|m| m.holds(current, workload)));
             let condition = policy.condition.as_ref().filter(|_| selected);
-            let workload_holds = condition.map(|condition| workload.meets(condition).0);
+            let workload_holds = condition.map(|condition| workload.meets(condition));
             let matched = selected && workload_holds != Some(false);
             let enforced = policy.mode == Mode::Enforce;
             let group = match &policy.act {
@@ -65,7 +66,7 @@ impl PolicySet {
                 Act::Pass => (Effect::Pass, Relabeled::Unchanged),
                 Act::Drop => (Effect::Drop, Relabeled::Unchanged),
                 Act::Aggregate(_) => (Effect::Aggregate, Relabeled::Unchanged),
-                Act::Relabel(rules, _) => relabel(rules, current, limits).with_effect(),
+                Act::Relabel(rules, _) => relabel(rules, current, workload, limits).with_effect(),
             };
             match relabeled {
                 Relabeled::Changed(changed) if enforced => {
@@ -125,6 +126,7 @@ impl Walk {
 #[derive(Debug)]
 pub(super) struct Plain {
     name: Box<str>,
+    read: Option<VirtualLabel>,
     test: PlainTest,
     positive: bool,
 }
@@ -146,7 +148,8 @@ impl Plain {
 
     fn new(matcher: &Matcher, test: PlainTest) -> Self {
         let positive = matches!(matcher.op, MatchOp::Equal | MatchOp::Regex);
-        Self { name: matcher.name.as_str().into(), test, positive }
+        let read = VirtualLabel::named(&matcher.name);
+        Self { name: matcher.name.as_str().into(), read, test, positive }
     }
 
     /// Whether it is about the metric's name.
@@ -154,8 +157,11 @@ impl Plain {
         *self.name == *METRIC_NAME
     }
 
-    pub(super) fn holds(&self, labels: Labels<'_>) -> bool {
-        let value = labels.get(&self.name);
+    pub(super) fn holds(&self, labels: Labels<'_>, workload: &WorkloadSource<'_>) -> bool {
+        let value = match self.read {
+            Some(label) => workload.label(label),
+            None => labels.get(&self.name),
+        };
         let found = match &self.test {
             PlainTest::Literal(wanted) => **wanted == *value,
             PlainTest::Regex(pattern) => pattern.is_match(value),

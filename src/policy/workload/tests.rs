@@ -140,12 +140,10 @@ fn a_series_is_asked_about_once_at_most() {
     };
     let source = WorkloadSource::new(NOW, &find);
     assert_eq!(asked.get(), 0);
+    let of_cronjobs = Condition { kind: Some(Kind::Cronjob), ..Condition::default() }.compile().unwrap();
     for _ in 0..3 {
-        assert!(
-            source
-                .meets(&Condition { kind: Some(Kind::Cronjob), ..Condition::default() }.compile().unwrap())
-                .0
-        );
+        assert!(source.meets(&of_cronjobs));
+        assert_eq!(source.label(VirtualLabel::Workload), "sync");
     }
     assert_eq!(asked.get(), 1);
 }
