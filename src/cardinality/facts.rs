@@ -54,8 +54,13 @@ impl Tracker {
         at: u32,
         now: u32,
     ) -> Option<WorkloadFacts> {
-        let registry = self.learn_owner(tenant, labels, now);
-        registry.with_ownership(tenant, labels, |whose| {
+        self.learn_owner(tenant, labels, now);
+        self.known_facts(tenant, labels, at)
+    }
+
+    /// The same of what is known now, with nothing learned of the series.
+    pub fn known_facts(&self, tenant: u32, labels: Labels<'_>, at: u32) -> Option<WorkloadFacts> {
+        self.registry().with_ownership(tenant, labels, |whose| {
             let run = whose.run.filter(|_| whose.kind.runs_end()).map(|run| self.run_facts(&whose, run, at));
             let said = whose.unsaid.is_none() || !self.owners.are_said();
             WorkloadFacts { kind: whose.kind, name: whose.name.to_owned(), said, run }

@@ -56,7 +56,7 @@ async fn the_culprit_is_named_and_the_remedy_works() {
         "{text}"
     );
     assert!(
-        text.contains("\nby metric, 3 of 86\n") && text.contains("\nmetric_relabel_configs:\n"),
+        text.contains("\nby metric, 3 of 86\n") && text.contains(", run_finished_for: 30m }\n"),
         "{text}"
     );
 
@@ -86,6 +86,10 @@ async fn the_culprit_is_named_and_the_remedy_works() {
         (
             r#"kube_job_info{cluster="prod-1",namespace="data-prod",job_name="sync-once-record-cronjob-29453765"}"#,
             "drop",
+        ),
+        (
+            r#"kube_job_failed{cluster="prod-1",namespace="data-prod",job_name="sync-once-record-cronjob-29453765"}"#,
+            "forward",
         ),
         (
             r#"kube_cronjob_info{cluster="prod-1",namespace="data-prod",cronjob="sync-once-record-cronjob"}"#,

@@ -12,6 +12,7 @@ use seriesgate::series::{self, Limits};
 
 use super::ksm::{About, Pod, State};
 use super::rig::{Labels, Watch};
+use super::support::STALE;
 use super::world::{App, Cron, NAMESPACE, Run, World};
 
 const LIMITS: Limits = Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 };
@@ -20,14 +21,19 @@ fn pairs(labels: &Labels) -> Vec<(&str, &str)> {
     labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
-/// What the first finding says to paste, as it takes effect.
+/// What the first finding says to paste, as it takes effect. It was tried and is right.
 fn remedy(watch: &Watch) -> PolicySet {
     let pipeline = &watch.gate.pipeline;
     let (tracker, tenants) = (pipeline.tracker(), pipeline.tenants().names());
     let view =
         View { tracker, types: None, tenants, policies: Vec::new(), rejected: Vec::new(), now: watch.now() };
     let answer: serde_json::Value = serde_json::from_str(&view.json("/api/v1/churn", "limit=1")).unwrap();
-    let policy = answer["findings"][0]["remedy"]["policy"].as_str().unwrap();
+    let remedy = &answer["findings"][0]["remedy"];
+    let tried = &remedy["tried"];
+    let count = |of: &str| tried[of].as_u64().unwrap();
+    assert!(tried["result"] == "right" && count("own") > 20 && count("others") > 100, "{remedy}");
+    let policy = remedy["policy"].as_str().unwrap();
+    assert!(policy.contains("run_finished_for: 30m"), "{policy}");
     let policy = policy.replace("mode: preview", "mode: enforce");
     let text = format!("upstreams: [ {{ name: a, url: 'http://h/w' }} ]\npolicies:\n{policy}");
     let config = Config::parse(&text, "gate.yaml", Path::new("."), &|_| None).unwrap().config;
@@ -118,14 +124,68 @@ fn check(honors_labels: bool, hoard: Cron) {
     let line = watch.workload("job", "import-data").unwrap();
     assert_eq!((line.runs, line.runs_over), (1, 0), "{case}: it tries again");
 
+    // half an hour from now: of those that are over now, and of no others
     let remedy = remedy(&watch);
+    let (now, over) = (watch.now(), over(&world));
     for labels in page.keys() {
-        let decision =
-            remedy.decide(series::Labels::from_sorted(&pairs(labels)), &WorkloadSource::nothing(), &LIMITS);
-        let of_hand = pairs(labels).iter().any(|(_, value)| value.starts_with("by-hand"));
-        let is_run = truth[labels] == Some(("cronjob", name.clone())) && !of_hand;
-        assert_eq!(decision.verdict.disposition() == Disposition::Drop, is_run, "{case}: {labels:?}");
+        let pairs = pairs(labels);
+        let series = series::Labels::from_sorted(&pairs);
+        let find = || watch.gate.pipeline.tracker().known_facts(0, series, now);
+        let decision = remedy.decide(series, &WorkloadSource::new(now + HALF_AN_HOUR, &find), &LIMITS);
+        let is_run = truth[labels] == Some(("cronjob", name.clone())) && is_of(labels, &over);
+        let is_taken = decision.verdict.disposition() == Disposition::Drop;
+        assert_eq!(is_taken, is_run && !is_for_alerts(labels), "{case}: {labels:?}");
     }
+}
+
+const HALF_AN_HOUR: u32 = 1800;
+
+/// The names of jobs that are over, and of their pods.
+fn over(world: &World) -> BTreeSet<String> {
+    let runs = world.crons.iter().flat_map(Cron::runs).chain(&world.jobs);
+    let jobs: BTreeSet<String> =
+        runs.filter(|run| run.job.state != State::Active).map(|run| run.job.name.clone()).collect();
+    let pods: Vec<String> = world.pods().filter(|(_, job)| jobs.contains(job)).map(|(pod, _)| pod).collect();
+    jobs.into_iter().chain(pods).collect()
+}
+
+/// Whether a series names one of these.
+fn is_of(labels: &Labels, names: &BTreeSet<String>) -> bool {
+    labels.iter().any(|(_, value)| names.contains(value))
+}
+
+/// Whether alerts on failed jobs read it.
+fn is_for_alerts(labels: &Labels) -> bool {
+    labels.iter().any(|(_, value)| matches!(value.as_str(), "kube_job_failed" | "kube_job_status_failed"))
+}
+
+#[test]
+fn the_remedy_in_force_leaves_what_ended_within_half_an_hour_and_what_alerts_read() {
+    let mut world = world(true, Cron::keeping("sync", 1));
+    world.crons[0].fails = 3;
+    let mut watch = Watch::new();
+    world.age(&watch, 12);
+    world.live(&mut watch, 12);
+    let remedy = remedy(&watch);
+    watch.gate.pipeline.replace_policies(remedy);
+    // what ended half an hour ago, minute by minute
+    let mut ended = Vec::new();
+    for minute in 0..45 {
+        world.live(&mut watch, 1);
+        ended.push(over(&world));
+        let (page, truth) = world.scrape();
+        let old = if minute >= 30 { ended[minute - 30].clone() } else { BTreeSet::new() };
+        for labels in page.keys() {
+            let is_run = truth[labels] == Some(("cronjob", "sync".to_owned())) && is_of(labels, &old);
+            let value = watch.sent.get(labels);
+            let is_sent = value.is_some_and(|value| value.to_bits() != STALE.to_bits());
+            // of what the gate saw for the first time it is not known when it ended, but when it was due
+            let is_early = minute < 31 && !is_sent && is_of(labels, &ended[0]);
+            assert!(is_early || is_sent == (!is_run || is_for_alerts(labels)), "minute {minute}: {labels:?}");
+        }
+    }
+    let kept = watch.sent.keys().filter(|labels| is_for_alerts(labels)).count();
+    assert!(kept > 60, "{kept}");
 }
 
 #[test]

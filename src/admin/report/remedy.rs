@@ -4,6 +4,7 @@
 
 mod cronjob;
 mod family;
+mod finished;
 mod label;
 mod runs;
 
@@ -11,6 +12,7 @@ use std::hash::{DefaultHasher, Hasher};
 
 use serde::Serialize;
 
+pub(super) use self::finished::{asks_for_end, is_for_alerts};
 pub(super) use self::runs::{advice, why_none};
 use super::tried::Trial;
 use crate::aggregate::{Declared, family_of};

@@ -9,16 +9,19 @@ use ahash::AHashMap;
 
 use super::Report;
 use super::remedy::{self, Remedy};
-use super::tried::{Trial, TrialResult};
+use super::tried::TrialResult;
 use crate::aggregate::{Declared, family_of};
 use crate::cardinality::{Culprit, Finding, FindingKind, Tracker};
 use crate::config::Config;
 use crate::policy::{Definition, PolicyIndex, PolicySet, Run, WorkloadSource};
 use crate::series::grammar::Kind;
-use crate::series::{Labels, Limits, subject};
+use crate::series::{Labels, Limits, RunProgress, WorkloadFacts, subject};
 
 /// Remedies that are tried, those of the worst findings: compiling one takes up to a millisecond.
 const MOST: usize = 100;
+
+/// The time at which remedies are tried, in sample time: what is over now is over for as long as any policy asks.
+const LONG_AFTER: u32 = u32::MAX - 1;
 
 /// What there is to say against a finding.
 #[derive(Debug)]
@@ -38,7 +41,9 @@ pub(super) fn remedies(report: &Report<'_>, findings: &[Finding]) -> Vec<Advised
         .filter_map(|(at, remedy)| {
             let own = findings.iter().zip(&same).filter(|(_, first)| **first == at);
             let findings = own.map(|(finding, _)| finding).collect();
-            Some(Candidate { definition: read(&remedy.policy)?, findings, remedy })
+            let definition = read(&remedy.policy)?;
+            remedy.tried.of_finished_runs = remedy::asks_for_end(definition.workload.as_ref());
+            Some(Candidate { definition, findings, remedy })
         })
         .collect();
     walk(report, &mut candidates);
@@ -200,13 +205,15 @@ fn walk(report: &Report<'_>, candidates: &mut [Candidate<'_>]) {
     let limits = Limits { max_labels: usize::MAX, max_name_bytes: usize::MAX, max_value_bytes: usize::MAX };
     let tracker = report.view.tracker;
     tracker.each_example(|tenant, labels| {
-        let row = set.row(set.decide(labels, &WorkloadSource::nothing(), &limits).verdict);
+        let find = || tracker.known_facts(tenant, labels, report.view.now);
+        let workload = WorkloadSource::new(LONG_AFTER, &find);
+        let row = set.row(set.decide(labels, &workload, &limits).verdict);
         let shown = || match report.covers(tenant) {
             true => labels.to_string(),
             // whoever asks for one tenant learns nothing of the others
             false => "a series of another tenant".to_owned(),
         };
-        let about = About::of(tracker, tenant, labels);
+        let about = About::of(tracker, tenant, labels, workload.facts());
         for (number, candidate) in (0..).zip(candidates.iter_mut()) {
             let is_taken = row.matched.iter().any(|(policy, _)| *policy == PolicyIndex(number));
             let is_own = candidate.findings.iter().any(|finding| about.belongs_to(finding, candidate.remedy));
@@ -214,7 +221,7 @@ fn walk(report: &Report<'_>, candidates: &mut [Candidate<'_>]) {
         }
     });
     if set.preview_overflow() > 0 {
-        candidates.iter_mut().for_each(|candidate| candidate.remedy.tried = Trial::default());
+        candidates.iter_mut().for_each(|candidate| candidate.remedy.tried.forget());
     }
 }
 
@@ -224,17 +231,24 @@ struct About<'l> {
     metric: &'l str,
     /// Cluster, namespace, kind and name of its workload.
     workload: Option<(&'l str, String, Kind, String)>,
+    /// Whether its run is over, or was due where nothing says how runs of the workload stand.
+    is_over: bool,
 }
 
 impl<'l> About<'l> {
-    fn of(tracker: &Tracker, tenant: u32, labels: Labels<'l>) -> Self {
+    fn of(tracker: &Tracker, tenant: u32, labels: Labels<'l>, facts: Option<&WorkloadFacts>) -> Self {
         let found = tracker.workload_of(tenant, labels);
         let workload =
             found.map(|(namespace, kind, name, _)| (subject::cluster(labels).1, namespace, kind, name));
-        Self { tenant, metric: labels.metric(), workload }
+        let is_over = facts.and_then(|facts| facts.run).is_some_and(|run| match run.progress {
+            RunProgress::Ended(_) => true,
+            RunProgress::Unsaid => run.scheduled.is_some(),
+            RunProgress::GoesOn => false,
+        });
+        Self { tenant, metric: labels.metric(), workload, is_over }
     }
 
-    /// Whether a finding is about this series, of those metrics that its remedy is for.
+    /// Whether a finding is about this series, of those metrics and runs that its remedy is for.
     fn belongs_to(&self, finding: &Finding, remedy: &Remedy) -> bool {
         let is = |culprit: &Culprit| {
             self.workload.as_ref().is_some_and(|(cluster, namespace, kind, name)| {
@@ -243,6 +257,8 @@ impl<'l> About<'l> {
             })
         };
         let of_workload = finding.culprit.as_ref().map_or(self.workload.is_none(), is);
-        self.tenant == finding.tenant && of_workload && remedy.is_for(self.metric)
+        let is_history = self.is_over && !remedy::is_for_alerts(self.metric);
+        let is_meant = remedy.is_for(self.metric) && (is_history || !remedy.tried.of_finished_runs);
+        self.tenant == finding.tenant && of_workload && is_meant
     }
 }

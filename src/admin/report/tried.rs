@@ -28,6 +28,9 @@ pub(super) enum TrialResult {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Trial {
     pub(super) result: TrialResult,
+    /// Whether what the finding is about, and is to be taken, are its finished runs only.
+    #[serde(skip)]
+    pub(super) of_finished_runs: bool,
     /// Series that the finding is about, and those of them that it takes.
     pub(super) own: u64,
     pub(super) own_taken: u64,
@@ -51,6 +54,11 @@ impl Trial {
         if let Some(shown) = wrong.filter(|shown| shown.len() < SHOWN) {
             shown.push(series());
         }
+    }
+
+    /// Nothing that was counted is true.
+    pub(super) fn forget(&mut self) {
+        *self = Self { of_finished_runs: self.of_finished_runs, ..Self::default() };
     }
 
     pub(super) fn conclude(&mut self) {
@@ -77,18 +85,22 @@ impl Trial {
 impl fmt::Display for Trial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { own, own_taken, others, others_taken, .. } = self;
+        let series = if self.of_finished_runs { "series of finished runs" } else { "series" };
         let as_this = self.examples.first().map(|series| format!(", as {series}")).unwrap_or_default();
         match self.result {
-            TrialResult::Untried => write!(f, "not tried: no series of it is known by example"),
+            TrialResult::Untried => match self.of_finished_runs {
+                true => write!(f, "not tried: no series of a finished run of it is known by example"),
+                false => write!(f, "not tried: no series of it is known by example"),
+            },
             TrialResult::Right => {
-                write!(f, "takes all {own} of its series known by example, none of {others} others")
+                write!(f, "takes all {own} of its {series} known by example, none of {others} others")
             }
             TrialResult::TakesSome => write!(
                 f,
-                "takes {own_taken} of its {own} series known by example, none of {others} others; it leaves some{as_this}"
+                "takes {own_taken} of its {own} {series} known by example, none of {others} others; it leaves some{as_this}"
             ),
             TrialResult::TakesNone => {
-                write!(f, "NOT RIGHT: takes none of its {own} series known by example{as_this}")
+                write!(f, "NOT RIGHT: takes none of its {own} {series} known by example{as_this}")
             }
             TrialResult::TakesOthers => write!(
                 f,

@@ -212,7 +212,7 @@ impl Tracker {
         registry
     }
 
-    fn registry(&self) -> Registry<'_> {
+    pub(in crate::cardinality) fn registry(&self) -> Registry<'_> {
         Registry { owners: &self.owners, hash: &self.hash, subjects: &self.subjects, tasks: self }
     }
 

@@ -1,15 +1,19 @@
 //! What to do against runs that are kept.
 
-use super::{IN_PREVIEW, Text, cronjob, family, placed, policy_name, rule, selector};
+use super::{IN_PREVIEW, Text, cronjob, family, finished, placed, policy_name, rule, selector};
 use crate::admin::report::tried::{Trial, TrialResult};
 use crate::cardinality::{Culprit, Finding, FindingKind};
 use crate::series::grammar::Kind;
 use crate::series::{SubjectKind, quote};
 
-/// Drops the series of a workload's runs, by the names that were made for its jobs and pods.
+/// Drops the series of a workload's runs: those that are over, or where nothing says so all, by the names that were made for its
+/// jobs and pods.
 pub(super) fn text(finding: &Finding) -> Option<Text> {
     let culprit = finding.culprit.as_ref().filter(|culprit| !culprit.labels.is_empty())?;
     let name = policy_name(&name_of(culprit));
+    if finished::is_against(finding, culprit) {
+        return Some(finished::text(culprit, name));
+    }
     let is_cronjob = culprit.kind == Kind::Cronjob;
     let family = if is_cronjob { None } else { Some(family::Family::of(culprit, &finding.examples)?) };
     let regex = |kind: SubjectKind| match &family {
@@ -86,14 +90,14 @@ pub(in crate::admin::report) fn why_none(finding: &Finding, tried: Option<&Trial
     };
     match tried.result {
         TrialResult::TakesOthers => format!(
-            "no policy is offered: one that matches the names of these runs takes {} other series known by example, too",
+            "no policy is offered: one for these runs takes {} other series known by example, too",
             tried.others_taken
         ),
         TrialResult::Untried => {
             "no policy is offered: no series of these runs is known by example to try one on".to_owned()
         }
         _ => format!(
-            "no policy is offered: one that matches the names of these runs takes {} of their {} series known by example",
+            "no policy is offered: one for these runs takes {} of their {} series known by example",
             tried.own_taken, tried.own
         ),
     }

@@ -29,7 +29,7 @@ fn culprit(name: &str) -> Culprit {
 
 fn finding(culprit: Culprit) -> Finding {
     Finding {
-        kind: FindingKind::StuckRuns,
+        kind: FindingKind::Runs,
         tenant: 0,
         culprit: Some(culprit),
         node: None,
@@ -128,15 +128,22 @@ fn text_of_a_sender_never_becomes_a_policy() {
     };
     let labels = Finding { kind: FindingKind::Labels, worst: Some(worst), ..finding(culprit.clone()) };
     let made = |finding, declared| of(finding, &[], &|_| declared).unwrap();
-    let remedies =
-        [made(&runs_of, Declared::Unknown), made(&labels, Declared::Gauge), made(&labels, Declared::Counter)];
+    let mut of_kept = culprit.clone();
+    of_kept.name = format!("{hostile}kept");
+    let kept = Finding { kind: FindingKind::StuckRuns, ..finding(of_kept) };
+    let remedies = [
+        made(&runs_of, Declared::Unknown),
+        made(&labels, Declared::Gauge),
+        made(&labels, Declared::Counter),
+        made(&kept, Declared::Unknown),
+    ];
     for remedy in &remedies {
         for text in [&remedy.policy, &remedy.metric_relabel_configs] {
             assert!(text.lines().all(|line| line.chars().all(quote::prints)), "{text}");
         }
     }
     let set = pasted(&remedies);
-    assert_eq!(set.policies().len(), 3);
+    assert_eq!(set.policies().len(), 4);
     let of = |metric, namespace| {
         [("__name__", metric), ("cluster", &*culprit.cluster), ("exported_namespace", namespace)]
     };
@@ -174,4 +181,32 @@ fn runs_that_people_named_are_named_with_the_remedy() {
     finding.examples = vec!["sync-29453765".into(), "by-hand".into()];
     let remedy = of(&finding, &[], &|_| Declared::Unknown).unwrap();
     assert!(remedy.policy.starts_with("# runs of other names are not taken: by-hand\n"), "{}", remedy.policy);
+}
+
+#[test]
+fn against_finished_runs_that_are_kept_a_policy_asks_how_they_stand() {
+    let made = |kind, name: &str, found| {
+        let culprit = Culprit { kind, ..culprit(name) };
+        let finding = Finding { kind: found, examples: vec![format!("{name}-x2b7q")], ..finding(culprit) };
+        of(&finding, &[], &|_| Declared::Unknown).unwrap()
+    };
+    let remedy = made(Kind::Cronjob, "sync.a", FindingKind::StuckRuns);
+    assert_eq!(
+        remedy.policy,
+        "# what alerts on failed jobs read stays\n\
+        - name: runs-of-sync-a-in-shop-of-prod-1-26d093a5\n  match:\n    \
+        - '{__name__!~\"kube_job_(status_)?failed\", cluster=\"prod-1\", exported_namespace=\"shop\"}'\n    \
+        - '{__name__!~\"kube_job_(status_)?failed\", cluster=\"prod-1\", \"k8s.namespace.name\"=\"shop\"}'\n  \
+        workload: { kind: cronjob, name: 'sync\\.a', run_finished_for: 30m }\n  \
+        action: drop\n  mode: preview   # take this line out when the numbers are right\n"
+    );
+    assert_eq!(remedy.metric_relabel_configs, "", "an agent does not know which runs are over");
+    assert!(
+        made(Kind::Job, "migrate", FindingKind::StuckRuns).policy.contains("{ kind: job, name: 'migrate', ")
+    );
+    // nothing says when a run of these ends
+    let generated = made(Kind::Generated, "fetch", FindingKind::StuckRuns);
+    assert!(!generated.policy.contains("workload:"), "{}", generated.policy);
+    let silent = made(Kind::Cronjob, "sync", FindingKind::Runs);
+    assert!(!silent.policy.contains("workload:"), "{}", silent.policy);
 }

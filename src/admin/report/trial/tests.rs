@@ -1,5 +1,5 @@
 use super::*;
-use crate::admin::report::tried::TrialResult;
+use crate::admin::report::tried::{Trial, TrialResult};
 use crate::admin::report::{Tenant, View};
 use crate::cardinality::{PodCounts, Settings, WorstMetric};
 use crate::series::{Attribution, SubjectKind, SubjectLabels};
