@@ -22,6 +22,7 @@ mod snapshot;
 mod sweep;
 mod tracker;
 mod trend;
+mod values;
 mod waiting;
 mod walk;
 
@@ -34,4 +35,5 @@ pub use snapshot::{
     CauseLine, Counts, EndedRuns, LabelLine, Line, LossLine, NodeLine, TableUsage, Usage, WorkloadLine,
 };
 pub use tracker::{Observation, ObserveScratch, SenderContext, SeriesState, Settings, Tracker, is_on};
+pub use values::TimedValue;
 pub use walk::Walk;

@@ -22,4 +22,4 @@ pub(crate) use selector::escape;
 pub use selector::{MatchOp, Matcher, Selector, SelectorError, parse_series};
 pub use set::{Aggregating, CompileError, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk};
 pub use verdict::{Decision, Disposition, Effect, OwnedLabels, PolicyIndex, ValidUntil, VerdictId, borrowed};
-pub use workload::{CompiledCondition, Condition, VirtualLabel, WorkloadSource};
+pub use workload::{CompiledCondition, Condition, LastChange, VirtualLabel, WorkloadSource};

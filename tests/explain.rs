@@ -144,8 +144,7 @@ fn what_a_policy_asks_of_workloads_is_answered_as_far_as_it_is_known() {
         - { name: history, workload: { kind: cronjob, name: sync, run_finished_for: 30m }, action: drop }\n  \
         - { name: kept, workload: { kind: cronjob, keep_runs: 1 }, action: drop }\n  \
         - { name: daemons, workload: { kind: daemonset }, action: drop }";
-    let note =
-        "how its run stands, and which runs are newer, is not known here, and asked by `history` and `kept`";
+    let note = "how its run stands, which runs are newer and when its values changed is not known here, and asked by `history` and `kept`";
     let answer = |now: &str, pod: &str| -> serde_json::Value {
         let series = format!("x{{namespace=\"shop\",pod=\"{pod}\"}}");
         let options = ["--json", "--owners", file.to_str().unwrap(), "--now", now, &series];

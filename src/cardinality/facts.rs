@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use super::ownership::Ownership;
+use super::record_table::OTHERS;
 use super::records::{RunState, Unit};
 use super::tracker::Tracker;
-use crate::series::{Labels, RunFacts, RunProgress, WorkloadFacts};
+use super::values::TimedValue;
+use crate::series::{Fingerprint, Labels, RunFacts, RunProgress, WorkloadFacts};
 
 /// More is known of a run that came so few seconds ago soon.
 const FRESH: u32 = 60;
@@ -65,6 +67,31 @@ impl Tracker {
             let said = whose.unsaid.is_none() || !self.owners.are_said();
             WorkloadFacts { kind: whose.kind, name: whose.name.to_owned(), said, run }
         })
+    }
+
+    /// When a series of the run changed last that policies ask this about, the values of this one (oldest first) taken in; `None`
+    /// where the run found no room. For a policy that asks this, each time that it does.
+    pub fn last_change(
+        &self,
+        tenant: u32,
+        labels: Labels<'_>,
+        series: Fingerprint,
+        values: &[TimedValue],
+        now: u32,
+    ) -> Option<u32> {
+        let newest = values.last().map_or(0, |(at, _)| *at);
+        let (unit, _) = self.unit(tenant, labels, now);
+        if unit == OTHERS {
+            return None;
+        }
+        let changed = self.values.hear(series.high, values, now);
+        let last = self.units.with(unit, |unit| {
+            // of a run that was not asked about it is not known
+            let changed = changed.or((unit.changed == 0).then_some(newest));
+            unit.changed = unit.changed.max(changed.unwrap_or(0));
+            unit.changed
+        });
+        (last > 0).then_some(last)
     }
 
     fn run_facts(&self, whose: &Ownership<'_>, run: &str, now: u32) -> RunFacts {

@@ -189,7 +189,7 @@ pub struct TableUsage {
     pub what: &'static str,
     /// How many are in it.
     pub records: usize,
-    /// Their names, or label sets, bytes.
+    /// Their names, or label sets, or all of it where they have none, bytes.
     pub text_bytes: usize,
     /// How often there was no room.
     pub refused: u64,
@@ -199,7 +199,7 @@ pub struct TableUsage {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Metrics, workloads and so on.
-    pub tables: [TableUsage; 8],
+    pub tables: [TableUsage; 9],
     /// Owners known.
     pub owners: usize,
     /// Memory of sketches and filters, bytes.

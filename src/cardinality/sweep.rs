@@ -68,6 +68,7 @@ impl Tracker {
         self.nodes.retain(|node| node.last >= horizon);
         let idle = self.idle_after.load(Ordering::Relaxed).max(2 * WINDOW_SECONDS);
         self.owners.forget(now.saturating_sub(idle));
+        self.values.forget(now.saturating_sub(self.idle_after.load(Ordering::Relaxed)));
     }
 
     /// Forgets the notes on causes that are gone.

@@ -22,6 +22,7 @@ use super::novelty::KnownLabels;
 use super::owners::Owners;
 use super::record_table::RecordTable;
 use super::records::{Cause, Label, Metric, PodKey, Sender, Unit, Workload};
+use super::values::Values;
 use super::waiting::Waiting;
 
 use crate::series::index::{MAX_SENDERS, MAX_UNITS};
@@ -154,6 +155,7 @@ pub struct Tracker {
     /// Examples by metric and workload, and by workload and the labels that name its pod or job.
     pub(super) by_metric: Examples,
     pub(super) by_subject: Examples,
+    pub(super) values: Values,
     pub(super) swept: Mutex<Swept>,
 }
 
@@ -184,6 +186,7 @@ impl Tracker {
             latest_causes: Mutex::default(),
             by_metric: Examples::new(STORE_BYTES),
             by_subject: Examples::new(STORE_BYTES),
+            values: Values::new(),
             swept: Mutex::default(),
         }
     }

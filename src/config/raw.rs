@@ -26,7 +26,7 @@ pub(crate) use subject::RawSubjectLabels;
 pub(crate) use text::{DurationText, SecretText, SizeText};
 pub(crate) use tracking::RawTracking;
 pub(crate) use upstream::{RawBasicAuth, RawTls, RawUpstream};
-pub(crate) use workload::{LATER_WORKLOAD_KEYS, RawWorkload};
+pub(crate) use workload::RawWorkload;
 
 /// Configuration of seriesgate, a remote-write proxy that keeps the number of series under control.
 #[derive(Debug, Deserialize, JsonSchema)]

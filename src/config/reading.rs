@@ -7,7 +7,7 @@ use serde::Deserialize as _;
 
 use super::collect::{BadKey, Walk, Within};
 use super::position::Position;
-use super::raw::{LATER_POLICY_KEYS, LATER_WORKLOAD_KEYS, RawConfig};
+use super::raw::{LATER_POLICY_KEYS, RawConfig};
 use super::suggest::{did_you_mean, listed};
 use super::yaml::{self, Refusal};
 
@@ -73,9 +73,6 @@ fn unknown_key(field: &str, expected: &[&'static str]) -> String {
             "`{field}` is not in this version; a policy has {}, its actions are `pass`, `drop`, `relabel` and `aggregate`",
             listed(expected)
         );
-    }
-    if expected.contains(&"run_finished_for") && LATER_WORKLOAD_KEYS.contains(&field) {
-        return format!("`{field}` is not in this version; `workload` has {}", listed(expected));
     }
     match did_you_mean(field, expected) {
         Some(near) => format!("unknown key `{field}`; did you mean `{near}`?"),

@@ -7,9 +7,11 @@ use super::outcome::Release;
 use super::scratch::{PolicyHit, Slot, SlotState};
 use super::withhold::FormerOutput;
 use crate::aggregate::NotAggregated;
+use crate::cardinality::TimedValue;
 use crate::policy::{Decision, Disposition, VerdictId, WorkloadSource, borrowed};
 use crate::series::identity::{self, Form};
 use crate::series::{FollowUp, Found, Labels, Probe, Remembered, SentAs};
+use crate::wire::v1::{self, STALE_MARKER};
 
 /// A series that could not be aggregated for a reason that may go away is asked about again after so long, in sample
 /// time.
@@ -102,7 +104,8 @@ impl Decider<'_> {
         let labels = Labels::from_sorted(context.pairs);
         let (tenant, at) = (self.sender_context.tenant, context.probe.sample_seconds);
         let find = || self.tracker.workload_facts(tenant, labels, at, self.now);
-        let workload = WorkloadSource::new(at, &find);
+        let changed = || self.last_change(context);
+        let workload = WorkloadSource::new(at, &find).with_changes(&changed);
         let Decision { mut verdict, valid_until, output, aggregated_by } =
             self.policies.set.decide(labels, &workload, self.limits);
         let mut valid_until = valid_until.0;
@@ -143,6 +146,25 @@ impl Decider<'_> {
             group_key: None,
             untyped: reason == NotAggregated::Untyped,
         }
+    }
+
+    /// When a series of the same run changed last, for policies that ask that.
+    fn last_change(&self, context: &SeriesContext<'_>) -> Option<u32> {
+        let SeriesContext { series, pairs, body, slot, probe, .. } = *context;
+        let mut values: Vec<TimedValue> = Vec::new();
+        v1::for_each_sample(body, slot.content(), |ms, bits| {
+            // the end of a series is no change of its value
+            if bits != STALE_MARKER {
+                values.push((seconds(ms), bits));
+            }
+        });
+        if slot.histograms > 0 {
+            // what is in a native histogram is not compared: it changes all the time
+            values.push((probe.sample_seconds, u64::from(probe.sample_seconds)));
+        }
+        values.sort_by_key(|(at, _)| *at);
+        let labels = Labels::from_sorted(pairs);
+        self.tracker.last_change(self.sender_context.tenant, labels, series, &values, self.now)
     }
 
     /// What is sent for a series of which the policies say this.

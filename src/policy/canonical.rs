@@ -67,13 +67,14 @@ impl Form {
     }
 
     fn condition(&mut self, condition: &Condition) {
-        let Condition { kind, name, run_finished_for, keep_runs, run_older_than } = condition;
+        let Condition { kind, name, run_finished_for, keep_runs, run_older_than, unchanged_for } = condition;
         self.put("workload", "");
         kind.iter().for_each(|kind| self.put("workload_kind", kind.as_str()));
         self.put_some("workload_name", name.as_ref());
         self.put_number("run_finished_for_s", *run_finished_for);
         self.put_number("keep_runs", *keep_runs);
         self.put_number("run_older_than_s", *run_older_than);
+        self.put_number("unchanged_for_s", *unchanged_for);
     }
 
     fn matcher(&mut self, matcher: &Matcher) {
@@ -202,6 +203,7 @@ mod tests {
             run_finished_for: Some(1800),
             keep_runs: Some(3),
             run_older_than: Some(86_400),
+            unchanged_for: Some(3600),
         }
     }
 
@@ -274,6 +276,8 @@ mod tests {
             with_condition(|c| c.keep_runs = Some(0)),
             with_condition(|c| c.run_older_than = None),
             with_condition(|c| c.run_older_than = Some(1)),
+            with_condition(|c| c.unchanged_for = None),
+            with_condition(|c| c.unchanged_for = Some(1)),
         ]);
         all.extend([
             with(|a| a.keys = Keys::All),

@@ -36,7 +36,12 @@ pub struct Condition {
     pub keep_runs: Option<u32>,
     /// The run was due, or else first seen, so long ago or longer, seconds.
     pub run_older_than: Option<u32>,
+    /// No series of the run that a policy asks this about changed for so long, seconds.
+    pub unchanged_for: Option<u32>,
 }
+
+/// When a series of the run changed last, the one in hand taken in; `None`: that is not known.
+pub type LastChange<'f> = &'f dyn Fn() -> Option<u32>;
 
 /// A condition with its regex compiled.
 #[derive(Clone, Debug)]
@@ -53,12 +58,12 @@ const NEVER: Answer = (false, ValidUntil::FOREVER);
 impl Condition {
     /// Whether it asks for runs, and not only for whose a series is.
     pub fn asks_for_runs(&self) -> bool {
-        self.run_finished_for.is_some() || self.keep_runs.is_some() || self.run_older_than.is_some()
+        self.asks_for_states() || self.run_older_than.is_some()
     }
 
     /// Whether it asks how runs stand, or which others there are: what only the stream says.
     pub fn asks_for_states(&self) -> bool {
-        self.run_finished_for.is_some() || self.keep_runs.is_some()
+        self.run_finished_for.is_some() || self.keep_runs.is_some() || self.unchanged_for.is_some()
     }
 
     /// # Errors
@@ -69,11 +74,12 @@ impl Condition {
     }
 
     /// Whether the conditions on a run hold.
-    fn of_run(&self, run: &RunFacts, now: u32) -> Answer {
+    fn of_run(&self, run: &RunFacts, changed: LastChange<'_>, now: u32) -> Answer {
         let parts = [
             self.run_finished_for.map(|seconds| finished_for(seconds, run, now)),
             self.keep_runs.map(|runs| beyond(runs, run, now)),
             self.run_older_than.map(|seconds| older_than(seconds, run, now)),
+            self.unchanged_for.map(|seconds| unchanged_for(seconds, changed(), now)),
         ];
         let soon = if run.fresh { after(now, FRESH_SECONDS) } else { ValidUntil::FOREVER };
         let both = |(all, until): Answer, (holds, holds_until): Answer| {
@@ -94,14 +100,15 @@ impl CompiledCondition {
         self.name.as_ref().map_or(0, Pattern::bytes)
     }
 
-    /// Whether it holds at `now` (sample time) for a series of which this is known, and until when.
-    pub fn holds(&self, facts: Option<&WorkloadFacts>, now: u32) -> Answer {
+    /// Whether it holds at `now` (sample time) for a series of which this is known, and until when. `changed` is asked if it
+    /// matters, whatever else holds.
+    pub fn holds(&self, facts: Option<&WorkloadFacts>, changed: LastChange<'_>, now: u32) -> Answer {
         let Some(facts) = facts else { return NEVER };
-        let (holds, until) = self.of_workload(facts, now);
+        let (holds, until) = self.of_workload(facts, changed, now);
         (holds, ValidUntil(until.0.min(same_workload(facts, now).0)))
     }
 
-    fn of_workload(&self, facts: &WorkloadFacts, now: u32) -> Answer {
+    fn of_workload(&self, facts: &WorkloadFacts, changed: LastChange<'_>, now: u32) -> Answer {
         if !self.names(facts) {
             return NEVER;
         }
@@ -110,7 +117,7 @@ impl CompiledCondition {
         }
         // a ReplicaSet or a revision is replaced, it does not end
         let Some(run) = facts.run.as_ref().filter(|_| facts.kind.runs_end()) else { return NEVER };
-        self.condition.of_run(run, now)
+        self.condition.of_run(run, changed, now)
     }
 
     /// Whether kind and name are those that are asked for.
@@ -158,6 +165,12 @@ fn older_than(seconds: u32, run: &RunFacts, now: u32) -> Answer {
     if now >= due.0 { (true, ValidUntil::FOREVER) } else { (false, due) }
 }
 
+/// It is asked about again with each second of its samples, so that no change is missed.
+fn unchanged_for(seconds: u32, changed: Option<u32>, now: u32) -> Answer {
+    let holds = changed.is_some_and(|at| now >= after(at, seconds).0);
+    (holds, after(now, 1))
+}
+
 /// What is known of the workload of the series in hand: found out once at most, and only if a policy asks. It notes until when
 /// all that it said is so.
 pub struct WorkloadSource<'f> {
@@ -165,13 +178,27 @@ pub struct WorkloadSource<'f> {
     now: u32,
     find: &'f dyn Fn() -> Option<WorkloadFacts>,
     found: OnceCell<Option<WorkloadFacts>>,
+    find_change: LastChange<'f>,
+    last_change: OnceCell<Option<u32>>,
     until: Cell<ValidUntil>,
 }
 
 impl<'f> WorkloadSource<'f> {
     /// One that asks `find`, for a series whose newest sample is of `now`.
     pub fn new(now: u32, find: &'f dyn Fn() -> Option<WorkloadFacts>) -> Self {
-        Self { now, find, found: OnceCell::new(), until: Cell::new(ValidUntil::FOREVER) }
+        Self {
+            now,
+            find,
+            found: OnceCell::new(),
+            find_change: &|| None,
+            last_change: OnceCell::new(),
+            until: Cell::new(ValidUntil::FOREVER),
+        }
+    }
+
+    /// The same where `find_change` knows when the run changed last; asked once at most, and only if a policy asks.
+    pub fn with_changes(self, find_change: LastChange<'f>) -> Self {
+        Self { find_change, ..self }
     }
 
     /// One that knows nothing: no condition holds, and its labels are empty.
@@ -181,7 +208,8 @@ impl<'f> WorkloadSource<'f> {
 
     /// Whether a condition holds.
     pub(super) fn meets(&self, condition: &CompiledCondition) -> bool {
-        let (holds, until) = condition.holds(self.facts(), self.now);
+        let changed = || *self.last_change.get_or_init(self.find_change);
+        let (holds, until) = condition.holds(self.facts(), &changed, self.now);
         self.note(until);
         holds
     }

@@ -52,8 +52,22 @@ fn withheld(watch: &Watch, page: &Page) -> (BTreeSet<Labels>, BTreeSet<Labels>) 
 
 #[test]
 fn each_series_of_a_run_ends_half_an_hour_after_the_run() {
+    half_an_hour_after_the_run(finished());
+}
+
+/// With its end its series change for the last time.
+#[test]
+fn each_series_of_a_run_ends_when_none_has_changed_for_half_an_hour() {
+    half_an_hour_after_the_run(unchanged());
+}
+
+fn unchanged() -> Condition {
+    Condition { kind: Some(Kind::Cronjob), unchanged_for: Some(HALF_AN_HOUR), ..Condition::default() }
+}
+
+fn half_an_hour_after_the_run(condition: Condition) {
     let alerts = support::policy("alerts", "kube_job_failed", Action::Pass, Mode::Enforce);
-    let mut watch = watch_with(&[alerts, drop_where(finished())]);
+    let mut watch = watch_with(&[alerts, drop_where(condition)]);
     let mut world = World::new(vec![Cron::keeping("sync", 7)]);
     world.crons[0].fails = 3;
     let mut ended_before = BTreeSet::new();
@@ -414,4 +428,66 @@ fn labels_that_are_only_there_to_be_read_follow_the_owner() {
     }
     // it ended as what it was
     assert_eq!((ends, sent_as(&watch, &hand)), (1, Vec::new()));
+}
+
+/// Values that the gate keeps, and how many found no room.
+fn values_kept(watch: &Watch) -> (usize, u64) {
+    let usage = watch.gate.pipeline.tracker().usage();
+    let values = usage.tables.into_iter().find(|table| table.what == "values").unwrap();
+    (values.records, values.refused)
+}
+
+#[test]
+fn one_value_that_changes_or_a_series_that_comes_keeps_a_run() {
+    let memory_and_disk =
+        support::policy("p", "{__name__=~\"container_(memory|fs)_.+\"}", Action::Drop, Mode::Enforce);
+    let mut watch = watch_with(&[Definition { workload: Some(unchanged()), ..memory_and_disk }]);
+    let pod = format!("sync-{}-x7k2p", watch.now() / 60 - 600);
+    let of = |metric: &str, pod: &str| labels(&[("__name__", metric), ("namespace", "shop"), ("pod", pod)]);
+    let (cpu, disk) = (of("container_cpu_usage_seconds_total", &pod), of("container_fs_usage_bytes", &pod));
+    let (memory, late) = (of("container_memory_rss", &pod), of("container_memory_swap", &pod));
+    let other = of("container_memory_rss", "web-7d764666f9-qdcxt");
+    // by minute: memory, whether a series has come, which of disk and memory are sent
+    let steps: [(std::ops::Range<u32>, f64, bool, [bool; 2]); 8] = [
+        (0..30, 1.0, false, [true, true]),
+        (30..50, 1.0, false, [false, false]),
+        // who is decided first learns of it with its next sample
+        (50..51, 2.0, false, [false, true]),
+        (51..80, 2.0, false, [true, true]),
+        (80..90, 2.0, false, [false, false]),
+        (90..91, 2.0, true, [false, false]),
+        (91..120, 2.0, true, [true, true]),
+        (120..125, 2.0, true, [false, false]),
+    ];
+    for (minutes, value, has_come, expected) in steps {
+        for minute in minutes {
+            // what no such policy selects may change
+            let mut page: Page =
+                [(cpu.clone(), f64::from(minute)), (disk.clone(), 7.0), (memory.clone(), value)].into();
+            page.insert(other.clone(), 1.0);
+            page.extend(has_come.then(|| (late.clone(), 1.0)));
+            watch.scrape(&page);
+            let (gone, _) = withheld(&watch, &page);
+            assert_eq!([&disk, &memory].map(|labels| !gone.contains(labels)), expected, "minute {minute}");
+            assert!(!gone.contains(&cpu) && !gone.contains(&other));
+            assert_eq!(values_kept(&watch), (2 + usize::from(has_come), 0));
+            watch.wait(1);
+        }
+    }
+    // nobody asks any more
+    watch.gate.pipeline.replace_policies(support::set(&[]));
+    watch.wait(30);
+    assert_eq!(values_kept(&watch), (0, 0));
+}
+
+#[test]
+fn an_exporter_that_was_away_is_no_change() {
+    let mut watch = watch_with(&[drop_where(unchanged())]);
+    let over = job(&format!("sync-{}", watch.now() / 60 - 40), State::Complete);
+    for minute in 0..60 {
+        watch.wait(1);
+        let page = if (40..43).contains(&minute) { Page::new() } else { over.clone() };
+        watch.scrape(&page);
+        assert_eq!(watch.sent.is_empty(), minute > 30, "minute {minute}");
+    }
 }

@@ -26,6 +26,8 @@ pub(in crate::cardinality) struct Unit {
     pub(in crate::cardinality) learned: bool,
     /// When it came and ended, in sample time.
     pub(in crate::cardinality) course: Course,
+    /// When a series of it changed last that a policy with `unchanged_for` asks about, in sample time; 0: none was asked about.
+    pub(in crate::cardinality) changed: u32,
     /// What its series say of it, those that have ended left out.
     pub(in crate::cardinality) said: Said,
     pub(in crate::cardinality) silence: Silence,

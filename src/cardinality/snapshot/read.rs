@@ -211,6 +211,7 @@ impl Tracker {
         let mut sketch_bytes = self.known.bytes();
         self.labels.each(|_, label| sketch_bytes += bytes(label));
         let (records, text_bytes) = self.examples_kept();
+        let (values, value_bytes, refused) = self.values.usage();
         Usage {
             tables: [
                 of("metrics", &self.metrics),
@@ -221,6 +222,7 @@ impl Tracker {
                 of("nodes", &self.nodes),
                 of("causes", &self.causes),
                 TableUsage { what: "examples", records, text_bytes, refused: 0 },
+                TableUsage { what: "values", records: values, text_bytes: value_bytes, refused },
             ],
             owners: self.owners.len(),
             sketch_bytes,

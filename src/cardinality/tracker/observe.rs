@@ -170,7 +170,7 @@ impl Tracker {
     }
 
     /// The run that a series is about, and whether an owner said so (or nothing ever will).
-    fn unit(&self, tenant: u32, labels: Labels<'_>, now: u32) -> (u32, bool) {
+    pub(in crate::cardinality) fn unit(&self, tenant: u32, labels: Labels<'_>, now: u32) -> (u32, bool) {
         let registry = self.learn_owner(tenant, labels, now);
         let number = registry.with_ownership(tenant, labels, |whose| {
             let key = self.workload_key(whose.scope, whose.kind, whose.name);

@@ -81,8 +81,8 @@ pub(super) fn unknown_states(set: &PolicySet, walk: &Walk, facts: Option<&Worklo
         .collect();
     (!names.is_empty()).then(|| {
         format!(
-            "how its run stands, and which runs are newer, is not known here, and asked by {}: the answer is as if nothing \
-             in the stream said so, by when the run was due, and as if none were newer",
+            "how its run stands, which runs are newer and when its values changed is not known here, and asked by {}: the answer is as if nothing \
+             in the stream said so, by when the run was due, as if none were newer and as if it had just changed",
             listed(&names)
         )
     })

@@ -6,9 +6,6 @@ use serde::Deserialize;
 use super::DurationText;
 use crate::config::at::At;
 
-/// Keys that a later version brings.
-pub(crate) const LATER_WORKLOAD_KEYS: [&str; 1] = ["unchanged_for"];
-
 /// Conditions by workload; all that are given have to hold.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -29,4 +26,7 @@ pub(crate) struct RawWorkload {
     /// The run was due, or else first seen, so long ago or longer, whether it goes on or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run_older_than: Option<At<DurationText>>,
+    /// No series of the run that such a policy asks about changed its value, or came, for so long. Only with `kind: cronjob` or `kind: job`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unchanged_for: Option<At<DurationText>>,
 }

@@ -39,8 +39,15 @@ fn is_of_no_aggregation(field: &str) -> bool {
         "replacement",
         "rule_action",
     ];
-    const OF_WORKLOADS: [&str; 6] =
-        ["workload", "workload_kind", "workload_name", "run_finished_for_s", "keep_runs", "run_older_than_s"];
+    const OF_WORKLOADS: [&str; 7] = [
+        "workload",
+        "workload_kind",
+        "workload_name",
+        "run_finished_for_s",
+        "keep_runs",
+        "run_older_than_s",
+        "unchanged_for_s",
+    ];
     OTHERS.contains(&field) || OF_RULES.contains(&field) || OF_WORKLOADS.contains(&field)
 }
 

@@ -234,13 +234,15 @@ fn condition() -> impl Strategy<Value = Condition> {
     let kind = prop::option::of(select(vec![Kind::Cronjob, Kind::Job, Kind::Deployment]));
     let name = prop::option::of(select(vec!["sync", "s.+", "a"]).prop_map(str::to_owned));
     let seconds = || prop::option::of(select(vec![0u32, 30, 1800, 9000]));
-    (kind, name, seconds(), prop::option::of(0u32..3), seconds()).prop_map(
-        |(kind, name, run_finished_for, keep_runs, run_older_than)| Condition {
+    let unchanged = prop::option::weighted(0.2, select(vec![1u32, 1800, 9000]));
+    (kind, name, seconds(), prop::option::of(0u32..3), seconds(), unchanged).prop_map(
+        |(kind, name, run_finished_for, keep_runs, run_older_than, unchanged_for)| Condition {
             kind,
             name,
             run_finished_for,
             keep_runs,
             run_older_than,
+            unchanged_for,
         },
     )
 }
@@ -285,6 +287,7 @@ proptest! {
         definitions in prop::collection::vec(definition(), 0..12),
         series in prop::collection::vec((select(&NAMES[..]), select(&VALUES[..]), select(&VALUES[..])), 1..12),
         facts in facts(),
+        changed in prop::option::of(0..2 * NOW),
         later in 0..NOW,
     ) {
         let set = PolicySet::compile(&definitions, Run::AsConfigured).unwrap();
@@ -297,9 +300,11 @@ proptest! {
                 asked.set(asked.get() + 1);
                 facts.clone()
             };
-            let walk = set.walk(labels, &WorkloadSource::new(NOW, &find), &LIMITS);
+            let change = || changed;
+            let source = |now| WorkloadSource::new(now, &find).with_changes(&change);
+            let walk = set.walk(labels, &source(NOW), &LIMITS);
             asked.set(0);
-            let decision = set.decide(labels, &WorkloadSource::new(NOW, &find), &LIMITS);
+            let decision = set.decide(labels, &source(NOW), &LIMITS);
             let holds = walk.steps.iter().any(|step| step.workload_holds.is_some());
             let mut policies = walk.steps.iter().map(|step| &definitions[usize::from(step.policy.0)]);
             let may_ask = holds || policies.any(Definition::asks_for_workloads);
@@ -311,7 +316,7 @@ proptest! {
             prop_assert!(decision.valid_until.0 > NOW);
             // for as long as it says, it stays so
             let then = (NOW + later).min(decision.valid_until.0 - 1);
-            let again = set.decide(labels, &WorkloadSource::new(then, &find), &LIMITS);
+            let again = set.decide(labels, &source(then), &LIMITS);
             prop_assert_eq!(again.verdict, decision.verdict);
             let row = set.row(decision.verdict);
             prop_assert_eq!(walk.disposition, decision.verdict.disposition());

@@ -22,7 +22,7 @@ fn cronjob(run: RunFacts) -> Option<WorkloadFacts> {
 }
 
 fn told(condition: &Condition, facts: Option<WorkloadFacts>, now: u32) -> (bool, u32) {
-    let (holds, until) = condition.compile().unwrap().holds(facts.as_ref(), now);
+    let (holds, until) = condition.compile().unwrap().holds(facts.as_ref(), &|| None, now);
     (holds, until.0)
 }
 
@@ -164,4 +164,31 @@ fn no_time_overflows() {
             }
         }
     }
+}
+
+#[test]
+fn a_run_is_unchanged_for_so_long_and_asked_about_at_each_sample() {
+    let half = Condition { unchanged_for: Some(30 * MINUTE), ..Condition::default() }.compile().unwrap();
+    for (what, changed, expected) in [
+        ("it is not known", None, false),
+        ("just now", Some(NOW), false),
+        ("a second short", Some(NOW - 30 * MINUTE + 1), false),
+        ("half an hour ago", Some(NOW - 30 * MINUTE), true),
+        ("later than now", Some(NOW + 5), false),
+    ] {
+        let holds = half.holds(cronjob(run(GoesOn)).as_ref(), &|| changed, NOW);
+        assert_eq!(holds, (expected, ValidUntil(NOW + 1)), "{what}");
+    }
+    // of what is not meant nothing is asked, and of what is meant whatever else holds
+    let asked = Cell::new(0);
+    let changed = || {
+        asked.set(asked.get() + 1);
+        Some(0)
+    };
+    let also = Condition { kind: Some(Kind::Cronjob), run_finished_for: Some(0), ..half.condition().clone() };
+    let also = also.compile().unwrap();
+    assert!(!also.holds(of(Kind::Job, "x", Some(run(Ended(0)))).as_ref(), &changed, NOW).0);
+    assert_eq!(asked.get(), 0);
+    assert!(!also.holds(cronjob(run(GoesOn)).as_ref(), &changed, NOW).0);
+    assert_eq!(asked.get(), 1);
 }
