@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use seriesgate::config::{Config, OnThrottle, Upstream, UpstreamAuth};
-use seriesgate::policy::{Action, Mode};
+use seriesgate::policy::{Action, Disposition, Mode, PolicySet, Run, WorkloadSource};
+use seriesgate::series::grammar::Kind;
+use seriesgate::series::{Labels, RunFacts, RunProgress, WorkloadFacts};
 
 fn env(name: &str) -> Option<String> {
     match name {
@@ -160,14 +162,54 @@ fn a_file_may_have_a_byte_order_mark_windows_lines_numbers_as_secrets_and_anchor
     assert_eq!(token.expose(), "12345");
 }
 
-#[test]
-fn every_committed_example_loads() {
+/// The committed examples, by name.
+fn examples() -> impl Iterator<Item = (&'static str, Config)> {
     let env = |name: &str| {
         Some(if name.ends_with("_URL") { "https://host/api/v1/write" } else { "filled-in" }.to_owned())
     };
-    for name in ["sidecar", "gateway", "arms-prom", "cronjob-history"] {
+    ["sidecar", "gateway", "arms-prom", "cronjob-history"].into_iter().map(move |name| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/{name}.yaml"));
-        let config = Config::load(&path, &env).unwrap_or_else(|errors| panic!("{errors}")).config;
+        (name, Config::load(&path, &env).unwrap_or_else(|errors| panic!("{errors}")).config)
+    })
+}
+
+#[test]
+fn every_committed_example_loads() {
+    for (name, config) in examples() {
         assert!(!config.policies.is_empty(), "{name} shows policies");
+    }
+}
+
+/// Also once what they preview is in force, and long after the run.
+#[test]
+fn every_committed_example_leaves_what_alerts_on_failed_jobs_read() {
+    let run = RunFacts {
+        scheduled: Some(0),
+        came: Some(0),
+        progress: RunProgress::Ended(0),
+        newer: 1000,
+        fresh: false,
+    };
+    let find =
+        || Some(WorkloadFacts { kind: Kind::Cronjob, name: "sync".into(), said: true, run: Some(run) });
+    for (name, config) in examples() {
+        let mut policies = config.policies.clone();
+        policies.iter_mut().for_each(|policy| policy.mode = Mode::Enforce);
+        let set = PolicySet::compile(&policies, Run::AsConfigured).unwrap();
+        for metric in ["kube_job_failed", "kube_job_status_failed", "kube_job_info"] {
+            for namespace in ["namespace", "exported_namespace"] {
+                let mut pairs = [
+                    ("__name__", metric),
+                    ("condition", "true"),
+                    ("job_name", "sync-29707814"),
+                    (namespace, "shop"),
+                ];
+                pairs.sort_unstable();
+                let source = WorkloadSource::new(u32::MAX - 1, &find);
+                let decision = set.decide(Labels::from_sorted(&pairs), &source, &config.series.limits());
+                let is_left = decision.verdict.disposition() == Disposition::Forward;
+                assert_eq!(is_left, metric != "kube_job_info", "{name}: {metric}, {namespace}");
+            }
+        }
     }
 }
