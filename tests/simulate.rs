@@ -332,3 +332,20 @@ fn rules_read_the_workload_that_the_recording_names() {
     assert!(lines.iter().all(|line| line.contains("app=\"cronjob/sync\"")), "{told}");
     assert!(!told.contains("__workload"), "{told}");
 }
+
+#[test]
+fn a_run_whose_values_stand_still_is_withheld_in_the_time_of_its_samples() {
+    // it was due long ago, nothing says how it stands, and one of its two values moves for ten minutes
+    let page = |minute: i64| {
+        let at = (29_707_900 + minute) * 60_000;
+        let of = "{namespace=\"shop\",pod=\"sync-29707814-x7k2p\"}";
+        format!("cpu{of} {} {at}\nmemory{of} 7 {at}\nup 1 {at}\n", minute.min(10))
+    };
+    let text: String = (0..45).map(page).collect();
+    let still = "{ name: still, workload: { kind: cronjob, unchanged_for: 30m }, action: drop }";
+    let told = Case::of(still, &text).prints(&[]);
+    let sent = |metric: &str| told.lines().filter(|line| line.starts_with(metric)).count();
+    // the last of the 41 is the stale marker
+    assert_eq!([sent("cpu"), sent("memory"), sent("up")], [41, 41, 45], "{told}");
+    assert_eq!(told.matches("StaleNaN").count(), 2, "{told}");
+}

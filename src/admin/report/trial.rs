@@ -213,7 +213,8 @@ fn walk(report: &Report<'_>, candidates: &mut [Candidate<'_>]) {
             // whoever asks for one tenant learns nothing of the others
             false => "a series of another tenant".to_owned(),
         };
-        let about = About::of(tracker, tenant, labels, workload.facts());
+        let facts = if set.asks_for_workloads() { workload.facts() } else { None };
+        let about = About::of(tracker, tenant, labels, facts);
         for (number, candidate) in (0..).zip(candidates.iter_mut()) {
             let is_taken = row.matched.iter().any(|(policy, _)| *policy == PolicyIndex(number));
             let is_own = candidate.findings.iter().any(|finding| about.belongs_to(finding, candidate.remedy));
