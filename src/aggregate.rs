@@ -32,6 +32,7 @@ mod given_up;
 mod group;
 mod locked;
 mod member;
+mod memory;
 mod outbox;
 mod outgoing;
 mod pace;

@@ -140,6 +140,12 @@ impl Gate {
         self.scopes.let_go();
     }
 
+    /// Memory of what waits to be sent and of buffers that no request uses, bytes, by part.
+    pub fn held(&self) -> [(&'static str, usize); 2] {
+        let buffers = self.scratches.bytes(Scratch::capacity) + self.outcomes.bytes(Outcome::capacity);
+        [("outbox", self.outbox.bytes()), ("buffers", buffers)]
+    }
+
     /// Sends through another upstream from now on; requests in hand finish with the one they began with.
     pub fn replace_upstream(&self, upstream: Upstream) {
         self.upstream.store(Arc::new(upstream));

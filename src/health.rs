@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
 
 use hyper::StatusCode;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::clock;
+use crate::memory::Status;
 
 /// A loop's sign of life.
 #[derive(Debug)]
@@ -57,12 +59,21 @@ pub struct Health {
     loops: Vec<Arc<Heartbeat>>,
     phase: AtomicU8,
     bypassed: AtomicBool,
+    memory: Mutex<Status>,
 }
 
 #[derive(Serialize)]
 struct Report {
     status: &'static str,
     loops: Vec<LoopReport>,
+    memory: MemoryReport,
+}
+
+#[derive(Serialize)]
+struct MemoryReport {
+    level: &'static str,
+    used_bytes: usize,
+    limit_bytes: usize,
 }
 
 #[derive(Serialize)]
@@ -83,6 +94,7 @@ impl Health {
             loops: loops.iter().map(heartbeat).collect(),
             phase: AtomicU8::new(Phase::Starting as u8),
             bypassed: AtomicBool::new(false),
+            memory: Mutex::default(),
         }
     }
 
@@ -111,6 +123,16 @@ impl Health {
         self.bypassed.load(Ordering::Acquire)
     }
 
+    /// Says how it stands with memory. A gate that gives something up for it is healthy.
+    pub fn set_memory(&self, status: Status) {
+        *self.memory.lock() = status;
+    }
+
+    /// How it stands with memory.
+    pub fn memory(&self) -> Status {
+        *self.memory.lock()
+    }
+
     /// Status and JSON of `/-/healthy`.
     pub fn healthy(&self) -> (StatusCode, String) {
         let loops: Vec<LoopReport> = self
@@ -128,7 +150,9 @@ impl Health {
             (false, true) => (StatusCode::OK, "bypassed"),
             (false, false) => (StatusCode::OK, "ok"),
         };
-        let report = Report { status, loops };
+        let Status { level, used, limit } = self.memory();
+        let memory = MemoryReport { level: level.as_str(), used_bytes: used, limit_bytes: limit };
+        let report = Report { status, loops, memory };
         (code, serde_json::to_string(&report).unwrap_or_else(|_| format!("{{\"status\":\"{status}\"}}")))
     }
 
@@ -149,6 +173,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Level;
 
     #[test]
     fn a_loop_that_does_not_beat_is_stuck() {
@@ -159,6 +184,15 @@ mod tests {
             body.starts_with(r#"{"status":"stuck","loops":[{"name":"slow","last_active_seconds":"#),
             "{body}"
         );
+    }
+
+    #[test]
+    fn a_gate_whose_memory_is_short_is_healthy_and_says_so() {
+        let health = Health::new(&[]);
+        health.set_memory(Status { level: Level::Closed, used: 900, limit: 1000 });
+        let (code, body) = health.healthy();
+        let memory = r#""memory":{"level":"closed","used_bytes":900,"limit_bytes":1000}"#;
+        assert!(code == StatusCode::OK && body.contains(memory), "{body}");
     }
 
     #[test]

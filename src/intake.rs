@@ -11,7 +11,6 @@ mod connection;
 mod files;
 mod io;
 mod listener;
-mod memory;
 mod negotiate;
 mod preface;
 mod refusal;
@@ -32,10 +31,10 @@ use tokio_util::sync::CancellationToken;
 pub use budget::Hold;
 pub use files::{FileLimit, raise_file_limit};
 pub use listener::{BindError, Listener, bind};
-pub use memory::memory_limit_bytes;
 pub use refusal::TurnedAway;
 
 use crate::config::{Listen, Tenant};
+use crate::memory::WritePort;
 use crate::telemetry::IntakeMetrics;
 
 /// What a request says its body is.
@@ -95,6 +94,10 @@ pub struct Settings {
     pub listen: Listen,
     /// Which header names the tenant.
     pub tenant: Tenant,
+    /// Memory that the process may use, bytes.
+    pub memory_limit: usize,
+    /// Adds up what the port holds.
+    pub port: Arc<WritePort>,
     /// Spreads retries and connection ages; any number, another for each gate.
     pub seed: u64,
 }

@@ -11,6 +11,7 @@
 
 pub mod clock;
 pub mod codec;
+pub mod memory;
 pub mod wire;
 
 pub mod series;

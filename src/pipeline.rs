@@ -21,6 +21,7 @@ mod fates;
 mod grouping;
 mod groups;
 mod learn;
+mod memory;
 mod observe;
 mod origin;
 mod outcome;

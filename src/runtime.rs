@@ -3,6 +3,7 @@
 mod aggregation;
 mod error;
 mod janitor;
+mod memory;
 mod parts;
 mod reload;
 mod running;

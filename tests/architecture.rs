@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules in the order in which they may use each other: each only those above it.
 const ORDER: [&[&str]; 14] = [
-    &["clock", "codec"],
+    &["clock", "codec", "memory"],
     &["wire"],
     &["series"],
     &["policy", "cardinality"],

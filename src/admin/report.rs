@@ -40,6 +40,8 @@ pub struct View<'a> {
     pub policies: Vec<Summary>,
     /// What was refused lately, newest first.
     pub rejected: Vec<Rejected>,
+    /// Whether not everything was counted within the last hour, for want of room or memory.
+    pub incomplete: bool,
     /// Unix seconds.
     pub now: u32,
 }

@@ -89,6 +89,11 @@ impl Aggregator {
         numbered.filter_map(|(tenant, found)| Some((tenant, Arc::clone(found.as_ref()?)))).collect()
     }
 
+    /// How many scopes have a part in it.
+    pub(super) fn parts(&self) -> usize {
+        self.partitions.read().iter().flatten().flatten().count()
+    }
+
     /// Its groups.
     pub(super) fn groups(&self) -> Vec<Named> {
         let of = |(tenant, partition): (u32, Arc<Partition>)| {

@@ -40,7 +40,7 @@ impl Engine {
             add(&mut by_policy, policy, sample_counts);
         }
         // last: what closes windows meanwhile must not be ahead of these samples
-        tenant.take(batch.sender, &arrived);
+        tenant.take(batch.sender, &arrived, self.is_closed());
         by_policy
     }
 

@@ -61,6 +61,8 @@ pub struct Engine {
     pub(super) tenants: RwLock<Vec<Arc<Tenant>>>,
     pub(super) totals: Arc<Totals>,
     settings: RwLock<Settings>,
+    /// Whether no series becomes a member any more that is none.
+    closed: AtomicBool,
     pub(super) steady: Mutex<Steady>,
     /// What was before is not known (monotonic clock, milliseconds).
     pub(super) unsure_until: AtomicI64,
@@ -130,6 +132,7 @@ impl Engine {
             tenants: RwLock::default(),
             totals: Arc::default(),
             settings: RwLock::new(settings),
+            closed: AtomicBool::new(false),
             steady: Mutex::default(),
             unsure_until: AtomicI64::new(i64::MIN),
             searching: AtomicBool::new(false),
@@ -142,6 +145,16 @@ impl Engine {
     /// Other bounds; what is there stays.
     pub fn replace_settings(&self, settings: Settings) {
         *self.settings.write() = settings;
+    }
+
+    /// Says that no series that is none becomes a member of a group any more, for want of memory, or takes it back.
+    pub fn set_closed(&self, closed: bool) {
+        self.closed.store(closed, Ordering::Relaxed);
+    }
+
+    /// Whether no series becomes a member of a group any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// The bounds.
@@ -196,6 +209,10 @@ impl Engine {
     pub fn room(&self, aggregator: &Aggregator, tenant: u32, wanted: &Wanted, brings: Brings) -> Room {
         let Wanted { series, group_key, group, kind } = *wanted;
         // decided under policies that have just been replaced: the commit will find nobody that takes it
+        let closed = self.is_closed();
+        if closed && aggregator.existing(tenant).is_none() && !aggregator.is_retired() {
+            return Room::None;
+        }
         let Some(partition) = self.partition(aggregator, tenant) else { return Room::ForMember };
         let Some(mut shard) = partition.shards.lock(shard_of(group_key)) else { return Room::ForMember };
         // one that has ended as something else has other outputs
@@ -204,7 +221,7 @@ impl Engine {
             return Room::ForMember;
         }
         let settings = self.settings();
-        if self.totals.members() + brings.members >= settings.max_members {
+        if closed || self.totals.members() + brings.members >= settings.max_members {
             Room::None
         } else if is_there {
             Room::ForSeries

@@ -7,6 +7,9 @@ use ahash::AHashMap;
 use crate::policy::MetricKind;
 use crate::series::Fingerprint;
 
+/// Buckets that most histograms have.
+const BUCKETS: usize = 16;
+
 /// Stands for no group and no histogram.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -65,6 +68,12 @@ impl Group {
         self.from_ms <= end
     }
 
+    /// Bytes of its labels, and of what holds them: two counts beside each block.
+    fn label_bytes(&self) -> usize {
+        let block = |block: &Arc<[u8]>| block.len() + 2 * size_of::<usize>() + size_of::<Arc<[u8]>>();
+        self.labels.iter().map(block).sum()
+    }
+
     /// Whether it has not begun, or has ended.
     pub(super) fn is_over(&self) -> bool {
         self.from_ms == i64::MAX
@@ -105,6 +114,8 @@ pub(super) struct Groups {
     families: Vec<Family>,
     free_families: Vec<u32>,
     by_family: AHashMap<Fingerprint, u32>,
+    /// Label blocks of all groups, bytes.
+    label_bytes: usize,
 }
 
 impl Groups {
@@ -114,6 +125,16 @@ impl Groups {
 
     pub(super) fn is_empty(&self) -> bool {
         self.by_series.is_empty()
+    }
+
+    /// Memory held, bytes, about: a histogram has a place for each of its buckets.
+    pub(super) fn bytes(&self) -> usize {
+        let maps = self.by_series.capacity() + self.by_family.capacity();
+        self.label_bytes
+            + self.slots.capacity() * size_of::<Option<Group>>()
+            + self.families.capacity() * (size_of::<Family>() + BUCKETS * size_of::<(f64, u32)>())
+            + (self.free.capacity() + self.free_families.capacity()) * size_of::<u32>()
+            + maps * (size_of::<(Fingerprint, u32)>() + 1)
     }
 
     /// Numbers that groups may have: below this.
@@ -149,6 +170,7 @@ impl Groups {
             buckets.insert(at, (bound, number));
         }
         self.by_series.insert(group.series, number);
+        self.label_bytes += group.label_bytes();
         if number as usize == self.slots.len() {
             self.slots.push(Some(group));
         } else {
@@ -176,6 +198,7 @@ impl Groups {
     pub(super) fn remove(&mut self, number: u32) -> Option<Group> {
         let group = self.slots.get_mut(number as usize).and_then(Option::take)?;
         self.by_series.remove(&group.series);
+        self.label_bytes -= group.label_bytes();
         self.free.push(number);
         if let Some(family) = self.families.get_mut(group.family as usize) {
             family.buckets.retain(|(_, bucket)| *bucket != number);

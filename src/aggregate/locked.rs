@@ -14,6 +14,7 @@ pub(super) struct Totals {
     groups: AtomicUsize,
     members: AtomicUsize,
     points: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 /// What one shard holds.
@@ -22,6 +23,18 @@ struct Held {
     groups: usize,
     members: usize,
     points: usize,
+    bytes: usize,
+}
+
+impl Held {
+    fn of(shard: &GroupShard) -> Self {
+        Self {
+            groups: shard.groups.len(),
+            members: shard.members.len(),
+            points: shard.out.len(),
+            bytes: shard.bytes(),
+        }
+    }
 }
 
 impl Totals {
@@ -38,6 +51,11 @@ impl Totals {
         self.points.load(Ordering::Relaxed)
     }
 
+    /// Memory of all shards, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     fn settle(&self, before: Held, after: Held) {
         // wrapping: a sum of differences is right whatever their order
         let change = |total: &AtomicUsize, before: usize, after: usize| {
@@ -48,6 +66,7 @@ impl Totals {
         change(&self.groups, before.groups, after.groups);
         change(&self.members, before.members, after.members);
         change(&self.points, before.points, after.points);
+        change(&self.bytes, before.bytes, after.bytes);
     }
 }
 
@@ -67,8 +86,12 @@ pub(super) struct Shards<const N: usize> {
 
 impl<const N: usize> Shards<N> {
     pub(super) fn new(totals: Arc<Totals>, shard: impl Fn() -> GroupShard) -> Self {
-        let shards =
-            std::array::from_fn(|_| Mutex::new(Some(Counted { shard: shard(), held: Held::default() })));
+        let shards = std::array::from_fn(|_| {
+            let shard = shard();
+            let held = Held::of(&shard);
+            totals.settle(Held::default(), held);
+            Mutex::new(Some(Counted { shard, held }))
+        });
         Self { shards, totals, changed: AtomicBool::new(true) }
     }
 
@@ -145,8 +168,7 @@ impl Drop for Locked<'_> {
         if !self.touched {
             return;
         }
-        let shard = &self.counted.shard;
-        let held = Held { groups: shard.groups.len(), members: shard.members.len(), points: shard.out.len() };
+        let held = Held::of(&self.counted.shard);
         self.totals.settle(self.counted.held, held);
         self.counted.held = held;
         self.changed.store(true, Ordering::Release);

@@ -12,6 +12,9 @@ pub use self::queue::Waiting;
 use super::outgoing::Outgoing;
 use super::point::Point;
 
+/// What the queue of a tenant takes, bytes.
+const QUEUE_BYTES: usize = 128;
+
 #[derive(Default)]
 struct Queues {
     tenants: BTreeMap<u32, Queue>,
@@ -111,6 +114,12 @@ impl Outbox {
     /// Points that wait.
     pub fn len(&self) -> usize {
         self.queues.lock().points
+    }
+
+    /// Memory held, bytes, about: of a point beside its labels, which its group has, too.
+    pub fn bytes(&self) -> usize {
+        let queues = self.queues.lock();
+        queues.points * size_of::<Point>() + queues.tenants.len() * QUEUE_BYTES
     }
 
     /// Whether nothing waits.

@@ -1,17 +1,19 @@
 //! A sparse array: what nobody wrote to takes no memory.
 
-/// Entries of a page.
-const PAGE: usize = 256;
+/// Entries of a page: few, as each shard of each scope has a page for one group, too.
+const PAGE: usize = 32;
 
 /// Entries by number; those that were not written are `empty`.
 pub(super) struct Pages<T> {
     pages: Vec<Option<Box<[T; PAGE]>>>,
+    /// Pages that are there.
+    written: usize,
     empty: T,
 }
 
 impl<T: Copy> Pages<T> {
     pub(super) fn new(empty: T) -> Self {
-        Self { pages: Vec::new(), empty }
+        Self { pages: Vec::new(), written: 0, empty }
     }
 
     #[inline]
@@ -29,8 +31,12 @@ impl<T: Copy> Pages<T> {
         if self.pages.len() <= at / PAGE {
             self.pages.resize_with(at / PAGE + 1, || None);
         }
-        let empty = self.empty;
-        &mut self.pages[at / PAGE].get_or_insert_with(|| Box::new([empty; PAGE]))[at % PAGE]
+        let Self { pages, written, empty } = self;
+        let page = pages[at / PAGE].get_or_insert_with(|| {
+            *written += 1;
+            Box::new([*empty; PAGE])
+        });
+        &mut page[at % PAGE]
     }
 
     /// All entries of pages that were written to, with their numbers.
@@ -40,8 +46,7 @@ impl<T: Copy> Pages<T> {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.pages.capacity() * size_of::<Option<Box<[T; PAGE]>>>()
-            + self.pages.iter().flatten().count() * size_of::<[T; PAGE]>()
+        self.pages.capacity() * size_of::<Option<Box<[T; PAGE]>>>() + self.written * size_of::<[T; PAGE]>()
     }
 }
 
@@ -56,6 +61,6 @@ mod tests {
         *pages.entry(100_000) = 2;
         assert_eq!((pages.get(3), pages.get(4), pages.get(100_000), pages.get(1 << 30)), (1, 7, 2, 7));
         assert_eq!(pages.iter().filter(|(_, value)| *value != 7).collect::<Vec<_>>(), [(3, 1), (100_000, 2)]);
-        assert!(pages.bytes() < 20_000);
+        assert_eq!(pages.bytes(), pages.pages.capacity() * 8 + 2 * PAGE);
     }
 }

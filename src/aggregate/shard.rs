@@ -49,6 +49,11 @@ impl Default for Window {
 }
 
 impl Window {
+    fn bytes(&self) -> usize {
+        let pages = self.cells.bytes() + self.values.bytes() + self.periods.bytes() + self.times.bytes();
+        size_of::<Self>() + pages
+    }
+
     /// Notes that a group grew, and when it was heard of.
     #[inline]
     pub(super) fn grow(&mut self, group: u32, increase: f64, heard_ms: i64) {
@@ -83,7 +88,7 @@ pub struct Counts {
     pub mixed_buckets: usize,
     /// Windows closed.
     pub windows: u64,
-    /// Bytes of members, tombstones and windows.
+    /// Bytes of groups, members, tombstones, windows, and of the parts of each scope that hold them.
     pub bytes: usize,
 }
 
@@ -165,10 +170,20 @@ impl GroupShard {
         }
     }
 
+    /// Memory held, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.open.iter().map(Window::bytes).sum::<usize>()
+            + self.members.bytes()
+            + self.tombstones.bytes()
+            + self.groups.bytes()
+            + self.gauges.bytes()
+            + self.doubts.capacity() * size_of::<(Fingerprint, Doubt)>()
+            + self.unborn.capacity() * size_of::<(u64, i64)>()
+            + self.out.capacity() * size_of::<Point>()
+    }
+
     pub(super) fn counts(&self) -> Counts {
-        let windows = self.open.iter();
-        let bytes: usize =
-            windows.map(|w| w.cells.bytes() + w.values.bytes() + w.periods.bytes() + w.times.bytes()).sum();
         Counts {
             members: self.members.len(),
             groups: self.groups.len(),
@@ -181,12 +196,7 @@ impl GroupShard {
             slow: self.slow,
             mixed_buckets: self.mixed_buckets,
             windows: self.windows,
-            bytes: bytes
-                + self.members.bytes()
-                + self.tombstones.bytes()
-                + self.doubts.capacity() * size_of::<(Fingerprint, Doubt)>()
-                + self.unborn.capacity() * size_of::<(u64, i64)>()
-                + self.gauges.bytes(),
+            bytes: self.bytes(),
         }
     }
 }

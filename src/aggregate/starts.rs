@@ -16,6 +16,8 @@ use crate::series::{Fingerprint, Fingerprinter, Labels, SubjectTable, TenantKey,
 /// by `_created`: one for each set of labels. About 80 bytes each; the one not spoken of for longest is forgotten first.
 const THINGS: usize = 200_000;
 const OWN: usize = 50_000;
+/// What one takes: a place in its table.
+const START_BYTES: usize = 96;
 /// Of two that tell of one thing, the one that said nothing for so long while the other did says nothing any more, seconds:
 /// nearly all targets are scraped more often than that. It may have gone without a stale marker.
 const SILENT_SECONDS: u32 = 600;
@@ -99,6 +101,11 @@ impl Starts {
                 }
             }
         }
+    }
+
+    /// Memory held, bytes, about.
+    pub(super) fn bytes(&self) -> usize {
+        (self.things.lock().len() + self.own.lock().len()) * START_BYTES
     }
 
     fn forgot(&self, heard: Option<u32>, now: u32) {

@@ -15,6 +15,8 @@ use super::watch::Watch;
 /// Senders of one tenant that are told apart; beyond that the one not heard of for longest is forgotten, and is a stranger
 /// when it comes again.
 const MAX_SENDERS: usize = 10_000;
+/// What a sender takes beside the moments that are remembered, bytes.
+const SENDER_BYTES: usize = 192;
 /// Requests waited for at most: those with the oldest data.
 const MAX_WAITING: usize = 256;
 
@@ -140,8 +142,8 @@ impl Tenant {
         known.pace.with(arrived, newest_ms, known.waiting_but(sender, arrived))
     }
 
-    /// Notes a request that was taken.
-    pub(super) fn take(&self, sender: Option<IpAddr>, arrived: &Arrived) {
+    /// Notes a request that was taken. `closed`: a sender that is not known yet takes the place of another.
+    pub(super) fn take(&self, sender: Option<IpAddr>, arrived: &Arrived, closed: bool) {
         let mut known = self.known.lock();
         // who comes again brings the same request; behind one address there may be others
         known.waiting.retain(|waiting| !waiting.is(sender, arrived));
@@ -150,8 +152,9 @@ impl Tenant {
         match known.senders.get_mut(&sender) {
             Some(known) => known.take(arrived),
             None => {
+                let before = known.senders.len();
                 known.senders.put(sender, Sender::new(arrived));
-                if known.senders.len() > MAX_SENDERS {
+                if known.senders.len() > if closed { before.max(1) } else { MAX_SENDERS } {
                     known.senders.pop_lru();
                     self.forgotten.fetch_add(1, Ordering::Relaxed);
                 }
@@ -209,6 +212,13 @@ impl Tenant {
         ahead
     }
 
+    /// Memory of its senders, bytes, about.
+    pub(super) fn sender_bytes(&self) -> usize {
+        let known = self.known.lock();
+        let reached: usize = known.senders.iter().map(|(_, sender)| sender.reached.capacity()).sum();
+        known.senders.len() * SENDER_BYTES + reached * size_of::<(i64, i64)>()
+    }
+
     /// Senders forgotten for room.
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten.load(Ordering::Relaxed)
@@ -250,14 +260,14 @@ mod tests {
     #[test]
     fn the_oldest_that_was_refused_is_waited_for_until_it_comes_again_or_stays_away() {
         let tenant = Tenant::default();
-        tenant.take(sender(1), &arrived(0));
+        tenant.take(sender(1), &arrived(0), false);
         tenant.refuse(sender(1), &arrived(30));
         tenant.refuse(sender(1), &arrived(45));
         let both = (mark(&tenant, 2, 50), mark(&tenant, 1, 50));
         assert_eq!(both, (30, 30), "behind one address there may be several");
-        tenant.take(sender(1), &arrived(30));
+        tenant.take(sender(1), &arrived(30), false);
         assert_eq!(mark(&tenant, 2, 50), 45);
-        tenant.take(sender(1), &arrived(45));
+        tenant.take(sender(1), &arrived(45), false);
         assert_eq!((mark(&tenant, 2, 51), mark(&tenant, 2, 70)), (45, 70));
         tenant.refuse(sender(1), &arrived(52));
         tenant.pass(142_000);
@@ -268,12 +278,22 @@ mod tests {
     #[test]
     fn a_sender_is_known_by_its_newest_samples_and_by_none_that_a_wrong_clock_dated() {
         let tenant = Tenant::default();
-        tenant.take(sender(1), &arrived(0));
-        tenant.take(sender(1), &Arrived { oldest_ms: 0, ..arrived(3600) });
+        tenant.take(sender(1), &arrived(0), false);
+        tenant.take(sender(1), &Arrived { oldest_ms: 0, ..arrived(3600) }, false);
         let newest = || tenant.watch(sender(1)).map(|watch| watch.newest_ms());
         assert_eq!((newest(), tenant.watch(sender(2))), (Some(3_600_000), None));
         assert!(!tenant.pull_back(3_600_000, 10_000));
         assert!(tenant.pull_back(70_000, 10_000));
         assert_eq!(newest(), Some(10_000));
+    }
+
+    #[test]
+    fn while_memory_is_short_a_sender_that_comes_takes_the_place_of_another() {
+        let tenant = Tenant::default();
+        (1..=3).for_each(|number| tenant.take(sender(number), &arrived(number.into()), false));
+        let before = tenant.sender_bytes();
+        (4..200).for_each(|number| tenant.take(sender(number), &arrived(number.into()), true));
+        assert_eq!((tenant.sender_bytes(), tenant.forgotten()), (before, 196));
+        assert!(tenant.watch(sender(199)).is_some() && tenant.watch(sender(3)).is_none());
     }
 }

@@ -125,6 +125,11 @@ impl Types {
         Self { known: Families::new(max), untyped: Untyped::default() }
     }
 
+    /// Memory held, bytes, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.known.bytes() + self.untyped.bytes()
+    }
+
     /// Takes in one metadata entry.
     pub fn declare(&self, tenant: u32, family: &str, declared: Declared) {
         if declared != Declared::Unknown {

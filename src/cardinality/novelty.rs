@@ -59,10 +59,21 @@ impl KnownLabels {
     /// Filters of at most `max_bytes` together.
     pub(super) fn new(max_bytes: usize) -> Self {
         let shard = |_| {
-            let of = |share| Seen::new(max_bytes / SHARDS * share / 4);
-            Mutex::new(FilterShard { known: of(3), counted: of(1), waiting: VecDeque::new() })
+            let [known, counted] = shares(max_bytes).map(Seen::new);
+            Mutex::new(FilterShard { known, counted, waiting: VecDeque::new() })
         };
         Self { shards: (0..SHARDS).map(shard).collect() }
+    }
+
+    /// Lets the filters grow to `max_bytes` together from now on; what is beyond that is forgotten.
+    pub(super) fn set_max_bytes(&self, max_bytes: usize) {
+        let [known, counted] = shares(max_bytes);
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            shard.known.set_max_bytes(known);
+            shard.counted.set_max_bytes(counted);
+            shard.waiting.shrink_to_fit();
+        }
     }
 
     /// What is new about a series, given a hash for each of its labels; changes nothing. What is to be remembered of
@@ -160,6 +171,11 @@ impl KnownLabels {
     fn shard(&self, metric: u32) -> &Mutex<FilterShard> {
         &self.shards[metric as usize % SHARDS]
     }
+}
+
+/// What the two filters of a shard may have of all.
+fn shares(max_bytes: usize) -> [usize; 2] {
+    [3, 1].map(|share| max_bytes / SHARDS * share / 4)
 }
 
 impl FilterShard {

@@ -14,6 +14,9 @@ use crate::series::{Labels, SubjectTable};
 /// More than there are workers, so that they seldom meet.
 const SHARDS: usize = 16;
 
+/// What an owner takes, bytes, about: its place in the table and its name.
+const OWNER_BYTES: usize = 150;
+
 /// What kind of object made something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OwnerKind {
@@ -199,6 +202,11 @@ impl Owners {
                 shard.pop(&key);
             }
         }
+    }
+
+    /// Memory held, bytes, about; names are mostly short.
+    pub(super) fn bytes(&self) -> usize {
+        self.len() * OWNER_BYTES
     }
 
     /// Owners known.

@@ -18,6 +18,8 @@ const LEAST_TEXT: usize = 64 << 10;
 pub(super) trait Record {
     /// Room for text that a table has for each record that it may have, bytes.
     const TEXT: usize = 256;
+    /// What a record takes on the heap beside its text, bytes, about: where most have it, and while it is counted in.
+    const HEAP: usize = 0;
     /// Bytes of that text. It never changes.
     fn text_bytes(&self) -> usize;
 }
@@ -156,7 +158,19 @@ impl<R: Record> RecordTable<R> {
                     free.push(local);
                 }
             }
+            give_back(numbers, records, free);
         }
+    }
+
+    /// Memory held, bytes: of a record beside its text and [`Record::HEAP`] what its table takes.
+    pub(super) fn bytes(&self) -> usize {
+        let of = |shard: &Mutex<RecordShard<R>>| {
+            let shard = shard.lock();
+            shard.records.capacity() * size_of::<Option<(u64, R)>>()
+                + shard.numbers.capacity() * (size_of::<(u64, u32)>() + 1)
+                + shard.free.capacity() * size_of::<u32>()
+        };
+        self.shards.iter().map(of).sum::<usize>() + self.text_bytes() + self.len() * R::HEAP
     }
 
     /// Records, without the others.
@@ -172,6 +186,19 @@ impl<R: Record> RecordTable<R> {
     /// How often a name found no room.
     pub(super) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+}
+
+/// What a storm has blown up is given back where the last places are free.
+fn give_back<R>(numbers: &mut AHashMap<u64, u32>, records: &mut Vec<Option<(u64, R)>>, free: &mut Vec<u32>) {
+    let used = records.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+    if used < records.capacity() / 2 {
+        records.truncate(used);
+        records.shrink_to(used + used / 4);
+        free.retain(|local| (*local as usize) < used);
+        free.shrink_to_fit();
+        let twice = 2 * numbers.len();
+        numbers.shrink_to(twice);
     }
 }
 

@@ -252,6 +252,18 @@ impl Label {
         self.last = now;
     }
 
+    /// Memory of its sketches, bytes.
+    pub(super) fn sketch_bytes(&self) -> usize {
+        self.values.iter().map(Distinct::bytes).sum::<usize>()
+            + self.top.iter().map(Top::bytes).sum::<usize>()
+    }
+
+    /// Forgets the window before.
+    pub(super) fn forget_former(&mut self) {
+        self.values[1].clear();
+        self.top[1].clear();
+    }
+
     /// Begins a new window.
     pub(super) fn rotate(&mut self) {
         self.values.swap(0, 1);
@@ -278,18 +290,27 @@ pub(super) struct Cause {
 }
 
 impl Record for Metric {
+    /// Counts of the last hour.
+    const HEAP: usize = 240;
+
     fn text_bytes(&self) -> usize {
         self.name.len()
     }
 }
 
 impl Record for Workload {
+    /// Counts of the last hour, lifetimes, runs over time, pods.
+    const HEAP: usize = 1024;
+
     fn text_bytes(&self) -> usize {
         self.cluster.len() + self.namespace.len() + self.name.len()
     }
 }
 
 impl Record for Sender {
+    /// Counts of the last hour, lifetimes.
+    const HEAP: usize = 320;
+
     fn text_bytes(&self) -> usize {
         0
     }
@@ -303,6 +324,9 @@ impl Record for Label {
 }
 
 impl Record for Cause {
+    /// Counts of the last hour.
+    const HEAP: usize = 480;
+
     /// Of a series whose labels are all new it has all their names.
     const TEXT: usize = 1024;
 

@@ -11,6 +11,8 @@ use crate::series::index::WINDOW_SECONDS;
 
 /// So long is remembered what has no series any more, seconds: reports speak of the last hour.
 const REMEMBERED: u32 = 7200;
+/// The same while memory is short.
+const REMEMBERED_SHRUNK: u32 = 1200;
 
 impl Tracker {
     /// To be called every few seconds.
@@ -51,11 +53,12 @@ impl Tracker {
 
     fn begin_step(&self, now: u32) {
         self.workloads.each(|_, workload| workload.trend.note(workload.runs));
-        let horizon = now.saturating_sub(REMEMBERED);
+        let remembered = if self.is_shrunk() { REMEMBERED_SHRUNK } else { REMEMBERED };
+        let horizon = now.saturating_sub(remembered);
         // who is pointed at outlives who points
-        self.causes.retain(|cause| cause.last >= now.saturating_sub(REMEMBERED / 2));
+        self.causes.retain(|cause| cause.last >= now.saturating_sub(remembered / 2));
         self.forget_latest_causes();
-        self.units.retain(|unit| unit.active > 0 || unit.last >= now.saturating_sub(REMEMBERED / 2));
+        self.units.retain(|unit| unit.active > 0 || unit.last >= now.saturating_sub(remembered / 2));
         self.workloads
             .retain(|workload| workload.series_counts.active > 0 || workload.series_counts.last >= horizon);
         self.metrics.retain(|metric| metric.series_counts.active > 0 || metric.series_counts.last >= horizon);

@@ -5,13 +5,14 @@ mod limits;
 mod observe;
 mod runs;
 mod show;
+mod shrink;
 
 pub use observe::ObserveScratch;
 pub(super) use runs::Why;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use ahash::{AHashMap, RandomState};
 use parking_lot::Mutex;
@@ -137,6 +138,8 @@ pub struct Tracker {
     pub(super) warmup: AtomicU32,
     pub(super) idle_after: AtomicU32,
     values_per_label: usize,
+    filter_bytes: usize,
+    shrunk: AtomicBool,
     pub(super) metrics: RecordTable<Metric>,
     pub(super) workloads: RecordTable<Workload>,
     pub(super) units: RecordTable<Unit>,
@@ -169,6 +172,8 @@ impl Tracker {
             warmup: AtomicU32::new(settings.warmup),
             idle_after: AtomicU32::new(settings.idle_after),
             values_per_label: settings.values_per_label,
+            filter_bytes: settings.filter_bytes,
+            shrunk: AtomicBool::new(false),
             metrics: RecordTable::new(settings.max_metrics, Metric::default()),
             workloads: RecordTable::new(settings.max_workloads, Workload::nobody()),
             // the numbers of a table go up to 32 times its size

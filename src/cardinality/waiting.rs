@@ -12,6 +12,9 @@ const SHARDS: usize = 16;
 /// What one pod is guessed to be, by the labels beside its name. 0: none.
 const GUESSES: usize = 2;
 
+/// What one of those who wait takes, bytes: its place in the table.
+const WAITING_BYTES: usize = 100;
+
 type Shard = LruCache<u64, [u32; GUESSES], RandomState>;
 
 /// Who waits for which owner.
@@ -55,6 +58,11 @@ impl Waiting {
     /// The guesses of whose series more is known now; each is told once.
     pub(super) fn take_due(&self) -> AHashSet<u32> {
         std::mem::take(&mut self.due.lock())
+    }
+
+    /// Memory held, bytes, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len() * WAITING_BYTES).sum()
     }
 
     fn shard(&self, key: u64) -> &Mutex<Shard> {

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::config::Config;
 use crate::policy::Definition;
 use crate::series::quote;
 use possible::Possible;
@@ -67,7 +68,7 @@ pub(super) fn check(options: &Options) -> ExitCode {
     if !remarks.is_empty() {
         println!("{}", quote::shown_lines(&remarks.to_string()));
     }
-    let memory = crate::intake::memory_limit_bytes().and_then(|memory| memory::warning(&config, memory));
+    let memory = limit_of(&config).and_then(|limit| memory::warning(&config, limit));
     if let Some(warning) = &memory {
         println!("{name}: {}", quote::shown(warning));
     }
@@ -83,6 +84,12 @@ pub(super) fn check(options: &Options) -> ExitCode {
         Some(warnings) if options.strict && warnings + own > 0 => ExitCode::FAILURE,
         Some(_) => ExitCode::SUCCESS,
     }
+}
+
+/// The memory that there is for a config, bytes.
+fn limit_of(config: &Config) -> Option<u64> {
+    let configured = config.memory.limit_bytes.map(|bytes| bytes as u64);
+    configured.or_else(crate::memory::limit_bytes)
 }
 
 /// On a stack that is large enough.

@@ -65,14 +65,25 @@ impl Checker<'_> {
         let tenant = self.tenant(&raw.tenant);
         let data_dir = raw.data_dir.as_ref().and_then(|dir| self.data_dir(dir));
         let upstream = self.upstreams(raw.upstreams.as_ref());
+        let memory = self.memory(&raw.memory);
         let series = self.series(&raw.series);
         let tracking = self.tracking(&raw.tracking);
         let aggregation = self.inside("aggregation", |check| check.aggregation(&raw.aggregation));
         let policies = self.policies(raw.policies.as_deref().unwrap_or_default(), &aggregation);
         self.credentials_for_aggregates(raw.upstreams.as_ref(), &policies);
         let upstream = upstream?;
-        let config =
-            Config { listen, admin, tenant, data_dir, upstream, series, tracking, aggregation, policies };
+        let config = Config {
+            listen,
+            admin,
+            tenant,
+            data_dir,
+            upstream,
+            memory,
+            series,
+            tracking,
+            aggregation,
+            policies,
+        };
         if self.errors.is_empty() {
             self.remark(raw, &config);
         }

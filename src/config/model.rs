@@ -21,6 +21,8 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// Where samples go. Exactly one for now.
     pub upstream: Upstream,
+    /// The memory of the process.
+    pub memory: Memory,
     /// The series index.
     pub series: Series,
     /// What reports tell apart.
@@ -42,13 +44,13 @@ pub struct Listen {
     pub http2: bool,
     /// Connections the kernel holds for us until we accept them.
     pub backlog: u32,
-    /// Open connections at most; `None` = as many as there are descriptors for.
+    /// Open connections at most; `None` = as many as there are descriptors and memory for.
     pub max_connections: Option<usize>,
     /// Compressed request body at most, bytes.
     pub max_body_bytes: usize,
     /// Decoded request body at most, bytes.
     pub max_decoded_bytes: usize,
-    /// What all requests in hand may hold at one time, bytes; `None` = a quarter of the memory limit (cgroup or machine).
+    /// What all requests in hand may hold at one time, bytes; `None` = a quarter of the memory limit.
     pub max_in_flight_bytes: Option<usize>,
     /// From accept to the first byte.
     pub first_byte_timeout: Duration,
@@ -82,6 +84,13 @@ pub struct Tenant {
     pub header: String,
     /// Scopes told apart at most; the others share one overflow tenant.
     pub max: usize,
+}
+
+/// The memory of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What the process may use, bytes; `None` = the tightest of cgroup v2, cgroup v1 and the machine.
+    pub limit_bytes: Option<usize>,
 }
 
 /// One upstream. `Debug` shows scheme and host of the url only: some backends have tokens in the path.

@@ -48,6 +48,9 @@ pub(crate) struct RawConfig {
     /// Where samples go. Exactly one in this version.
     #[schemars(required, length(min = 1, max = 1))]
     pub(crate) upstreams: Option<At<Vec<At<RawUpstream>>>>,
+    /// The memory of the process.
+    #[serde(default)]
+    pub(crate) memory: RawMemory,
     /// The memory of series, and the limits of one series.
     #[serde(default)]
     pub(crate) series: RawSeries,
@@ -91,6 +94,16 @@ impl Default for RawTenant {
     fn default() -> Self {
         Self { header: At::default_value("X-Scope-OrgID"), max: At::default_value(1000_u64) }
     }
+}
+
+/// The memory of the process.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawMemory {
+    /// Memory that the process may use; from three quarters of it on, less is remembered. Absent: the tightest limit of cgroup
+    /// v2, cgroup v1 and the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<At<SizeText>>,
 }
 
 /// The memory of series, and the limits of one series.

@@ -31,6 +31,11 @@ impl<T: Default> Pool<T> {
         }
     }
 
+    /// What is free takes, bytes.
+    pub(super) fn bytes(&self, of: impl Fn(&T) -> usize) -> usize {
+        self.free.lock().iter().map(|item| of(item)).sum()
+    }
+
     /// Lets go of all that is free. What is needed is made again, at the size that is needed by then.
     pub(super) fn clear(&self) {
         let free = std::mem::take(&mut *self.free.lock());

@@ -124,7 +124,8 @@ impl<H: Handler> Acceptor<H> {
         }
         // an IPv4 sender on a socket for both is known by its own address
         let peer = stream.peer_addr().ok().map(|address| address.ip().to_canonical());
-        let activity = Activity::new(peer, self.max_age.map(|age| shared.jitter.around(age)));
+        let max_age = self.max_age.map(|age| shared.jitter.around(age));
+        let activity = Activity::new(peer, max_age, Arc::clone(&shared.port));
         let orders = Orders { drain: shared.shutdown.child_token(), abort: self.abort.child_token() };
         let read_buffer_bytes = read_buffer_bytes(shared.budget.max(), self.connections.len() + 1);
         let limits = Limits { deadlines: self.deadlines, http2: self.http2, read_buffer_bytes };

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use crate::config::Listen;
+use crate::memory::WritePort;
 
 /// How long a refused sender may take to read our answer before the connection goes.
 const LINGER: Duration = Duration::from_secs(2);
@@ -59,11 +60,13 @@ pub(super) struct Activity {
     buffer: AtomicUsize,
     closing: AtomicBool,
     linger: AtomicBool,
+    port: Arc<WritePort>,
 }
 
 impl Activity {
     /// A connection just accepted from `peer`, to be closed with a response at `max_age`, if that is given.
-    pub(super) fn new(peer: Option<IpAddr>, max_age: Option<Duration>) -> Arc<Self> {
+    pub(super) fn new(peer: Option<IpAddr>, max_age: Option<Duration>, port: Arc<WritePort>) -> Arc<Self> {
+        port.connections.fetch_add(1, Ordering::Relaxed);
         let accepted = Instant::now();
         Arc::new(Self {
             peer,
@@ -75,6 +78,7 @@ impl Activity {
             buffer: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             linger: AtomicBool::new(false),
+            port,
         })
     }
 
@@ -104,7 +108,10 @@ impl Activity {
 
     /// There is a buffer with room for so many bytes. It does not shrink while the connection lives.
     pub(super) fn read_into(&self, room: usize) {
-        self.buffer.fetch_max(room, Ordering::Relaxed);
+        let before = self.buffer.fetch_max(room, Ordering::Relaxed);
+        if room > before {
+            self.port.buffers.fetch_add(room - before, Ordering::Relaxed);
+        }
     }
 
     /// Size of the buffer that the connection is read into, bytes.
@@ -162,6 +169,13 @@ impl Activity {
             Phase::Linger => LINGER,
         };
         since.checked_add(allowed).map(|at| (phase, at))
+    }
+}
+
+impl Drop for Activity {
+    fn drop(&mut self) {
+        self.port.connections.fetch_sub(1, Ordering::Relaxed);
+        self.port.buffers.fetch_sub(self.buffer_bytes(), Ordering::Relaxed);
     }
 }
 

@@ -4,35 +4,35 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use hyper::StatusCode;
 
 use super::SenderReply;
 use super::refusal::Refusal;
 use crate::clock::Jitter;
+use crate::memory::WritePort;
 use crate::telemetry::{IntakeMetrics, Undecodable};
-
-/// Where neither cgroup nor machine tells its memory: what a small sidecar has.
-const ASSUMED_MEMORY_BYTES: u64 = 1 << 30;
 
 /// The budget of one gate.
 pub(super) struct Budget {
-    used: AtomicUsize,
+    /// What it is used for is added up there.
+    port: Arc<WritePort>,
     max: usize,
     metrics: Arc<IntakeMetrics>,
     jitter: Arc<Jitter>,
 }
 
 impl Budget {
-    /// `max` from the config; absent: a quarter of the memory limit.
-    pub(super) fn new(max: Option<usize>, metrics: Arc<IntakeMetrics>, jitter: Arc<Jitter>) -> Arc<Self> {
-        let max = max.unwrap_or_else(|| {
-            let memory = super::memory::memory_limit_bytes().unwrap_or(ASSUMED_MEMORY_BYTES);
-            usize::try_from(memory / 4).unwrap_or(usize::MAX)
-        });
+    /// A budget of `max` bytes.
+    pub(super) fn new(
+        max: usize,
+        port: Arc<WritePort>,
+        metrics: Arc<IntakeMetrics>,
+        jitter: Arc<Jitter>,
+    ) -> Arc<Self> {
         metrics.in_flight_bytes_max.set(max as f64);
-        Arc::new(Self { used: AtomicUsize::new(0), max, metrics, jitter })
+        Arc::new(Self { port, max, metrics, jitter })
     }
 
     /// What a single body could have at most.
@@ -60,7 +60,7 @@ impl Budget {
     /// nothing more is until it is gone: so one such request at a time, however busy the gate is.
     fn take(&self, held: usize, more: usize) -> bool {
         let alone = held.saturating_add(more) > self.max;
-        let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+        let taken = self.port.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
             used.checked_add(more).filter(|sum| *sum <= self.max || (alone && used - held <= self.max))
         });
         if taken.is_ok() {
@@ -71,7 +71,7 @@ impl Budget {
 
     fn give(&self, bytes: usize) {
         if bytes > 0 {
-            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            self.port.requests.fetch_sub(bytes, Ordering::Relaxed);
             self.metrics.in_flight_bytes.decrement(bytes as f64);
         }
     }
@@ -159,7 +159,7 @@ mod tests {
 
     fn budget(max: usize) -> Arc<Budget> {
         let metrics = Arc::new(IntakeMetrics::new(&Arc::new(Registry::default())));
-        Budget::new(Some(max), metrics, Arc::new(Jitter::new(1)))
+        Budget::new(max, Arc::default(), metrics, Arc::new(Jitter::new(1)))
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
         drop(first);
         assert!(second.resize(100));
         drop(second);
-        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.port.request_bytes(), 0);
     }
 
     #[test]
@@ -185,6 +185,6 @@ mod tests {
         drop(huge);
         assert!(!other.resize(31) && other.resize(300));
         drop((small, other));
-        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.port.request_bytes(), 0);
     }
 }

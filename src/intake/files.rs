@@ -37,8 +37,14 @@ fn most_connections(files: u64) -> usize {
     usize::try_from(files.saturating_sub(OTHERS) / 2).unwrap_or(usize::MAX).max(1)
 }
 
-/// Connections at most: what the config says, as far as there are descriptors for it.
-pub(super) fn max_connections(configured: Option<usize>, files: Option<u64>) -> usize {
+/// The part of the memory limit that connections may have where the config does not say how many there may be, and what one
+/// takes at least, bytes: a read buffer of 16 KiB, its task, the state of its protocol.
+const PART_OF_MEMORY: usize = 8;
+const CONNECTION_BYTES: usize = 24 << 10;
+
+/// Connections at most: what the config says, as far as there are descriptors for it; absent: as many as there are
+/// descriptors and memory for.
+pub(super) fn max_connections(configured: Option<usize>, files: Option<u64>, memory_limit: usize) -> usize {
     let most = files.map_or(usize::MAX, most_connections);
     if let (Some(asked), Some(files)) = (configured.filter(|asked| *asked > most), files) {
         let needed = OTHERS.saturating_add(2 * asked as u64);
@@ -54,7 +60,8 @@ pub(super) fn max_connections(configured: Option<usize>, files: Option<u64>) -> 
              limit (ulimit -Hn, LimitNOFILE=, --ulimit nofile=), or set listen.max_connections"
         );
     }
-    configured.map_or(most, |asked| asked.min(most))
+    let held = (memory_limit / PART_OF_MEMORY / CONNECTION_BYTES).max(1);
+    configured.unwrap_or(held).min(most)
 }
 
 /// The soft limit as it is now; `None` = unlimited.
@@ -86,8 +93,13 @@ mod tests {
         assert_eq!([0, 100, 129].map(most_connections), [1, 1, 1]);
         assert_eq!(most_connections(u64::MAX), ((u64::MAX - OTHERS) / 2) as usize);
         let files = Some(1024);
-        assert_eq!([None, Some(1), Some(900)].map(|asked| max_connections(asked, files)), [448, 1, 448]);
-        assert_eq!([None, Some(900)].map(|asked| max_connections(asked, None)), [usize::MAX, 900]);
+        assert_eq!(
+            [None, Some(1), Some(900)].map(|asked| max_connections(asked, files, 1 << 40)),
+            [448, 1, 448]
+        );
+        // an eighth of 96 MiB, 24 KiB each; what the config says holds
+        assert_eq!([None, Some(900)].map(|asked| max_connections(asked, None, 96 << 20)), [512, 900]);
+        assert_eq!(max_connections(None, files, 0), 1);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::route::{Route, Routes};
 use super::share::Shares;
 use super::{Handler, Inbound, SenderReply, Settings, Typed};
 use crate::clock::Jitter;
+use crate::memory::{self, WritePort};
 use crate::telemetry::{IntakeMetrics, Undecodable};
 use crate::via::Via;
 
@@ -31,6 +32,7 @@ pub(super) struct Shared<H> {
     handler: Arc<H>,
     pub(super) metrics: Arc<IntakeMetrics>,
     pub(super) jitter: Arc<Jitter>,
+    pub(super) port: Arc<WritePort>,
     pub(super) max_connections: usize,
     /// Over HTTP/2 a connection has many requests in hand; there are not more descriptors for them than for others.
     in_hand: Semaphore,
@@ -90,14 +92,17 @@ impl<H: Handler> Shared<H> {
         metrics: Arc<IntakeMetrics>,
         shutdown: CancellationToken,
     ) -> io::Result<Self> {
-        let Settings { listen, tenant, seed } = settings;
+        let Settings { listen, tenant, memory_limit, port, seed } = settings;
         let names = Names::new(&tenant.header).map_err(|error| {
             io::Error::new(io::ErrorKind::InvalidInput, format!("tenant.header: {error}"))
         })?;
         let jitter = Arc::new(Jitter::new(*seed));
-        let budget = Budget::new(listen.max_in_flight_bytes, Arc::clone(&metrics), Arc::clone(&jitter));
-        let max_connections = files::max_connections(listen.max_connections, files::file_limit());
+        let max = listen.max_in_flight_bytes.unwrap_or_else(|| memory::for_requests(*memory_limit));
+        let budget = Budget::new(max, Arc::clone(port), Arc::clone(&metrics), Arc::clone(&jitter));
+        let max_connections =
+            files::max_connections(listen.max_connections, files::file_limit(), *memory_limit);
         Ok(Self {
+            port: Arc::clone(port),
             max_connections,
             in_hand: Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)),
             handler,

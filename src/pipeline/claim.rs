@@ -53,7 +53,9 @@ impl Decider<'_> {
         if verdict.disposition() == Disposition::Forward {
             return SendDecision { sent_as: SentAs::Itself, becomes, ..nothing };
         }
-        match self.policies.edits.number(&work.scratch.script) {
+        // what finds no room in the index is decided anew at each sample, and leaves no edit behind
+        let may_add = !context.unknown || !self.index.is_full();
+        match self.policies.edits.number(&work.scratch.script, may_add) {
             Some(edit) => SendDecision { verdict, sent_as: SentAs::Rewritten(edit), edit, becomes },
             None => {
                 work.loose.push(work.scratch.script.clone());

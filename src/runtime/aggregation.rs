@@ -27,7 +27,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
         aside(&runtime, collect).await;
         save(&runtime, false).await;
         let now = runtime.pipeline.clock().mono_ms();
-        let round = clock::milliseconds(runtime.idle_after() / ROUNDS).max(1);
+        let round = clock::milliseconds(runtime.idle_now() / ROUNDS).max(1);
         if now - expired_at >= round {
             expired_at = now;
             aside(&runtime, |runtime| {

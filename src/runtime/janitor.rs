@@ -53,7 +53,7 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
     let mut tracked_at = 0;
     let mut tracking: Option<JoinHandle<()>> = None;
     loop {
-        let length = (runtime.idle_after() / 16).clamp(SHORTEST_ROUND, LONGEST_ROUND);
+        let length = (runtime.idle_now() / 16).clamp(SHORTEST_ROUND, LONGEST_ROUND);
         for (shard, counts) in counts_by_shard.iter_mut().enumerate() {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -77,9 +77,10 @@ impl Round {
     fn sweep(&mut self, runtime: &Runtime, shard: usize, counts: &mut VerdictCounts) {
         let generation = runtime.pipeline.policies().generation;
         *counts = VerdictCounts { generation, series: BTreeMap::new() };
-        let idle = u32::try_from(runtime.idle_after().as_secs()).unwrap_or(u32::MAX).max(1);
         let now = runtime.pipeline.clock().unix_seconds();
-        let horizon = now.saturating_sub(idle);
+        let before =
+            |idle: Duration| now.saturating_sub(u32::try_from(idle.as_secs()).unwrap_or(u32::MAX).max(1));
+        let (horizon, usual) = (before(runtime.idle_now()), before(runtime.idle_after()));
         let visit = |decided_under, verdict| {
             if decided_under == generation {
                 *counts.series.entry(VerdictId::from_bits(verdict)).or_default() += 1;
@@ -87,6 +88,7 @@ impl Round {
         };
         let index = runtime.pipeline.index();
         let found = index.expire(shard, (horizon, now), &mut self.departed, visit);
+        let early = self.departed.iter().filter(|series| series.last_seen >= usual).count();
         let tracker = runtime.pipeline.tracker();
         tracker.series_expired(&self.departed, now);
         let walk = self.walk.get_or_insert_with(|| tracker.begin_walk(now));
@@ -94,11 +96,13 @@ impl Round {
         self.departed.clear();
         self.departed.shrink_to(DEPARTED_KEPT);
         self.rewritten += found.rewritten;
-        runtime.process.expired_series.increment(found.series as u64);
+        runtime.process.expired_series.increment((found.series - early) as u64);
+        runtime.process.evicted_series.increment(early as u64);
     }
 
     fn end(&mut self, runtime: &Runtime) {
         runtime.gate.let_go();
+        runtime.memory.end_round(runtime.idle_after());
         let pipeline = &runtime.pipeline;
         if let Some(walk) = self.walk.take() {
             pipeline.tracker().end_walk(walk);

@@ -19,8 +19,14 @@ use crate::telemetry::{
 };
 
 /// Loops that must show themselves, and within how many seconds.
-const LOOPS: [(&str, f64); 5] =
-    [("accept", 30.0), ("expiry", 30.0), ("config", 30.0), ("aggregation", 60.0), ("flush", 90.0)];
+const LOOPS: [(&str, f64); 6] = [
+    ("accept", 30.0),
+    ("expiry", 30.0),
+    ("memory", 30.0),
+    ("config", 30.0),
+    ("aggregation", 60.0),
+    ("flush", 90.0),
+];
 
 /// What a gate consists of.
 pub(super) struct Parts {

@@ -122,6 +122,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     note(old.listen != new.listen, "listen");
     note(old.admin != new.admin, "admin");
     note(old.tenant != new.tenant, "tenant");
+    note(old.memory != new.memory, "memory");
     note(old.data_dir != new.data_dir, "data_dir");
     note(old.tracking != new.tracking, "tracking");
     note(
@@ -142,6 +143,7 @@ impl Control for Runtime {
         let policies = self.pipeline.policies();
         self.process.active_series.set(self.pipeline.index().live() as f64);
         self.process.index_bytes.set(self.pipeline.index().bytes() as f64);
+        self.process.memory_limit.set(self.memory.status().limit as f64);
         self.process.claims.set(self.pipeline.index().claimed() as f64);
         self.process.contested_series.set(self.pipeline.index().contested() as f64);
         self.process.label_edits.set(self.pipeline.edits() as f64);
@@ -165,13 +167,15 @@ impl Control for Runtime {
     }
 
     fn view(&self) -> View<'_> {
+        let now = self.pipeline.clock().unix_seconds();
         View {
             tracker: self.pipeline.tracker(),
             types: Some(&self.pipeline.engine().types),
             tenants: self.pipeline.tenants().names(),
             policies: self.pipeline.policies().set.policies().to_vec(),
             rejected: self.gate.rejected(),
-            now: self.pipeline.clock().unix_seconds(),
+            incomplete: self.pipeline.index().is_full() || self.memory.was_short(now),
+            now,
         }
     }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::parts::Parts;
 use super::settings::intake_settings;
 use super::shared::{Runtime, Source};
-use super::{aggregation as windows, janitor, watcher};
+use super::{aggregation as windows, janitor, memory, watcher};
 use crate::admin;
 use crate::config::Loaded;
 use crate::gate::flush::Flusher;
@@ -58,9 +58,9 @@ impl Running {
     ) -> std::io::Result<Self> {
         let (write_address, admin_address) = (sockets.write.local_addr()?, sockets.admin.local_addr()?);
         let drain_timeout = loaded.config.listen.drain_timeout;
-        let settings = intake_settings(&loaded.config, parts.seed);
-        let metrics = Arc::clone(&parts.intake);
+        let (listen, seed, metrics) = (loaded.config.clone(), parts.seed, Arc::clone(&parts.intake));
         let runtime = Arc::new(Runtime::new(loaded, source, parts));
+        let settings = intake_settings(&listen, Arc::clone(&runtime.memory.port), seed);
         let [stop, stop_admin, stop_flush] = std::array::from_fn(|_| CancellationToken::new());
 
         let gate = Arc::clone(&runtime.gate);
@@ -74,6 +74,7 @@ impl Running {
             tokio::spawn(admin::serve(sockets.admin, own().0, AdminMetrics::new(&runtime.registry), own().1)),
             tokio::spawn(closing),
             tokio::spawn(janitor::run(own().0, beat(&runtime, "expiry"), own().1)),
+            tokio::spawn(memory::run(own().0, beat(&runtime, "memory"), own().1)),
             tokio::spawn(watching),
             tokio::spawn(upkeep(own().0, own().1)),
         ];

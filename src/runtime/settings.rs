@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::clock::milliseconds;
 use crate::config::Config;
+use crate::memory::{self, WritePort};
 use crate::{aggregate, cardinality, intake, pipeline};
 
 /// What the pipeline takes from a config.
@@ -53,8 +54,9 @@ fn tracking(config: &Config) -> cardinality::Settings {
 }
 
 /// What the write port takes from a config. Of `listen.drain_timeout` a quarter is left for what aggregations made.
-pub(super) fn intake_settings(config: &Config, seed: u64) -> intake::Settings {
+pub(super) fn intake_settings(config: &Config, port: Arc<WritePort>, seed: u64) -> intake::Settings {
     let mut listen = config.listen.clone();
     listen.drain_timeout = listen.drain_timeout * 3 / 4;
-    intake::Settings { listen, tenant: config.tenant.clone(), seed }
+    let memory_limit = memory::limit(config.memory.limit_bytes);
+    intake::Settings { listen, tenant: config.tenant.clone(), memory_limit, port, seed }
 }

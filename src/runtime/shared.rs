@@ -8,11 +8,13 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use super::memory::Memory;
 use super::parts::Parts;
 use super::snapshots::Snapshots;
 use crate::config::{Config, ConfigErrors, FilesRead, Loaded};
 use crate::gate::Gate;
 use crate::health::Health;
+use crate::memory;
 use crate::pipeline::Pipeline;
 use crate::telemetry::{DataMetrics, ProcessMetrics, Registry, TrackingMetrics};
 
@@ -42,6 +44,7 @@ pub struct Runtime {
     pub pipeline: Arc<Pipeline>,
     pub(super) registry: Arc<Registry>,
     pub(super) process: ProcessMetrics,
+    pub(super) memory: Memory,
     pub(super) tracking: TrackingMetrics,
     pub(super) data: Arc<DataMetrics>,
     pub(super) gate: Arc<Gate>,
@@ -61,6 +64,7 @@ impl Runtime {
         Self {
             health,
             pipeline,
+            memory: Memory::new(memory::limit(loaded.config.memory.limit_bytes)),
             tracking: TrackingMetrics::new(&registry),
             registry,
             process,
@@ -75,7 +79,13 @@ impl Runtime {
         }
     }
 
+    /// After how long without a sample a series is forgotten, as configured.
     pub(super) fn idle_after(&self) -> Duration {
         self.config.load().series.idle_after
+    }
+
+    /// The same as it is now: sooner where memory is short.
+    pub(super) fn idle_now(&self) -> Duration {
+        self.memory.idle_after(self.idle_after())
     }
 }

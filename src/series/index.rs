@@ -10,7 +10,7 @@ mod slots;
 mod takeover;
 mod walk;
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -123,6 +123,8 @@ struct IndexShard {
 pub struct Index {
     shards: Box<[Mutex<IndexShard>]>,
     max_tracked: usize,
+    /// Whether nothing more is remembered, however little there is.
+    closed: AtomicBool,
     live: AtomicUsize,
     aliases: AtomicUsize,
     claims: AtomicUsize,
@@ -143,6 +145,7 @@ impl Index {
         Self {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
             max_tracked,
+            closed: AtomicBool::new(false),
             live: AtomicUsize::new(0),
             aliases: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
@@ -218,7 +221,7 @@ impl Index {
             return Inserted::Known;
         }
         // Reserve first: threads that insert into different shards cannot pass the limit together.
-        if self.live.fetch_add(1, Ordering::Relaxed) >= self.max_tracked {
+        if self.live.fetch_add(1, Ordering::Relaxed) >= self.room() {
             self.live.fetch_sub(1, Ordering::Relaxed);
             return Inserted::Full;
         }
@@ -252,7 +255,7 @@ impl Index {
 
     /// Remembers that these label bytes stand for `series`. Forgotten when idle; not kept when the memo is full.
     pub fn alias(&self, bytes: Fingerprint, series: Fingerprint, now: u32) {
-        if self.aliases.fetch_add(1, Ordering::Relaxed) >= self.max_tracked {
+        if self.aliases.fetch_add(1, Ordering::Relaxed) >= self.room() {
             self.aliases.fetch_sub(1, Ordering::Relaxed);
             return;
         }
@@ -269,7 +272,23 @@ impl Index {
 
     /// Whether there is room for no other series.
     pub fn is_full(&self) -> bool {
-        self.live() >= self.max_tracked
+        self.live() >= self.room()
+    }
+
+    /// Whether nothing more is to be remembered, for want of memory: no series, no other spelling of one, no claim.
+    /// What is there stays.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Says so, or takes it back.
+    pub fn set_closed(&self, closed: bool) {
+        self.closed.store(closed, Ordering::Relaxed);
+    }
+
+    /// Series, spellings and claims that there may be, of each.
+    fn room(&self) -> usize {
+        if self.is_closed() { 0 } else { self.max_tracked }
     }
 
     /// Series remembered now.

@@ -32,6 +32,9 @@ pub enum Tenant {
     Overflow,
 }
 
+/// What a scope takes beside its text, bytes: its number, its key, and their places in the tables.
+const SCOPE_BYTES: usize = 192;
+
 struct Known {
     key: TenantKey,
     group: u32,
@@ -64,6 +67,8 @@ pub struct Tenants {
     /// Locked while a scope comes or goes, so that two never share a number and the limit is exact.
     numbers: Mutex<Numbers>,
     max: usize,
+    /// Whether no more are told apart, however few there are.
+    closed: AtomicBool,
     overflowed: AtomicU64,
     forgotten: AtomicU64,
 }
@@ -76,6 +81,7 @@ impl Tenants {
             known: DashMap::with_capacity_and_hasher_and_shard_amount(0, RandomState::new(), 16),
             numbers: Mutex::default(),
             max,
+            closed: AtomicBool::new(false),
             overflowed: AtomicU64::new(0),
             forgotten: AtomicU64::new(0),
         }
@@ -91,7 +97,7 @@ impl Tenants {
             return known.heard();
         }
         let fresh = numbers.texts.len();
-        let group = if text.len() > scope::MAX_BYTES {
+        let group = if text.len() > scope::MAX_BYTES || self.closed.load(Ordering::Relaxed) {
             None
         } else if fresh < self.max {
             numbers.texts.push(None);
@@ -164,6 +170,18 @@ impl Tenants {
         self.numbers.lock().texts.iter().map(text).collect()
     }
 
+    /// Says that no others are to be told apart, for want of memory, or takes it back.
+    pub fn set_closed(&self, closed: bool) {
+        self.closed.store(closed, Ordering::Relaxed);
+    }
+
+    /// Memory held, bytes, about.
+    pub fn bytes(&self) -> usize {
+        let numbers = self.numbers.lock();
+        let texts: usize = numbers.texts.iter().flatten().map(|text| text.len()).sum();
+        texts + numbers.texts.capacity() * SCOPE_BYTES
+    }
+
     /// How many are told apart now.
     pub fn len(&self) -> usize {
         self.known.len()
@@ -230,6 +248,17 @@ mod tests {
         assert_eq!(["a", "b"].map(|text| group(&tenants, text)), [Some(0), Some(1)]);
         tenants.was_silent(1, SILENT_ROUNDS - 1);
         assert_eq!(tenants.end_round(), [1]);
+    }
+
+    #[test]
+    fn where_no_others_are_told_apart_those_that_are_stay() {
+        let tenants = Tenants::new(3);
+        group(&tenants, "a");
+        tenants.set_closed(true);
+        assert_eq!(["a", "b"].map(|text| group(&tenants, text)), [Some(0), None]);
+        tenants.set_closed(false);
+        assert_eq!(group(&tenants, "b"), Some(1));
+        assert!(tenants.bytes() >= 2 * SCOPE_BYTES + 2);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use metrics::{Counter, Gauge};
 
 use super::names;
 use super::registry::Registry;
+use crate::memory::Level;
 
 /// What the runtime reports.
 pub struct ProcessMetrics {
@@ -14,6 +15,14 @@ pub struct ProcessMetrics {
     pub active_series: Gauge,
     /// Series forgotten.
     pub expired_series: Counter,
+    /// Series forgotten early for want of memory.
+    pub evicted_series: Counter,
+    /// What is given up for want of memory.
+    pub memory_level: Gauge,
+    /// Memory that the process may use.
+    pub memory_limit: Gauge,
+    /// Memory that it has of the machine.
+    pub resident_bytes: Gauge,
     /// Bytes of the index.
     pub index_bytes: Gauge,
     /// Identities upstream that are noted to belong to a series.
@@ -41,10 +50,17 @@ pub struct ProcessMetrics {
 impl ProcessMetrics {
     /// Registers the handles.
     pub fn new(registry: &Arc<Registry>) -> Self {
+        for level in &Level::ALL[1..] {
+            registry.counter(&names::MEMORY_ENTERED, &[("level", level.as_str())]).increment(0);
+        }
         registry.gauge(&names::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
         Self {
             active_series: registry.gauge(&names::ACTIVE_SERIES, &[]),
             expired_series: registry.counter(&names::EXPIRED_SERIES, &[]),
+            evicted_series: registry.counter(&names::EVICTED_SERIES, &[]),
+            memory_level: registry.gauge(&names::MEMORY_LEVEL, &[]),
+            memory_limit: registry.gauge(&names::MEMORY_LIMIT, &[]),
+            resident_bytes: registry.gauge(&names::MEMORY_RESIDENT, &[]),
             index_bytes: registry.gauge(&names::INDEX_BYTES, &[]),
             claims: registry.gauge(&names::CLAIMS, &[]),
             contested_series: registry.gauge(&names::CONTESTED_SERIES, &[]),
@@ -58,6 +74,16 @@ impl ProcessMetrics {
             bypass: registry.gauge(&names::BYPASS, &[]),
             registry: Arc::clone(registry),
         }
+    }
+
+    /// Says what a part of the gate holds.
+    pub fn held(&self, part: &'static str, bytes: usize) {
+        self.registry.gauge(&names::MEMORY_HELD, &[("part", part)]).set(bytes as f64);
+    }
+
+    /// Counts that a level was entered.
+    pub fn entered(&self, level: Level) {
+        self.registry.counter(&names::MEMORY_ENTERED, &[("level", level.as_str())]).increment(1);
     }
 
     /// Sets how long ago a loop was last active.

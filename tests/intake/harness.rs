@@ -119,7 +119,7 @@ impl Gate {
         let tenant = Tenant { header: "x-scope-orgid".into(), max: 10 };
         let served = intake::serve(
             listener,
-            Settings { listen, tenant, seed: 1 },
+            Settings { listen, tenant, memory_limit: 1 << 30, port: Arc::default(), seed: 1 },
             Arc::clone(&handler),
             Arc::new(IntakeMetrics::new(&registry)),
             Arc::new(move || *beat.lock() += 1),

@@ -388,6 +388,7 @@ pub(crate) fn answered(watch: &Watch, types: Option<&Types>) -> Vec<serde_json::
         tenants: pipeline.tenants().names(),
         policies: Vec::new(),
         rejected: Vec::new(),
+        incomplete: false,
         now: watch.now(),
     };
     let answer: serde_json::Value = serde_json::from_str(&view.json("/api/v1/churn", "limit=1")).unwrap();

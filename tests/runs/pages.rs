@@ -25,8 +25,15 @@ fn pairs(labels: &Labels) -> Vec<(&str, &str)> {
 fn remedy(watch: &Watch) -> PolicySet {
     let pipeline = &watch.gate.pipeline;
     let (tracker, tenants) = (pipeline.tracker(), pipeline.tenants().names());
-    let view =
-        View { tracker, types: None, tenants, policies: Vec::new(), rejected: Vec::new(), now: watch.now() };
+    let view = View {
+        tracker,
+        types: None,
+        tenants,
+        policies: Vec::new(),
+        rejected: Vec::new(),
+        incomplete: false,
+        now: watch.now(),
+    };
     let answer: serde_json::Value = serde_json::from_str(&view.json("/api/v1/churn", "limit=1")).unwrap();
     let remedy = &answer["findings"][0]["remedy"];
     let tried = &remedy["tried"];

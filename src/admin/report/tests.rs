@@ -53,6 +53,7 @@ fn answers_are_as_documented() {
         tenants: pipeline.tenants().names(),
         policies: vec![],
         rejected: vec![],
+        incomplete: false,
         now: clock.unix_seconds(),
     };
     for (file, path, query) in [
@@ -102,6 +103,7 @@ fn a_tenants_scopes_are_told_apart_and_asked_for_together() {
         tenants: pipeline.tenants().names(),
         policies: vec![],
         rejected: vec![],
+        incomplete: false,
         now: clock.unix_seconds(),
     };
     let line_scope = |query| {

@@ -56,6 +56,7 @@ impl Control for Slow {
             tenants: Vec::new(),
             policies: Vec::new(),
             rejected: Vec::new(),
+            incomplete: false,
             now: 0,
         }
     }

@@ -102,7 +102,7 @@ impl Engine {
         out.put_i64(newest.unwrap_or(i64::MIN));
         out.put_u32(gaps.len() as u32);
         gaps.into_iter().for_each(|(from, to)| [from, to].into_iter().for_each(|time| out.put_i64(time)));
-        let words = tenant.given_up.words();
+        let words = tenant.given_up.saved();
         out.put_u64(tenant.given_up.series());
         out.put_i64(tenant.given_up.newest_ms());
         out.put_u32(words.len() as u32);

@@ -11,6 +11,10 @@ use parking_lot::{RwLock, RwLockReadGuard};
 const FORGOTTEN_AFTER: u32 = 16 * 72;
 /// Rounds begin here, so that what is older than the process has a round too.
 const FIRST_ROUND: u32 = 1 << 16;
+/// A family of a longer name, bytes, is not remembered.
+const LONGEST: usize = 1024;
+/// What a family takes beside its name, bytes: its place in the table.
+const FAMILY_BYTES: usize = 64;
 /// Where there is no room, this part of all goes at once: finding the oldest costs a look at each.
 const GIVEN_UP_PART: usize = 16;
 
@@ -57,6 +61,8 @@ impl Family {
 struct Held {
     tenants: AHashMap<u32, AHashMap<Box<str>, Family>>,
     count: usize,
+    /// Text of their names, bytes.
+    text: usize,
     /// Tenants of which something was learned or forgotten.
     changed: AHashSet<u32>,
     /// Families, by tenant, of which the first type was said since the last look, and between that and the one before.
@@ -111,6 +117,10 @@ impl Families {
     }
 
     fn write(&self, tenant: u32, family: &str, news: Known, round: u32) {
+        if family.len() > LONGEST {
+            self.given_up.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let mut held = self.held.write();
         let mut before = 0;
         if let Some(found) = held.tenants.get_mut(&tenant).and_then(|families| families.get_mut(family)) {
@@ -128,6 +138,7 @@ impl Families {
             let made = Family { known: news, asked: AtomicBool::new(false), round: AtomicU32::new(round) };
             held.tenants.entry(tenant).or_default().insert(family.into(), made);
             held.count += 1;
+            held.text += family.len();
         }
         held.changed.insert(tenant);
         if before == 0 && news.declared != 0 {
@@ -185,8 +196,15 @@ impl Families {
 
     pub(super) fn forget(&self, tenant: u32) {
         let mut held = self.held.write();
-        let gone = held.tenants.remove(&tenant).map_or(0, |families| families.len());
-        held.count -= gone;
+        let gone = held.tenants.remove(&tenant).unwrap_or_default();
+        held.count -= gone.len();
+        held.text -= gone.keys().map(|name| name.len()).sum::<usize>();
+    }
+
+    /// Memory held, bytes, about.
+    pub(super) fn bytes(&self) -> usize {
+        let held = self.held.read();
+        held.text + held.count * FAMILY_BYTES
     }
 
     pub(super) fn len(&self) -> usize {
@@ -228,10 +246,14 @@ impl Held {
     }
 
     fn retain(&mut self, mut keep: impl FnMut(&Family) -> bool) {
-        let Self { tenants, count, changed, .. } = self;
+        let Self { tenants, count, text, changed, .. } = self;
         tenants.retain(|tenant, families| {
             let before = families.len();
-            families.retain(|_, family| keep(family));
+            families.retain(|name, family| {
+                let keep = keep(family);
+                *text -= if keep { 0 } else { name.len() };
+                keep
+            });
             if families.len() < before {
                 *count -= before - families.len();
                 changed.insert(*tenant);

@@ -7,6 +7,10 @@ use parking_lot::Mutex;
 
 /// Metrics that are told apart.
 const MOST: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
+/// A longer name, bytes, is not told.
+const LONGEST: usize = 1024;
+/// What a name takes beside its text, bytes.
+const NAME_BYTES: usize = 96;
 /// Rounds, sixteen in `series.idle_after`, after which a metric that did not pass again is forgotten. Series that pass are
 /// asked about again each minute.
 const FORGOTTEN_AFTER: u32 = 32;
@@ -29,6 +33,9 @@ impl Default for Untyped {
 
 impl Untyped {
     pub(super) fn note(&self, metric: &str) {
+        if metric.len() > LONGEST {
+            return;
+        }
         let mut names = self.names.lock();
         let round = names.round;
         if let Some((times, last)) = names.times.get_mut(metric) {
@@ -44,6 +51,12 @@ impl Untyped {
         all.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         all.truncate(most);
         all
+    }
+
+    /// Memory held, bytes, about.
+    pub(super) fn bytes(&self) -> usize {
+        let names = self.names.lock();
+        names.times.iter().map(|(name, _)| name.len()).sum::<usize>() + names.times.len() * NAME_BYTES
     }
 
     pub(super) fn expire(&self) {

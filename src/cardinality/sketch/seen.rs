@@ -76,6 +76,13 @@ impl Seen {
         self.layers.iter().map(Layer::bytes).sum()
     }
 
+    /// Grows to `max_bytes` from now on. Where that is less than is held, the oldest layers are forgotten; the last one stays
+    /// until it is full.
+    pub(in crate::cardinality) fn set_max_bytes(&mut self, max_bytes: usize) {
+        self.max_bytes = max_bytes;
+        self.make_room();
+    }
+
     /// Layers that were forgotten before their time because there was no room.
     pub(in crate::cardinality) fn dropped_layers(&self) -> u64 {
         self.dropped
@@ -95,6 +102,10 @@ impl Seen {
         let most = (self.max_bytes / (BLOCK_WORDS * 8) / 2).max(1);
         let blocks = blocks.max(FIRST_BLOCKS).min(most);
         self.layers.push_back(Layer::new(blocks, current));
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
         while self.bytes() > self.max_bytes && self.layers.len() > 1 {
             self.layers.pop_front();
             self.dropped += 1;
@@ -182,6 +193,26 @@ mod tests {
         seen.rotate();
         assert!(!seen.contains(1));
         assert_eq!(seen.bytes(), 0);
+    }
+
+    fn fill(seen: &mut Seen, keys: std::ops::Range<u64>) {
+        for i in keys {
+            seen.check_and_insert(key(i));
+        }
+    }
+
+    #[test]
+    fn it_becomes_smaller_and_larger_again() {
+        let mut seen = Seen::new(1 << 20);
+        fill(&mut seen, 0..300_000);
+        let before = seen.bytes();
+        assert!(before > 256 << 10, "{before}");
+        seen.set_max_bytes(64 << 10);
+        fill(&mut seen, 300_000..600_000);
+        assert!(seen.bytes() <= 64 << 10 && seen.contains(key(599_999)), "{}", seen.bytes());
+        seen.set_max_bytes(1 << 20);
+        fill(&mut seen, 0..300_000);
+        assert!(seen.bytes() > 256 << 10, "{}", seen.bytes());
     }
 
     #[test]

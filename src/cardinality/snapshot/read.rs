@@ -208,8 +208,7 @@ impl Tracker {
 
     /// How full everything is.
     pub fn usage(&self) -> Usage {
-        let mut sketch_bytes = self.known.bytes();
-        self.labels.each(|_, label| sketch_bytes += bytes(label));
+        let sketch_bytes = self.sketch_bytes();
         let (records, text_bytes) = self.examples_kept();
         let (values, value_bytes, refused) = self.values.usage();
         Usage {
@@ -252,10 +251,6 @@ fn label_line(label: &Label, top: usize) -> LabelLine {
         values: Distinct::union_estimate(&label.values[0], &label.values[1]),
         series: label.top[0].total().max(label.top[1].total()),
         top: Top::larger(&label.top[0], &label.top[1], top),
-        bytes: bytes(label),
+        bytes: label.sketch_bytes(),
     }
-}
-
-fn bytes(label: &Label) -> usize {
-    label.values.iter().map(Distinct::bytes).sum::<usize>() + label.top.iter().map(Top::bytes).sum::<usize>()
 }

@@ -1,16 +1,20 @@
-//! `series`.
+//! `memory` and `series`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Checker;
-use crate::config::Series;
 use crate::config::at::At;
-use crate::config::raw::{RawSeries, RawSubjectLabels};
+use crate::config::raw::{RawMemory, RawSeries, RawSubjectLabels};
+use crate::config::{Memory, Series};
 use crate::series::SubjectTable;
 use crate::series::subject::LabelRow;
 
 impl Checker<'_> {
+    pub(super) fn memory(&mut self, raw: &RawMemory) -> Memory {
+        Memory { limit_bytes: raw.limit.as_ref().map(|at| self.size(at, "64MiB", "16TiB")) }
+    }
+
     pub(super) fn series(&mut self, raw: &RawSeries) -> Series {
         Series {
             // Short ones are for trials and tests; production wants more than a few scrape intervals.

@@ -18,7 +18,8 @@ pub(crate) struct RawListen {
     pub(crate) http2: bool,
     /// Connections the kernel holds until they are accepted; capped by `net.core.somaxconn`.
     pub(crate) backlog: At<u64>,
-    /// Open connections at most. Absent: as many as the file limit has descriptors for, two each. More is lowered to that.
+    /// Open connections at most. Absent: as many as the file limit has descriptors for, two each, and an eighth of the memory
+    /// limit has room for, 24 KiB each. More than there are descriptors for is lowered to that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_connections: Option<At<u64>>,
     /// Compressed request body at most.

@@ -61,7 +61,8 @@ fn settings() -> Settings {
         max_connection_age: Duration::ZERO,
         drain_timeout: minute,
     };
-    Settings { listen, tenant: crate::config::Tenant { header: "x-scope-orgid".into(), max: 1 }, seed: 1 }
+    let tenant = crate::config::Tenant { header: "x-scope-orgid".into(), max: 1 };
+    Settings { listen, tenant, memory_limit: 1 << 30, port: Arc::default(), seed: 1 }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ const ANY: Pace = Pace { min_rate: 0, patience: Duration::from_secs(5) };
 
 fn budget(max: usize) -> Arc<Budget> {
     let metrics = IntakeMetrics::new(&Arc::new(Registry::default()));
-    Budget::new(Some(max), Arc::new(metrics), Arc::new(Jitter::new(1)))
+    Budget::new(max, Arc::default(), Arc::new(metrics), Arc::new(Jitter::new(1)))
 }
 
 /// Reads with a budget and a share that have room for it.

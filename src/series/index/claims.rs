@@ -166,7 +166,7 @@ impl Index {
     }
 
     pub(super) fn note(&self, shard: &mut IndexShard, claim: Claim) -> Claimed {
-        if self.claims.fetch_add(1, Ordering::Relaxed) >= self.max_tracked {
+        if self.claims.fetch_add(1, Ordering::Relaxed) >= self.room() {
             self.claims.fetch_sub(1, Ordering::Relaxed);
             return Claimed::Full;
         }

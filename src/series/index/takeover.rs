@@ -151,7 +151,7 @@ impl Index {
                 now.saturating_sub(asked.since) >= patience
             }
             None => {
-                let room = self.max_tracked.div_ceil(self.shards.len());
+                let room = self.room().div_ceil(self.shards.len());
                 if shard.challenges.len() < room {
                     let (high, low) = (output.high, output.low);
                     shard.challenges.insert(Challenge { high, low, since: now, last: now.max(1) }, ());

@@ -16,7 +16,15 @@ fn shown(series: &[(u32, &[(&str, &str)])]) -> Tracker {
 }
 
 fn view(tracker: &Tracker) -> View<'_> {
-    View { tracker, types: None, tenants: Vec::new(), policies: Vec::new(), rejected: Vec::new(), now: NOW }
+    View {
+        tracker,
+        types: None,
+        tenants: Vec::new(),
+        policies: Vec::new(),
+        rejected: Vec::new(),
+        incomplete: false,
+        now: NOW,
+    }
 }
 
 fn tried(tracker: &Tracker, finding: Finding) -> Remedy {

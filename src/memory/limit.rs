@@ -8,7 +8,7 @@ use std::path::Path;
 const UNLIMITED_FROM: u64 = 1 << 60;
 
 /// The memory limit in bytes; `None` where nothing can be read (not Linux, `/proc` hidden).
-pub fn memory_limit_bytes() -> Option<u64> {
+pub fn limit_bytes() -> Option<u64> {
     limit_under(Path::new("/"))
 }
 
