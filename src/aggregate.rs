@@ -24,6 +24,7 @@ mod commit;
 mod depart;
 mod doubt;
 mod doubts;
+mod emptied;
 mod engine;
 mod expiry;
 mod gathered;

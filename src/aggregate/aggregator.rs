@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 use super::group::Named;
 use super::locked::Totals;
@@ -22,6 +22,8 @@ pub struct Aggregator {
     /// By the number of the tenant; `None` once it is retired, so that it takes nothing more.
     partitions: RwLock<Option<Vec<Option<Arc<Partition>>>>>,
     totals: Arc<Totals>,
+    /// What parts counted that were forgotten: sums never fall.
+    past: Mutex<Counts>,
     /// Whether the policy is in force; if not (a bypass), no window is closed.
     active: AtomicBool,
 }
@@ -39,6 +41,7 @@ impl Aggregator {
             aggregation,
             partitions: RwLock::new(Some(Vec::new())),
             totals,
+            past: Mutex::default(),
             active: AtomicBool::new(true),
         }
     }
@@ -89,9 +92,14 @@ impl Aggregator {
         numbered.filter_map(|(tenant, found)| Some((tenant, Arc::clone(found.as_ref()?)))).collect()
     }
 
-    /// How many scopes have a part in it.
-    pub(super) fn parts(&self) -> usize {
-        self.partitions.read().iter().flatten().flatten().count()
+    /// The parts of all scopes, locked.
+    pub(super) fn parts_to_change(&self) -> RwLockWriteGuard<'_, Option<Vec<Option<Arc<Partition>>>>> {
+        self.partitions.write()
+    }
+
+    /// What a part has counted goes on to count.
+    pub(super) fn keep_counts_of(&self, part: &Partition) {
+        *self.past.lock() += part.counts().of_all_time();
     }
 
     /// Its groups.
@@ -121,7 +129,7 @@ impl Aggregator {
 
     /// What it holds.
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
+        let mut counts = *self.past.lock();
         for (_, partition) in self.partitions() {
             counts += partition.counts();
         }

@@ -1,7 +1,6 @@
 //! What all aggregations take.
 
 use super::engine::Engine;
-use super::partition::Partition;
 use super::tenant::Tenant;
 
 impl Engine {
@@ -13,8 +12,7 @@ impl Engine {
     /// Memory of what is known of scopes, their senders, the types of metrics and the starts of things, bytes, about.
     pub fn knowledge_bytes(&self) -> usize {
         let tenants: usize = self.tenants.read().iter().map(|tenant| tenant.bytes()).sum();
-        let parts: usize = self.aggregators().iter().map(|aggregator| aggregator.parts()).sum();
-        tenants + parts * size_of::<Partition>() + self.types.bytes() + self.starts.bytes()
+        tenants + self.types.bytes() + self.starts.bytes()
     }
 }
 

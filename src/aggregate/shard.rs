@@ -92,6 +92,13 @@ pub struct Counts {
     pub bytes: usize,
 }
 
+impl Counts {
+    /// What was counted since the start; what is held now is left out.
+    pub(super) fn of_all_time(self) -> Self {
+        Self { members: 0, groups: 0, tombstones: 0, mixed_buckets: 0, bytes: 0, ..self }
+    }
+}
+
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.members += other.members;

@@ -159,7 +159,7 @@ impl Engine {
 
     /// Forgets what had no sample for long; to be called sixteen times in `series.idle_after`. Of a tenant that is kept
     /// from us nothing is forgotten; one that stays silent for `series.idle_after` ends. Returns the groups that are removed.
-    pub fn expire(&self, now: Now) -> Vec<EndedGroup> {
+    pub fn expire(&self, now: Now, is_short: bool) -> Vec<EndedGroup> {
         let settings = self.settings();
         let mono = self.time(now).mono_ms;
         let rounds = TOMBSTONE_MS / (settings.idle_ms / 16).max(1);
@@ -180,6 +180,10 @@ impl Engine {
                     let definition = Arc::clone(&aggregator.definition);
                     let group = Named { definition, tenant: number, labels };
                     ended.push(EndedGroup { group, ended_ms });
+                }
+                if partition.is_emptied(&tenant, is_short) {
+                    drop(partition);
+                    self.forget_emptied(&aggregator, number, &tenant);
                 }
             }
         }

@@ -9,7 +9,8 @@ pub enum Level {
     Normal,
     /// Idle series are forgotten early.
     Evicting,
-    /// Reports tell less apart: filters are made smaller, sketches and what has no series is forgotten early.
+    /// Reports tell less apart: filters are made smaller, sketches and what has no series is forgotten early; aggregations give
+    /// up the last values of counters whose scopes have no series.
     Shrinking,
     /// New series are not tracked.
     Closed,

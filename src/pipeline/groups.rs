@@ -20,7 +20,7 @@ impl Pipeline {
     /// Forgets what groups are silent, gives up their claims, and renews those of all others; to be called sixteen times in
     /// `series.idle_after`.
     pub fn expire_groups(&self) {
-        let ended = self.engine.expire(self.clock.now());
+        let ended = self.engine.expire(self.clock.now(), self.tracker.is_shrunk());
         let now = self.clock.unix_seconds();
         let last = |ended: &EndedGroup| seconds(ended.ended_ms);
         let groups = ended.iter().map(|ended| (&ended.group, last(ended)));
