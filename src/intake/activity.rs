@@ -243,3 +243,22 @@ impl Watchdog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_and_their_buffers_are_added_up_while_they_are_open() {
+        let port = Arc::new(WritePort::default());
+        let open: Vec<_> = (0..3).map(|_| Activity::new(None, None, Arc::clone(&port))).collect();
+        let empty = port.connection_bytes();
+        for room in [8 << 10, 16 << 10, 4 << 10] {
+            open.iter().for_each(|activity| activity.read_into(room));
+        }
+        assert!(empty > 0);
+        assert_eq!(port.connection_bytes(), empty + 3 * (16 << 10), "a buffer does not shrink");
+        drop(open);
+        assert_eq!(port.connection_bytes(), 0);
+    }
+}
