@@ -130,8 +130,8 @@ fn look_after_tenants(runtime: &Runtime, before: u64) -> u64 {
         tracing::warn!(
             requests = requests - before,
             told_apart = pipeline.tenants().len(),
-            "nothing is remembered of requests of tenants beyond `tenant.max`, or of a scope too long to remember: policies \
-             drop, pass and relabel their series, and aggregate nothing"
+            "nothing is remembered of requests of tenants beyond `tenant.max` or that came while memory was short, or of a scope too \
+             long to remember: policies drop, pass and relabel their series, and aggregate nothing"
         );
     }
     requests

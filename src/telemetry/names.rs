@@ -61,7 +61,7 @@ metrics! {
     GENERATED = Counter "seriesgate_generated_samples_total" ["kind"] "Samples the gate made itself by kind.";
     REJECTED_METADATA = Counter "seriesgate_rejected_metadata_total" [] "Metadata entries taken out because their text is not UTF-8.";
     DECODED_BYTES = Counter "seriesgate_decoded_bytes_total" [] "Bytes of request bodies after decompression.";
-    OVERFLOW_REQUESTS = Counter "seriesgate_tenant_overflow_requests_total" [] "Requests whose series were not remembered, because tenant.max scopes were told apart already, or their own was too long: policies drop, pass and relabel, and aggregate nothing.";
+    OVERFLOW_REQUESTS = Counter "seriesgate_tenant_overflow_requests_total" [] "Requests whose series were not remembered, because tenant.max scopes were told apart already, memory was short (seriesgate_memory_level 3), or their own was too long: policies drop, pass and relabel, and aggregate nothing.";
     ACCEPTED_IN_PART = Counter "seriesgate_requests_accepted_in_part_total" [] "Requests answered 204 although series of them were rejected, by listen.invalid: their sender had sent the same three times, or is never told.";
     TENANTS = Gauge "seriesgate_tenants" [] "Scopes told apart: tenants, and what else decides where their data lands.";
     TENANTS_FORGOTTEN = Counter "seriesgate_tenants_forgotten_total" [] "Scopes forgotten because they were silent for three hours and nothing of them was left.";
