@@ -31,6 +31,7 @@ pub use nodes::OnNode;
 pub use recorded::RecordedOwners;
 pub use records::{PodCounts, PodKey};
 pub use series_counts::Lifetimes;
+pub use sketch::Distinct;
 pub use snapshot::{
     CauseLine, Counts, EndedRuns, LabelLine, Line, LossLine, NodeLine, TableUsage, Usage, WorkloadLine,
 };

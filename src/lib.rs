@@ -16,9 +16,12 @@ pub mod wire;
 
 pub mod series;
 
+pub mod record;
+
 pub mod cardinality;
 pub mod policy;
 
+pub mod admission;
 pub mod aggregate;
 
 pub mod config;

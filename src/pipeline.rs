@@ -20,11 +20,13 @@ mod examples;
 mod fates;
 mod grouping;
 mod groups;
+mod in_force;
 mod learn;
 mod memory;
 mod observe;
 mod origin;
 mod outcome;
+mod places;
 mod policies;
 mod rejected;
 mod rewrite;
@@ -52,13 +54,13 @@ pub use rejected::Blamed;
 pub use scan::{FIELD_BYTES, FieldRoom};
 pub use scratch::Scratch;
 
-use self::policies::Former;
+use self::policies::State;
+use crate::admission;
 use crate::aggregate::{self, Engine, PolicyCounts};
 use crate::cardinality::{self, Tracker};
 use crate::clock::Clock;
 use crate::codec::snappy;
 use crate::policy::PolicySet;
-use crate::series::index::MAX_GENERATION;
 use crate::series::{Fingerprint, Fingerprinter, Index, Inserted, Limits, Tenant, Tenants};
 
 /// What a pipeline is made with.
@@ -96,6 +98,7 @@ pub struct Pipeline {
     tenants: Tenants,
     tracker: Tracker,
     engine: Engine,
+    limits: admission::Registry,
     policies: ArcSwap<Policies>,
     /// Held while other policies are put in force, so that nobody puts back what was just replaced.
     changing: Mutex<()>,
@@ -115,13 +118,17 @@ impl Pipeline {
             clock.unix_ms(),
         );
         let (aggregators, ..) = engine.adopt(&set.aggregating(), false);
-        let policies = Policies::new(Arc::new(set), 1, settings.max_tracked, aggregators, None);
+        let limits = admission::Registry::default();
+        let admissions = limits.adopt(&set.limiting(), 1, clock.unix_seconds());
+        let state = State { aggregators, admissions };
+        let policies = Policies::new(Arc::new(set), 1, settings.max_tracked, state, None);
         Self {
             index: Index::new(settings.max_tracked),
             prints,
             tenants: Tenants::new(settings.max_tenants),
             tracker: Tracker::new(&settings.tracking, clock.unix_seconds()),
             engine,
+            limits,
             policies: ArcSwap::from_pointee(policies),
             changing: Mutex::new(()),
             max_tracked: settings.max_tracked,
@@ -185,6 +192,7 @@ impl Pipeline {
                 let decider = decider::Decider {
                     index: &self.index,
                     prints: &self.prints,
+                    scope: origin.scope,
                     tenant: key,
                     tracker: &self.tracker,
                     sender_context: self.tracker.sender_context(group, origin.sender, now),
@@ -219,6 +227,9 @@ impl Pipeline {
     pub fn commit(&self, outcome: &Outcome) -> Committed {
         let now = self.clock.unix_seconds();
         let mut committed = Committed { aggregated: self.commit_aggregated(outcome), ..Committed::default() };
+        // what the index has no room for would never be seen to go
+        let mut without_place: Vec<Fingerprint> = Vec::new();
+        let limits = outcome.policies.as_ref().is_some_and(|policies| policies.set.limits());
         for new in &outcome.effects.new_series {
             match self.index.insert(new.series, new.decided, &new.arrival(), now) {
                 Inserted::New => {
@@ -229,8 +240,12 @@ impl Pipeline {
                     self.tracker.series_added(&new.observation, keys, now);
                 }
                 Inserted::Known => {}
-                Inserted::Full => committed.untracked += 1,
+                Inserted::Full => {
+                    committed.untracked += 1;
+                    without_place.extend(limits.then_some(new.series));
+                }
             }
+            without_place.extend((limits && new.ends).then_some(new.series));
         }
         // those of this request included
         if self.tracker.owners_have_come() {
@@ -261,6 +276,9 @@ impl Pipeline {
         }
         for (bytes, series) in &outcome.effects.aliases {
             self.index.alias(*bytes, *series, now);
+        }
+        if limits {
+            self.commit_places(outcome, without_place, now);
         }
         committed
     }
@@ -304,50 +322,9 @@ impl Pipeline {
         self.give_up_claims(outcome);
     }
 
-    /// Puts other policies in force. What is remembered under the old ones is decided anew at next touch.
-    pub fn replace_policies(&self, set: PolicySet) {
-        let _turn = self.changing.lock();
-        self.engine.be_unsure(self.clock.now());
-        self.put_in_force(Arc::new(set));
-    }
-
-    /// Leaves the table of edits behind where most of them are for series that are gone; `rewritten` is how many
-    /// series go under other labels now. What is remembered is decided anew at next touch.
-    pub fn renew_edits(&self, rewritten: usize) -> bool {
-        let _turn = self.changing.lock();
-        let policies = self.policies.load();
-        let idle_s = u32::try_from(self.engine.settings().idle_ms / 1000).unwrap_or(u32::MAX);
-        let now = self.clock.unix_seconds();
-        // by then every series was decided anew or is forgotten
-        if policies.former.load().as_ref().is_some_and(|former| now.saturating_sub(former.since) > idle_s) {
-            policies.former.store(None);
-        }
-        let renew = policies.edits.is_mostly_dead(rewritten);
-        if renew {
-            self.put_in_force(Arc::clone(&policies.set));
-        }
-        renew
-    }
-
-    fn put_in_force(&self, set: Arc<PolicySet>) {
-        let before = self.policies.load();
-        let generation = before.generation % MAX_GENERATION + 1;
-        let since = self.clock.unix_seconds();
-        let former = Former { generation: before.generation, edits: Arc::clone(&before.edits), since };
-        let (aggregators, gone) = self.engine.adopt(&set.aggregating(), set.is_bypassed());
-        self.restarted.fetch_add(gone.len() as u64, Ordering::Relaxed);
-        if !gone.is_empty() {
-            let gone: Vec<Fingerprint> = gone.iter().map(|text| self.prints.definition(text)).collect();
-            let is_gone = |output, owner| gone.iter().any(|of| aggregate::owner_of(*of, output) == owner);
-            self.index.disclaim_where(is_gone);
-        }
-        self.policies.store(Arc::new(Policies::new(
-            set,
-            generation,
-            self.max_tracked,
-            aggregators,
-            Some(former),
-        )));
+    /// The limits in force, and in preview.
+    pub fn limits(&self) -> &admission::Registry {
+        &self.limits
     }
 
     /// Different edits of label sets that are kept.

@@ -9,6 +9,7 @@ mod definition;
 mod grouping;
 pub(crate) mod known;
 mod legacy;
+mod limit;
 pub mod pattern;
 pub mod relabel;
 mod selector;
@@ -18,8 +19,11 @@ mod workload;
 
 pub use definition::{Action, ActionKind, Definition, Mode};
 pub use grouping::{Aggregation, Keys, MetricKind, Output, REPLICA_LABELS, is_part_of_meaning};
+pub use limit::{Admission, Alone, Company, FOLDED, Fold, Limit};
 pub(crate) use selector::escape;
 pub use selector::{MatchOp, Matcher, Selector, SelectorError, parse_series};
-pub use set::{Aggregating, CompileError, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk};
+pub use set::{
+    Aggregating, CompileError, Limiting, MAX_POLICIES, Place, PolicySet, Row, Run, Step, Summary, Walk,
+};
 pub use verdict::{Decision, Disposition, Effect, OwnedLabels, PolicyIndex, ValidUntil, VerdictId, borrowed};
 pub use workload::{CompiledCondition, Condition, LastChange, VirtualLabel, WorkloadSource};

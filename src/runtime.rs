@@ -3,6 +3,7 @@
 mod aggregation;
 mod error;
 mod janitor;
+mod limits;
 mod memory;
 mod parts;
 mod reload;

@@ -10,6 +10,7 @@ mod egress;
 
 mod intake;
 mod kind_counters;
+mod limits;
 mod names;
 mod policies;
 mod process;
@@ -21,6 +22,7 @@ pub use aggregation::{AggregationMetrics, UNTYPED_NAMED};
 pub use data::DataMetrics;
 pub use egress::EgressMetrics;
 pub use intake::{IntakeMetrics, RefusedConnection, Undecodable};
+pub use limits::LimitMetrics;
 pub use names::{ALL, Kind, Metric};
 pub use policies::{Account, PolicyRegistry, Statement};
 pub use process::ProcessMetrics;

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Modules in the order in which they may use each other: each only those above it.
-const ORDER: [&[&str]; 14] = [
+const ORDER: [&[&str]; 15] = [
     &["clock", "codec", "memory"],
     &["wire"],
     &["series"],
+    &["record"],
     &["policy", "cardinality"],
-    &["aggregate"],
+    &["aggregate", "admission"],
     &["config"],
     &["pipeline"],
     &["telemetry", "health", "via", "browser"],

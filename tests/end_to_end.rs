@@ -16,6 +16,8 @@ mod control;
 mod forwarding;
 #[path = "end_to_end/lifecycle.rs"]
 mod lifecycle;
+#[path = "end_to_end/limits.rs"]
+mod limits;
 #[path = "end_to_end/lives.rs"]
 mod lives;
 #[path = "end_to_end/memory.rs"]

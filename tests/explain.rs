@@ -29,6 +29,29 @@ fn a_series_that_cannot_be_read_is_an_error_in_plain_text() {
 }
 
 #[test]
+fn a_limit_is_answered_as_if_it_admitted_the_series() {
+    let config = "policies: [ { name: few, match: up, action: limit, max_series: 1 } ]";
+    let (code, out, _) = explain_with(config, &["up{job=\"a\"}", "down"]);
+    assert_eq!(code, Some(0));
+    let (up, down) = out.split_once("\ndown").unwrap();
+    assert!(up.contains("few") && up.contains("matches: limit") && up.contains("=> forward"), "{out}");
+    assert!(up.contains("as if there were room with `few`"), "{out}");
+    assert!(!down.contains("as if there were room"), "{out}");
+    let (_, out, _) = explain_with(config, &["--json", "up"]);
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&answer["verdict"], &answer["policy"]),
+        (&"forward".into(), &serde_json::Value::Null),
+        "{out}"
+    );
+    assert_eq!(
+        (&answer["steps"][0]["effect"], &answer["steps"][0]["action"]),
+        (&"limit".into(), &"limit".into()),
+        "{out}"
+    );
+}
+
+#[test]
 fn with_json_each_series_has_its_answer_on_standard_output() {
     let (code, out, err) = explain(&["--json", "up{job=", "up"]);
     assert_eq!((code, err.as_str()), (Some(1), ""));

@@ -141,6 +141,29 @@ fn the_summary_says_what_each_policy_did() {
 }
 
 #[test]
+fn limits_hold_from_the_beginning_of_a_recording() {
+    let text = "hits_total{pod=\"a\"} 0 1000\nhits_total{pod=\"b\"} 0 1000\nhits_total{pod=\"c\"} 0 1000\n\
+                hits_total{pod=\"a\"} 1 61000\nhits_total{pod=\"b\"} 2 61000\nhits_total{pod=\"c\"} 3 61000\n";
+    let held = Case::of("{ name: few, action: limit, max_series: 1 }", text);
+    assert_eq!(held.prints(&[]), "hits_total{pod=\"a\"} 0 1000\nhits_total{pod=\"a\"} 1 61000\n");
+    let told: serde_json::Value = serde_json::from_slice(&held.run(&["--json"]).stdout).unwrap();
+    let policy = &told["policies"][0];
+    assert_eq!(
+        (&told["held"], &policy["series_held"], &policy["samples_out"]),
+        (&4.into(), &2.into(), &2.into())
+    );
+    let table = String::from_utf8(held.run(&[]).stdout).unwrap();
+    assert!(table.contains("held back: limit") && table.contains("2 series held back"), "{table}");
+    let fold = "{ name: few, action: limit, max_series: 1, on_exceed: fold, fold_labels: [pod], interval: 1m, delay: 0s }";
+    let folded = Case::of(fold, text);
+    let printed = folded.prints(&[]);
+    let sum = printed.lines().rfind(|line| line.contains("pod=\"__overflow__\"")).unwrap();
+    assert!(sum.starts_with("hits_total{pod=\"__overflow__\"} 5 "), "{printed}");
+    let told: serde_json::Value = serde_json::from_slice(&folded.run(&["--json"]).stdout).unwrap();
+    assert_eq!((&told["folded"], &told["policies"][0]["series_folded"]), (&4.into(), &2.into()));
+}
+
+#[test]
 fn times_that_look_like_seconds_are_named() {
     let warned = |text: &str| {
         let case = Case::of("{ name: n, match: noise, action: drop }", text);

@@ -4,6 +4,6 @@ mod distinct;
 mod seen;
 mod top;
 
-pub(super) use distinct::Distinct;
+pub use distinct::Distinct;
 pub(super) use seen::Seen;
 pub(super) use top::Top;

@@ -14,7 +14,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::note::{Known, Unaggregated, unaggregated, unknown_states};
+use self::note::{Known, Unaggregated, unaggregated, unknown};
 use self::workload::Attribution;
 use crate::cardinality::RecordedOwners;
 use crate::clock::Clock;
@@ -158,7 +158,7 @@ impl Explainer {
             Walk { reason, disposition: Disposition::Reject, ..Walk::default() }
         };
         let passes = unaggregated(&self.set, series, &walk);
-        let unknown = unknown_states(&self.set, &walk, source.facts());
+        let unknown = unknown(&self.set, &walk, source.facts());
         let known = Known { found: found.as_ref(), walk: &walk, passes: passes.as_ref(), unknown };
         if self.json {
             let answer = self.explained(labels, &pairs, &known);
@@ -284,6 +284,7 @@ fn verdict(walk: &Walk) -> &'static str {
         Disposition::Forward | Disposition::Rewrite => "forward",
         Disposition::Drop => "drop",
         Disposition::Aggregate => "aggregate",
+        Disposition::Hold => "limit",
         // a walk knows one series only, so nothing collides
         Disposition::Reject | Disposition::Collide => "reject",
     }

@@ -21,6 +21,7 @@ mod aggregation;
 mod auth;
 mod files;
 mod http;
+mod limit;
 mod listen;
 mod policies;
 mod remarks;

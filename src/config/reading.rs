@@ -70,7 +70,7 @@ fn unknown_key(field: &str, expected: &[&'static str]) -> String {
     let in_policy = expected.contains(&"match");
     if in_policy && LATER_POLICY_KEYS.contains(&field) {
         return format!(
-            "`{field}` is not in this version; a policy has {}, its actions are `pass`, `drop`, `relabel` and `aggregate`",
+            "`{field}` is not in this version; a policy has {}, its actions are `pass`, `drop`, `relabel`, `aggregate` and `limit`",
             listed(expected)
         );
     }

@@ -164,6 +164,7 @@ impl Drop for Exchange<'_> {
         }
         let mut outcome = std::mem::take(&mut self.outcome);
         outcome.policies = None;
+        outcome.effects.reserved.clear();
         self.gate.outcomes.give(outcome, Outcome::capacity);
     }
 }

@@ -16,6 +16,8 @@ use crate::wire::WireError;
 pub(super) struct Decider<'a> {
     pub(super) index: &'a Index,
     pub(super) prints: &'a Fingerprinter,
+    /// The scope of the request as text.
+    pub(super) scope: &'a str,
     pub(super) tenant: TenantKey,
     pub(super) tracker: &'a Tracker,
     pub(super) sender_context: SenderContext,
@@ -112,7 +114,7 @@ impl Decider<'_> {
     #[inline]
     pub(super) fn holds(&self, sent_as: SentAs, slot: &Slot, probe: &Probe) -> bool {
         // what it has upstream ends with it, and is its own again when it comes back
-        let stays = || !(probe.ends || probe.follow_up.has_returned()) || !self.policies.shares();
+        let stays = || !(probe.ends || probe.follow_up.has_returned()) || !self.policies.watches_ends();
         match sent_as {
             SentAs::Itself => stays(),
             SentAs::ItselfUntil(_) => false,

@@ -4,6 +4,7 @@ use super::claim::SendDecision;
 use super::context::{PolicyResult, SeriesContext, seconds};
 use super::decider::{Decider, Work};
 use super::outcome::Release;
+use super::places::Among;
 use super::scratch::{PolicyHit, Slot, SlotState};
 use super::withhold::FormerOutput;
 use crate::aggregate::NotAggregated;
@@ -18,6 +19,15 @@ use crate::wire::v1::{self, STALE_MARKER};
 const PASSED_SECONDS: u32 = 60;
 /// A series whose identity another has asks for it again after so long, in sample time.
 const CONTESTED_SECONDS: u32 = 30;
+
+/// Why what was decided of a known series is remembered only once the upstream has it.
+#[derive(Clone, Copy)]
+struct Waits {
+    /// It joins a group or leaves one.
+    for_groups: bool,
+    /// A place with a limit is held for it.
+    for_place: bool,
+}
 
 impl Decider<'_> {
     /// Asks the policies, sees to it that no two series become one, and has the decision remembered.
@@ -51,7 +61,8 @@ impl Decider<'_> {
             Found::Missing | Found::Skip | Found::Alias(_) => (true, None),
         };
         let context = SeriesContext { series, pairs, body, slot: *slot, probe, unknown, before };
-        let result = self.apply_policies(&context, work);
+        let among = Among::new(self, &context);
+        let result = self.apply_policies(&among, &context, work);
         let send_decision = self.send_decision(&context, &result, work);
         if let Some(group_key) = result.group_key {
             self.add_to_group(body, slot, series, group_key, work);
@@ -60,6 +71,7 @@ impl Decider<'_> {
         let former = self.former_output(&context, &send_decision, work);
         slot.edit = send_decision.edit;
         slot.end_marker = self.add_stale_marker(former.as_ref(), work);
+        let reserves = self.settle_places(&context, &among, send_decision.verdict, work);
         let decided = self.remembered(&context, &result, &send_decision);
         if send_decision.verdict != VerdictId::UNTOUCHED {
             let output =
@@ -69,7 +81,10 @@ impl Decider<'_> {
         self.remember(
             &context,
             decided,
-            (&send_decision, result.group_key.is_some() || departs),
+            (
+                &send_decision,
+                Waits { for_groups: result.group_key.is_some() || departs, for_place: reserves },
+            ),
             former,
             work,
         );
@@ -100,15 +115,20 @@ impl Decider<'_> {
     }
 
     /// Asks the policies, and finds the group of a series that one of them aggregates.
-    fn apply_policies(&self, context: &SeriesContext<'_>, work: &mut Work<'_>) -> PolicyResult {
+    fn apply_policies(
+        &self,
+        among: &Among<'_>,
+        context: &SeriesContext<'_>,
+        work: &mut Work<'_>,
+    ) -> PolicyResult {
         let labels = Labels::from_sorted(context.pairs);
         let (tenant, at) = (self.sender_context.tenant, context.probe.sample_seconds);
         let find = || self.tracker.workload_facts(tenant, labels, at, self.now);
         let changed = || self.last_change(context);
         let workload = WorkloadSource::new(at, &find).with_changes(&changed);
         let Decision { mut verdict, valid_until, output, aggregated_by } =
-            self.policies.set.decide(labels, &workload, self.limits);
-        let mut valid_until = valid_until.0;
+            self.policies.set.decide_among(labels, &workload, among, self.limits);
+        let mut valid_until = valid_until.0.min(among.valid_until(verdict.disposition(), at));
         let Some(policy) = aggregated_by else {
             return PolicyResult { verdict, valid_until, output, group_key: None, untyped: false };
         };
@@ -132,6 +152,12 @@ impl Decider<'_> {
             Err(reason) => reason,
         };
         work.outcome.not_aggregated.push((policy, reason));
+        if self.policies.set.limit(policy).is_some() {
+            // what cannot be added up is not let in for that
+            let verdict = self.policies.set.held_instead(verdict);
+            let valid_until = valid_until.min(among.valid_until(verdict.disposition(), at));
+            return PolicyResult { verdict, valid_until, output: None, group_key: None, untyped: false };
+        }
         verdict = self.policies.set.forwarded_instead(verdict, output.is_some());
         if reason == NotAggregated::Untyped {
             self.engine.types.untyped(labels.metric());
@@ -236,7 +262,7 @@ impl Decider<'_> {
         &self,
         context: &SeriesContext<'_>,
         decided: Remembered,
-        (send_decision, moves_groups): (&SendDecision, bool),
+        (send_decision, waits): (&SendDecision, Waits),
         former: Option<FormerOutput>,
         work: &mut Work<'_>,
     ) {
@@ -252,9 +278,9 @@ impl Decider<'_> {
                 effects.released.push(Release { output: former.output, owner: series, last: seconds(at.ms) });
                 effects.changes.push((series, decided));
             }
-        } else if !unknown && moves && send_decision.becomes.is_some() {
+        } else if !unknown && (waits.for_place || moves && send_decision.becomes.is_some()) {
             effects.changes.push((series, decided));
-        } else if !unknown && moves_groups {
+        } else if !unknown && waits.for_groups {
             // what is known to be part of a group must be part of it, and what is not must not
             effects.redecided.push((series, decided));
         } else if !unknown {
@@ -264,7 +290,9 @@ impl Decider<'_> {
         if !unknown && (probe.follow_up != FollowUp::NONE || probe.ends) {
             self.observe_known(pairs, body, &slot, probe, work);
         }
-        if unknown {
+        let held = send_decision.verdict.disposition() == Disposition::Hold;
+        // what is held back asks each time where there is no room to remember that it is
+        if unknown && !(held && self.index.is_crowded()) {
             let new = self.observe_new((series, decided), pairs, body, &slot, probe, work);
             work.outcome.effects.new_series.push(new);
         }

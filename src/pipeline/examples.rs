@@ -10,7 +10,7 @@ use crate::series::{Labels, Limits};
 
 /// Examples kept for each policy.
 pub const KEPT: usize = 20;
-/// One series that a policy dropped or rewrote, in preview would have.
+/// One series that a policy dropped, held back or rewrote, in preview would have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     /// Which policy.
@@ -30,7 +30,7 @@ impl Example {
     }
 }
 
-/// Puts the last series of this request that each policy dropped or rewrote into words.
+/// Puts the last series of this request that each policy dropped, held back or rewrote into words.
 pub(super) fn collect(
     body: &[u8],
     request: &Request,
@@ -47,7 +47,8 @@ pub(super) fn collect(
     for hit in policy_hits.iter().rev() {
         let row = policies.set.row(hit.verdict);
         for (policy, effect) in &row.matched {
-            let worth_telling = matches!(effect, Effect::Drop | Effect::Relabel);
+            let worth_telling =
+                matches!(effect, Effect::Drop | Effect::Relabel | Effect::Hold | Effect::Fold);
             if !worth_telling || taken.get(policy).is_some_and(|taken| *taken >= KEPT) {
                 continue;
             }

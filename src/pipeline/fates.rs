@@ -16,6 +16,10 @@ pub enum Fate {
     Collided,
     /// They became part of a group.
     Aggregated,
+    /// A limit does not admit their series.
+    Held,
+    /// The same, and they became part of what is sent for all such.
+    Folded,
     /// Their group had a sample of that series and time already, or of a later one.
     Duplicate,
     /// They could not become part of a group, for this reason.
@@ -69,6 +73,8 @@ impl Fate {
             Self::Dropped => ("dropped", ""),
             Self::Collided => ("dropped", "collision"),
             Self::Aggregated => ("aggregated", ""),
+            Self::Held => ("held", ""),
+            Self::Folded => ("folded", ""),
             Self::Duplicate => ("duplicate", ""),
             Self::Unaggregated(reason) => ("dropped", reason),
             Self::Rejected(reason) => ("rejected", reason.as_str()),
@@ -117,6 +123,7 @@ impl Outcome {
             match row.disposition {
                 Disposition::Forward | Disposition::Rewrite => {}
                 Disposition::Drop => tell(Fate::Dropped, row.ended_by, *counts),
+                Disposition::Hold => tell(Fate::Held, row.ended_by, *counts),
                 Disposition::Collide => tell(Fate::Collided, row.changed_by, *counts),
                 Disposition::Reject => tell(rejected(&row), row.changed_by, *counts),
                 Disposition::Aggregate => {
@@ -125,7 +132,9 @@ impl Outcome {
                     let sample_counts = astray.map_or(SampleCounts::default(), |(_, sample_counts)| {
                         sample_counts.take(counts.samples)
                     });
-                    aggregated(row.ended_by, *counts, sample_counts, tell);
+                    let by = row.ended_by.filter(|policy| policies.set.limit(*policy).is_some());
+                    let fate = if by.is_some() { Fate::Folded } else { Fate::Aggregated };
+                    aggregated((fate, row.ended_by), *counts, sample_counts, tell);
                 }
             }
         }
@@ -138,11 +147,16 @@ fn rejected(row: &Row) -> Fate {
 
 /// Samples that became part of a group, those of them that were there already, and those that could not. Exemplars do not
 /// go into groups.
-fn aggregated(policy: Option<PolicyIndex>, counts: Counts, sample_counts: SampleCounts, tell: Tell<'_>) {
+fn aggregated(
+    (fate, policy): (Fate, Option<PolicyIndex>),
+    counts: Counts,
+    sample_counts: SampleCounts,
+    tell: Tell<'_>,
+) {
     let samples = |samples| Counts { samples, ..Counts::default() };
     let joined = Counts { samples: counts.samples - sample_counts.all(), exemplars: 0, ..counts };
     let exemplars = Counts { exemplars: counts.exemplars, ..Counts::default() };
-    tell(Fate::Aggregated, policy, joined);
+    tell(fate, policy, joined);
     tell(Fate::Unaggregated("aggregated"), policy, exemplars);
     tell(Fate::Duplicate, policy, samples(sample_counts.duplicates));
     for (reason, dropped) in sample_counts.dropped() {

@@ -6,13 +6,14 @@ use crate::memory::Level;
 impl Pipeline {
     /// Memory of all that is remembered, bytes, by part. Each is cheap to ask but `sketches`, which takes about a millisecond
     /// with a thousand labels.
-    pub fn held(&self) -> [(&'static str, usize); 6] {
+    pub fn held(&self) -> [(&'static str, usize); 7] {
         [
             ("index", self.index.bytes()),
             ("edits", self.edit_bytes()),
             ("scopes", self.tenants.bytes()),
             ("sketches", self.tracker.sketch_bytes()),
             ("tracking", self.tracker.record_bytes()),
+            ("limits", self.limits.bytes()),
             ("aggregation", self.engine.group_bytes() + self.engine.knowledge_bytes()),
         ]
     }

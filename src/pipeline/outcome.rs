@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::scratch::bytes;
 use super::{Blamed, Counts, Example, Policies};
+use crate::admission::Reserved;
 use crate::aggregate::{Batch, NotAggregated, PolicyCounts};
 use crate::cardinality::{Observation, OnNode, PodKey};
 use crate::codec::snappy::SnappyError;
@@ -112,7 +113,9 @@ pub struct Effects {
     pub released: Vec<Release>,
     /// What goes into groups.
     pub aggregated: Batch,
-    /// Series that policies dropped or rewrote, for people; a few of each policy.
+    /// Places that are held for series with limits; given up where the request is not committed.
+    pub reserved: Reserved,
+    /// Series that policies dropped, held back or rewrote, for people; a few of each policy.
     pub examples: Vec<Example>,
 }
 
@@ -130,6 +133,7 @@ impl Effects {
             + bytes(&self.changes)
             + bytes(&self.released)
             + self.aggregated.capacity()
+            + self.reserved.bytes()
             + bytes(&self.examples)
             + texts
     }
@@ -234,6 +238,7 @@ impl Outcome {
         self.effects.changes.clear();
         self.effects.released.clear();
         self.effects.aggregated.clear();
+        self.effects.reserved.clear();
         self.policies = Some(Arc::clone(policies));
     }
 

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 
 use super::edits::Edits;
+use crate::admission;
 use crate::aggregate::{Adopted, Aggregator};
+use crate::cardinality::Distinct;
 use crate::policy::{PolicyIndex, PolicySet};
+use crate::series::Fingerprint;
 
 /// The policies in force.
 pub struct Policies {
@@ -20,10 +24,19 @@ pub struct Policies {
     pub(super) former: ArcSwapOption<Former>,
     pub(super) allowance: Allowance,
     pub(super) aggregators: Adopted,
+    pub(super) admissions: admission::Adopted,
+    /// By position, the groups that policies in preview would make.
+    preview_groups: Box<[Mutex<Distinct>]>,
     /// Whether there is one; asked for each new series.
     aggregates: bool,
     has_several_groupings: bool,
     keeps_input: bool,
+}
+
+/// What policies remember, by position.
+pub(super) struct State {
+    pub(super) aggregators: Adopted,
+    pub(super) admissions: admission::Adopted,
 }
 
 /// Edits that are no longer in force.
@@ -61,13 +74,15 @@ impl Policies {
         set: Arc<PolicySet>,
         generation: u32,
         max_tracked: usize,
-        aggregators: Adopted,
+        state: State,
         former: Option<Former>,
     ) -> Self {
+        let State { aggregators, admissions } = state;
         let allowance = Allowance::new(set.policies().len());
         let aggregates = aggregators.iter().any(Option::is_some);
         let has_several_groupings = aggregators.iter().flatten().nth(1).is_some();
         let keeps_input = aggregators.iter().flatten().any(|found| found.aggregation().keep_input);
+        let preview_groups = (0..set.policies().len()).map(|_| Mutex::default()).collect();
         // as many as there can be series, and as many again for those that are gone
         Self {
             set,
@@ -76,6 +91,8 @@ impl Policies {
             former: ArcSwapOption::from_pointee(former),
             allowance,
             aggregators,
+            admissions,
+            preview_groups,
             aggregates,
             has_several_groupings,
             keeps_input,
@@ -100,6 +117,29 @@ impl Policies {
     /// Whether anything may go upstream under labels that no series came with, so that two could meet.
     pub(super) fn shares(&self) -> bool {
         self.aggregates || self.set.rewrites()
+    }
+
+    /// Whether the end of a series that is sent changes what its next sample finds: what it is sent as, or its place with a limit.
+    pub(super) fn watches_ends(&self) -> bool {
+        self.shares() || self.set.limits()
+    }
+
+    /// Notes a group that a policy in preview would make.
+    pub(super) fn would_join(&self, policy: PolicyIndex, group: Fingerprint) {
+        if let Some(groups) = self.preview_groups.get(usize::from(policy.0)) {
+            groups.lock().insert(group.high);
+        }
+    }
+
+    /// About how many groups a policy in preview would have made of what came since it is as it is.
+    pub fn preview_groups(&self, policy: PolicyIndex) -> u64 {
+        let groups = self.preview_groups.get(usize::from(policy.0));
+        groups.map_or(0, |groups| groups.lock().estimate().round() as u64)
+    }
+
+    /// Who has a place with a limit.
+    pub(super) fn admissions(&self, policy: PolicyIndex) -> Option<&Arc<admission::Admissions>> {
+        self.admissions.iter().find(|(of, _)| *of == policy).map(|(_, admissions)| admissions)
     }
 
     /// The edits of a generation, where they are still known.

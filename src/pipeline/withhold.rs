@@ -32,6 +32,10 @@ impl Decider<'_> {
         work: &mut Work<'_>,
     ) -> Option<FormerOutput> {
         let (before, generation) = context.before?;
+        // it has ended already
+        if context.probe.follow_up.has_returned() && !self.policies.shares() {
+            return None;
+        }
         let (output, script) = match before {
             sent_as if sent_as.is_itself() && send_decision.sent_as.is_itself() => return None,
             sent_as if sent_as.is_itself() => (context.series, None),

@@ -7,9 +7,12 @@
 mod read;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::relabel::RuleText;
-use super::{Action, Aggregation, Condition, Definition, Keys, Matcher, MetricKind, Selector};
+use super::{
+    Action, Aggregation, Condition, Definition, Fold, Keys, Limit, Matcher, MetricKind, Mode, Selector,
+};
 
 impl Definition {
     /// All that makes the policy what it is.
@@ -39,8 +42,18 @@ impl Definition {
                 form.put("action", "aggregate");
                 form.aggregation(aggregation);
             }
+            Action::Limit(limit) => {
+                form.put("action", "limit");
+                form.limit(limit);
+            }
         }
         form.0
+    }
+
+    /// What a limit selects, as text; `None`: it is none.
+    pub(super) fn selection(&self) -> Option<Arc<str>> {
+        let in_force = || Self { mode: Mode::Enforce, ..self.clone() };
+        matches!(self.action, Action::Limit(_)).then(|| in_force().canonical().into())
     }
 }
 
@@ -103,6 +116,16 @@ impl Form {
         self.put_some("rule_action", action.as_ref());
     }
 
+    /// What is added up, and how. How much it takes until then is not part of it: a group goes on under other numbers.
+    fn limit(&mut self, limit: &Limit) {
+        let Limit { by, max_series: _, max_new_per_hour: _, max_groups: _, warn_at: _, fold } = limit;
+        self.put_all("by", by);
+        if let Some(Fold { labels, aggregation }) = fold {
+            self.put_all("fold_label", labels);
+            self.aggregation(aggregation);
+        }
+    }
+
     fn aggregation(&mut self, aggregation: &Aggregation) {
         let Aggregation {
             keys,
@@ -151,7 +174,7 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Aggregating, MatchOp, Mode, Output};
+    use crate::policy::{Aggregating, MatchOp, Output};
     use crate::series::grammar::Kind;
 
     fn texts(texts: &[&str]) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::relabel::RuleText;
-use super::{Aggregation, Condition, VirtualLabel};
+use super::{Aggregation, Condition, Limit, VirtualLabel};
 
 /// One policy, in the order of the config.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,7 @@ impl Definition {
     pub fn aggregation(&self) -> Option<&Aggregation> {
         match &self.action {
             Action::Aggregate(aggregation) | Action::RelabelAggregate(_, aggregation) => Some(aggregation),
+            Action::Limit(limit) => limit.fold.as_ref().map(|fold| &*fold.aggregation),
             Action::Pass | Action::Drop | Action::Relabel(_) => None,
         }
     }
@@ -40,11 +41,15 @@ impl Definition {
         let mut matchers = self.selectors.iter().flat_map(|selector| &selector.matchers);
         let rules = match &self.action {
             Action::Relabel(rules) | Action::RelabelAggregate(rules, _) => &rules[..],
-            Action::Pass | Action::Drop | Action::Aggregate(_) => &[],
+            Action::Pass | Action::Drop | Action::Aggregate(_) | Action::Limit(_) => &[],
+        };
+        let by = match &self.action {
+            Action::Limit(limit) => &limit.by[..],
+            _ => &[],
         };
         self.workload.is_some()
             || matchers.any(|matcher| is_virtual(&matcher.name))
-            || rules.iter().flat_map(RuleText::sources).any(is_virtual)
+            || rules.iter().flat_map(RuleText::sources).chain(by).any(is_virtual)
     }
 }
 
@@ -62,6 +67,8 @@ pub enum Action {
     RelabelAggregate(Arc<[RuleText]>, Arc<Aggregation>),
     /// Forward one series for all that have the same labels but for some; later policies do not see them.
     Aggregate(Arc<Aggregation>),
+    /// Forward so many, and hold back or add up the others; the walk goes on for those that are admitted.
+    Limit(Arc<Limit>),
 }
 
 /// An [`Action`] without what belongs to it.
@@ -75,6 +82,8 @@ pub enum ActionKind {
     Relabel,
     /// [`Action::Aggregate`]
     Aggregate,
+    /// [`Action::Limit`]
+    Limit,
 }
 
 /// Whether a policy acts.
@@ -105,6 +114,7 @@ impl Action {
             Action::Drop => ActionKind::Drop,
             Action::Relabel(_) | Action::RelabelAggregate(..) => ActionKind::Relabel,
             Action::Aggregate(_) => ActionKind::Aggregate,
+            Action::Limit(_) => ActionKind::Limit,
         }
     }
 }
@@ -117,6 +127,7 @@ impl ActionKind {
             ActionKind::Drop => "drop",
             ActionKind::Relabel => "relabel",
             ActionKind::Aggregate => "aggregate",
+            ActionKind::Limit => "limit",
         }
     }
 }

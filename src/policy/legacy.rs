@@ -87,7 +87,7 @@ impl super::Definition {
                 rules.iter().map(RuleText::of).collect(),
                 Aggregation::of(aggregation),
             ),
-            Now::Pass | Now::Drop | Now::Relabel(_) => return None,
+            Now::Pass | Now::Drop | Now::Relabel(_) | Now::Limit(_) => return None,
         };
         let mode = match self.mode {
             Mode::Enforce => "Enforce",

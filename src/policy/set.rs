@@ -24,7 +24,7 @@ pub use self::walk::{Step, Walk};
 use super::relabel::Rules;
 use super::selector::METRIC_NAME;
 use super::{
-    ActionKind, Aggregation, CompiledCondition, Disposition, Effect, Mode, PolicyIndex, VerdictId,
+    ActionKind, Aggregation, CompiledCondition, Disposition, Effect, Limit, Mode, PolicyIndex, VerdictId,
     WorkloadSource,
 };
 use crate::series::Labels;
@@ -65,8 +65,11 @@ pub struct PolicySet {
     /// Whether a policy in force aggregates.
     aggregates: bool,
     asks_for_workloads: bool,
+    limits: bool,
     /// By position, what it is as text.
     definitions: Box<[Arc<str>]>,
+    /// The same of those that limit, as if all were in force.
+    selections: Box<[Option<Arc<str>>]>,
     run: Run,
 }
 
@@ -89,8 +92,7 @@ const ENDINGS: [&str; 5] = ["", "_bucket", "_sum", "_count", "_total"];
 impl Policy {
     /// Whether it is in force and adds series up.
     fn collects(&self) -> bool {
-        let adds_up = matches!(self.act, Act::Aggregate(_) | Act::Relabel(_, Some(_)));
-        adds_up && self.mode == Mode::Enforce
+        self.act.aggregation().is_some() && self.mode == Mode::Enforce
     }
 
     /// Whether a selector leaves room for a metric of this family.
@@ -117,6 +119,18 @@ enum Act {
     /// With the aggregation of what it changes, where there is one.
     Relabel(Rules, Option<Arc<Aggregation>>),
     Aggregate(Arc<Aggregation>),
+    Limit(Arc<Limit>),
+}
+
+impl Act {
+    /// How it adds up what it takes, if it does.
+    fn aggregation(&self) -> Option<&Arc<Aggregation>> {
+        match self {
+            Self::Aggregate(aggregation) | Self::Relabel(_, Some(aggregation)) => Some(aggregation),
+            Self::Limit(limit) => limit.fold.as_ref().map(|fold| &fold.aggregation),
+            Self::Pass | Self::Drop | Self::Relabel(_, None) => None,
+        }
+    }
 }
 
 /// A policy that aggregates and is in force.
@@ -128,6 +142,17 @@ pub struct Aggregating {
     pub definition: Arc<str>,
     /// What it does.
     pub aggregation: Arc<Aggregation>,
+}
+
+/// A policy that limits, in force or in preview.
+#[derive(Clone, Debug)]
+pub struct Limiting {
+    /// Its name in the config.
+    pub name: Arc<str>,
+    /// What it says.
+    pub limit: Arc<Limit>,
+    /// What it selects, as text: the same whatever its numbers are, and whether it is in force or in preview.
+    pub selection: Arc<str>,
 }
 
 /// One selector of a policy, or the policy if it has none.
@@ -173,14 +198,38 @@ impl PolicySet {
     /// The aggregation of a policy that aggregates and is in force.
     pub fn aggregation(&self, index: PolicyIndex) -> Option<&Arc<Aggregation>> {
         let policy = self.policies.get(usize::from(index.0))?;
-        match &policy.act {
-            Act::Aggregate(aggregation) | Act::Relabel(_, Some(aggregation))
-                if policy.mode == Mode::Enforce =>
-            {
-                Some(aggregation)
-            }
+        policy.act.aggregation().filter(|_| policy.mode == Mode::Enforce)
+    }
+
+    /// Whether a policy sends what it aggregates as well, so that it saves nothing.
+    pub fn keeps_input(&self, index: PolicyIndex) -> bool {
+        let policy = self.policies.get(usize::from(index.0));
+        policy.and_then(|policy| policy.act.aggregation()).is_some_and(|aggregation| aggregation.keep_input)
+    }
+
+    /// What a policy limits, in force or in preview, if it does.
+    pub fn limit(&self, index: PolicyIndex) -> Option<&Arc<Limit>> {
+        match &self.policies.get(usize::from(index.0))?.act {
+            Act::Limit(limit) => Some(limit),
             _ => None,
         }
+    }
+
+    /// Whether a policy limits, in force or in preview, so that it has to be known who is admitted.
+    pub fn limits(&self) -> bool {
+        self.limits
+    }
+
+    /// Those that limit, by position.
+    pub fn limiting(&self) -> Vec<Option<Limiting>> {
+        let numbered = (0..).map(PolicyIndex).zip(self.summaries.iter().zip(&self.selections));
+        numbered
+            .map(|(index, (summary, selection))| {
+                let limit = Arc::clone(self.limit(index)?);
+                let (name, selection) = (Arc::clone(&summary.name), selection.clone()?);
+                Some(Limiting { name, limit, selection })
+            })
+            .collect()
     }
 
     /// Those that aggregate and are in force, by position.
@@ -202,7 +251,11 @@ impl PolicySet {
         for policy in in_force {
             match &policy.act {
                 Act::Relabel(..) => return self.aggregates,
-                Act::Aggregate(_) if policy.may_match(family) => return true,
+                Act::Aggregate(_) | Act::Limit(_)
+                    if policy.act.aggregation().is_some() && policy.may_match(family) =>
+                {
+                    return true;
+                }
                 _ => {}
             }
         }
@@ -222,6 +275,18 @@ impl PolicySet {
             && *effect == Effect::Aggregate
         {
             *effect = Effect::Pass;
+        }
+        self.rows.id(row)
+    }
+
+    /// The same policies matched, but the limit at the end cannot have the series added up: it holds it back.
+    pub fn held_instead(&self, verdict: VerdictId) -> VerdictId {
+        let mut row = Row::clone(&self.rows.get(verdict));
+        row.disposition = Disposition::Hold;
+        if let Some((_, effect)) = row.matched.last_mut()
+            && *effect == Effect::Fold
+        {
+            *effect = Effect::Hold;
         }
         self.rows.id(row)
     }

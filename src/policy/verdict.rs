@@ -20,11 +20,13 @@ pub enum Disposition {
     Reject,
     /// They end here, and become part of what is sent for their group.
     Aggregate,
+    /// They end here: a limit does not admit the series.
+    Hold,
 }
 
 impl Disposition {
-    const ALL: [Self; 6] =
-        [Self::Forward, Self::Rewrite, Self::Drop, Self::Collide, Self::Reject, Self::Aggregate];
+    const ALL: [Self; 7] =
+        [Self::Forward, Self::Rewrite, Self::Drop, Self::Collide, Self::Reject, Self::Aggregate, Self::Hold];
 
     /// Whether the samples are sent on.
     pub fn forwards(self) -> bool {
@@ -45,9 +47,20 @@ pub enum Effect {
     Relabel,
     /// Makes it part of a group.
     Aggregate,
+    /// Admits it; later policies see it.
+    Limit,
+    /// Does not admit it, and holds it back.
+    Hold,
+    /// Does not admit it, and makes it part of what is sent for all such.
+    Fold,
 }
 
 impl Effect {
+    /// Whether the series ends with it, in preview would: what it saves.
+    pub fn withholds(self) -> bool {
+        matches!(self, Self::Drop | Self::Aggregate | Self::Hold | Self::Fold)
+    }
+
     /// As shown in `explain`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,6 +69,9 @@ impl Effect {
             Effect::Drop => "drop",
             Effect::Relabel => "relabel",
             Effect::Aggregate => "aggregate",
+            Effect::Limit => "limit",
+            Effect::Hold => "hold",
+            Effect::Fold => "fold",
         }
     }
 }

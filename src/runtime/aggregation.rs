@@ -162,9 +162,15 @@ fn warn(runtime: &Runtime, before: u64) -> u64 {
 pub(super) fn publish(runtime: &Runtime) {
     let metrics = runtime.gate.aggregation();
     let engine = runtime.pipeline.engine();
+    let policies = runtime.pipeline.policies();
+    let limiting: Vec<_> = policies.set.limiting().into_iter().flatten().map(|limit| limit.name).collect();
     for aggregator in engine.aggregators() {
         let counts = aggregator.counts();
         metrics.publish(&aggregator.name, &counts);
+        // of a limit the series that it does not admit are counted, whether they are added up or not
+        if limiting.contains(&aggregator.name) {
+            continue;
+        }
         let saved = counts.members.saturating_sub(counts.groups);
         runtime.data.policies().aggregation_saves(&aggregator.name, saved as u64);
     }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::shared::Runtime;
 use crate::cardinality::Walk;
 use crate::intake::Heartbeat;
-use crate::policy::{ActionKind, Effect, Mode, PolicyIndex, Summary, VerdictId};
+use crate::policy::{PolicyIndex, VerdictId};
 use crate::series::Departed;
 
 const LONGEST_ROUND: Duration = Duration::from_secs(16);
@@ -90,7 +90,7 @@ impl Round {
         let found = index.expire(shard, (horizon, now), &mut self.departed, visit);
         let early = self.departed.iter().filter(|series| series.last_seen >= usual).count();
         let tracker = runtime.pipeline.tracker();
-        tracker.series_expired(&self.departed, now);
+        runtime.pipeline.series_expired(&self.departed, now);
         let walk = self.walk.get_or_insert_with(|| tracker.begin_walk(now));
         tracker.walk(walk, index, shard);
         self.departed.clear();
@@ -107,7 +107,9 @@ impl Round {
         if let Some(walk) = self.walk.take() {
             pipeline.tracker().end_walk(walk);
         }
-        pipeline.tracker().sweep(pipeline.clock().unix_seconds());
+        let now = pipeline.clock().unix_seconds();
+        pipeline.tracker().sweep(now);
+        pipeline.limits().sweep(now, u32::try_from(runtime.idle_after().as_secs()).unwrap_or(u32::MAX));
         if pipeline.renew_edits(self.rewritten) {
             tracing::debug!(rewritten = self.rewritten, "label edits of series that are gone were dropped");
         }
@@ -148,14 +150,17 @@ fn publish(runtime: &Runtime, counts_by_shard: &[VerdictCounts]) {
         let row = policies.set.row(*verdict);
         for (PolicyIndex(index), effect) in &row.matched {
             if let Some(count) = saved.get_mut(usize::from(*index))
-                && *effect == Effect::Drop
+                && effect.withholds()
             {
                 *count += series;
             }
         }
     }
-    let acts = |policy: &Summary| policy.action == ActionKind::Aggregate && policy.mode == Mode::Enforce;
-    for (policy, series) in all.iter().zip(saved).filter(|(policy, _)| !acts(policy)) {
-        runtime.data.policies().account(policy).saves(series);
+    // what groups save their own counts say
+    let by_groups = |index| policies.set.aggregation(index).is_some() && policies.set.limit(index).is_none();
+    let numbered = (0..).map(PolicyIndex).zip(all.iter().zip(saved));
+    for (index, (policy, series)) in numbered.filter(|(index, _)| !by_groups(*index)) {
+        let made = if policies.set.keeps_input(index) { u64::MAX } else { policies.preview_groups(index) };
+        runtime.data.policies().account(policy).saves(series.saturating_sub(made));
     }
 }

@@ -258,7 +258,17 @@ mod tests {
     fn all_parts_are_asked() {
         let runtime = runtime();
         let names: Vec<&str> = runtime.held().into_iter().map(|(part, _)| part).collect();
-        let parts = ["index", "edits", "scopes", "sketches", "tracking", "aggregation", "outbox", "buffers"];
+        let parts = [
+            "index",
+            "edits",
+            "scopes",
+            "sketches",
+            "tracking",
+            "limits",
+            "aggregation",
+            "outbox",
+            "buffers",
+        ];
         assert_eq!(names, [&parts[..], &["requests", "connections"]].concat());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::error::StartError;
 use super::settings::pipeline_settings;
 use super::snapshots::{Last, Snapshots};
+use crate::admission;
 use crate::aggregate::Restored;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,12 +20,13 @@ use crate::telemetry::{
 };
 
 /// Loops that must show themselves, and within how many seconds.
-const LOOPS: [(&str, f64); 6] = [
+const LOOPS: [(&str, f64); 7] = [
     ("accept", 30.0),
     ("expiry", 30.0),
     ("memory", 30.0),
     ("config", 30.0),
     ("aggregation", 60.0),
+    ("limits", 60.0),
     ("flush", 90.0),
 ];
 
@@ -73,6 +75,7 @@ impl Parts {
             config.listen.on_invalid,
         ));
         let snapshots = snapshots.map(|(snapshots, last)| {
+            keep_places(&snapshots, &pipeline, config);
             go_on(&snapshots, &last, &pipeline, &gate, config);
             Arc::new(snapshots)
         });
@@ -88,6 +91,16 @@ fn open(config: &Config) -> Result<Option<(Snapshots, Last)>, StartError> {
         Snapshots::open(dir).map_err(|error| StartError::DataDir(dir.display().to_string(), error))
     };
     config.data_dir.as_ref().map(open).transpose()
+}
+
+/// Has limits go on from where the last run was.
+fn keep_places(snapshots: &Snapshots, pipeline: &Pipeline, config: &Config) {
+    let idle = u32::try_from(config.series.idle_after.as_secs()).unwrap_or(u32::MAX);
+    let restored = snapshots.restore_limits(pipeline.limits(), pipeline.clock().unix_seconds(), idle);
+    if restored.limits > 0 {
+        let admission::Restored { limits, series } = restored;
+        tracing::info!(limits, series, "limits know whom they admitted before the restart");
+    }
 }
 
 /// Goes on from where the last run was.

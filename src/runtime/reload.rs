@@ -9,11 +9,11 @@ use tokio::sync::Semaphore;
 
 use super::settings::pipeline_settings;
 use super::shared::Runtime;
-use super::{aggregation, parts};
+use super::{aggregation, limits, parts};
 use crate::admin::{self, Control, View};
 use crate::config::{Config, ConfigErrors, Loaded};
 use crate::health::Health;
-use crate::policy::{PolicySet, Run};
+use crate::policy::{PolicyIndex, PolicySet, Run};
 
 impl Runtime {
     /// Reloads if the file has other content than when it was last looked at.
@@ -151,17 +151,25 @@ impl Control for Runtime {
         self.process.tenants_forgotten.absolute(self.pipeline.tenants().forgotten());
         self.process.preview_overflow.set(policies.set.preview_overflow() as f64);
         aggregation::publish(self);
+        limits::publish(self);
         self.process.bypass.set(f64::from(u8::from(self.health.bypassed())));
         self.registry.render()
     }
 
     fn policies(&self) -> String {
         let policies = self.pipeline.policies();
-        let told: Vec<_> = policies
-            .set
-            .policies()
-            .iter()
-            .map(|policy| (policy.clone(), self.data.policies().account(policy).statement()))
+        let limits = self.pipeline.limits().all();
+        let now = self.pipeline.clock().unix_seconds();
+        let told: Vec<_> = (0..)
+            .map(PolicyIndex)
+            .zip(policies.set.policies())
+            .map(|(index, policy)| {
+                let limit = limits.iter().find(|limit| limit.name == policy.name);
+                let limit = policies.set.limit(index).zip(limit);
+                let limit = limit.map(|(said, limit)| (Arc::clone(said), limit.usage(now)));
+                let statement = self.data.policies().account(policy).statement();
+                admin::policies::Told { policy: policy.clone(), statement, limit }
+            })
             .collect();
         admin::policies::report(self.health.bypassed(), &told)
     }

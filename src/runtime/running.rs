@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::parts::Parts;
 use super::settings::intake_settings;
 use super::shared::{Runtime, Source};
-use super::{aggregation as windows, janitor, memory, watcher};
+use super::{aggregation as windows, janitor, limits, memory, watcher};
 use crate::admin;
 use crate::config::Loaded;
 use crate::gate::flush::Flusher;
@@ -74,6 +74,7 @@ impl Running {
             tokio::spawn(admin::serve(sockets.admin, own().0, AdminMetrics::new(&runtime.registry), own().1)),
             tokio::spawn(closing),
             tokio::spawn(janitor::run(own().0, beat(&runtime, "expiry"), own().1)),
+            tokio::spawn(limits::run(own().0, beat(&runtime, "limits"), own().1)),
             tokio::spawn(memory::run(own().0, beat(&runtime, "memory"), own().1)),
             tokio::spawn(watching),
             tokio::spawn(upkeep(own().0, own().1)),
@@ -118,6 +119,7 @@ impl Running {
             Err(error) => tracing::error!(%error, "the loop that sends aggregated samples failed"),
         }
         windows::save(&self.runtime, true).await;
+        limits::save(&self.runtime, false).await;
         drained
     }
 }

@@ -16,7 +16,7 @@ use crate::gate::Gate;
 use crate::health::Health;
 use crate::memory;
 use crate::pipeline::Pipeline;
-use crate::telemetry::{DataMetrics, ProcessMetrics, Registry, TrackingMetrics};
+use crate::telemetry::{DataMetrics, LimitMetrics, ProcessMetrics, Registry, TrackingMetrics};
 
 /// Where the config comes from.
 #[derive(Clone, Debug)]
@@ -46,6 +46,7 @@ pub struct Runtime {
     pub(super) process: ProcessMetrics,
     pub(super) memory: Memory,
     pub(super) tracking: TrackingMetrics,
+    pub(super) limits: LimitMetrics,
     pub(super) data: Arc<DataMetrics>,
     pub(super) gate: Arc<Gate>,
     pub(super) reports: Arc<Semaphore>,
@@ -66,6 +67,7 @@ impl Runtime {
             pipeline,
             memory: Memory::new(memory::limit(loaded.config.memory.limit_bytes)),
             tracking: TrackingMetrics::new(&registry),
+            limits: LimitMetrics::new(&registry),
             registry,
             process,
             data,

@@ -1,4 +1,4 @@
-//! Snapshots of aggregations in `data_dir`: a file for each tenant, written when something of it changed, and a head that is
+//! Snapshots in `data_dir`. Of aggregations: a file for each tenant, written when something of it changed, and a head that is
 //! written once.
 //!
 //! A file is written under another name, synced and put in place in one step. The head comes last, so there is none
@@ -7,6 +7,7 @@
 
 mod dir;
 mod last;
+mod limits;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use parking_lot::Mutex;
 pub use self::dir::DirError;
 use self::dir::{Dir, HEAD};
 pub(super) use self::last::Last;
+use crate::admission::SavedLimits;
 use crate::aggregate::{Engine, Head, Outbox};
 use crate::series::Fingerprinter;
 use crate::series::scope::VACANT;
@@ -43,6 +45,8 @@ struct State {
     tenants: BTreeMap<u32, Record>,
     /// Whether the last attempt failed.
     failing: bool,
+    /// What the last run left of limits.
+    limits: Option<SavedLimits>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -82,10 +86,12 @@ impl Snapshots {
     pub(super) fn open(dir: &Path) -> Result<(Self, Last), DirError> {
         let dir = Dir::open(dir)?;
         let last = Last::read(&dir)?;
-        let keys = last.keys().map_or_else(Fingerprinter::draw_keys, |keys| Ok(keys.to_vec()))?;
+        let limits = limits::read(&dir)?;
+        let known = last.keys().or(limits.as_ref().map(|limits| &*limits.keys));
+        let keys = known.map_or_else(Fingerprinter::draw_keys, |keys| Ok(keys.to_vec()))?;
         let prints = Fingerprinter::from_keys(&keys);
         let files = dir.parts()?;
-        let state = State { has_head: last.has_head(), files, ..State::default() };
+        let state = State { has_head: last.has_head(), files, limits, ..State::default() };
         Ok((Self { dir, keys, prints, state: Mutex::new(state) }, last))
     }
 

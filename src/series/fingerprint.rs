@@ -33,8 +33,25 @@ impl Fingerprint {
 }
 
 /// What a scope contributes to the identity of its series.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TenantKey([u64; 2]);
+
+impl TenantKey {
+    /// For a file.
+    pub fn to_bits(self) -> [u64; 2] {
+        self.0
+    }
+
+    /// From what [`TenantKey::to_bits`] gave, under the same keys.
+    pub fn from_bits(bits: [u64; 2]) -> Self {
+        Self(bits)
+    }
+
+    /// What stands for all of a tenant that is not told apart.
+    pub fn others(self) -> Fingerprint {
+        Fingerprint { high: self.0[0], low: (self.0[1] >> 32) as u32 }
+    }
+}
 
 /// Keys of one lane's end.
 #[derive(Clone, Copy)]

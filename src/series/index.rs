@@ -291,6 +291,11 @@ impl Index {
         if self.is_closed() { 0 } else { self.max_tracked }
     }
 
+    /// Whether what is left of the room is for series that are sent.
+    pub fn is_crowded(&self) -> bool {
+        self.is_full() || self.live() >= self.max_tracked - self.max_tracked / 4
+    }
+
     /// Series remembered now.
     pub fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed)

@@ -89,6 +89,11 @@ impl<'t> Scope<'t> {
     }
 }
 
+/// The part of a scope's text that says whose the data is: the tenant and the headers that name an account, without the query.
+pub fn account(text: &str) -> &str {
+    text.split_once("\n?").map_or(text, |(account, _)| account)
+}
+
 /// The bytes that an escaped value stands for.
 fn unescaped(value: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(value.len());
@@ -111,6 +116,12 @@ mod tests {
         headers.iter().for_each(|(name, value)| put_header(&mut text, name, value));
         put_query(&mut text, query);
         text
+    }
+
+    #[test]
+    fn whose_data_it_is_the_query_does_not_say() {
+        assert_eq!(account("a\naccountid=2\n?x=\n?y"), "a\naccountid=2");
+        assert_eq!((account("a"), account("\n?secret=1"), account("")), ("a", "", ""));
     }
 
     #[test]

@@ -120,6 +120,9 @@ metrics! {
     POLICY_SAMPLES = Counter "seriesgate_policy_samples_total" ["policy", "mode", "direction"] "Samples that matched a policy (in) and those that remain after it (out); in preview, what would remain.";
     POLICY_SAVED_SERIES = Gauge "seriesgate_policy_saved_series" ["policy", "mode"] "Active series that a policy keeps from the upstream; in preview, would keep.";
     POLICY_LAST_MATCH = Gauge "seriesgate_policy_last_match_timestamp_seconds" ["policy", "mode"] "When a policy last matched a sample, Unix time; 0 = never since the start.";
+    LIMIT_SERIES = Gauge "seriesgate_limit_series" ["policy"] "Series that a limit has admitted.";
+    LIMIT_GROUPS = Gauge "seriesgate_limit_groups" ["policy", "state"] "Groups of a limit: calm, near (at warn_at or above) or full (series are not admitted).";
+    LIMIT_BYTES = Gauge "seriesgate_limit_bytes" ["policy"] "Memory of who is admitted, and of the groups.";
     PREVIEW_OVERFLOW = Gauge "seriesgate_preview_overflow" [] "Decisions that could not note their previews because the verdict table was full.";
     LOOP_LAST_ACTIVE = Gauge "seriesgate_loop_last_active_seconds" ["loop"] "Seconds since an internal loop last showed that it runs.";
     CONFIG_RELOADS = Counter "seriesgate_config_reloads_total" ["result"] "Attempts to reload the config, by result.";

@@ -51,6 +51,8 @@ pub struct Account {
 struct PolicyStats {
     samples_in: AtomicU64,
     samples_out: AtomicU64,
+    samples_held: AtomicU64,
+    samples_folded: AtomicU64,
     saved_series: AtomicU64,
     last_matched: AtomicU64,
     examples: Mutex<VecDeque<(u32, Example)>>,
@@ -63,6 +65,10 @@ pub struct Statement {
     pub samples_in: u64,
     /// Those of them that went on; in preview, would have.
     pub samples_out: u64,
+    /// Samples of series that it did not admit: held back, and added up.
+    pub samples_held: u64,
+    /// See `samples_held`.
+    pub samples_folded: u64,
     /// Active series that it keeps from the upstream; in preview, would keep.
     pub saved_series: u64,
     /// When it last matched, Unix seconds; `None`: never.
@@ -148,6 +154,12 @@ impl PolicyRegistry {
             Fate::Collided => account.collided.add(counts),
             _ => rare().add(counts),
         }
+        let samples = counts.samples + counts.histograms;
+        match fate {
+            Fate::Held => drop(account.stats.samples_held.fetch_add(samples, Ordering::Relaxed)),
+            Fate::Folded => drop(account.stats.samples_folded.fetch_add(samples, Ordering::Relaxed)),
+            _ => {}
+        }
     }
 
     /// Keeps the examples of a request whose data is safe.
@@ -218,6 +230,8 @@ impl Account {
         Statement {
             samples_in: self.stats.samples_in.load(Ordering::Relaxed),
             samples_out: self.stats.samples_out.load(Ordering::Relaxed),
+            samples_held: self.stats.samples_held.load(Ordering::Relaxed),
+            samples_folded: self.stats.samples_folded.load(Ordering::Relaxed),
             saved_series: self.stats.saved_series.load(Ordering::Relaxed),
             last_matched: u32::try_from(last_matched).ok().filter(|at| *at > 0),
             examples: self.stats.examples.lock().iter().cloned().collect(),

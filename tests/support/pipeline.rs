@@ -186,7 +186,7 @@ pub(crate) fn expire(gate: &Gate, seconds: u32) {
         for shard in 0..index.shards() {
             let mut departed = Vec::new();
             index.expire(shard, (now - seconds, now), &mut departed, |_, _| {});
-            gate.pipeline.tracker().series_expired(&departed, now);
+            gate.pipeline.series_expired(&departed, now);
         }
     }
 }

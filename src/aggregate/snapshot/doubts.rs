@@ -1,11 +1,11 @@
 //! Counters whose start is open, as bytes.
 
-use super::bytes::{Put, Source};
-use super::error::SnapshotError;
 use crate::aggregate::birth::{Open, Unsaid};
 use crate::aggregate::doubt::{Doubt, First};
 use crate::aggregate::shard::GroupShard;
 use crate::aggregate::starts::{Keys, Starts};
+use crate::record::SnapshotError;
+use crate::record::{Put, Source};
 
 impl GroupShard {
     pub(super) fn save_doubts(&self, starts: &Starts, out: &mut Vec<u8>) {

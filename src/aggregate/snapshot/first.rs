@@ -1,13 +1,13 @@
 //! Version 1: all tenants in one stream, numbered, and policies named by another text.
 
-use super::bytes::Source;
-use super::error::SnapshotError;
 use super::tenant::{SavedTime, restore_shards};
 use super::{Head, Restored, points};
 use crate::aggregate::engine::Engine;
 use crate::aggregate::outbox::Outbox;
 use crate::aggregate::types::Known;
 use crate::clock::Now;
+use crate::record::SnapshotError;
+use crate::record::Source;
 
 impl Engine {
     /// Takes over what version 1 wrote, if the head is of it. `definition_of` knows what a policy is called now, by what it

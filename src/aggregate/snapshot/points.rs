@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::bytes::{Put, Source};
-use super::error::SnapshotError;
 use crate::aggregate::point::{Point, PointKind};
+use crate::record::SnapshotError;
+use crate::record::{Put, Source};
 
 pub(super) fn save(points: &[Point], out: &mut Vec<u8>) {
     out.put_u32(points.len() as u32);

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::bytes::{Put, Source};
-use super::error::SnapshotError;
 use crate::aggregate::gauges::{ABSENT, Gauge};
 use crate::aggregate::group::{Group, NONE};
 use crate::aggregate::member::{Member, Tombstone};
 use crate::aggregate::shard::{Cell, GroupShard, Window};
 use crate::aggregate::starts::Starts;
 use crate::policy::MetricKind;
+use crate::record::SnapshotError;
+use crate::record::{Put, Source};
 use crate::series::table::Slot;
 
 impl GroupShard {

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::bytes::{Put, Source};
-use super::error::{SnapshotError, VERSION};
+use super::VERSION;
 use super::{END, Restored, Snapshot, TENANT_MAGIC, finish, points, print_of};
 use crate::aggregate::Aggregator;
 use crate::aggregate::engine::Engine;
@@ -19,6 +18,8 @@ use crate::aggregate::time::TOMBSTONE_MS;
 use crate::aggregate::types::Known;
 use crate::clock::Now;
 use crate::policy::Aggregating;
+use crate::record::SnapshotError;
+use crate::record::{Put, Source};
 
 impl Engine {
     /// Whether the state of a tenant is other than when this was last asked. To be asked before it is saved.

@@ -15,7 +15,7 @@ const FEW: usize = 512;
 
 /// A set of 64-bit hashes, of which only the size is asked.
 #[derive(Clone, Debug)]
-pub(in crate::cardinality) enum Distinct {
+pub enum Distinct {
     /// The hashes themselves.
     Few(AHashSet<u64>),
     /// For each register the longest run of zeros seen, plus one.
@@ -31,7 +31,7 @@ impl Default for Distinct {
 impl Distinct {
     /// Adds a hash; all of its bits count.
     #[inline]
-    pub(in crate::cardinality) fn insert(&mut self, hash: u64) {
+    pub fn insert(&mut self, hash: u64) {
         match self {
             Self::Many(registers) => note(registers, hash),
             Self::Few(hashes) => {
@@ -42,6 +42,14 @@ impl Distinct {
                     *self = Self::Many(registers);
                 }
             }
+        }
+    }
+
+    /// How many different hashes there are, about.
+    pub fn estimate(&self) -> f64 {
+        match self {
+            Self::Few(hashes) => hashes.len() as f64,
+            Self::Many(registers) => estimate(registers),
         }
     }
 

@@ -100,6 +100,8 @@ impl<'a> Walk<'a> {
                 self.aggregate(&met, aggregation);
                 true
             }
+            // what it will hold back one day nobody knows now
+            Action::Limit(_) => false,
             Action::Relabel(rules) | Action::RelabelAggregate(rules, _) => {
                 self.relabel(&met, rules, candidate.definition.aggregation())
             }

@@ -3,7 +3,9 @@
 use super::workload::Attribution;
 use crate::aggregate::{Class, NotAggregated, class_by_labels};
 use crate::config::listed;
-use crate::policy::{ActionKind, Disposition, OwnedLabels, PolicyIndex, PolicySet, Walk, borrowed};
+use crate::policy::{
+    ActionKind, Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Walk, borrowed,
+};
 use crate::series::{Labels, WorkloadFacts};
 
 /// A series that is not aggregated.
@@ -21,7 +23,7 @@ pub(super) struct Known<'k> {
     pub(super) found: Option<&'k Attribution>,
     pub(super) walk: &'k Walk,
     pub(super) passes: Option<&'k Unaggregated>,
-    /// What is not known of its run.
+    /// What the answer depends on and is not known here.
     pub(super) unknown: Option<String>,
 }
 
@@ -66,8 +68,29 @@ pub(super) fn unaggregated(set: &PolicySet, series: Labels<'_>, walk: &Walk) -> 
     Some(Unaggregated { why, for_good, labels })
 }
 
+/// In words, what the answer depends on and only a gate knows.
+pub(super) fn unknown(set: &PolicySet, walk: &Walk, facts: Option<&WorkloadFacts>) -> Option<String> {
+    let parts = [unknown_states(set, walk, facts), unknown_places(set, walk)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// In words, which limits it takes to admit the series.
+fn unknown_places(set: &PolicySet, walk: &Walk) -> Option<String> {
+    let limiting =
+        walk.steps.iter().filter(|step| step.effect == Effect::Limit && step.mode == Mode::Enforce);
+    let named = limiting.filter_map(|step| set.policies().get(usize::from(step.policy.0)));
+    let names: Vec<&str> = named.map(|policy| &*policy.name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "how many series are admitted already is not known here: the answer is as if there were room with {}",
+            listed(&names)
+        )
+    })
+}
+
 /// In words, which policies ask how the run of a series stands: only a stream says so.
-pub(super) fn unknown_states(set: &PolicySet, walk: &Walk, facts: Option<&WorkloadFacts>) -> Option<String> {
+fn unknown_states(set: &PolicySet, walk: &Walk, facts: Option<&WorkloadFacts>) -> Option<String> {
     let facts = facts.filter(|facts| facts.run.is_some() && facts.kind.runs_end())?;
     let asked = walk.steps.iter().filter(|step| step.workload_holds.is_some()).map(|step| step.policy);
     let asks = |policy: &PolicyIndex| {

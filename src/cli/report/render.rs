@@ -255,7 +255,24 @@ pub(super) fn policies(answer: &Value, top: usize) -> String {
             row["last_matched"].as_str().map_or("never".into(), quote::shown).into_owned(),
         ]);
     }
-    table.render()
+    table.render() + &full_groups(answer)
+}
+
+/// The groups that limits admit nothing more of.
+fn full_groups(answer: &Value) -> String {
+    let mut out = String::new();
+    for policy in list(&answer["policies"]) {
+        let limit = &policy["limit"];
+        for group in list(&limit["fullest"]).iter().filter(|group| group["state"] == "full") {
+            let (name, labels) = (text(&policy["name"]), text(&group["group"]));
+            let of = if labels.is_empty() { String::new() } else { format!(" for {labels}") };
+            let (series, new) = (number(&group["series"]), number(&group["new_last_hour"]));
+            out += &format!(
+                "- {name} is reached{of}: {series} series admitted, {new} of them within the hour\n"
+            );
+        }
+    }
+    if out.is_empty() { out } else { format!("\n{out}") }
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -281,6 +298,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn limits_that_are_reached_are_named() {
+        let group = |state: &str, group: &str| json!({ "group": group, "state": state, "series": 5000, "new_last_hour": 7 });
+        let limit =
+            json!({ "fullest": [group("full", "{a=\"b\"}"), group("full", ""), group("near", "{a=\"c\"}")] });
+        let shown = policies(&json!({ "policies": [{ "name": "all", "limit": limit }, { "name": "x" }] }), 5);
+        let told = "\n- all is reached for {a=\"b\"}: 5,000 series admitted, 7 of them within the hour\n\
+                    - all is reached: 5,000 series admitted, 7 of them within the hour\n";
+        assert!(shown.ends_with(told), "{shown}");
+    }
 
     #[test]
     fn what_was_refused_is_counted_in_good_grammar() {

@@ -39,6 +39,10 @@ pub(super) struct Deeds {
     pub(super) samples_out: u64,
     pub(super) series_dropped: AHashSet<Fingerprint>,
     pub(super) series_rewritten: AHashSet<Fingerprint>,
+    /// Not admitted by a limit at some time, and held back.
+    pub(super) series_held: AHashSet<Fingerprint>,
+    /// The same, and added up.
+    pub(super) series_folded: AHashSet<Fingerprint>,
 }
 
 /// All of it.
@@ -49,6 +53,9 @@ pub(super) struct Account {
     pub(super) dropped: u64,
     pub(super) collided: u64,
     pub(super) aggregated: u64,
+    /// Samples of series that a limit did not admit, and those of them that were added up.
+    pub(super) held: u64,
+    pub(super) folded: u64,
     /// Samples made by aggregations.
     pub(super) generated: u64,
     /// Samples that were no news to their aggregation.
@@ -88,8 +95,10 @@ impl Drive {
         let max_future_ms = settings.aggregation.max_future_ms;
         let policies = set.policies().to_vec();
         let prints = Fingerprinter::from_seed(SEED);
+        let pipeline = Pipeline::new(settings, set, prints.clone(), Clock::manual(0));
+        pipeline.limits().hold_at_once();
         Self {
-            pipeline: Pipeline::new(settings, set, prints.clone(), Clock::manual(0)),
+            pipeline,
             scratch: Scratch::default(),
             outcome: Outcome::default(),
             prints,
@@ -209,10 +218,11 @@ impl Drive {
         let mut rewritten = 0;
         for shard in 0..index.shards() {
             rewritten += index.expire(shard, (horizon, now), &mut departed, |_, _| {}).rewritten;
-            tracker.series_expired(&departed, now);
+            self.pipeline.series_expired(&departed, now);
             departed.clear();
         }
         tracker.sweep(now);
+        self.pipeline.limits().sweep(now, idle);
         self.pipeline.renew_edits(rewritten);
         self.pipeline.expire_groups();
     }
@@ -226,6 +236,8 @@ impl Drive {
             match fate {
                 Fate::Dropped => account.dropped += samples,
                 Fate::Aggregated => account.aggregated += samples,
+                Fate::Held => account.held += samples,
+                Fate::Folded => account.folded += samples,
                 Fate::Collided => account.collided += samples,
                 Fate::Duplicate => account.duplicates += samples,
                 Fate::Rejected(reason) => *account.rejected.entry(reason.as_str()).or_default() += samples,
@@ -262,7 +274,9 @@ impl Drive {
                 match effect {
                     Effect::Drop => deeds.series_dropped.insert(series),
                     Effect::Relabel => deeds.series_rewritten.insert(series),
-                    Effect::None | Effect::Pass | Effect::Aggregate => false,
+                    Effect::Hold => deeds.series_held.insert(series),
+                    Effect::Fold => deeds.series_folded.insert(series),
+                    Effect::None | Effect::Pass | Effect::Aggregate | Effect::Limit => false,
                 };
             }
         }

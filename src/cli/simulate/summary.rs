@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::drive::{Account, Volume};
+use super::drive::{Account, Deeds, Volume};
 use crate::policy::{Mode, Summary};
 use crate::series::quote;
 
@@ -31,6 +31,8 @@ pub(super) fn as_json(account: &Account, policies: &[Summary]) -> Value {
             "samples_out": deeds.samples_out,
             "series_dropped": deeds.series_dropped.len(),
             "series_rewritten": deeds.series_rewritten.len(),
+            "series_held": deeds.series_held.len(),
+            "series_folded": deeds.series_folded.len(),
         })
     });
     json!({
@@ -41,6 +43,8 @@ pub(super) fn as_json(account: &Account, policies: &[Summary]) -> Value {
         "dropped": account.dropped,
         "collisions": account.collided,
         "aggregated": account.aggregated,
+        "held": account.held,
+        "folded": account.folded,
         "duplicates": account.duplicates,
         "generated": account.generated,
         "not_aggregated": account.unaggregated,
@@ -69,6 +73,8 @@ pub(super) fn as_text(account: &Account, policies: &[Summary], out: &mut impl Wr
         ("dropped by policy", account.dropped),
         ("held back: collision", account.collided),
         ("aggregated", account.aggregated),
+        ("held back: limit", account.held),
+        ("folded: limit", account.folded),
         ("made of them", account.generated),
         ("duplicates", account.duplicates),
     ] {
@@ -109,13 +115,23 @@ fn put_policies(account: &Account, policies: &[Summary], out: &mut impl Write) -
             deeds.samples_out,
             deeds.series_dropped.len(),
             deeds.series_rewritten.len(),
-            if deeds.samples_in == 0 { "  never matched" } else { "" },
+            remark(deeds),
         )?;
     }
     if policies.iter().any(|policy| policy.mode == Mode::Preview) {
         writeln!(out, "\nA preview changes nothing; its row says what it would have done.")?;
     }
     Ok(())
+}
+
+/// What the columns do not say of a policy.
+fn remark(deeds: &Deeds) -> String {
+    let counted =
+        |series: usize, what| if series > 0 { format!("  {series} series {what}") } else { String::new() };
+    match deeds.samples_in {
+        0 => "  never matched".to_owned(),
+        _ => counted(deeds.series_held.len(), "held back") + &counted(deeds.series_folded.len(), "folded"),
+    }
 }
 
 fn change(before: u64, after: u64) -> String {

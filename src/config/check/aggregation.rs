@@ -210,7 +210,7 @@ impl Checker<'_> {
         milliseconds(time)
     }
 
-    /// Keys of `aggregate` in a policy that does something else.
+    /// Keys of `aggregate` in a policy that does something else. `collects`: it adds up what it changes all the same.
     pub(super) fn no_aggregation(&mut self, action: &str, raw: &RawPolicy, collects: bool) {
         let given = [
             ("by", raw.by.as_ref().map(|at| at.position)),
@@ -223,11 +223,18 @@ impl Checker<'_> {
             ("suffix", raw.suffix.as_ref().map(|at| at.position)),
             ("keep_input", raw.keep_input.as_ref().map(|at| at.position)),
         ];
-        let collects = collects || self.could_not_read(&["on_collision"]);
+        let collects = collects || self.could_not_read(&["on_collision", "on_exceed"]);
         for (key, position) in given {
             let timing = collects && matches!(key, "interval" | "delay" | "outputs" | "type");
-            if let Some(position) = position.filter(|_| !timing) {
-                self.refuse(position, format!("`{key}` belongs to `action: aggregate`, not `{action}`"));
+            let grouping = action == "limit" && key == "by";
+            if let Some(position) = position.filter(|_| !timing && !grouping) {
+                let message = if action == "limit" && matches!(key, "interval" | "delay" | "outputs" | "type")
+                {
+                    format!("`{key}` belongs to `on_exceed: fold`")
+                } else {
+                    format!("`{key}` belongs to `action: aggregate`, not `{action}`")
+                };
+                self.refuse(position, message);
             }
         }
     }

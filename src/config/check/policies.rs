@@ -14,9 +14,6 @@ use crate::policy::{
     Action, ActionKind, Definition, MAX_POLICIES, Mode, Place, PolicySet, Run, Selector, SelectorError,
 };
 
-/// Actions that are planned and that this version does not have.
-const LATER_ACTIONS: [&str; 1] = ["limit"];
-
 impl Checker<'_> {
     pub(super) fn policies(&mut self, raw: &[At<RawPolicy>], common: &Aggregation) -> Vec<Definition> {
         let mut first_lines: BTreeMap<&str, Position> = BTreeMap::new();
@@ -91,22 +88,19 @@ impl Checker<'_> {
     }
 
     fn action(&mut self, at: &At<String>, raw: &RawPolicy, common: &Aggregation) -> Option<Action> {
-        if LATER_ACTIONS.contains(&at.value.as_str()) {
-            let message = format!(
-                "the action `{}` is not in this version; available are `pass`, `drop`, `relabel` and `aggregate`",
-                at.value
-            );
-            self.refuse(at.position, message);
-            return None;
-        }
         let kinds = [
             ("pass", ActionKind::Pass),
             ("drop", ActionKind::Drop),
             ("relabel", ActionKind::Relabel),
             ("aggregate", ActionKind::Aggregate),
+            ("limit", ActionKind::Limit),
         ];
         let kind = self.choice(at, &kinds)?;
-        let collects = kind == ActionKind::Relabel && self.collects(raw);
+        let collects = match kind {
+            ActionKind::Relabel => self.collects(raw),
+            ActionKind::Limit => self.folds(raw),
+            ActionKind::Pass | ActionKind::Drop | ActionKind::Aggregate => false,
+        };
         match &raw.on_collision {
             Some(given) if kind != ActionKind::Relabel => {
                 let message = format!("`on_collision` belongs to `action: relabel`, not `{}`", at.value);
@@ -116,6 +110,9 @@ impl Checker<'_> {
         }
         if kind != ActionKind::Aggregate {
             self.no_aggregation(&at.value, raw, collects);
+        }
+        if kind != ActionKind::Limit {
+            self.no_limit(&at.value, raw);
         }
         match (kind, &raw.relabel_configs) {
             (ActionKind::Relabel, Some(rules)) if collects => {
@@ -140,6 +137,9 @@ impl Checker<'_> {
             (ActionKind::Drop, None) => Some(Action::Drop),
             (ActionKind::Aggregate, None) => {
                 self.aggregate(at.position, raw, common).map(Arc::new).map(Action::Aggregate)
+            }
+            (ActionKind::Limit, None) => {
+                self.limit(at.position, raw, common).map(Arc::new).map(Action::Limit)
             }
         }
     }

@@ -11,8 +11,7 @@ use super::{DurationText, RawRule, RawWorkload};
 use crate::config::at::At;
 
 /// Keys of actions that a later version brings.
-pub(crate) const LATER_POLICY_KEYS: [&str; 6] =
-    ["max_series", "max_new_per_hour", "max_groups", "on_exceed", "fold_labels", "sort_labels"];
+pub(crate) const LATER_POLICY_KEYS: [&str; 1] = ["sort_labels"];
 
 const QUOTE_IT: &str = "a selector that starts with `{` must be quoted: '{job=\"api\"}'";
 
@@ -33,8 +32,9 @@ pub(crate) struct RawPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) workload: Option<At<RawWorkload>>,
     /// `pass` forwards and `drop` does not; both end the walk for the series. `relabel` changes labels, and the
-    /// walk goes on. `aggregate` sends one series for all that differ only in some labels, and ends the walk.
-    #[schemars(required, extend("enum" = ["pass", "drop", "relabel", "aggregate"]))]
+    /// walk goes on. `aggregate` sends one series for all that differ only in some labels, and ends the walk. `limit`
+    /// admits so many series; for those the walk goes on, the others are held back.
+    #[schemars(required, extend("enum" = ["pass", "drop", "relabel", "aggregate", "limit"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) action: Option<At<String>>,
     /// For `relabel`: rules as in Prometheus' `write_relabel_configs`, first to last.
@@ -43,7 +43,7 @@ pub(crate) struct RawPolicy {
     #[schemars(extend("enum" = ["hold", "aggregate"], "default" = "hold"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) on_collision: Option<At<String>>,
-    /// For `aggregate`: the labels that stay; not together with `without`.
+    /// For `aggregate`: the labels that stay; not together with `without`. For `limit`: the labels whose values make a group, each of which has the limit for itself; absent: all that matches, of one tenant, is one group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<At<Vec<At<String>>>>,
     /// For `aggregate`: the labels that go.
@@ -75,6 +75,29 @@ pub(crate) struct RawPolicy {
     /// For `aggregate`: forward the series as well; needs `suffix`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) keep_input: Option<At<bool>>,
+    /// For `limit`: series of a group that are admitted and not idle, at most.
+    #[schemars(range(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_series: Option<At<u64>>,
+    /// For `limit`: series of a group that are admitted within an hour, at most.
+    #[schemars(range(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_new_per_hour: Option<At<u64>>,
+    /// For `limit`: groups of one tenant at most, `1000` if absent; all that would be more share one group.
+    #[schemars(range(min = 1), extend("default" = 1000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_groups: Option<At<u64>>,
+    /// For `limit`: what becomes of series that are not admitted. `drop`: they are held back. `fold`: the values of `fold_labels` become `__overflow__`, and what becomes one is added up by type, with `interval`, `delay`, `type` and `outputs`.
+    #[schemars(extend("enum" = ["drop", "fold"], "default" = "drop"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) on_exceed: Option<At<String>>,
+    /// For `limit` with `on_exceed: fold`: labels whose values become `__overflow__`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fold_labels: Option<At<Vec<At<String>>>>,
+    /// For `limit`: from this share of a limit on a group is told of in reports and metrics, percent; `80` if absent.
+    #[schemars(range(min = 1, max = 100), extend("default" = 80))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) warn_at: Option<At<u64>>,
     /// `enforce` acts; `preview` only counts what it would do.
     #[schemars(extend("enum" = ["enforce", "preview"]))]
     pub(crate) mode: At<String>,
@@ -98,6 +121,12 @@ impl Default for RawPolicy {
             kind: None,
             suffix: None,
             keep_input: None,
+            max_series: None,
+            max_new_per_hour: None,
+            max_groups: None,
+            on_exceed: None,
+            fold_labels: None,
+            warn_at: None,
             mode: At::default_value("enforce"),
         }
     }

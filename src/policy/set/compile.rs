@@ -80,28 +80,18 @@ impl PolicySet {
                 mode: policy.mode,
             })
             .collect();
-        let in_force = |summary: &&(PolicyIndex, &Summary)| summary.1.mode == Mode::Enforce;
         let numbered: Vec<_> = (0..).map(PolicyIndex).zip(&summaries).collect();
-        let endings = numbered.iter().filter(in_force).flat_map(|(index, summary)| {
-            let how = match summary.action {
-                ActionKind::Pass => &[Disposition::Forward][..],
-                ActionKind::Drop => &[Disposition::Drop],
-                // by its rules, or where what it makes is added up
-                ActionKind::Relabel => &[Disposition::Drop, Disposition::Aggregate],
-                // or it cannot, or is to keep its input
-                ActionKind::Aggregate => &[Disposition::Aggregate, Disposition::Forward],
-            };
-            how.iter().map(|disposition| (*index, *disposition))
-        });
-        let rows = Rows::new(endings);
+        let rows = Rows::new(endings(&numbered));
         let makes = |action| matches!(action, ActionKind::Relabel | ActionKind::Aggregate);
         let rewrites = numbered.iter().filter(in_force).any(|(_, s)| makes(s.action));
         drop(numbered);
         let asks_for_workloads = definitions.iter().any(Definition::asks_for_workloads);
+        let selections = definitions.iter().map(Definition::selection).collect();
         let definitions = definitions.iter().map(|definition| definition.canonical().into()).collect();
         Ok(PolicySet {
             asks_for_workloads,
             aggregates: policies.iter().any(Policy::collects),
+            limits: policies.iter().any(|policy| matches!(policy.act, Act::Limit(_))),
             policies: policies.into(),
             summaries,
             routes,
@@ -110,9 +100,33 @@ impl PolicySet {
             rows,
             rewrites,
             definitions,
+            selections,
             run,
         })
     }
+}
+
+fn in_force((_, summary): &&(PolicyIndex, &Summary)) -> bool {
+    summary.mode == Mode::Enforce
+}
+
+/// The policies that can end a walk, and what happens to the samples then.
+fn endings<'a>(
+    numbered: &'a [(PolicyIndex, &Summary)],
+) -> impl Iterator<Item = (PolicyIndex, Disposition)> + 'a {
+    numbered.iter().filter(in_force).flat_map(|(index, summary)| {
+        let how = match summary.action {
+            ActionKind::Pass => &[Disposition::Forward][..],
+            ActionKind::Drop => &[Disposition::Drop],
+            // by its rules, or where what it makes is added up
+            ActionKind::Relabel => &[Disposition::Drop, Disposition::Aggregate],
+            // or it cannot, or is to keep its input
+            ActionKind::Aggregate => &[Disposition::Aggregate, Disposition::Forward],
+            // or has them added up
+            ActionKind::Limit => &[Disposition::Hold, Disposition::Aggregate],
+        };
+        how.iter().map(|disposition| (*index, *disposition))
+    })
 }
 
 #[derive(Default)]
@@ -148,6 +162,7 @@ impl Compiler {
             Action::Pass => Act::Pass,
             Action::Drop => Act::Drop,
             Action::Aggregate(aggregation) => Act::Aggregate(Arc::clone(aggregation)),
+            Action::Limit(limit) => Act::Limit(Arc::clone(limit)),
             Action::Relabel(texts) | Action::RelabelAggregate(texts, _) => {
                 let mut rules = Vec::with_capacity(texts.len());
                 for (number, text) in texts.iter().enumerate() {

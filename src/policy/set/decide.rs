@@ -3,10 +3,11 @@
 use super::columns::View;
 use super::routes::BranchId;
 use super::rows::Row;
-use super::{Act, PolicySet};
+use super::{Act, Policy, PolicySet};
 use crate::policy::relabel::{Applied, LabelSet, Rules};
 use crate::policy::{
-    Decision, Disposition, Effect, Mode, OwnedLabels, PolicyIndex, VerdictId, WorkloadSource, borrowed,
+    Admission, Alone, Company, Decision, Disposition, Effect, Limit, Mode, OwnedLabels, PolicyIndex,
+    VerdictId, WorkloadSource, borrowed,
 };
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits};
@@ -21,6 +22,8 @@ pub(super) enum Relabeled {
     Dropped,
     /// There is no bearing it.
     Overgrown(Invalid),
+    /// A limit has the series added up under these labels.
+    Folded(OwnedLabels),
 }
 
 /// How a stretch of the walk, in which the labels stay the same, came to its end.
@@ -29,31 +32,85 @@ enum Stop {
     End,
     /// The labels are others now; the walk goes on at this selector.
     Changed(OwnedLabels, BranchId),
+    /// A limit has the series added up under these labels.
+    Folded(OwnedLabels),
 }
 
 /// A walk under way.
 struct Walked<'w> {
     workload: &'w WorkloadSource<'w>,
+    company: &'w dyn Company,
     row: Row,
     matched: Vec<(PolicyIndex, Effect)>,
 }
 
+impl Walked<'_> {
+    /// What a policy that matches does, in preview what it would do.
+    fn act(
+        &self,
+        index: PolicyIndex,
+        policy: &Policy,
+        labels: Labels<'_>,
+        limits: &Limits,
+    ) -> (Effect, Relabeled) {
+        match &policy.act {
+            Act::Pass => (Effect::Pass, Relabeled::Unchanged),
+            Act::Drop => (Effect::Drop, Relabeled::Unchanged),
+            Act::Aggregate(aggregation) => {
+                if policy.mode == Mode::Preview {
+                    self.company.would_join(index, aggregation, labels);
+                }
+                (Effect::Aggregate, Relabeled::Unchanged)
+            }
+            Act::Limit(limit) => self.ask(index, limit, labels),
+            Act::Relabel(rules, _) => relabel(rules, labels, self.workload, limits).with_effect(),
+        }
+    }
+
+    /// What a limit does with the series.
+    fn ask(&self, policy: PolicyIndex, limit: &Limit, labels: Labels<'_>) -> (Effect, Relabeled) {
+        let fold = match self.company.admit(policy, labels, self.workload) {
+            Admission::Admitted => return (Effect::Limit, Relabeled::Unchanged),
+            Admission::Exceeded => limit.fold.as_ref(),
+            Admission::NoRoom => None,
+        };
+        match fold.and_then(|fold| fold.apply(labels)) {
+            Some(folded) => (Effect::Fold, Relabeled::Folded(folded)),
+            None => (Effect::Hold, Relabeled::Unchanged),
+        }
+    }
+}
+
 impl PolicySet {
+    /// [`PolicySet::decide_among`] where every limit admits the series.
+    pub fn decide(&self, labels: Labels<'_>, workload: &WorkloadSource<'_>, limits: &Limits) -> Decision {
+        self.decide_among(labels, workload, &Alone(Admission::Admitted), limits)
+    }
+
     /// Asks the policies, first to last: the first `pass` or `drop` in force that matches ends it, rules of
     /// `relabel` are applied and later policies see the result, previews are noted. Of the workload of the series, as it
-    /// came, `workload` knows.
-    pub fn decide(&self, labels: Labels<'_>, workload: &WorkloadSource<'_>, limits: &Limits) -> Decision {
-        let mut walked = Walked { workload, row: Row::default(), matched: Vec::new() };
+    /// came, `workload` knows, and of others `company`.
+    pub fn decide_among(
+        &self,
+        labels: Labels<'_>,
+        workload: &WorkloadSource<'_>,
+        company: &dyn Company,
+        limits: &Limits,
+    ) -> Decision {
+        let mut walked = Walked { workload, company, row: Row::default(), matched: Vec::new() };
         let mut output = None;
         let mut stop = self.stretch(labels, 0, limits, &mut walked);
         while let Stop::Changed(now, from) = stop {
             stop = self.stretch(Labels::from_sorted(&borrowed(&now)), from, limits, &mut walked);
             output = Some(now);
         }
+        if let Stop::Folded(now) = stop {
+            output = Some(now);
+        }
         let Walked { mut row, matched, .. } = walked;
         let sent = matches!(row.disposition, Disposition::Forward | Disposition::Aggregate);
         let output = output.filter(|output| sent && !same(output, labels));
-        let mut aggregated_by = row.ended_by.filter(|index| self.aggregation(*index).is_some());
+        let mut aggregated_by = row.ended_by.filter(|index| sent && self.aggregation(*index).is_some());
         if let Some(output) = &output {
             if let Some(changed_by) = self.collects(row.disposition, row.changed_by) {
                 row.disposition = Disposition::Aggregate;
@@ -101,15 +158,10 @@ impl PolicySet {
             if !policy.condition.as_ref().is_none_or(|condition| walked.workload.meets(condition)) {
                 continue;
             }
-            let row = &mut walked.row;
             let enforced = policy.mode == Mode::Enforce;
-            let (effect, relabeled) = match &policy.act {
-                Act::Pass => (Effect::Pass, Relabeled::Unchanged),
-                Act::Drop => (Effect::Drop, Relabeled::Unchanged),
-                Act::Aggregate(_) => (Effect::Aggregate, Relabeled::Unchanged),
-                Act::Relabel(rules, _) => relabel(rules, labels, walked.workload, limits).with_effect(),
-            };
+            let (effect, relabeled) = walked.act(index, policy, labels, limits);
             walked.matched.push((index, effect));
+            let row = &mut walked.row;
             match relabeled {
                 _ if !enforced => {}
                 Relabeled::Changed(now) => {
@@ -121,11 +173,18 @@ impl PolicySet {
                     row.reason = Some(reason);
                     return Stop::End;
                 }
-                Relabeled::Unchanged | Relabeled::Dropped if effect == Effect::None => {}
+                Relabeled::Folded(now) => {
+                    row.ended_by = Some(index);
+                    row.disposition = Disposition::Aggregate;
+                    return Stop::Folded(now);
+                }
+                Relabeled::Unchanged | Relabeled::Dropped
+                    if matches!(effect, Effect::None | Effect::Limit) => {}
                 Relabeled::Unchanged | Relabeled::Dropped => {
                     row.ended_by = Some(index);
                     row.disposition = match (effect, &policy.act) {
                         (Effect::Drop, _) => Disposition::Drop,
+                        (Effect::Hold, _) => Disposition::Hold,
                         (_, Act::Aggregate(aggregation)) if !aggregation.keep_input => Disposition::Aggregate,
                         _ => Disposition::Forward,
                     };
@@ -165,6 +224,7 @@ impl Relabeled {
             Relabeled::Unchanged => Effect::None,
             Relabeled::Changed(_) | Relabeled::Overgrown(_) => Effect::Relabel,
             Relabeled::Dropped => Effect::Drop,
+            Relabeled::Folded(_) => Effect::Fold,
         };
         (effect, self)
     }

@@ -92,7 +92,7 @@ impl Row {
     /// labels that it made, ends with it.
     pub fn goes_on_after(&self, policy: PolicyIndex, effect: Effect) -> bool {
         let spoilt = !self.disposition.forwards() && self.changed_by == Some(policy);
-        !matches!(effect, Effect::Drop | Effect::Aggregate) && !spoilt
+        !effect.withholds() && !spoilt
     }
 
     /// The row that was there from the start for what happens to the samples, and by which policy.
@@ -101,6 +101,7 @@ impl Row {
             Disposition::Forward => Effect::Pass,
             Disposition::Drop => Effect::Drop,
             Disposition::Aggregate => Effect::Aggregate,
+            Disposition::Hold => Effect::Hold,
             Disposition::Rewrite | Disposition::Collide | Disposition::Reject => Effect::None,
         };
         let ended_by = self.ended_by.filter(|_| effect != Effect::None);

@@ -66,6 +66,8 @@ impl PolicySet {
                 Act::Pass => (Effect::Pass, Relabeled::Unchanged),
                 Act::Drop => (Effect::Drop, Relabeled::Unchanged),
                 Act::Aggregate(_) => (Effect::Aggregate, Relabeled::Unchanged),
+                // who has a place already is not known here
+                Act::Limit(_) => (Effect::Limit, Relabeled::Unchanged),
                 Act::Relabel(rules, _) => relabel(rules, current, workload, limits).with_effect(),
             };
             match relabeled {

@@ -10,6 +10,8 @@ use thiserror::Error;
 
 use crate::series::Fingerprinter;
 
+/// Who has a place with a limit.
+pub(super) const LIMITS: &str = "limits.snapshot";
 /// What all tenants have in common; version 1 had everything in it.
 pub(super) const HEAD: &str = "aggregation.snapshot";
 const PREFIX: &str = "aggregation.";
@@ -126,13 +128,17 @@ impl Dir {
 
     /// Keeps a file that cannot be used for somebody to look at.
     pub(super) fn set_aside(&self, name: &str, why: &dyn std::fmt::Display) {
+        let lost = match name {
+            LIMITS => "limits do not know what they admitted",
+            _ => "aggregated counters begin at zero again",
+        };
         let (path, aside) = (self.path.join(name), self.path.join(format!("{name}.damaged")));
         let moved = fs::rename(&path, &aside);
         tracing::error!(
             error = %why,
             kept_as = %aside.display(),
             moved = moved.is_ok(),
-            "the snapshot {} cannot be used; aggregated counters begin at zero again",
+            "the snapshot {} cannot be used; {lost}",
             path.display()
         );
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::slots::Claim;
 use super::takeover::PATIENCE;
 use super::{Attribution, Index, SentAs};
+use crate::series::Fingerprint;
 use crate::series::table::Slot;
 
 /// What an expiry found in one shard.
@@ -19,6 +20,8 @@ pub struct Expired {
 /// A series that was forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Departed {
+    /// Which.
+    pub series: Fingerprint,
     /// Who it was charged to.
     pub attribution: Attribution,
     /// When it came, Unix seconds.
@@ -64,6 +67,7 @@ impl Index {
                 } else {
                     self.count_contested(Some(entry.sent_as()), None);
                     departed.push(Departed {
+                        series: entry.fingerprint(),
                         attribution: past.attribution(),
                         first_seen: past.first_seen,
                         last_seen: entry.last_seen,

@@ -45,7 +45,7 @@ impl Checker<'_> {
     }
 }
 
-/// Whether the walk of all that a policy matches ends there. What is asked of workloads beside leaves some to go on.
+/// Whether the walk of all that a policy matches ends there. (Behind a limit it goes on for what is admitted.) What is asked of workloads beside leaves some to go on.
 fn ends_walk(policy: &Policy<'_>) -> bool {
     let ends = matches!(policy.meant.action, Action::Pass | Action::Drop | Action::Aggregate(_));
     ends && policy.meant.workload.is_none() && policy.meant.mode == Mode::Enforce

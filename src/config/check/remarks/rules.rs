@@ -17,7 +17,7 @@ impl Checker<'_> {
         for (at, policy) in policies.iter().enumerate().filter(|(_, p)| p.meant.mode == Mode::Enforce) {
             let rules = match &policy.meant.action {
                 Action::Relabel(rules) | Action::RelabelAggregate(rules, _) => rules,
-                Action::Pass | Action::Drop | Action::Aggregate(_) => continue,
+                Action::Pass | Action::Drop | Action::Aggregate(_) | Action::Limit(_) => continue,
             };
             // the policy itself, where it collects what it changes, or one behind it
             let adds_up = |later: &&Policy<'_>| {

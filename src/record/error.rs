@@ -1,11 +1,8 @@
-//! Why a snapshot cannot be used, its version among the reasons.
+//! Why a snapshot cannot be used.
 
 use std::io;
 
 use thiserror::Error;
-
-/// Grows when what is written means something else.
-pub(super) const VERSION: u32 = 2;
 
 /// Why a snapshot cannot be used.
 #[derive(Debug, Error)]
@@ -17,6 +14,11 @@ pub enum SnapshotError {
     #[error("{0}")]
     Damaged(&'static str),
     /// Another version of the program wrote it.
-    #[error("it has version {0}, this program knows versions up to {VERSION}")]
-    Version(u32),
+    #[error("it has version {found}, this program knows versions up to {known}")]
+    Version {
+        /// That of the file.
+        found: u32,
+        /// The last one that is known.
+        known: u32,
+    },
 }

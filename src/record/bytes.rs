@@ -4,7 +4,7 @@ use super::error::SnapshotError;
 use crate::series::Fingerprint;
 
 /// Appends.
-pub(super) trait Put {
+pub(crate) trait Put {
     fn put_u32(&mut self, value: u32);
     fn put_u64(&mut self, value: u64);
     fn put_bytes(&mut self, bytes: &[u8]);
@@ -35,16 +35,16 @@ impl Put for Vec<u8> {
 }
 
 /// Takes from the front.
-pub(super) struct Source<'b> {
+pub(crate) struct Source<'b> {
     rest: &'b [u8],
 }
 
 impl<'b> Source<'b> {
-    pub(super) fn new(rest: &'b [u8]) -> Self {
+    pub(crate) fn new(rest: &'b [u8]) -> Self {
         Self { rest }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rest.len()
     }
 
@@ -59,39 +59,39 @@ impl<'b> Source<'b> {
         Ok(self.take(N)?.try_into().unwrap_or([0; N]))
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, SnapshotError> {
+    pub(crate) fn u8(&mut self) -> Result<u8, SnapshotError> {
         Ok(self.array::<1>()?[0])
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, SnapshotError> {
+    pub(crate) fn u32(&mut self) -> Result<u32, SnapshotError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64, SnapshotError> {
+    pub(crate) fn u64(&mut self) -> Result<u64, SnapshotError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    pub(super) fn i64(&mut self) -> Result<i64, SnapshotError> {
+    pub(crate) fn i64(&mut self) -> Result<i64, SnapshotError> {
         Ok(self.u64()? as i64)
     }
 
-    pub(super) fn series(&mut self) -> Result<Fingerprint, SnapshotError> {
+    pub(crate) fn series(&mut self) -> Result<Fingerprint, SnapshotError> {
         Ok(Fingerprint { high: self.u64()?, low: self.u32()? })
     }
 
-    pub(super) fn bytes(&mut self) -> Result<&'b [u8], SnapshotError> {
+    pub(crate) fn bytes(&mut self) -> Result<&'b [u8], SnapshotError> {
         let length = self.u32()? as usize;
         self.take(length)
     }
 
     /// Bytes with a long length in front.
-    pub(super) fn bytes64(&mut self) -> Result<&'b [u8], SnapshotError> {
+    pub(crate) fn bytes64(&mut self) -> Result<&'b [u8], SnapshotError> {
         let length =
             usize::try_from(self.u64()?).map_err(|_| SnapshotError::Damaged("a length out of range"))?;
         self.take(length)
     }
 
-    pub(super) fn text(&mut self) -> Result<&'b str, SnapshotError> {
+    pub(crate) fn text(&mut self) -> Result<&'b str, SnapshotError> {
         std::str::from_utf8(self.bytes()?).map_err(|_| SnapshotError::Damaged("a text that is not UTF-8"))
     }
 }
