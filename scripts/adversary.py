@@ -6,13 +6,15 @@
     SECONDS_EACH=10 scripts/adversary.py never-seen      # this one only, shortened
 
   never-seen     four connections send a series that was never seen in every sample, as fast as they are answered
+  limited        the same, of eight groups of a limit, none of which may ever admit more than its 1,000
   tenants        100,000 tenants, each with a counter that a policy aggregates
   senders        20,000 addresses (127.x.y.z), each with a series of its own
   label-names    1,000,000 label names
 
 Honest senders write the same 20,000 series once a second all the while. Each adversary fails the run where the process takes more
 than the limit (MEMORY_MIB, 256), where the honest senders get less than 80% of what they send without an adversary through, where
-an answer is none of 204 and 503, where a sample has no fate or two, or where all is not as before a while after the adversary has gone.
+an answer is none of 204 and 503, where a sample has no fate or two, where a limit is passed, or where all is not as before a while after the
+adversary has gone.
 GATE names another program than that of target/release.
 """
 
@@ -43,8 +45,12 @@ memory: {{ limit: {limit}MiB }}
 series: {{ idle_after: {idle}s, warmup: 0s }}
 tenant: {{ max: 65535 }}
 upstreams: [ {{ name: sink, url: 'http://127.0.0.1:{sink}/api/v1/write' }} ]
-policies: [ {{ name: sum, match: adversary_total, action: aggregate, without: [id], interval: 15s }} ]
+policies:
+  - {{ name: sum, match: adversary_total, action: aggregate, without: [id], interval: 15s }}
+  - {{ name: each, match: limited_seconds, action: limit, by: [instance], max_series: {most} }}
 """
+# series that a group of the limit may admit
+MOST = 1000
 
 
 def varint(n):
@@ -72,9 +78,9 @@ def series(pairs, ms):
     return field(1, b"".join(label(name, value) for name, value in sorted(pairs)) + sample(ms))
 
 
-def never_seen(numbers, ms):
+def never_seen(numbers, ms, metric=b"adversary_seconds", host=1):
     """Series that differ by a number of ten digits: all but that is encoded once."""
-    pairs = [(b"__name__", b"adversary_seconds"), (b"id", b"0123456789"), (b"instance", b"10.0.0.1:9100"), (b"job", b"adversary")]
+    pairs = [(b"__name__", metric), (b"id", b"0123456789"), (b"instance", b"10.0.0.%d:9100" % host), (b"job", b"adversary")]
     before, after = series(pairs, ms).split(b"0123456789")
     return b"".join([before + b"%010d" % number + after for number in numbers])
 
@@ -168,10 +174,12 @@ def honest(port, number, stop, results):
 
 def adversary(kind, port, number, of, stop, results):
     connection, sent = Connection(port, f"127.0.2.{number + 1}"), 0
-    if kind == "never-seen":
+    if kind in ("never-seen", "limited"):
+        metric = b"limited_seconds" if kind == "limited" else b"adversary_seconds"
         while not stop.is_set():
             at = (sent * of + number * BATCH)
-            if connection.write(snappy(never_seen(range(at, at + BATCH), milliseconds()))) == 503:
+            host = 1 + at // BATCH % 8
+            if connection.write(snappy(never_seen(range(at, at + BATCH), milliseconds(), metric, host))) == 503:
                 time.sleep(0.05)
             sent += BATCH
     elif kind == "tenants":
@@ -231,7 +239,7 @@ class Gate:
         self.write, self.admin, sink = free_port(), free_port(), free_port()
         path = os.path.join(directory, "gate.yaml")
         with open(path, "w") as file:
-            file.write(CONFIG.format(write=self.write, admin=self.admin, sink=sink, limit=LIMIT_MIB, idle=IDLE_SECONDS))
+            file.write(CONFIG.format(write=self.write, admin=self.admin, sink=sink, limit=LIMIT_MIB, idle=IDLE_SECONDS, most=MOST))
         self.log = open(os.path.join(directory, "gate.log"), "w+")
         self.sink = multiprocessing.Process(target=serve_sink, args=(sink,), daemon=True)
         self.sink.start()
@@ -259,6 +267,11 @@ class Gate:
                 found[name] = found.get(name, 0.0) + float(value)
         return found
 
+    def admitted(self):
+        """Series of the fullest group of a limit."""
+        limits = [policy["limit"] for policy in json.loads(self.get("/api/v1/policies"))["policies"] if policy["limit"]]
+        return max((group["series"] for limit in limits for group in limit["fullest"]), default=0)
+
     def status(self, key):
         with open(f"/proc/{self.process.pid}/status") as file:
             return int(re.search(rf"{key}:\s+(\d+)", file.read()).group(1)) / 1024
@@ -284,10 +297,11 @@ def run_for(gate, seconds, kind=None, adversaries=4):
     cpu = gate.cpu()
     for process in senders + others:
         process.start()
-    until, level = time.time() + seconds, "normal"
+    until, level, admitted = time.time() + seconds, "normal", 0
     order = ["normal", "evicting", "shrinking", "closed"]
     while time.time() < until and (not others or any(process.is_alive() for process in others)):
         level = max(level, gate.health()["level"], key=order.index)
+        admitted = max(admitted, gate.admitted())
         time.sleep(0.2)
     stop.set()
     told = [results.get(timeout=120) for _ in senders + others]
@@ -302,7 +316,7 @@ def run_for(gate, seconds, kind=None, adversaries=4):
         "share": sum(of[2] for of in own) / max(1, sum(of[1] for of in own)),
         "worst": max(of[4] for of in own),
         "sent": sum(of[1] for of in told if of[0] == "adversary"),
-        "codes": codes, "level": level, "cpu": gate.cpu() - cpu,
+        "codes": codes, "level": level, "cpu": gate.cpu() - cpu, "admitted": admitted,
     }
 
 
@@ -321,7 +335,7 @@ def attack(kind):
         gate = Gate(directory)
         try:
             before = run_for(gate, min(10, SECONDS))
-            during = run_for(gate, SECONDS if kind == "never-seen" else 10 * SECONDS, kind)
+            during = run_for(gate, SECONDS if kind in ("never-seen", "limited") else 10 * SECONDS, kind)
             peak, counted = gate.status("VmHWM"), gate.metrics()
             back = comes_back(gate)
             received = counted["seriesgate_samples_received_total"]
@@ -335,6 +349,8 @@ def attack(kind):
                 faults.append(f"answers {during['codes']}")
             if received != fates:
                 faults.append(f"{received:.0f} samples received, {fates:.0f} fates")
+            if during["admitted"] > MOST or (kind == "limited") != (during["admitted"] > 0):
+                faults.append(f"{during['admitted']} series admitted by one group")
             if not back:
                 faults.append(f"not as before: {gate.health()}, {gate.metrics()['seriesgate_active_series']:.0f} series")
             print(f"{kind:12} {during['sent']:>11,} sent, level {during['level']}, peak {peak:.0f} MiB of {LIMIT_MIB}, "
@@ -353,5 +369,5 @@ def attack(kind):
 
 
 if __name__ == "__main__":
-    kinds = sys.argv[1:] or ["never-seen", "tenants", "senders", "label-names"]
+    kinds = sys.argv[1:] or ["never-seen", "limited", "tenants", "senders", "label-names"]
     sys.exit(not all([attack(kind) for kind in kinds]))

@@ -11,6 +11,10 @@ mod agents;
 mod aggregating;
 #[path = "real_backend/aggregating_life.rs"]
 mod aggregating_life;
+#[path = "real_backend/history.rs"]
+mod history;
+#[path = "real_backend/incident.rs"]
+mod incident;
 #[path = "real_backend/pods.rs"]
 mod pods;
 #[path = "real_backend/programs.rs"]

@@ -138,7 +138,12 @@ impl Gate {
 
     /// Puts another config in the file; nothing more.
     pub(crate) fn write_config(&self, setup: &Setup) {
-        std::fs::write(self.config(), setup.yaml(self.write, self.admin)).unwrap();
+        std::fs::write(self.config(), self.config_text(setup)).unwrap();
+    }
+
+    /// What [`Gate::write_config`] would write.
+    pub(crate) fn config_text(&self, setup: &Setup) -> String {
+        setup.yaml(self.write, self.admin)
     }
 
     /// Puts any text in the config file.
