@@ -21,13 +21,15 @@ done
 
 summary=()
 counted=''
+is_over=no
 current='preparing'
 on_exit() {
     local code=$?
     echo
     echo '=== summary'
     ((${#summary[@]} == 0)) || printf '%s\n' "${summary[@]}"
-    if ((code == 0)); then echo 'PASSED'; else echo "FAILED ($code): $current"; fi
+    # a script that is ended by a signal has no code of its own
+    if [[ $is_over == yes ]]; then echo 'PASSED'; else echo "FAILED ($code): $current"; fi
     [[ -z $counted ]] || printf '\n%s\n' "$counted"
 }
 trap on_exit EXIT
@@ -176,3 +178,4 @@ if cargo deny --version > /dev/null 2>&1; then
 else
     skip 'licences and advisories' 'cargo-deny is not installed (cargo install --locked cargo-deny)'
 fi
+is_over=yes

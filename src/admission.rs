@@ -9,6 +9,7 @@
 
 mod admissions;
 mod group;
+mod groups;
 mod registry;
 mod reserved;
 mod slot;

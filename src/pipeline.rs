@@ -245,7 +245,6 @@ impl Pipeline {
                     without_place.extend(limits.then_some(new.series));
                 }
             }
-            without_place.extend((limits && new.ends).then_some(new.series));
         }
         // those of this request included
         if self.tracker.owners_have_come() {
@@ -278,7 +277,7 @@ impl Pipeline {
             self.index.alias(*bytes, *series, now);
         }
         if limits {
-            self.commit_places(outcome, without_place, now);
+            self.commit_places(outcome, &without_place, now);
         }
         committed
     }

@@ -92,19 +92,56 @@ fn a_place_is_free_when_a_series_ends_and_when_it_is_idle() {
     let mut gate = gate(&[limiting(limit(1, &[]), Mode::Enforce)]);
     assert!(flows(&mut gate, "a") && !flows(&mut gate, "b"));
     put_value(&mut gate, &job("a"), STALE);
-    assert_eq!(usage(&gate).0, 0);
-    assert!(!flows(&mut gate, "b"), "it asks again a minute later");
     gate.pipeline.clock().advance_ms(61_000);
+    assert!(!flows(&mut gate, "b"), "it may have been one scrape that failed");
+    assert_eq!(usage(&gate).0, 1);
+    gate.pipeline.clock().advance_ms(61_000);
+    assert_eq!(usage(&gate).0, 0);
     assert!(flows(&mut gate, "b"));
     assert!(!flows(&mut gate, "a"), "it has ended, and another has its place");
     gate.pipeline.clock().advance_ms(1_300_000);
     expire(&gate, 1200);
     assert_eq!(usage(&gate).0, 0);
     assert!(flows(&mut gate, "a"));
-    // one that comes with its end
     put_value(&mut gate, &job("a"), STALE);
+    gate.pipeline.clock().advance_ms(121_000);
+    // one that comes with its end
     put_value(&mut gate, &job("brief"), STALE);
+    assert_eq!(usage(&gate).0, 1);
+    gate.pipeline.clock().advance_ms(121_000);
     assert_eq!(usage(&gate).0, 0);
+}
+
+/// A scrape that fails, or a marker that was sent before and comes late, does not end what goes on.
+#[test]
+fn who_goes_on_after_a_stale_marker_keeps_its_place() {
+    let mut gate = gate(&[limiting(limit(1, &[]), Mode::Enforce)]);
+    for _ in 0..5 {
+        assert!(flows(&mut gate, "a"));
+        put_value(&mut gate, &job("a"), STALE);
+        gate.pipeline.clock().advance_ms(60_000);
+        assert!(!flows(&mut gate, "b"));
+        assert!(flows(&mut gate, "a"));
+    }
+    assert_eq!(usage(&gate).0, 1);
+}
+
+/// Its sum has what it counted: by itself it would count that twice.
+#[test]
+fn what_is_folded_stays_so_whatever_is_reloaded() {
+    let mut gate = gate(&[folding(1, &["job_name"])]);
+    assert!(flows(&mut gate, "a") && !flows(&mut gate, "b"));
+    let other = policy("other", "{x=\"y\"}", Action::Drop, Mode::Enforce);
+    gate.pipeline.replace_policies(set(&[folding(1, &["job_name"]), other]));
+    put_value(&mut gate, &job("a"), STALE);
+    gate.pipeline.clock().advance_ms(130_000);
+    assert!(!flows(&mut gate, "b"));
+    gate.pipeline.replace_policies(set(&[folding(9, &["job_name"])]));
+    assert!(!flows(&mut gate, "b"));
+    assert_eq!(fates(&gate), [("folded", 1)]);
+    put_value(&mut gate, &job("b"), STALE);
+    gate.pipeline.clock().advance_ms(15_000);
+    assert!(flows(&mut gate, "b"), "it has ended, and begins anew");
 }
 
 #[test]
@@ -308,7 +345,7 @@ fn what_is_folded_is_added_up_and_what_cannot_be_is_held() {
     assert_eq!(fates(&gate), [("held", 1)], "nobody said what it is");
     // once folded, it stays so: its sum would count it twice
     put_value(&mut gate, &job("a"), STALE);
-    gate.pipeline.clock().advance_ms(90_000);
+    gate.pipeline.clock().advance_ms(130_000);
     assert!(!flows(&mut gate, "b"));
     assert_eq!(fates(&gate), [("folded", 1)]);
     assert_eq!(usage(&gate).0, 0);
@@ -394,6 +431,12 @@ enum Step {
     Reload(u32),
 }
 
+/// Those that ended two minutes ago have no place any more.
+fn let_go(flowing: &mut BTreeMap<u8, i64>, ended: &mut BTreeMap<u8, i64>, now: i64) {
+    flowing.retain(|n, _| ended.get(n).is_none_or(|at| now - at < 120_000));
+    ended.retain(|_, at| now - *at < 120_000);
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (proptest::collection::vec(0..30_u8, 1..8), any::<bool>()).prop_map(|(of, taken)| Step::Send(of, taken)),
@@ -412,8 +455,11 @@ proptest! {
         let mut gate = gate(&[limiting(limit(max, &[]), Mode::Enforce)]);
         // which series flow, and when each was seen last
         let mut flowing: BTreeMap<u8, i64> = BTreeMap::new();
+        // those of them that have a stale marker, and since when
+        let mut ended: BTreeMap<u8, i64> = BTreeMap::new();
         for step in steps {
             let now = gate.pipeline.clock().unix_ms();
+            let_go(&mut flowing, &mut ended, now);
             match step {
                 Step::Send(of, taken) => {
                     let of: BTreeSet<u8> = of.into_iter().collect();
@@ -432,6 +478,8 @@ proptest! {
                     }
                     let new = went.iter().filter(|n| !flowing.contains_key(*n)).count();
                     prop_assert!(new == 0 || flowing.len() + new <= max as usize, "{} and {} new", flowing.len(), new);
+                    // who is there again has not ended, whatever becomes of the request
+                    ended.retain(|n, _| !of.contains(n));
                     if taken {
                         gate.pipeline.commit(&gate.outcome);
                         flowing.extend(went.iter().map(|n| (*n, now)));
@@ -445,12 +493,20 @@ proptest! {
                 Step::End(n) => {
                     let name = n.to_string();
                     put_value(&mut gate, &job(&name), STALE);
-                    flowing.remove(&n);
+                    let (went, flowed) = (gate.outcome.forwarded.samples == 1, flowing.contains_key(&n));
+                    prop_assert!(went || !flowed, "{} flowed and is held", n);
+                    prop_assert!(!went || flowed || flowing.len() < max as usize, "{} and a new one", flowing.len());
+                    // one that comes with its end has a place for that while
+                    if went {
+                        flowing.insert(n, now);
+                        ended.insert(n, now);
+                    }
                 }
                 Step::Wait(seconds) => gate.pipeline.clock().advance_ms(i64::from(seconds) * 1000),
                 Step::Expire => {
                     expire(&gate, 1200);
                     flowing.retain(|_, seen| *seen >= now - 1_200_000);
+                    ended.retain(|n, _| flowing.contains_key(n));
                 }
                 Step::Reload(other) => {
                     max = other;
@@ -458,6 +514,8 @@ proptest! {
                 }
             }
             gate.outcome.effects.reserved.clear();
+            let now = gate.pipeline.clock().unix_ms();
+            let_go(&mut flowing, &mut ended, now);
             prop_assert_eq!(usage(&gate).0, flowing.len() as u64);
         }
     }

@@ -60,6 +60,8 @@ struct LimitRow<'r> {
     /// Groups at `warn_at` or above, and groups that are full.
     groups_near: u64,
     groups_full: u64,
+    /// How often nothing could be remembered of a series, so that it was not admitted.
+    without_room: u64,
     bytes: u64,
     fullest: Vec<GroupRow<'r>>,
 }
@@ -135,6 +137,7 @@ fn limit_row<'r>(limit: &'r Limit, usage: &'r Usage) -> LimitRow<'r> {
         groups: usage.groups,
         groups_near: usage.near,
         groups_full: usage.full,
+        without_room: usage.without_room,
         bytes: usage.bytes,
         fullest: usage.fullest.iter().map(group).collect(),
     }

@@ -1,11 +1,12 @@
 //! The state of one limit, for all tenants.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ahash::AHashMap;
 use parking_lot::Mutex;
 
 use super::group::{Group, Name};
+use super::groups::Groups;
 use super::slot::Slot;
 use crate::policy::{Admission, Limit, Limiting};
 use crate::series::index::MAX_GENERATION;
@@ -14,6 +15,9 @@ use crate::series::{Fingerprint, TenantKey};
 
 /// How many groups that have just become full are remembered until somebody tells of them.
 const NEWS: usize = 8;
+/// A series keeps its place for so long after its stale marker, seconds: a scrape that failed once, or a marker that comes late, ends
+/// nothing.
+pub(super) const GRACE: u32 = 120;
 
 /// One limit. It belongs to the name of its policy and to the labels that make its groups: its numbers may change.
 pub struct Admissions {
@@ -38,19 +42,16 @@ pub(super) struct State {
     pub(super) has_unseen: bool,
     pub(super) slots: Table<Slot>,
     pub(super) groups: Groups,
-    /// Groups that have become full and of which nobody was told.
-    pub(super) news: Vec<Name>,
+    /// Whether the policy is in force, and not in preview.
+    pub(super) is_enforced: bool,
+    /// Series with a stale marker, and when it came, oldest first.
+    ending: VecDeque<(Fingerprint, u32)>,
+    /// Groups that have become full and of which nobody was told, and how many more.
+    news: (Vec<Name>, u64),
+    /// How often nothing could be remembered of a series.
+    pub(super) without_room: u64,
     /// Whether something changed since it was saved.
     pub(super) changed: bool,
-}
-
-/// Groups by position; a position is used again once its group is over.
-#[derive(Default)]
-pub(super) struct Groups {
-    pub(super) all: Vec<Option<Group>>,
-    free: Vec<u32>,
-    pub(super) by_key: AHashMap<Fingerprint, u32>,
-    by_tenant: AHashMap<TenantKey, u32>,
 }
 
 /// A series has gone to another group.
@@ -69,6 +70,8 @@ pub struct Ask {
     pub sent_since: Option<u32>,
     /// Whether the process still learns what there is.
     pub is_warming_up: bool,
+    /// Whether it was added up by a limit so far, and goes on.
+    pub is_folded: bool,
     /// Whether the index has no room for it.
     pub has_no_room: bool,
     /// Our clock, Unix seconds.
@@ -98,7 +101,7 @@ impl Answer {
 
 impl Admissions {
     pub(super) fn new(limiting: &Limiting, generation: u32, since: u32) -> Self {
-        let Limiting { name, limit, selection } = limiting;
+        let Limiting { name, limit, selection, is_enforced } = limiting;
         let (name, by) = (Arc::clone(name), limit.by.clone());
         let state = State {
             limit: Arc::clone(limit),
@@ -109,7 +112,10 @@ impl Admissions {
             has_unseen: false,
             slots: Table::default(),
             groups: Groups::default(),
-            news: Vec::new(),
+            is_enforced: *is_enforced,
+            ending: VecDeque::new(),
+            news: Default::default(),
+            without_room: 0,
             changed: false,
         };
         Self { name, by, state: Mutex::new(state) }
@@ -119,6 +125,7 @@ impl Admissions {
     pub(super) fn become_as(&self, limiting: &Limiting, generation: u32) {
         let mut state = self.state.lock();
         state.limit = Arc::clone(&limiting.limit);
+        state.is_enforced = limiting.is_enforced;
         if state.selection != limiting.selection {
             state.selection = Arc::clone(&limiting.selection);
             state.born = generation;
@@ -129,6 +136,7 @@ impl Admissions {
     pub fn ask(&self, ask: &Ask, name: impl FnOnce() -> Name) -> Answer {
         let mut state = self.state.lock();
         let state = &mut *state;
+        state.let_go(ask.now);
         let moved = match state.place(ask) {
             Some(Ok(answer)) => return answer,
             Some(Err(Moved)) => true,
@@ -138,11 +146,14 @@ impl Admissions {
         let key = state.groups.key(ask, limit.max_groups);
         let found = state.groups.by_key.get(&key).copied();
         let learns = ask.is_warming_up && !state.is_restored;
-        let before = moved || learns || ask.sent_since.is_some_and(|since| state.is_younger(since));
+        let came_before = ask.sent_since.is_some_and(|since| state.is_younger(since));
+        // what is part of a sum stays so, or it would count twice
+        let stays_folded = ask.is_folded && !came_before && limit.fold.is_some();
+        let before = moved || learns || came_before;
         let has_room =
             found.and_then(|at| state.groups.get(at)).is_none_or(|group| group.has_room(&limit, ask.now));
-        if ask.has_no_room || !(before || has_room) {
-            state.refuse(found, ask.now);
+        if ask.has_no_room || stays_folded || !(before || has_room) {
+            state.refuse(found, ask);
             let why = if ask.has_no_room { Admission::NoRoom } else { Admission::Exceeded };
             return Answer::Refused(why);
         }
@@ -199,17 +210,32 @@ impl Admissions {
         }
     }
 
-    /// Series that have ended, are idle, or do not pass by this limit any more: their places are free.
+    /// Series that have a stale marker now: their places are free a while later, if they do not go on.
+    pub fn ended(&self, series: impl IntoIterator<Item = Fingerprint>, now: u32) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        for series in series {
+            if let Some(slot) =
+                state.slots.get_mut(series).filter(|slot| slot.is_admitted() && slot.ended == 0)
+            {
+                slot.ended = now.max(1);
+                state.ending.push_back((series, now.max(1)));
+            }
+        }
+    }
+
+    /// Series that are idle, are not sent, or do not pass by this limit any more: their places are free.
     pub fn end(&self, series: impl IntoIterator<Item = Fingerprint>) {
         let mut state = self.state.lock();
         series.into_iter().for_each(|series| state.end(series));
     }
 
     /// Forgets groups of which nothing is left, and what was known from before the start and has not come since `idle_seconds`
-    /// after it.
-    pub fn sweep(&self, now: u32, idle_seconds: u32) {
+    /// after it. `is_short`: memory is, so that of groups without series not even their last hour is remembered.
+    pub fn sweep(&self, now: u32, idle_seconds: u32, is_short: bool) {
         let mut state = self.state.lock();
         let state = &mut *state;
+        state.let_go(now);
         if state.has_unseen && now.saturating_sub(state.since) > idle_seconds {
             state.has_unseen = false;
             let mut unseen = Vec::new();
@@ -220,7 +246,11 @@ impl Admissions {
             });
             unseen.into_iter().for_each(|series| state.end(series));
         }
-        state.groups.sweep(&state.limit, now);
+        state.groups.sweep(&state.limit, now, is_short);
+        // what a burst has left
+        if state.slots.bytes() > 8 * (state.slots.len() + 1) * size_of::<Slot>() {
+            state.slots.retain(|_, ()| true);
+        }
     }
 }
 
@@ -231,7 +261,26 @@ fn others(name: Name) -> Name {
 
 impl State {
     pub(super) fn bytes(&self) -> usize {
-        self.groups.bytes() + self.slots.bytes()
+        let ending = self.ending.capacity() * size_of::<(Fingerprint, u32)>();
+        self.groups.bytes() + self.slots.bytes() + ending
+    }
+
+    /// Frees the places of series that ended a while ago.
+    pub(super) fn let_go(&mut self, now: u32) {
+        while let Some((series, at)) = self.ending.front().copied().filter(|(_, at)| at + GRACE <= now) {
+            self.ending.pop_front();
+            if self.slots.get_mut(series).is_some_and(|slot| slot.ended == at) {
+                self.end(series);
+            }
+        }
+        if self.ending.is_empty() {
+            self.ending = VecDeque::new();
+        }
+    }
+
+    /// Groups that have become full since this was asked last: the first few, and how many more.
+    pub(super) fn take_news(&mut self) -> (Vec<Name>, u64) {
+        std::mem::take(&mut self.news)
     }
 
     /// Whether it has come since a compilation of the policies. Their numbers begin anew at one time.
@@ -271,76 +320,25 @@ impl State {
         self.changed = true;
     }
 
-    fn refuse(&mut self, group: Option<u32>, now: u32) {
+    fn refuse(&mut self, group: Option<u32>, ask: &Ask) {
+        if ask.has_no_room {
+            self.without_room += 1;
+            return;
+        }
         let Some(group) = group.and_then(|at| self.groups.get_mut(at)) else { return };
+        if group.has_room(&self.limit, ask.now) {
+            // it is folded, and stays so
+            return;
+        }
         group.refused += 1;
         let before = group.state;
-        if before != group.tell(&self.limit, now, true) && self.news.len() < NEWS {
-            self.news.push(group.name.clone());
+        let is_news = before != group.tell(&self.limit, ask.now, true) && self.is_enforced;
+        let (named, more) = &mut self.news;
+        if !is_news || named.contains(&group.name) {
+        } else if named.len() < NEWS {
+            named.push(group.name.clone());
+        } else {
+            *more += 1;
         }
-    }
-}
-
-impl Groups {
-    /// Which group takes a series: its own, or the one of all that are too many.
-    fn key(&self, ask: &Ask, max_groups: u32) -> Fingerprint {
-        let is_there = self.by_key.contains_key(&ask.group);
-        let groups = self.by_tenant.get(&ask.tenant).copied().unwrap_or_default();
-        if is_there || groups < max_groups { ask.group } else { ask.tenant.others() }
-    }
-
-    pub(super) fn get(&self, at: u32) -> Option<&Group> {
-        self.all.get(at as usize)?.as_ref()
-    }
-
-    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut Group> {
-        self.all.get_mut(at as usize)?.as_mut()
-    }
-
-    pub(super) fn insert(&mut self, group: Group) -> u32 {
-        let key = group.key;
-        if key != group.tenant.others() {
-            *self.by_tenant.entry(group.tenant).or_default() += 1;
-        }
-        let at = self.free.pop().unwrap_or_else(|| {
-            self.all.push(None);
-            (self.all.len() - 1) as u32
-        });
-        self.all[at as usize] = Some(group);
-        self.by_key.insert(key, at);
-        at
-    }
-
-    fn sweep(&mut self, limit: &Limit, now: u32) {
-        let Self { all, free, by_key, by_tenant } = self;
-        by_key.retain(|key, at| {
-            let Some(group) = all.get_mut(*at as usize).and_then(Option::as_mut) else { return false };
-            let _told = group.tell(limit, now, false);
-            if !group.is_over(now) {
-                return true;
-            }
-            let tenant = group.tenant;
-            all[*at as usize] = None;
-            free.push(*at);
-            if *key != tenant.others()
-                && let Some(groups) = by_tenant.get_mut(&tenant)
-            {
-                *groups -= 1;
-                if *groups == 0 {
-                    by_tenant.remove(&tenant);
-                }
-            }
-            false
-        });
-        if by_key.is_empty() {
-            *self = Self::default();
-        }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        let texts: usize = self.all.iter().flatten().map(|group| group.bytes() - size_of::<Group>()).sum();
-        let table = size_of::<(Fingerprint, u32)>() + size_of::<u32>();
-        let tenants = self.by_tenant.capacity() * size_of::<(TenantKey, u32)>();
-        texts + self.all.capacity() * size_of::<Option<Group>>() + self.by_key.capacity() * table + tenants
     }
 }

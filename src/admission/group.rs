@@ -91,8 +91,9 @@ impl Group {
     /// The larger of the shares of its limits that are used up, percent.
     fn used(&self, limit: &Limit, now: u32) -> u64 {
         let share = |used: u32, max: Option<u32>| max.map_or(0, |max| u64::from(used) * 100 / u64::from(max));
-        let series = share(self.admitted, limit.max_series);
-        series.max(share(self.hour.count(now), limit.max_new_per_hour))
+        let series = share(self.admitted.saturating_add(self.reserved), limit.max_series);
+        let new = self.hour.count(now).saturating_add(self.reserved_new);
+        series.max(share(new, limit.max_new_per_hour))
     }
 
     /// Says what is to be told of it now; `refused`: whether a series has just not been admitted.
@@ -109,8 +110,9 @@ impl Group {
     }
 
     /// Whether nothing of it is worth keeping.
-    pub(super) fn is_over(&self, now: u32) -> bool {
-        self.admitted == 0 && self.reserved == 0 && self.hour.count(now) == 0
+    /// `whatever_came`: what came within the hour does not count.
+    pub(super) fn is_over(&self, now: u32, whatever_came: bool) -> bool {
+        self.admitted == 0 && self.reserved == 0 && (whatever_came || self.hour.count(now) == 0)
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -1,6 +1,7 @@
 //! The limits in force, found again when policies are replaced.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -15,6 +16,8 @@ pub type Adopted = Vec<(PolicyIndex, Arc<Admissions>)>;
 #[derive(Default)]
 pub struct Registry {
     all: Mutex<Vec<Arc<Admissions>>>,
+    /// Whether memory is short.
+    is_short: AtomicBool,
 }
 
 impl Registry {
@@ -58,6 +61,17 @@ impl Registry {
 
     /// See [`Admissions::sweep`].
     pub fn sweep(&self, now: u32, idle_seconds: u32) {
-        self.all().iter().for_each(|admissions| admissions.sweep(now, idle_seconds));
+        let is_short = self.is_short.load(Ordering::Relaxed);
+        self.all().iter().for_each(|admissions| admissions.sweep(now, idle_seconds, is_short));
+    }
+
+    /// Says whether memory is short.
+    pub fn set_short(&self, is_short: bool) {
+        self.is_short.store(is_short, Ordering::Relaxed);
+    }
+
+    /// These series have a stale marker now: see [`Admissions::ended`].
+    pub fn ended(&self, series: impl Iterator<Item = Fingerprint> + Clone, now: u32) {
+        self.all().iter().for_each(|admissions| admissions.ended(series.clone(), now));
     }
 }

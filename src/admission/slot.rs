@@ -10,6 +10,8 @@ pub(super) struct Slot {
     low: u32,
     /// Position of the group.
     pub(super) group: u32,
+    /// When its stale marker came, Unix seconds of our clock; 0: it goes on.
+    pub(super) ended: u32,
     /// Requests in hand that hold the place for it, saturating: then it is kept until the series ends.
     pub(super) holders: u16,
     flags: u8,
@@ -26,12 +28,13 @@ impl Slot {
     /// A place that one request holds. `counts`: whether the series is new.
     pub(super) fn reserved(series: Fingerprint, group: u32, counts: bool) -> Self {
         let flags = TAKEN | if counts { COUNTS } else { 0 };
-        Self { high: series.high, low: series.low, group, holders: 1, flags }
+        Self { high: series.high, low: series.low, group, ended: 0, holders: 1, flags }
     }
 
     /// A place from before the start.
     pub(super) fn restored(series: Fingerprint, group: u32) -> Self {
-        Self { high: series.high, low: series.low, group, holders: 0, flags: TAKEN | ADMITTED | UNSEEN }
+        let flags = TAKEN | ADMITTED | UNSEEN;
+        Self { high: series.high, low: series.low, group, ended: 0, holders: 0, flags }
     }
 
     pub(super) fn is_admitted(&self) -> bool {
@@ -55,14 +58,16 @@ impl Slot {
         self.flags &= !(ADMITTED | UNSEEN);
     }
 
+    /// It is there, or there again.
     pub(super) fn see(&mut self) {
         self.flags &= !UNSEEN;
+        self.ended = 0;
     }
 }
 
 impl table::Slot for Slot {
     type Aside = ();
-    const EMPTY: Self = Self { high: 0, low: 0, group: 0, holders: 0, flags: 0 };
+    const EMPTY: Self = Self { high: 0, low: 0, group: 0, ended: 0, holders: 0, flags: 0 };
 
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint { high: self.high, low: self.low }

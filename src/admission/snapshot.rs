@@ -102,7 +102,7 @@ impl Admissions {
         let mut positions = vec![u32::MAX; state.groups.all.len()];
         let groups = state.groups.all.iter().zip(&mut positions);
         let groups: Vec<&Group> = (0..)
-            .zip(groups.filter_map(|(group, position)| Some((group.as_ref()?, position))))
+            .zip(groups.filter_map(|(group, position)| Some((group.as_deref()?, position))))
             .map(|(at, (group, position))| {
                 *position = at;
                 group

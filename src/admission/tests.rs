@@ -52,7 +52,12 @@ impl Rig {
 }
 
 fn put_in_force(registry: &Registry, limit: Limit, generation: u32, now: u32) -> Arc<Admissions> {
-    let limiting = Limiting { name: "budget".into(), limit: Arc::new(limit), selection: "all".into() };
+    let limiting = Limiting {
+        name: "budget".into(),
+        limit: Arc::new(limit),
+        selection: "all".into(),
+        is_enforced: true,
+    };
     Arc::clone(&registry.adopt(&[None, Some(limiting)], generation, now)[0].1)
 }
 
@@ -71,6 +76,7 @@ fn ask(series: u64, group: u64, now: u32) -> Ask {
         group: print(1_000_000 + group),
         tenant: tenant(0),
         sent_since: None,
+        is_folded: false,
         is_warming_up: false,
         has_no_room: false,
         now,
@@ -97,7 +103,7 @@ fn so_many_are_admitted_and_a_place_is_free_when_one_ends() {
 
 #[test]
 fn a_request_that_fails_leaves_nothing_and_one_in_hand_holds_its_place() {
-    let rig = Rig::new(limit(Some(1), None, 10));
+    let rig = Rig::new(limit(Some(1), Some(9), 10));
     let mut first = Reserved::default();
     assert_eq!(rig.ask(&ask(1, 0, START)), Answer::Reserved);
     first.push(&rig.admissions, print(1));
@@ -114,9 +120,9 @@ fn a_request_that_fails_leaves_nothing_and_one_in_hand_holds_its_place() {
     rig.admissions.end([print(1)]);
     assert_eq!(rig.send(&ask(2, 0, START)), Answer::Reserved);
     rig.admissions.end([print(2)]);
-    rig.admissions.sweep(START + 1, IDLE);
+    rig.admissions.sweep(START + 1, IDLE, false);
     let before = rig.usage(START).groups;
-    rig.admissions.sweep(START + 4000, IDLE);
+    rig.admissions.sweep(START + 4000, IDLE, false);
     assert_eq!(
         (before, rig.usage(START + 4000).groups),
         (1, 0),
@@ -164,6 +170,7 @@ fn what_was_there_before_is_admitted_whatever_the_limit_says() {
         name: "budget".into(),
         limit: Arc::new(limit(Some(4), None, 10)),
         selection: selection.into(),
+        is_enforced: true,
     };
     rig.registry.adopt(&[Some(limiting("more"))], 9, START + 40);
     assert_eq!(rig.send(&sent(7, 8)), Answer::Reserved);
@@ -202,7 +209,7 @@ fn groups_that_are_too_many_share_one_for_each_tenant() {
     assert!(usage.fullest.iter().any(|group| &*group.name.labels == "other groups"), "{usage:?}");
     // what has a place in it keeps it when there is room for its own group again
     rig.admissions.end([print(1)]);
-    rig.admissions.sweep(START + 7200, IDLE);
+    rig.admissions.sweep(START + 7200, IDLE, false);
     assert_eq!(rig.send(&ask(3, 3, START + 7200)), Answer::Admitted);
     assert_eq!(rig.send(&ask(4, 4, START + 7200)), Answer::Reserved);
 }
@@ -233,11 +240,89 @@ fn people_are_told_once_and_again_only_after_it_was_calm() {
         rig.send(&ask(series, 0, START));
     }
     assert_eq!(told(START), Told::Full);
-    assert_eq!((rig.admissions.take_news().len(), rig.admissions.take_news().len()), (1, 0));
+    assert_eq!((rig.admissions.take_news().0.len(), rig.admissions.take_news().0.len()), (1, 0));
     rig.admissions.end([print(100)]);
     rig.send(&ask(200, 0, START));
     rig.send(&ask(201, 0, START));
-    assert_eq!(rig.admissions.take_news(), [], "it was full all the time");
+    assert_eq!(rig.admissions.take_news(), (vec![], 0), "it was full all the time");
+}
+
+#[test]
+fn a_stale_marker_frees_a_place_a_while_later_if_the_series_does_not_go_on() {
+    let rig = Rig::new(limit(Some(2), None, 10));
+    let at = |seconds: u32| START + seconds;
+    (1..=2).for_each(|series| assert_eq!(rig.send(&ask(series, 0, START)), Answer::Reserved));
+    // one that failed a scrape, or whose marker came late
+    rig.admissions.ended([print(1), print(2)], at(10));
+    assert_eq!(rig.send(&ask(1, 0, at(70))), Answer::Admitted);
+    assert_eq!(rig.send(&ask(3, 0, at(129))), EXCEEDED);
+    assert_eq!(rig.send(&ask(3, 0, at(130))), Answer::Reserved, "the other has not come again");
+    assert_eq!(rig.send(&ask(2, 0, at(131))), EXCEEDED);
+    // a second marker counts from when it comes
+    rig.admissions.ended([print(1)], at(200));
+    rig.admissions.ended([print(1)], at(300));
+    rig.admissions.sweep(at(319), IDLE, false);
+    assert_eq!(rig.usage(at(319)).admitted, 2);
+    assert_eq!(rig.usage(at(320)).admitted, 1);
+}
+
+#[test]
+fn groups_without_series_go_and_with_little_memory_their_last_hour_does() {
+    let rig = Rig::new(limit(Some(1), Some(5), 100_000));
+    (0..10_000).for_each(|n| assert_eq!(rig.send(&ask(n, n, START)), Answer::Reserved));
+    let bytes = rig.admissions.bytes();
+    rig.admissions.end((1..10_000).map(print));
+    rig.admissions.sweep(START + 60, IDLE, false);
+    assert_eq!(rig.usage(START + 60).groups, 10_000, "each may admit four more within the hour");
+    rig.admissions.sweep(START + 61, IDLE, true);
+    assert_eq!(rig.usage(START + 61).groups, 1);
+    assert!(rig.admissions.bytes() * 50 < bytes, "{} of {bytes} bytes are left", rig.admissions.bytes());
+    // without an hour to remember they go by themselves
+    let rig = Rig::new(limit(Some(1), None, 100_000));
+    (0..100).for_each(|n| assert_eq!(rig.send(&ask(n, n, START)), Answer::Reserved));
+    rig.admissions.end((0..100).map(print));
+    rig.admissions.sweep(START + 1, IDLE, false);
+    assert_eq!((rig.usage(START).groups, rig.admissions.bytes()), (0, 0));
+}
+
+#[test]
+fn what_is_folded_stays_so_until_it_ends() {
+    let aggregation = Arc::new(crate::policy::Aggregation::default());
+    let fold = Some(crate::policy::Fold { labels: vec!["pod".into()], aggregation });
+    let rig = Rig::new(Limit { fold, ..limit(Some(5), None, 10) });
+    let folded = |series| Ask { is_folded: true, sent_since: Some(7), ..ask(series, 0, START) };
+    assert_eq!(rig.send(&folded(1)), EXCEEDED, "there is room, and it is part of a sum");
+    assert_eq!(rig.usage(START).full, 0);
+    assert_eq!(rig.send(&ask(1, 0, START)), Answer::Reserved, "it has ended and begins anew");
+    assert_eq!(rig.send(&folded(1)), Answer::Admitted, "added up by a later policy");
+    let before = Ask { sent_since: Some(6), ..folded(2) };
+    assert_eq!(rig.send(&before), Answer::Reserved, "another policy added it up when the limit came");
+}
+
+#[test]
+fn of_many_groups_that_are_full_some_are_named_and_the_others_counted() {
+    let rig = Rig::new(limit(Some(1), None, 100));
+    for group in 0..20 {
+        rig.send(&ask(2 * group, group, START));
+        rig.send(&ask(2 * group + 1, group, START));
+    }
+    let (named, more) = rig.admissions.take_news();
+    assert_eq!((named.len(), more, rig.usage(START).full), (8, 12, 20));
+}
+
+#[test]
+fn a_request_that_brings_more_than_there_is_room_for_fills_its_group() {
+    let rig = Rig::new(limit(Some(3), None, 10));
+    let mut reserved = Reserved::default();
+    for series in 0..10 {
+        if rig.ask(&ask(series, 0, START)) == Answer::Reserved {
+            reserved.push(&rig.admissions, print(series));
+        }
+    }
+    reserved.commit(START);
+    drop(reserved);
+    let usage = rig.usage(START);
+    assert_eq!((usage.admitted, usage.full, usage.near, usage.fullest[0].refused), (3, 1, 0, 7));
 }
 
 #[test]
@@ -279,9 +364,9 @@ fn a_restart_knows_who_has_a_place() {
     assert_eq!(after.send(&learned(5)), EXCEEDED, "the warm-up is for those who know nothing");
     assert_eq!(after.usage(now).fullest[0].new_last_hour, 4, "three before the restart, and one now");
     // what does not come again is idle
-    after.admissions.sweep(START + 20 + IDLE, IDLE);
+    after.admissions.sweep(START + 20 + IDLE, IDLE, false);
     assert_eq!(after.usage(now).admitted, 4);
-    after.admissions.sweep(START + 21 + IDLE, IDLE);
+    after.admissions.sweep(START + 21 + IDLE, IDLE, false);
     assert_eq!(after.usage(now).admitted, 2, "those that were seen");
     // of too long ago, and of other groups
     let (restored, after) = begin_anew(START + 11 + IDLE, "g");

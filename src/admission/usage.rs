@@ -15,6 +15,10 @@ pub struct Usage {
     pub policy: Arc<str>,
     /// Series admitted.
     pub admitted: u64,
+    /// Whether the policy is in force, and not in preview.
+    pub is_enforced: bool,
+    /// How often nothing could be remembered of a series, so that it was not admitted.
+    pub without_room: u64,
     /// Groups.
     pub groups: u64,
     /// Groups at `warn_at` or above, and not full.
@@ -47,7 +51,10 @@ impl Admissions {
     pub fn usage(&self, now: u32) -> Usage {
         let mut state = self.state.lock();
         let state = &mut *state;
-        let mut usage = Usage { policy: Arc::clone(&self.name), ..Usage::default() };
+        state.let_go(now);
+        let (is_enforced, without_room) = (state.is_enforced, state.without_room);
+        let mut usage =
+            Usage { policy: Arc::clone(&self.name), is_enforced, without_room, ..Usage::default() };
         let limit = Arc::clone(&state.limit);
         let mut fullest: Vec<&Group> = Vec::new();
         for group in state.groups.all.iter_mut().flatten() {
@@ -74,9 +81,9 @@ impl Admissions {
         self.state.lock().bytes()
     }
 
-    /// Groups that have become full since this was asked last; of many the first few.
-    pub fn take_news(&self) -> Vec<Name> {
-        std::mem::take(&mut self.state.lock().news)
+    /// Groups that have become full since this was asked last; of many the first few, and how many more.
+    pub fn take_news(&self) -> (Vec<Name>, u64) {
+        self.state.lock().take_news()
     }
 }
 

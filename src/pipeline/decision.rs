@@ -151,13 +151,13 @@ impl Decider<'_> {
             }
             Err(reason) => reason,
         };
-        work.outcome.not_aggregated.push((policy, reason));
         if self.policies.set.limit(policy).is_some() {
             // what cannot be added up is not let in for that
             let verdict = self.policies.set.held_instead(verdict);
             let valid_until = valid_until.min(among.valid_until(verdict.disposition(), at));
             return PolicyResult { verdict, valid_until, output: None, group_key: None, untyped: false };
         }
+        work.outcome.not_aggregated.push((policy, reason));
         verdict = self.policies.set.forwarded_instead(verdict, output.is_some());
         if reason == NotAggregated::Untyped {
             self.engine.types.untyped(labels.metric());

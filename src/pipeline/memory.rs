@@ -25,6 +25,7 @@ impl Pipeline {
         self.tenants.set_closed(closed);
         self.engine.set_closed(closed);
         self.tracker.set_shrunk(level >= Level::Shrinking);
+        self.limits.set_short(level >= Level::Shrinking);
     }
 
     fn edit_bytes(&self) -> usize {

@@ -63,6 +63,8 @@ impl Company for Among<'_> {
             tenant,
             sent_since: sent.map(|(_, generation)| generation),
             is_warming_up: decider.tracker.is_warming_up(decider.now),
+            is_folded: matches!(context.before, Some((SentAs::Aggregated(_), _)))
+                && !context.probe.follow_up.has_returned(),
             has_no_room: context.unknown && decider.index.is_full(),
             now: decider.now,
         };
@@ -124,12 +126,13 @@ impl Decider<'_> {
 }
 
 impl Pipeline {
-    /// Takes the places of a request that the upstream has. Those of series that have ended are free, and so are those of series
-    /// `without_place`.
-    pub(super) fn commit_places(&self, outcome: &Outcome, mut without_place: Vec<Fingerprint>, now: u32) {
+    /// Takes the places of a request that the upstream has, but for series `without_place`.
+    pub(super) fn commit_places(&self, outcome: &Outcome, without_place: &[Fingerprint], now: u32) {
         outcome.effects.reserved.commit(now);
-        without_place.extend(outcome.effects.ended.iter().map(|(series, ..)| *series));
         self.limits.end(without_place.iter().copied());
+        let new = outcome.effects.new_series.iter().filter(|new| new.ends).map(|new| new.series);
+        let known = outcome.effects.ended.iter().map(|(series, ..)| *series);
+        self.limits.ended(new.chain(known), now);
     }
 
     /// Forgets series that are idle: what had places with limits has none any more.
@@ -151,7 +154,7 @@ fn name_of(account: &str, mut pairs: Vec<(&str, &str)>) -> Name {
         text.truncate(text.floor_char_boundary(SHOWN_BYTES));
         text.push('…');
     }
-    Name { tenant: account.replace('\n', " ").into(), labels: text.into() }
+    Name { tenant: account.trim_start().replace('\n', " ").into(), labels: text.into() }
 }
 
 /// Whether anything came of the samples of a series that was decided to be this.

@@ -153,6 +153,8 @@ pub struct Limiting {
     pub limit: Arc<Limit>,
     /// What it selects, as text: the same whatever its numbers are, and whether it is in force or in preview.
     pub selection: Arc<str>,
+    /// Whether it is in force, and not in preview.
+    pub is_enforced: bool,
 }
 
 /// One selector of a policy, or the policy if it has none.
@@ -227,7 +229,8 @@ impl PolicySet {
             .map(|(index, (summary, selection))| {
                 let limit = Arc::clone(self.limit(index)?);
                 let (name, selection) = (Arc::clone(&summary.name), selection.clone()?);
-                Some(Limiting { name, limit, selection })
+                let is_enforced = summary.mode == Mode::Enforce;
+                Some(Limiting { name, limit, selection, is_enforced })
             })
             .collect()
     }

@@ -27,7 +27,11 @@ pub(super) async fn run(runtime: Arc<Runtime>, heartbeat: Heartbeat, stop: Cance
 /// Says which groups have become full.
 fn tell(runtime: &Runtime) {
     for limit in runtime.pipeline.limits().all() {
-        for group in limit.take_news() {
+        let (named, more) = limit.take_news();
+        if more > 0 {
+            tracing::warn!(policy = &*limit.name, groups = more, "so many more groups of a limit are full");
+        }
+        for group in named {
             tracing::warn!(
                 policy = &*limit.name,
                 group = &*group.labels,

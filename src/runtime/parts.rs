@@ -82,6 +82,9 @@ impl Parts {
         if snapshots.is_none() && !pipeline.engine().is_idle() {
             tracing::warn!("no data_dir: a restart makes aggregated counters begin at zero again");
         }
+        if snapshots.is_none() && !pipeline.limits().all().is_empty() {
+            tracing::warn!("no data_dir: after a restart limits admit all that comes within series.warmup");
+        }
         Ok(Self { registry, intake, data, process, health, pipeline, gate, snapshots, seed })
     }
 }

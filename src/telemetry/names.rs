@@ -121,7 +121,8 @@ metrics! {
     POLICY_SAVED_SERIES = Gauge "seriesgate_policy_saved_series" ["policy", "mode"] "Active series that a policy keeps from the upstream; in preview, would keep.";
     POLICY_LAST_MATCH = Gauge "seriesgate_policy_last_match_timestamp_seconds" ["policy", "mode"] "When a policy last matched a sample, Unix time; 0 = never since the start.";
     LIMIT_SERIES = Gauge "seriesgate_limit_series" ["policy"] "Series that a limit has admitted.";
-    LIMIT_GROUPS = Gauge "seriesgate_limit_groups" ["policy", "state"] "Groups of a limit: calm, near (at warn_at or above) or full (series are not admitted).";
+    LIMIT_GROUPS = Gauge "seriesgate_limit_groups" ["policy", "mode", "state"] "Groups of a limit: calm, near (at warn_at or above) or full (series are not admitted; in preview, would not be).";
+    LIMIT_WITHOUT_ROOM = Counter "seriesgate_limit_without_room_total" ["policy"] "Times a series was not admitted because nothing could be remembered of it: series.max_tracked is reached, or memory is short.";
     LIMIT_BYTES = Gauge "seriesgate_limit_bytes" ["policy"] "Memory of who is admitted, and of the groups.";
     PREVIEW_OVERFLOW = Gauge "seriesgate_preview_overflow" [] "Decisions that could not note their previews because the verdict table was full.";
     LOOP_LAST_ACTIVE = Gauge "seriesgate_loop_last_active_seconds" ["loop"] "Seconds since an internal loop last showed that it runs.";

@@ -88,7 +88,7 @@ impl Play {
                 self.max = (series, new);
                 self.rig.change(with(self.max), self.now);
             }
-            Step::Sweep => self.rig.admissions.sweep(self.now, IDLE),
+            Step::Sweep => self.rig.admissions.sweep(self.now, IDLE, false),
         }
         prop_assert_eq!(self.rig.usage(self.now).admitted, self.model.admitted.len() as u64);
         Ok(())
@@ -163,7 +163,7 @@ proptest! {
         play.in_hand.clear();
         let later = play.now + 4000;
         play.rig.admissions.end(play.model.admitted.keys().copied().map(print));
-        play.rig.admissions.sweep(later, IDLE);
+        play.rig.admissions.sweep(later, IDLE, false);
         prop_assert_eq!(play.rig.usage(later).groups, 0, "nothing leaks");
     }
 }

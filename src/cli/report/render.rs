@@ -263,16 +263,30 @@ fn full_groups(answer: &Value) -> String {
     let mut out = String::new();
     for policy in list(&answer["policies"]) {
         let limit = &policy["limit"];
-        for group in list(&limit["fullest"]).iter().filter(|group| group["state"] == "full") {
-            let (name, labels) = (text(&policy["name"]), text(&group["group"]));
-            let of = if labels.is_empty() { String::new() } else { format!(" for {labels}") };
-            let (series, new) = (number(&group["series"]), number(&group["new_last_hour"]));
-            out += &format!(
-                "- {name} is reached{of}: {series} series admitted, {new} of them within the hour\n"
-            );
+        let full = list(&limit["fullest"]).iter().filter(|group| group["state"] == "full");
+        let named = full.clone().count() as u64;
+        let (name, preview) = (text(&policy["name"]), policy["mode"] == "preview");
+        let verb = if preview { "would be" } else { "is" };
+        full.for_each(|group| out += &format!("- {name} {verb} reached{}\n", in_words(limit, group)));
+        let more = limit["groups_full"].as_u64().unwrap_or(0).saturating_sub(named);
+        if more > 0 {
+            out += &format!("- and by {} more groups\n", with_commas(more));
         }
     }
     if out.is_empty() { out } else { format!("\n{out}") }
+}
+
+/// Of which group, and what it holds.
+fn in_words(limit: &Value, group: &Value) -> String {
+    let (labels, tenant) = (text(&group["group"]), text(&group["tenant"]));
+    let of = if labels.is_empty() { String::new() } else { format!(" for {labels}") };
+    let whose = if tenant.is_empty() { String::new() } else { format!(" of tenant {tenant}") };
+    let most = |max: &Value| max.as_u64().map_or(String::new(), |max| format!(" of {}", with_commas(max)));
+    let new = limit["max_new_per_hour"].as_u64().map_or(String::new(), |_| {
+        format!(", {}{} within the hour", number(&group["new_last_hour"]), most(&limit["max_new_per_hour"]))
+    });
+    let (series, max) = (number(&group["series"]), most(&limit["max_series"]));
+    format!("{of}{whose}: {series}{max} series admitted{new}, refused {} times", number(&group["refused"]))
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -301,12 +315,19 @@ mod tests {
 
     #[test]
     fn limits_that_are_reached_are_named() {
-        let group = |state: &str, group: &str| json!({ "group": group, "state": state, "series": 5000, "new_last_hour": 7 });
-        let limit =
-            json!({ "fullest": [group("full", "{a=\"b\"}"), group("full", ""), group("near", "{a=\"c\"}")] });
-        let shown = policies(&json!({ "policies": [{ "name": "all", "limit": limit }, { "name": "x" }] }), 5);
-        let told = "\n- all is reached for {a=\"b\"}: 5,000 series admitted, 7 of them within the hour\n\
-                    - all is reached: 5,000 series admitted, 7 of them within the hour\n";
+        let group = |state: &str, group: &str, tenant: &str| json!({ "group": group, "tenant": tenant, "state": state, "series": 5000, "new_last_hour": 7, "refused": 12 });
+        let groups = [group("full", "{a=\"b\"}", "t"), group("full", "", ""), group("near", "{a=\"c\"}", "")];
+        let limit = json!({ "max_series": 5000, "groups_full": 14, "fullest": groups });
+        let hourly = json!({ "max_new_per_hour": 7, "groups_full": 1, "fullest": [group("full", "", "")] });
+        let rows = [
+            json!({ "name": "all", "mode": "enforce", "limit": limit }),
+            json!({ "name": "look", "mode": "preview", "limit": hourly }),
+            json!({ "name": "x" }),
+        ];
+        let shown = policies(&json!({ "policies": rows }), 5);
+        let told = "\n- all is reached for {a=\"b\"} of tenant t: 5,000 of 5,000 series admitted, refused 12 times\n\
+                    - all is reached: 5,000 of 5,000 series admitted, refused 12 times\n- and by 12 more groups\n\
+                    - look would be reached: 5,000 series admitted, 7 of 7 within the hour, refused 12 times\n";
         assert!(shown.ends_with(told), "{shown}");
     }
 

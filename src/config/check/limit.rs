@@ -7,7 +7,7 @@ use crate::config::Aggregation;
 use crate::config::at::At;
 use crate::config::position::Position;
 use crate::config::raw::RawPolicy;
-use crate::policy::{Fold, Limit, is_part_of_meaning};
+use crate::policy::{Fold, Limit, VirtualLabel, is_part_of_meaning};
 
 const MAX_GROUPS: u64 = 1000;
 const WARN_AT: u64 = 80;
@@ -78,20 +78,27 @@ impl Checker<'_> {
             return None;
         };
         for label in &labels.value {
-            self.can_be_folded(label, by);
+            self.can_be_folded(label, by, common);
         }
         let aggregation = self.collected(raw, common)?;
         let labels = labels.value.iter().map(|label| label.value.clone()).collect();
         Some(Fold { labels, aggregation: Arc::new(aggregation) })
     }
 
-    fn can_be_folded(&mut self, label: &At<String>, by: &[String]) {
+    fn can_be_folded(&mut self, label: &At<String>, by: &[String], common: &Aggregation) {
         let name = label.value.as_str();
         if name.is_empty() {
             self.refuse(label.position, "expected the name of a label, found nothing");
         } else if is_part_of_meaning(name) {
             let message =
                 format!("`{name}` is part of what series mean: what differs in it must not be added up");
+            self.refuse(label.position, message);
+        } else if VirtualLabel::named(name).is_some() {
+            self.refuse(label.position, format!("`{name}` is never sent, so there is nothing to fold"));
+        } else if common.replica_labels.iter().any(|replica| replica == name) {
+            let message = format!(
+                "`{name}` is one of `replica_labels`: replicas send the same, and adding them up counts it twice"
+            );
             self.refuse(label.position, message);
         } else if by.iter().any(|by| by == name) {
             let message = format!("`{name}` is in `by`, too: the overflow of all groups would become one");

@@ -1,6 +1,7 @@
 //! Metrics whose names do not say what they are.
 
 use super::{Checker, Policy};
+use crate::policy::Action;
 use crate::policy::known::{Known, NAME};
 
 /// Endings that say, by themselves or with their siblings, what a metric is.
@@ -23,11 +24,17 @@ impl Checker<'_> {
                 "metrics whose names say nothing of it (no `_total`, `_bucket`, `_sum`, `_count`)".to_owned()
             }
         };
-        let message = format!(
-            "policy `{}` does not say what its metrics are: {which} may pass as they are until \
-             metadata says their type; where they are gauges, aggregate them by a policy with `type: gauge`",
-            policy.name()
-        );
+        let otherwise = match policy.meant.action {
+            Action::Limit(_) => {
+                "are held, and not folded, until metadata says their type; where they are gauges, say `type: gauge`"
+            }
+            _ => {
+                "may pass as they are until metadata says their type; where they are gauges, aggregate them by a policy \
+                 with `type: gauge`"
+            }
+        };
+        let message =
+            format!("policy `{}` does not say what its metrics are: {which} {otherwise}", policy.name());
         let place = policy.raw.value.action.as_ref().map_or(policy.raw.position, |action| action.position);
         self.note(place, message);
     }
