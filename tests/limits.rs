@@ -12,7 +12,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use seriesgate::aggregate;
 use seriesgate::pipeline::{Fate, Settings};
-use seriesgate::policy::{Action, Aggregation, Definition, Fold, Keys, Limit, Mode, PolicySet, Run};
+use seriesgate::policy::{
+    Action, Aggregation, Definition, Fold, Keys, Limit, Mode, PolicyIndex, PolicySet, Run,
+};
 use seriesgate_proto::{Sample, TimeSeries, WriteRequest, encode_snappy};
 use support::{
     Gate, NOW_MS, STALE, assert_conserved, expire, labeldrop, policy, put, put_value, rule, sent, series, set,
@@ -394,6 +396,26 @@ fn totals_are_conserved_where_series_are_folded() {
 
 fn point_value(point: &aggregate::Point) -> f64 {
     f64::from_bits(point.bits)
+}
+
+#[test]
+fn a_preview_of_an_aggregation_counts_the_groups_that_it_would_make() {
+    let aggregation =
+        Aggregation { keys: Keys::Without(vec!["job_name".to_owned()]), ..Aggregation::default() };
+    let sum = policy("sum", "{job_name!=\"\"}", Action::Aggregate(Arc::new(aggregation)), Mode::Preview);
+    let mut gate = gate(&[sum]);
+    let groups = |gate: &Gate| gate.pipeline.policies().preview_groups(PolicyIndex(0));
+    for n in 0..30 {
+        let name = n.to_string();
+        assert!(flows(&mut gate, &name));
+        assert!(
+            put(&mut gate, &[("__name__", "other"), ("job_name", &name), ("zone", ["a", "b"][n % 2])])
+                .is_some()
+        );
+    }
+    assert_eq!(groups(&gate), 3, "one, and one for each zone");
+    gate.pipeline.replace_policies(set(&[]));
+    assert_eq!(groups(&gate), 0);
 }
 
 /// A series that rules drop is no part of what they make of others.
