@@ -11,7 +11,7 @@ use seriesgate::clock::Clock;
 use seriesgate::pipeline::{Body, Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{
-    Action, Aggregation, Condition, Definition, Keys, MetricKind, Mode, PolicySet, Run, Selector,
+    Action, Aggregation, Condition, Definition, Keys, Limit, MetricKind, Mode, PolicySet, Run, Selector,
 };
 use seriesgate::series::{Fingerprinter, Limits};
 use seriesgate_loadtest::body::BodyBuilder;
@@ -126,6 +126,22 @@ fn a_steady_batch_allocates_nothing() {
         mode: Mode::Enforce,
     };
     assert_eq!(allocations_of_a_steady_batch(&[history], true, Body::Untouched), 0, "its runs are asked for");
+    let limited = Limit {
+        by: vec!["__name__".to_owned()],
+        max_series: Some(10_000),
+        max_new_per_hour: Some(10_000),
+        max_groups: 100,
+        warn_at: 80,
+        fold: None,
+    };
+    let limit = Definition {
+        name: "limit".into(),
+        selectors: Vec::new(),
+        workload: None,
+        action: Action::Limit(limited.into()),
+        mode: Mode::Enforce,
+    };
+    assert_eq!(allocations_of_a_steady_batch(&[limit], true, Body::Untouched), 0, "all have their places");
     let drop_noise = Definition {
         name: "noise".into(),
         selectors: vec![Selector::parse(r#"{__name__=~"noise.+"}"#).unwrap()],

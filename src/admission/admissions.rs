@@ -335,7 +335,9 @@ impl State {
         let is_news = before != group.tell(&self.limit, ask.now, true) && self.is_enforced;
         let (named, more) = &mut self.news;
         if !is_news || named.contains(&group.name) {
-        } else if named.len() < NEWS {
+            return;
+        }
+        if named.len() < NEWS {
             named.push(group.name.clone());
         } else {
             *more += 1;

@@ -46,6 +46,9 @@ impl Registry {
 
     /// These series are idle: the places they had are free.
     pub fn end(&self, series: impl Iterator<Item = Fingerprint> + Clone) {
+        if series.clone().next().is_none() {
+            return;
+        }
         self.all().iter().for_each(|admissions| admissions.end(series.clone()));
     }
 
@@ -70,8 +73,11 @@ impl Registry {
         self.is_short.store(is_short, Ordering::Relaxed);
     }
 
-    /// These series have a stale marker now: see [`Admissions::ended`].
+    /// These series have a stale marker now: see [`Admissions::ended`]. Where there are none, as in most requests, it costs nothing.
     pub fn ended(&self, series: impl Iterator<Item = Fingerprint> + Clone, now: u32) {
+        if series.clone().next().is_none() {
+            return;
+        }
         self.all().iter().for_each(|admissions| admissions.ended(series.clone(), now));
     }
 }

@@ -56,6 +56,7 @@ impl Slot {
     /// It is admitted no more; who holds it goes on to.
     pub(super) fn end(&mut self) {
         self.flags &= !(ADMITTED | UNSEEN);
+        self.ended = 0;
     }
 
     /// It is there, or there again.

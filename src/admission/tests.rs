@@ -258,7 +258,7 @@ fn a_stale_marker_frees_a_place_a_while_later_if_the_series_does_not_go_on() {
     assert_eq!(rig.send(&ask(3, 0, at(129))), EXCEEDED);
     assert_eq!(rig.send(&ask(3, 0, at(130))), Answer::Reserved, "the other has not come again");
     assert_eq!(rig.send(&ask(2, 0, at(131))), EXCEEDED);
-    // a second marker counts from when it comes
+    // of two markers the first counts
     rig.admissions.ended([print(1)], at(200));
     rig.admissions.ended([print(1)], at(300));
     rig.admissions.sweep(at(319), IDLE, false);
