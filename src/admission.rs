@@ -19,7 +19,7 @@ mod tests;
 mod usage;
 
 pub use self::admissions::{Admissions, Answer, Ask};
-pub use self::group::{Name, Told};
+pub use self::group::{Fullness, Name};
 pub use self::registry::{Adopted, Registry};
 pub use self::reserved::Reserved;
 pub use self::snapshot::{Restored, SavedLimits};

@@ -19,7 +19,7 @@ mod workload;
 
 pub use definition::{Action, ActionKind, Definition, Mode};
 pub use grouping::{Aggregation, Keys, MetricKind, Output, REPLICA_LABELS, is_part_of_meaning};
-pub use limit::{Admission, Alone, Company, FOLDED, Fold, Limit};
+pub use limit::{Admission, FOLDED, Fold, Limit, NoOthers, OtherSeries};
 pub(crate) use selector::escape;
 pub use selector::{MatchOp, Matcher, Selector, SelectorError, parse_series};
 pub use set::{

@@ -124,7 +124,7 @@ fn limit_row<'r>(limit: &'r Limit, usage: &'r Usage) -> LimitRow<'r> {
     let group = |group: &'r GroupUsage| GroupRow {
         tenant: &group.name.tenant,
         group: &group.name.labels,
-        state: group.told.as_str(),
+        state: group.fullness.as_str(),
         series: group.admitted,
         new_last_hour: group.new_last_hour,
         refused: group.refused,

@@ -122,7 +122,7 @@ impl Admissions {
     }
 
     /// Goes on under other numbers. Where it selects other series now, those that flow are asked of as if it were new.
-    pub(super) fn become_as(&self, limiting: &Limiting, generation: u32) {
+    pub(super) fn take_on(&self, limiting: &Limiting, generation: u32) {
         let mut state = self.state.lock();
         state.limit = Arc::clone(&limiting.limit);
         state.is_enforced = limiting.is_enforced;

@@ -25,7 +25,7 @@ pub(super) struct Group {
     pub(super) hour: Hour,
     /// How often a series was not admitted.
     pub(super) refused: u64,
-    pub(super) state: Told,
+    pub(super) state: Fullness,
 }
 
 /// What people call a group.
@@ -39,7 +39,7 @@ pub struct Name {
 
 /// How full a group is, as people are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Told {
+pub enum Fullness {
     /// Below `warn_at`.
     #[default]
     Calm,
@@ -49,7 +49,7 @@ pub enum Told {
     Full,
 }
 
-impl Told {
+impl Fullness {
     /// As answers have it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl Group {
             reserved_new: 0,
             hour: Hour::default(),
             refused: 0,
-            state: Told::Calm,
+            state: Fullness::Calm,
         }
     }
 
@@ -97,14 +97,14 @@ impl Group {
     }
 
     /// Says what is to be told of it now; `refused`: whether a series has just not been admitted.
-    pub(super) fn tell(&mut self, limit: &Limit, now: u32, refused: bool) -> Told {
+    pub(super) fn tell(&mut self, limit: &Limit, now: u32, refused: bool) -> Fullness {
         let (used, near) = (self.used(limit, now), u64::from(limit.warn_at));
         self.state = match self.state {
-            _ if refused => Told::Full,
-            Told::Full if used + CALM_POINTS > 100 => Told::Full,
-            Told::Full | Told::Near if used + CALM_POINTS >= near => Told::Near,
-            _ if used >= near => Told::Near,
-            _ => Told::Calm,
+            _ if refused => Fullness::Full,
+            Fullness::Full if used + CALM_POINTS > 100 => Fullness::Full,
+            Fullness::Full | Fullness::Near if used + CALM_POINTS >= near => Fullness::Near,
+            _ if used >= near => Fullness::Near,
+            _ => Fullness::Calm,
         };
         self.state
     }

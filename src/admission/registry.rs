@@ -31,7 +31,7 @@ impl Registry {
             let Some(found) = all.iter().find(is_it) else {
                 return Some((index, Arc::new(Admissions::new(wanted, generation, now))));
             };
-            found.become_as(wanted, generation);
+            found.take_on(wanted, generation);
             Some((index, Arc::clone(found)))
         };
         let adopted: Adopted = (0..).map(PolicyIndex).zip(wanted).filter_map(adopt).collect();

@@ -98,7 +98,7 @@ fn so_many_are_admitted_and_a_place_is_free_when_one_ends() {
     assert_eq!(rig.send(&ask(2, 0, START)), EXCEEDED);
     let usage = rig.usage(START);
     assert_eq!((usage.admitted, usage.groups, usage.full), (3, 2, 1));
-    assert_eq!((usage.fullest[0].refused, usage.fullest[0].told), (2, Told::Full));
+    assert_eq!((usage.fullest[0].refused, usage.fullest[0].fullness), (2, Fullness::Full));
 }
 
 #[test]
@@ -227,19 +227,19 @@ fn a_series_of_which_other_labels_make_the_group_now_goes_to_that_one() {
 #[test]
 fn people_are_told_once_and_again_only_after_it_was_calm() {
     let rig = Rig::new(limit(Some(100), None, 10));
-    let told = |now| rig.usage(now).fullest[0].told;
+    let told = |now| rig.usage(now).fullest[0].fullness;
     (0..79).for_each(|series| assert_eq!(rig.send(&ask(series, 0, START)), Answer::Reserved));
-    assert_eq!(told(START), Told::Calm);
+    assert_eq!(told(START), Fullness::Calm);
     rig.send(&ask(79, 0, START));
-    assert_eq!(told(START), Told::Near);
+    assert_eq!(told(START), Fullness::Near);
     rig.admissions.end((0..4).map(print));
-    assert_eq!(told(START), Told::Near, "76 of 100: not yet calm");
+    assert_eq!(told(START), Fullness::Near, "76 of 100: not yet calm");
     rig.admissions.end([print(4), print(5)]);
-    assert_eq!(told(START), Told::Calm);
+    assert_eq!(told(START), Fullness::Calm);
     for series in 100..150 {
         rig.send(&ask(series, 0, START));
     }
-    assert_eq!(told(START), Told::Full);
+    assert_eq!(told(START), Fullness::Full);
     assert_eq!((rig.admissions.take_news().0.len(), rig.admissions.take_news().0.len()), (1, 0));
     rig.admissions.end([print(100)]);
     rig.send(&ask(200, 0, START));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Admissions;
-use super::group::{Group, Name, Told};
+use super::group::{Fullness, Group, Name};
 
 /// Groups that are shown of a limit, those that are fullest first.
 const SHOWN: usize = 10;
@@ -43,7 +43,7 @@ pub struct GroupUsage {
     /// How often a series asked in vain.
     pub refused: u64,
     /// How full it is.
-    pub told: Told,
+    pub fullness: Fullness,
 }
 
 impl Admissions {
@@ -61,9 +61,9 @@ impl Admissions {
             usage.admitted += u64::from(group.admitted);
             usage.groups += 1;
             match group.tell(&limit, now, false) {
-                Told::Calm => {}
-                Told::Near => usage.near += 1,
-                Told::Full => usage.full += 1,
+                Fullness::Calm => {}
+                Fullness::Near => usage.near += 1,
+                Fullness::Full => usage.full += 1,
             }
             fullest.push(group);
             if fullest.len() >= 2 * SHOWN {
@@ -102,6 +102,6 @@ fn shown(group: &Group, now: u32) -> GroupUsage {
         admitted: group.admitted,
         new_last_hour: group.hour.count(now),
         refused: group.refused,
-        told: group.state,
+        fullness: group.state,
     }
 }

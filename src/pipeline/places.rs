@@ -7,7 +7,9 @@ use super::decider::{Decider, Work};
 use super::{Outcome, Pipeline};
 use crate::admission::{Answer, Ask, Name};
 use crate::policy::bound::Spelling;
-use crate::policy::{Admission, Aggregation, Company, Disposition, PolicyIndex, VerdictId, WorkloadSource};
+use crate::policy::{
+    Admission, Aggregation, Disposition, OtherSeries, PolicyIndex, VerdictId, WorkloadSource,
+};
 use crate::series::{Departed, Fingerprint, Labels, SentAs, scope};
 use crate::wire::labels::put_canonical;
 
@@ -44,7 +46,7 @@ impl<'a> Among<'a> {
     }
 }
 
-impl Company for Among<'_> {
+impl OtherSeries for Among<'_> {
     fn admit(&self, policy: PolicyIndex, labels: Labels<'_>, workload: &WorkloadSource<'_>) -> Admission {
         let Self { decider, context, asked } = self;
         let limit = decider.policies.set.limit(policy);

@@ -11,7 +11,7 @@ use super::edits::LOOSE;
 use super::outcome::Outcome;
 use super::scratch::{DecideScratch, PolicyHit, Request, Slot, SlotState};
 use crate::aggregate::NotAggregated;
-use crate::policy::{Admission, Alone, Decision, Disposition, VerdictId, WorkloadSource, borrowed};
+use crate::policy::{Admission, Decision, Disposition, NoOthers, VerdictId, WorkloadSource, borrowed};
 use crate::series::{Labels, Limits, RunProgress, WorkloadFacts, edit, grammar, identity};
 use crate::wire::WireError;
 
@@ -56,7 +56,7 @@ impl Untracked<'_> {
         let find = || grammar::of_series(labels).map(|found| WorkloadFacts::of(&found, RunProgress::GoesOn));
         let workload = WorkloadSource::new(now, &find);
         let Decision { mut verdict, output, aggregated_by, .. } =
-            self.policies.set.decide_among(labels, &workload, &Alone(Admission::NoRoom), self.limits);
+            self.policies.set.decide_among(labels, &workload, &NoOthers(Admission::NoRoom), self.limits);
         if let Some(policy) = aggregated_by {
             // under its own labels: those of the group are for the group alone
             self.outcome.not_aggregated.push((policy, NotAggregated::Full));

@@ -47,7 +47,7 @@ pub enum Admission {
 }
 
 /// What a walk needs of what is known of other series. It is given the labels as the policy sees them.
-pub trait Company {
+pub trait OtherSeries {
     /// Whether a limit lets the series in. Of its workload `workload` knows.
     fn admit(&self, policy: PolicyIndex, labels: Labels<'_>, workload: &WorkloadSource<'_>) -> Admission;
 
@@ -56,9 +56,9 @@ pub trait Company {
 }
 
 /// Nothing is known of any other series, and every limit says this.
-pub struct Alone(pub Admission);
+pub struct NoOthers(pub Admission);
 
-impl Company for Alone {
+impl OtherSeries for NoOthers {
     fn admit(&self, _: PolicyIndex, _: Labels<'_>, _: &WorkloadSource<'_>) -> Admission {
         self.0
     }

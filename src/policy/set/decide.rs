@@ -6,7 +6,7 @@ use super::rows::Row;
 use super::{Act, Policy, PolicySet};
 use crate::policy::relabel::{Applied, LabelSet, Rules};
 use crate::policy::{
-    Admission, Alone, Company, Decision, Disposition, Effect, Limit, Mode, OwnedLabels, PolicyIndex,
+    Admission, Decision, Disposition, Effect, Limit, Mode, NoOthers, OtherSeries, OwnedLabels, PolicyIndex,
     VerdictId, WorkloadSource, borrowed,
 };
 use crate::series::identity;
@@ -39,7 +39,7 @@ enum Stop {
 /// A walk under way.
 struct Walked<'w> {
     workload: &'w WorkloadSource<'w>,
-    company: &'w dyn Company,
+    others: &'w dyn OtherSeries,
     row: Row,
     matched: Vec<(PolicyIndex, Effect)>,
 }
@@ -58,7 +58,7 @@ impl Walked<'_> {
             Act::Drop => (Effect::Drop, Relabeled::Unchanged),
             Act::Aggregate(aggregation) => {
                 if policy.mode == Mode::Preview {
-                    self.company.would_join(index, aggregation, labels);
+                    self.others.would_join(index, aggregation, labels);
                 }
                 (Effect::Aggregate, Relabeled::Unchanged)
             }
@@ -69,7 +69,7 @@ impl Walked<'_> {
 
     /// What a limit does with the series.
     fn ask(&self, policy: PolicyIndex, limit: &Limit, labels: Labels<'_>) -> (Effect, Relabeled) {
-        let fold = match self.company.admit(policy, labels, self.workload) {
+        let fold = match self.others.admit(policy, labels, self.workload) {
             Admission::Admitted => return (Effect::Limit, Relabeled::Unchanged),
             Admission::Exceeded => limit.fold.as_ref(),
             Admission::NoRoom => None,
@@ -84,20 +84,20 @@ impl Walked<'_> {
 impl PolicySet {
     /// [`PolicySet::decide_among`] where every limit admits the series.
     pub fn decide(&self, labels: Labels<'_>, workload: &WorkloadSource<'_>, limits: &Limits) -> Decision {
-        self.decide_among(labels, workload, &Alone(Admission::Admitted), limits)
+        self.decide_among(labels, workload, &NoOthers(Admission::Admitted), limits)
     }
 
     /// Asks the policies, first to last: the first `pass` or `drop` in force that matches ends it, rules of
     /// `relabel` are applied and later policies see the result, previews are noted. Of the workload of the series, as it
-    /// came, `workload` knows, and of others `company`.
+    /// came, `workload` knows, and of the other series `others`.
     pub fn decide_among(
         &self,
         labels: Labels<'_>,
         workload: &WorkloadSource<'_>,
-        company: &dyn Company,
+        others: &dyn OtherSeries,
         limits: &Limits,
     ) -> Decision {
-        let mut walked = Walked { workload, company, row: Row::default(), matched: Vec::new() };
+        let mut walked = Walked { workload, others, row: Row::default(), matched: Vec::new() };
         let mut output = None;
         let mut stop = self.stretch(labels, 0, limits, &mut walked);
         while let Stop::Changed(now, from) = stop {
