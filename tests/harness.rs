@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use seriesgate_loadtest::blast::Reach;
+use seriesgate_loadtest::client::Reach;
 use seriesgate_loadtest::outage::{self, Plan};
 use seriesgate_loadtest::plan;
 use seriesgate_loadtest::proxy::ProxySpec;

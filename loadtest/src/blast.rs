@@ -4,11 +4,9 @@
 //! Each connection has one request in flight and owns the series it sends, as a shard of Prometheus does.
 //! Latency is therefore that of a closed loop: a receiver that stalls is asked less often meanwhile.
 
-mod client;
 mod connection;
 mod prepare;
 mod report;
-mod target;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,11 +14,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-pub use client::{Client, WriteResponse};
 pub use prepare::Prepared;
 pub use report::{Latency, ProcessCost, Report};
-pub use target::{Reach, Target};
 
+use crate::client::{Client, Target};
 use crate::clock;
 use crate::names::Seed;
 use crate::process::{self, Usage};

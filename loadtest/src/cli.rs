@@ -62,6 +62,11 @@ enum Command {
     Sink(sink::SinkArgs),
 }
 
+/// The command line as clap knows it: what documents show is held to it.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;

@@ -13,10 +13,11 @@ mod account;
 mod lane;
 mod metadata;
 mod planner;
+mod rich_series;
 mod segment;
 mod teams;
 
-pub use account::{RichTotals, Sent};
+pub use account::Sent;
 pub use lane::{Lane, Loaded};
 pub use planner::{LaneStep, Planner, Spread};
 

@@ -16,7 +16,7 @@ pub(crate) use prepare::fleet_of;
 pub use session::Session;
 pub(crate) use text::{bytes, count};
 
-use crate::blast::Reach;
+use crate::client::Reach;
 use crate::proxy::ProxySpec;
 use crate::replay::Replay;
 use crate::scenario::{Scenario, Variant};

@@ -133,10 +133,7 @@ impl SinkHandle {
 }
 
 /// Shows the series of a remote-write 1.0 body, compressed or not: labels, and times in Unix milliseconds with values.
-pub(crate) fn read_body(
-    body: &[u8],
-    mut visit: impl FnMut(&[(&[u8], &[u8])], &[(i64, f64)]),
-) -> Result<(), String> {
+pub fn read_body(body: &[u8], mut visit: impl FnMut(&[(&[u8], &[u8])], &[(i64, f64)])) -> Result<(), String> {
     let raw = walk::decompress(body);
     let raw = raw.as_deref().unwrap_or(body);
     let mut samples = Vec::new();

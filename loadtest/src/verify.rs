@@ -5,7 +5,8 @@ mod groups;
 use ahash::HashSet;
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::{Fate, Lane, RichTotals, Sent};
+use crate::fleet::{Fate, Lane, Sent};
+use crate::rich::RichTotals;
 use crate::sink::{Arrived, Ledger};
 use groups::{Groups, members};
 

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use seriesgate_loadtest::blast::{self, BlastOptions, Reach, Target};
+use seriesgate_loadtest::blast::{self, BlastOptions};
+use seriesgate_loadtest::client::{Reach, Target};
 use seriesgate_loadtest::shape::Shape;
 use seriesgate_loadtest::sink::{Level, Sink, SinkHandle, SinkOptions};
 

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use seriesgate_loadtest::blast::{Client, Reach, Target};
+use seriesgate_loadtest::client::{Client, Reach, Target};
 use seriesgate_loadtest::sink::{Level, Sink, SinkHandle, SinkOptions, Stats};
 use seriesgate_proto::{Exemplar, Histogram, Label, TimeSeries, WriteRequest, encode_snappy, snappy};
 

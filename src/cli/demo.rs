@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use seriesgate_loadtest::blast::{Client, Reach, Target};
 use seriesgate_loadtest::body::{Body, BodyBuilder};
+use seriesgate_loadtest::client::{Client, Reach, Target};
 use seriesgate_loadtest::cluster::{Cluster, ClusterSpec};
 use seriesgate_loadtest::sink::{Sink, SinkHandle, SinkOptions, Stats};
 

@@ -10,10 +10,9 @@ use anyhow::Result;
 use hyper::StatusCode;
 use tokio::time::sleep;
 
-use super::client::Client;
 use super::prepare::Prepared;
-use super::target::Target;
 use crate::body::Body;
+use crate::client::{Client, Target};
 use crate::clock;
 
 /// Attempts for one body before it is given up.

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::{print, share};
-use crate::blast::{self, BlastOptions, Progress, Reach, Target};
+use crate::blast::{self, BlastOptions, Progress};
+use crate::client::{Reach, Target};
 use crate::shape::Shape;
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use crate::blast::Reach;
+use crate::client::Reach;
 use crate::proxy::ProxySpec;
 use crate::run::RunOptions;
 use crate::scenario::{Scenario, SourceFile, Span};

@@ -7,13 +7,14 @@ use ahash::HashMap;
 use super::Fate;
 pub use bodies::Loaded;
 
-use super::account::{RichTotals, Sent, accounts};
+use super::account::{Sent, accounts};
 use super::planner::{Born, LaneStep};
+use super::rich_series::RichSeries;
 use super::segment::Segment;
 use crate::identity;
 use crate::law::Law;
 use crate::names::Seed;
-use crate::rich::RichSeries;
+use crate::rich::RichTotals;
 
 struct Object {
     id: u64,

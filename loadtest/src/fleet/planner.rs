@@ -6,13 +6,14 @@ use ahash::HashMap;
 use bytes::Bytes;
 
 use super::metadata::Families;
+use super::rich_series::RichSeries;
 use super::segment::{Builder, Segment};
 use super::teams::{Place, Teams};
 use super::{Expect, Fate, Source};
 use crate::cluster::Visit;
 use crate::law::Law;
 use crate::names::Seed;
-use crate::rich::{Rich, RichSeries};
+use crate::rich::Rich;
 
 /// Series in one segment at most, so that bodies fill up to nearly their size.
 const SEGMENT_SERIES: usize = 100;

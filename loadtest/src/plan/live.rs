@@ -8,7 +8,7 @@ use hyper::Method;
 use serde::Deserialize;
 
 use super::demand::{Demand, Disposed, WINDOW_S};
-use crate::blast::{Client, Reach, Target};
+use crate::client::{Client, Reach, Target};
 use crate::clock;
 use crate::source::parse_exposition;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::RunOptions;
-use crate::blast::Target;
+use crate::client::Target;
 use crate::expect::Expectations;
 use crate::fleet::{Expect, Lane, Planner, Spread};
 use crate::names::Seed;

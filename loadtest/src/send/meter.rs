@@ -6,7 +6,7 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
 use super::send_counts::{Delays, Fate, Second, SendCounts};
-use crate::blast::WriteResponse;
+use crate::client::WriteResponse;
 use crate::clock;
 use crate::fleet::Loaded;
 

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-use crate::blast::Target;
+use crate::client::Target;
 use crate::names::Seed;
 
 /// Receivers, and how lanes are dealt out to them.
@@ -83,7 +83,7 @@ impl Routes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blast::Reach;
+    use crate::client::Reach;
 
     #[test]
     fn lanes_are_dealt_out_anew_and_nobody_writes_to_who_is_gone() {

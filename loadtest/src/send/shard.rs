@@ -13,7 +13,7 @@ use super::SendOptions;
 use super::meter::Meter;
 use super::send_counts::Fate;
 use super::work::{Ready, Work};
-use crate::blast::{Client, WriteResponse};
+use crate::client::{Client, WriteResponse};
 use crate::clock;
 use crate::fleet::{Lane, LaneStep, Loaded};
 

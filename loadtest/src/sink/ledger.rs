@@ -7,8 +7,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::RichTotals;
 use crate::identity;
+use crate::rich::RichTotals;
 
 /// One sample with its series.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use hyper::Method;
 
 use super::talk::{self, SCOPED};
 use super::{Episode, Ledger, Sink, SinkHandle, SinkOptions, Stats};
-use crate::blast::{Client, Reach, Target};
+use crate::client::{Client, Reach, Target};
 
 /// A sink that runs on its own thread, so that nobody else's work delays its answers.
 pub struct OnThread {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use super::{Arrived, Ledger};
-use crate::fleet::RichTotals;
+use crate::rich::RichTotals;
 
 /// The query of `/reset` after which scopes are told apart.
 pub(super) const SCOPED: &str = "scoped";

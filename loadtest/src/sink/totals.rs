@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::{Entry, Ledger};
 use super::walk::{self, BadBody, Labels};
-use crate::fleet::RichTotals;
+use crate::rich::RichTotals;
 
 /// Most values of the grouping label that are told apart; the rest is counted as [`OTHER`].
 const MAX_GROUPS: usize = 10_000;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seriesgate_loadtest::blast::{Client, Reach, Target};
+use seriesgate_loadtest::client::{Client, Reach, Target};
 use seriesgate_loadtest::expect::{Expectation, Expectations};
 use seriesgate_loadtest::fleet::{Lane, Planner, Spread};
 use seriesgate_loadtest::proxy::ProxySpec;

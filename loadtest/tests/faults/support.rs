@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use prost::Message;
-use seriesgate_loadtest::blast::{Client, Reach, Target};
+use seriesgate_loadtest::client::{Client, Reach, Target};
 use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
