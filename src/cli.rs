@@ -81,6 +81,11 @@ impl ConfigFile {
     }
 }
 
+/// The command line as clap knows it: what documents show is held to it.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
