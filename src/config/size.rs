@@ -1,6 +1,6 @@
-//! Sizes: `1MB` is 10^6 bytes, `1MiB` is 2^20.
+//! Sizes: `1MB` is 10^6 bytes, `1MiB` is 2^20, and so is `1Mi`, as Kubernetes writes it.
 
-const UNITS: [(&str, u64); 10] = [
+const UNITS: [(&str, u64); 14] = [
     ("B", 1),
     ("kB", 1_000),
     ("KB", 1_000),
@@ -11,6 +11,10 @@ const UNITS: [(&str, u64); 10] = [
     ("MiB", 1 << 20),
     ("GiB", 1 << 30),
     ("TiB", 1 << 40),
+    ("Ki", 1 << 10),
+    ("Mi", 1 << 20),
+    ("Gi", 1 << 30),
+    ("Ti", 1 << 40),
 ];
 
 /// Parses a size in bytes. The error says what is wrong and what would be right.
@@ -27,7 +31,7 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     }
     let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit.trim_start()) else {
         return Err(format!(
-            "`{text}` has the unknown unit `{unit}`; known are B, KB, MB, GB, TB (powers of 1000) and KiB, MiB, GiB, TiB (of 1024)"
+            "`{text}` has the unknown unit `{unit}`; known are B, KB, MB, GB, TB (powers of 1000) and KiB, MiB, GiB, TiB or Ki, Mi, Gi, Ti (of 1024)"
         ));
     };
     number
@@ -43,9 +47,18 @@ mod tests {
 
     #[test]
     fn tells_powers_of_1000_from_powers_of_1024() {
-        for (text, bytes) in
-            [("0B", 0), ("10B", 10), ("1kB", 1_000), ("1MB", 1_000_000), ("1MiB", 1 << 20), ("4 KiB", 4096)]
-        {
+        for (text, bytes) in [
+            ("0B", 0),
+            ("10B", 10),
+            ("1kB", 1_000),
+            ("1MB", 1_000_000),
+            ("1MiB", 1 << 20),
+            ("4 KiB", 4096),
+            ("3Ki", 3 << 10),
+            ("512Mi", 512 << 20),
+            ("2 Gi", 2 << 30),
+            ("1Ti", 1 << 40),
+        ] {
             assert_eq!(parse(text), Ok(bytes), "{text}");
         }
     }
@@ -60,6 +73,9 @@ mod tests {
             ("32", "`32` has no unit; write a size such as `32B` or `32MiB`"),
             ("32M", "unknown unit `M`"),
             ("32mb", "unknown unit `mb`"),
+            ("32mi", "unknown unit `mi`; known are B, KB, MB, GB, TB (powers of 1000) and KiB"),
+            ("32K", "KiB, MiB, GiB, TiB or Ki, Mi, Gi, Ti (of 1024)"),
+            ("16777216Ti", "more than 2^64 bytes"),
             ("99999999TiB", "more than 2^64 bytes"),
             ("99999999999999999999999B", "more than 2^64 bytes"),
         ] {

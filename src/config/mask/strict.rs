@@ -154,8 +154,10 @@ impl Words {
 
     /// A number with or without units, or a word that is one of a few.
     fn is_plain_value(&self, text: &str) -> bool {
-        const UNITS: [&str; 15] =
-            ["", "ms", "s", "m", "h", "d", "w", "B", "KB", "MB", "GB", "KiB", "MiB", "GiB", "%"];
+        const UNITS: [&str; 18] = [
+            "", "ms", "s", "m", "h", "d", "w", "B", "KB", "MB", "GB", "KiB", "MiB", "GiB", "Ki", "Mi", "Gi",
+            "%",
+        ];
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(digits) =

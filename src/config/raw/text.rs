@@ -16,12 +16,12 @@ pub(crate) struct DurationText(
     pub(crate) String,
 );
 
-/// Size in bytes with its unit: B, KB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB of 1024.
+/// Size in bytes with its unit: B, KB, MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB, also written Ki, Mi, Gi, Ti, of 1024.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline)]
 pub(crate) struct SizeText(
-    #[schemars(regex(pattern = r"^[0-9]+ *([kKMGT]B|[KMGT]iB|B)$"))] pub(crate) String,
+    #[schemars(regex(pattern = r"^[0-9]+ *([kKMGT]B|[KMGT]iB?|B)$"))] pub(crate) String,
 );
 
 /// A value that is never printed.
