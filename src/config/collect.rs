@@ -15,6 +15,10 @@ use super::position::Position;
 use super::suggest::did_you_mean;
 
 mod forward;
+mod free;
+
+/// A key that is no text, as it is mostly written. Nothing of ours is called so.
+const NO_KEY: &str = "null";
 
 /// What one reading after the other has found.
 #[derive(Default)]
@@ -95,7 +99,7 @@ impl<'w, T> Within<'w, T> {
     }
 }
 
-/// A mapping with keys of any name: what is refused in it is refused as a whole.
+/// A value in the form that the YAML crate gives it with its place.
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Within<'_, A> {
     type Error = A::Error;
 
@@ -191,7 +195,8 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Entries<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        while let Some(key) = self.inner.next_key::<At<String>>()? {
+        while let Some(key) = self.inner.next_key::<At<Option<String>>>()? {
+            let key = At { value: key.value.unwrap_or_else(|| NO_KEY.to_owned()), position: key.position };
             if self.is_good(&key) {
                 let place = self.walk.borrow().below(&key.value, &key.value);
                 if !self.walk.borrow_mut().enter(place) {

@@ -9,7 +9,7 @@ use super::collect::{BadKey, Walk, Within};
 use super::position::Position;
 use super::raw::{LATER_POLICY_KEYS, RawConfig};
 use super::suggest::{did_you_mean, listed};
-use super::yaml::{self, Refusal};
+use super::yaml::{self, Refusal, Tags};
 
 /// Each value that cannot be read costs one more reading of the file; behind so many it is read no further.
 const MAX_REFUSALS: usize = 50;
@@ -27,14 +27,21 @@ pub(crate) struct Reading {
 pub(crate) fn parse(text: &str) -> Reading {
     let walk = RefCell::new(Walk::default());
     let mut refusals = Vec::new();
+    let mut tags = Tags::Refused;
     let raw = loop {
         walk.borrow_mut().begin();
-        let read = yaml::read(text, |deserializer| RawConfig::deserialize(Within::new(deserializer, &walk)));
+        let read =
+            yaml::read(text, tags, |deserializer| RawConfig::deserialize(Within::new(deserializer, &walk)));
         let error = match read {
             Ok(raw) => break Some(raw),
             Err(error) => error,
         };
-        let steps_over = walk.borrow_mut().step_over();
+        // a tag is refused wherever it is stepped over
+        let is_first_tag = tags == Tags::Refused && error.is_about_a_tag();
+        let steps_over = walk.borrow_mut().step_over() || is_first_tag;
+        if is_first_tag {
+            tags = Tags::Overlooked;
+        }
         // where stepping over was of no use, the same is refused again
         if !refusals.iter().any(|known: &Refusal| known.position == error.position) {
             refusals.push(error);
@@ -67,6 +74,9 @@ fn bad_key(position: Position, key: BadKey) -> Refusal {
 }
 
 fn unknown_key(field: &str, expected: &[&'static str]) -> String {
+    if field == yaml::MERGE_KEY {
+        return yaml::NO_MERGE_KEYS.to_owned();
+    }
     let in_policy = expected.contains(&"match");
     if in_policy && LATER_POLICY_KEYS.contains(&field) {
         return format!(

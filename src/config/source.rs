@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::mask;
 use super::position::Position;
+use super::yaml::MERGE_KEY;
 
 /// Stands for a secret. Of one length, whatever the secret's.
 const MASK: &str = "<secret>";
@@ -52,7 +53,8 @@ impl<'a> Source<'a> {
     pub(crate) fn is_key(&self, position: Position, key: &str) -> bool {
         let quotes = ['"', '\''];
         let behind = self.tail(position).and_then(|tail| tail.trim_start_matches(quotes).strip_prefix(key));
-        let is_word = key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let is_word = key == MERGE_KEY || key.chars().all(is_plain);
         is_word
             && behind.is_some_and(|behind| behind.trim_start_matches(quotes).trim_start().starts_with(':'))
     }

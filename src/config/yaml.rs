@@ -8,6 +8,12 @@ use serde_saphyr::{Error, MessageFormatter as _, Spanned, UserMessageFormatter};
 
 use super::position::Position;
 
+/// What is said of merge keys, which are read as keys like others: so they hide no other mistake.
+pub(super) const NO_MERGE_KEYS: &str = "merge keys (`<<`) are not supported; state the keys";
+/// The key of one.
+pub(super) const MERGE_KEY: &str = "<<";
+const NO_TAGS: &str = "YAML tags are not supported";
+
 /// What the YAML crate refused.
 pub(crate) struct Refusal {
     pub(crate) message: String,
@@ -17,6 +23,11 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
+    /// Whether a tag was refused, that could be read over.
+    pub(super) fn is_about_a_tag(&self) -> bool {
+        self.message == NO_TAGS
+    }
+
     /// The same where the key may be a part of a secret.
     pub(super) fn hidden(self) -> Self {
         let message = "unknown key; it is not shown, as the value of a secret may stand here".into();
@@ -27,9 +38,10 @@ impl Refusal {
 /// Reads one document of ours; `make` is given what reads it.
 pub(super) fn read<'t, T>(
     text: &'t str,
+    tags: Tags,
     make: impl for<'e> FnOnce(serde_saphyr::Deserializer<'t, 'e>) -> Result<T, Error>,
 ) -> Result<T, Refusal> {
-    serde_saphyr::with_deserializer_from_str_with_options(text, options(), make)
+    serde_saphyr::with_deserializer_from_str_with_options(text, options(tags), make)
         .map_err(|error| refusal(&error))
 }
 
@@ -49,7 +61,16 @@ where
     Ok((spanned.value, position(&spanned.referenced)))
 }
 
-fn options() -> serde_saphyr::Options {
+/// What becomes of tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tags {
+    /// The first one is refused.
+    Refused,
+    /// It is known that there are some.
+    Overlooked,
+}
+
+fn options(tags: Tags) -> serde_saphyr::Options {
     serde_saphyr::options! {
         // A thousand policies are some 10,000 nodes; beyond this the file is a mistake or an attack.
         budget: serde_saphyr::budget! {
@@ -64,11 +85,11 @@ fn options() -> serde_saphyr::Options {
             max_total_replayed_events: 20_000,
             max_replay_stack_depth: 8,
         },
-        merge_keys: MergeKeyPolicy::Error,
+        merge_keys: MergeKeyPolicy::AsOrdinary,
         // `collect` says so of our own keys, `check` of headers
         duplicate_keys: DuplicateKeyPolicy::LastWins,
         strict_booleans: true,
-        reject_unsupported_tags: true,
+        reject_unsupported_tags: tags == Tags::Refused,
         // We render the excerpt ourselves, with secrets masked.
         with_snippet: false,
     }
@@ -117,11 +138,10 @@ fn message(error: &Error) -> String {
         Error::InvalidScalar { ty, .. } => format!("expected {}", scalar_type(ty)),
         Error::NullIntoString { .. } => "expected a text, found nothing".into(),
         Error::Unexpected { expected, .. } => format!("expected {}", node_type(expected)),
-        Error::MergeKeyNotAllowed { .. } => "merge keys (`<<`) are not supported; state the keys".into(),
         Error::MultipleDocuments { .. } => {
             "a second YAML document starts here; one file is one document".into()
         }
-        Error::UnsupportedTag { .. } => "YAML tags are not supported".into(),
+        Error::UnsupportedTag { .. } => NO_TAGS.into(),
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }

@@ -6,11 +6,12 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{MapAccess, Visitor};
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::{DurationText, SecretText};
 use crate::config::at::At;
+use crate::config::yaml::{MERGE_KEY, NO_MERGE_KEYS};
 
 /// One upstream.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -131,8 +132,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
         let mut pairs = Vec::new();
-        while let Some(pair) = map.next_entry()? {
-            pairs.push(pair);
+        while let Some(name) = map.next_key::<At<String>>()? {
+            if name.value == MERGE_KEY {
+                return Err(A::Error::custom(NO_MERGE_KEYS));
+            }
+            pairs.push((name, map.next_value()?));
         }
         Ok(Pairs(pairs))
     }
