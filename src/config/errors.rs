@@ -78,11 +78,16 @@ impl ConfigError {
         &self.message
     }
 
-    fn render(&self, file: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Its place and the message, without the line of the file.
+    pub(crate) fn in_one_line(&self, file: &str) -> String {
         match self.line() {
-            None => write!(f, "{file}: {}", self.message)?,
-            Some(line) => write!(f, "{file}:{line}:{}: {}", self.position.column, self.message)?,
+            None => format!("{file}: {}", self.message),
+            Some(line) => format!("{file}:{line}:{}: {}", self.position.column, self.message),
         }
+    }
+
+    fn render(&self, file: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_one_line(file))?;
         let gutter = self.position.line.to_string();
         if let Some(excerpt) = &self.excerpt {
             write!(f, "\n  {gutter} | {}\n", excerpt.text)?;

@@ -36,7 +36,7 @@ impl Weight {
 impl Remarks {
     pub(crate) fn new(file: &str, told: Found) -> Self {
         let warnings = told.iter().filter(|(weight, _)| *weight == Weight::Warning);
-        let warnings = warnings.map(|(_, remark)| remark.message().to_owned()).collect();
+        let warnings = warnings.map(|(_, remark)| remark.in_one_line(file)).collect();
         let remark = |(weight, remark): (Weight, ConfigError)| remark.prefixed(weight.as_str());
         let told: Vec<ConfigError> = told.into_iter().map(remark).collect();
         Self {
@@ -45,7 +45,7 @@ impl Remarks {
         }
     }
 
-    /// The warnings without their places, as they were found; notes are none.
+    /// The warnings, each in one line with its place, as they were found; notes are none.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -53,7 +53,7 @@ impl Remarks {
     /// Logs the warnings, for whoever starts without asking `check`.
     pub fn log(&self) {
         for warning in &self.warnings {
-            tracing::warn!("config: {warning}");
+            tracing::warn!("{warning}");
         }
     }
 

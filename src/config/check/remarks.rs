@@ -44,6 +44,7 @@ impl Checker<'_> {
             self.outputs_listed_in_vain(policy);
             self.metrics_without_a_type(policy);
             self.drops_everything(policy);
+            self.rules_that_drop_everything(policy);
             self.selectors_that_look_otherwise(policy);
             self.rules_that_take_the_name(policy);
         }

@@ -51,9 +51,9 @@ impl Checker<'_> {
         };
         let written = policy.raw.value.relabel_configs.iter().flat_map(|at| &at.value);
         for (at, (raw, rule)) in written.zip(rules.iter()).enumerate() {
-            let named_again = rules[at..].iter().any(|later| later.target_label == NAME);
+            let named_again = rules[at + 1..].iter().any(|later| later.target_label == NAME);
             if takes_name(rule) && !named_again {
-                let action = rule.action.as_deref().unwrap_or_default();
+                let action = rule.action.as_deref().unwrap_or("replace");
                 let message = format!(
                     "`{action}` removes the metric's name (`{NAME}`): the series of policy `{}` are then refused",
                     policy.name()
@@ -65,11 +65,17 @@ impl Checker<'_> {
 }
 
 fn takes_name(rule: &RuleText) -> bool {
-    let action = rule.action.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let Some(Ok(regex)) = rule.regex.as_deref().map(Pattern::compile) else { return false };
+    let action = rule.action.as_deref().unwrap_or("replace").to_ascii_lowercase();
+    // without a regex every name matches
+    let matches = match rule.regex.as_deref().map(Pattern::compile) {
+        None => true,
+        Some(Ok(regex)) => regex.is_match(NAME),
+        Some(Err(_)) => return false,
+    };
     match action.as_str() {
-        "labeldrop" => regex.is_match(NAME),
-        "labelkeep" => !regex.is_match(NAME),
+        "labeldrop" => matches,
+        "labelkeep" => !matches,
+        "replace" => rule.target_label == NAME && rule.replacement.as_deref() == Some(""),
         _ => false,
     }
 }

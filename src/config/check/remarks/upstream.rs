@@ -42,7 +42,8 @@ impl Checker<'_> {
                  `/api/v1/push`",
             );
         }
-        if upstream.timeout > SENDERS_WAIT {
+        // theirs began to run earlier
+        if upstream.timeout >= SENDERS_WAIT {
             let message = format!(
                 "senders wait 30s by default (`remote_timeout`) and then send the same again, while the first request is \
                  still under way for up to {}; keep `timeout` below 30s, or raise theirs",
