@@ -22,6 +22,7 @@ mod raw;
 mod reading;
 mod remarks;
 mod schema;
+mod secrets;
 mod size;
 mod source;
 mod suggest;
@@ -42,6 +43,7 @@ pub use model::{
 pub(crate) use position::Position;
 pub use remarks::Remarks;
 pub use schema::schema;
+pub use secrets::Secrets;
 pub(crate) use source::Source;
 pub(crate) use suggest::listed;
 pub(crate) use yaml::documents;

@@ -13,6 +13,7 @@ use super::files::FilesRead;
 use super::position::Position;
 use super::raw::{DurationText, RawConfig, SizeText};
 use super::remarks::Found;
+use super::secrets::Secrets;
 use super::source::Source;
 use super::suggest::{did_you_mean, listed};
 use super::{Config, duration, expand, size};
@@ -31,15 +32,12 @@ mod tracking;
 mod upstream;
 mod workload;
 
-/// Environment variables by name.
-pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
-
 /// Collects mistakes, and knows what surrounds the file.
 pub(crate) struct Checker<'a> {
     pub(crate) source: &'a Source<'a>,
     /// Relative paths in the file start here.
     pub(crate) base_dir: &'a Path,
-    pub(crate) env: Env<'a>,
+    pub(crate) secrets: Secrets<'a>,
     pub(crate) errors: Vec<ConfigError>,
     /// What is no mistake, and worth saying.
     pub(crate) remarks: Found,
@@ -52,9 +50,15 @@ pub(crate) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub(crate) fn new(source: &'a Source<'a>, base_dir: &'a Path, env: Env<'a>, files: FilesRead) -> Self {
+    pub(crate) fn new(
+        source: &'a Source<'a>,
+        base_dir: &'a Path,
+        secrets: Secrets<'a>,
+        files: FilesRead,
+    ) -> Self {
         let (errors, remarks) = (Vec::new(), Vec::new());
-        Self { source, base_dir, env, errors, remarks, files, unread: BTreeSet::new(), within: String::new() }
+        let (unread, within) = (BTreeSet::new(), String::new());
+        Self { source, base_dir, secrets, errors, remarks, files, unread, within }
     }
 }
 
@@ -179,7 +183,7 @@ impl Checker<'_> {
 
     /// The value with `${NAME}` replaced.
     fn expand(&mut self, position: Position, text: &str) -> Option<String> {
-        let expanded = expand::expand(text, self.env);
+        let expanded = expand::expand(text, &|name| self.secrets.variable(name));
         self.accept(position, expanded)
     }
 

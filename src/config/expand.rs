@@ -2,6 +2,8 @@
 //!
 //! `$${` stands for a literal `${`. Any other `$` stands for itself, so that passwords need no escapes.
 
+use std::cell::Cell;
+
 /// Replaces all references in `text`. `env` gives the value of a variable, `None` where it is not set.
 pub(crate) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
@@ -30,6 +32,17 @@ pub(crate) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// Whether there is a reference in `text`.
+pub(crate) fn refers(text: &str) -> bool {
+    let asked = Cell::new(false);
+    let note = |_: &str| {
+        asked.set(true);
+        None
+    };
+    expand(text, &note).ok();
+    asked.get()
 }
 
 fn is_name(name: &str) -> bool {
@@ -61,6 +74,13 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(expanded(text), Ok(value.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_told_from_an_escaped_one() {
+        for (text, is_one) in [("a${USER}", true), ("${NOPE}", true), ("$${USER}", false), ("$USER", false)] {
+            assert_eq!(refers(text), is_one, "{text}");
         }
     }
 

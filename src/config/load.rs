@@ -1,14 +1,16 @@
 //! From a path to a checked [`Config`].
 
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::Config;
-use super::check::{Checker, Env};
+use super::check::Checker;
 use super::errors::{ConfigError, ConfigErrors};
 use super::files::FilesRead;
 use super::position::Position;
 use super::reading::{self, Reading};
 use super::remarks::{Found, Remarks};
+use super::secrets::Secrets;
 use super::source::Source;
 use super::yaml::Refusal;
 
@@ -29,9 +31,24 @@ pub struct Loaded {
 impl Config {
     /// Reads and checks a file. Relative paths in it start at its directory; `env` gives environment variables.
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigErrors> {
+        Self::load_file(path, Secrets::Asked(env))
+    }
+
+    /// The same, with or without its secrets.
+    pub fn load_file(path: &Path, secrets: Secrets<'_>) -> Result<Loaded, ConfigErrors> {
         let (text, files) = read_file(path)?;
         let base_dir = path.parent().unwrap_or(Path::new(""));
-        Self::parse_file(&text, &path.display().to_string(), base_dir, env, files)
+        Self::parse_file(&text, &path.display().to_string(), base_dir, secrets, files)
+    }
+
+    /// Reads and checks what comes from standard input or a pipe, which nobody can read again. `name` is for the errors, relative
+    /// paths start at the working directory.
+    pub fn load_stream(stream: impl Read, name: &str, secrets: Secrets<'_>) -> Result<Loaded, ConfigErrors> {
+        let mut bytes = Vec::new();
+        let read = stream.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes);
+        let files = FilesRead::default();
+        let text = text_of(read, name, &files)?;
+        Self::parse_file(&text, name, Path::new(""), secrets, files)
     }
 
     /// Checks a text. `file_name` is for the errors, relative paths start at `base_dir`.
@@ -41,17 +58,17 @@ impl Config {
         base_dir: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Loaded, ConfigErrors> {
-        Self::parse_file(text, file_name, base_dir, env, FilesRead::default())
+        Self::parse_file(text, file_name, base_dir, Secrets::Asked(env), FilesRead::default())
     }
 
     fn parse_file(
         text: &str,
         file_name: &str,
         base_dir: &Path,
-        env: &dyn Fn(&str) -> Option<String>,
+        secrets: Secrets<'_>,
         mut files: FilesRead,
     ) -> Result<Loaded, ConfigErrors> {
-        let errors = match checked(text, base_dir, env, &mut files) {
+        let errors = match checked(text, base_dir, secrets, &mut files) {
             Ok((config, told)) => {
                 let remarks = Remarks::new(file_name, told);
                 return Ok(Loaded { config, files, remarks });
@@ -70,27 +87,29 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
 fn read_file(path: &Path) -> Result<(String, FilesRead), ConfigErrors> {
     let mut files = FilesRead::default();
     let read = files.read(path, MAX_FILE_BYTES);
-    let name = path.display().to_string();
+    let text = text_of(read, &path.display().to_string(), &files)?;
+    Ok((text, files))
+}
+
+/// The text that was read, if it is one of bearable size.
+fn text_of(read: io::Result<Vec<u8>>, name: &str, files: &FilesRead) -> Result<String, ConfigErrors> {
     let whole_file = |message: String| {
-        ConfigErrors::new(&name, vec![ConfigError::new(Position::default(), message, None)], files.clone())
+        ConfigErrors::new(name, vec![ConfigError::new(Position::default(), message, None)], files.clone())
     };
     let bytes = read.map_err(|error| whole_file(format!("cannot read the file: {error}")))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(whole_file("the file is larger than 16MiB".into()));
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok((text, files)),
-        Err(error) => {
-            let wrong = not_utf8(error.as_bytes(), error.utf8_error().valid_up_to());
-            Err(ConfigErrors::new(&name, vec![wrong], files))
-        }
-    }
+    String::from_utf8(bytes).map_err(|error| {
+        let wrong = not_utf8(error.as_bytes(), error.utf8_error().valid_up_to());
+        ConfigErrors::new(name, vec![wrong], files.clone())
+    })
 }
 
 fn checked(
     text: &str,
     base_dir: &Path,
-    env: Env<'_>,
+    secrets: Secrets<'_>,
     files: &mut FilesRead,
 ) -> Result<(Config, Found), Vec<ConfigError>> {
     let mut source = Source::new(text);
@@ -113,7 +132,7 @@ fn checked(
     });
     let errors: Vec<ConfigError> = refused.collect();
     let Some(raw) = raw else { return Err(errors) };
-    let mut checker = Checker::new(&source, base_dir, env, std::mem::take(files));
+    let mut checker = Checker::new(&source, base_dir, secrets, std::mem::take(files));
     (checker.errors, checker.unread) = (errors, unread);
     let config = checker.config(&raw);
     *files = checker.files;

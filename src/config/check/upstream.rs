@@ -8,7 +8,7 @@ use super::Checker;
 use crate::config::at::At;
 use crate::config::position::Position;
 use crate::config::raw::{RawTls, RawUpstream};
-use crate::config::{OnThrottle, Tls, Upstream};
+use crate::config::{OnThrottle, Tls, Upstream, expand};
 
 impl Checker<'_> {
     pub(super) fn upstreams(&mut self, raw: Option<&At<Vec<At<RawUpstream>>>>) -> Option<Upstream> {
@@ -79,6 +79,9 @@ impl Checker<'_> {
 
     fn url(&mut self, at: &At<String>) -> Option<String> {
         let url = self.expand(at.position, &at.value)?;
+        if let Some(stand_in) = self.secrets.instead_of_url(&at.value, expand::refers(&at.value)) {
+            return Some(stand_in);
+        }
         self.accept(at.position, valid_url(&url))?;
         Some(url)
     }
