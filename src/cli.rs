@@ -3,14 +3,18 @@
 mod check;
 mod demo;
 mod explain;
+mod load;
+mod output;
 mod report;
 mod run;
 mod simulate;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use load::to_run as load;
 
 /// A streaming Prometheus remote-write proxy that keeps metric cardinality under control.
 ///
@@ -19,7 +23,7 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// Try it without a config:  seriesgate demo
 #[derive(Debug, Parser)]
-#[command(name = "seriesgate", version, max_term_width = 100)]
+#[command(name = "seriesgate", version, max_term_width = 100, after_help = usage::START, after_long_help = usage::in_full())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -32,24 +36,27 @@ enum Command {
     /// Listens on `listen.address` for remote write and on `admin.address` for metrics, health and reload.
     /// SIGHUP, POST /-/reload and a change of the file's content reload the config; a bad file never replaces a
     /// good one. SIGTERM and Ctrl-C finish the requests in hand, then exit 0. Log level: SERIESGATE_LOG=debug.
+    /// Exits 2 if the config is refused, 1 if the gate cannot start for another reason: a port or its data_dir is taken.
+    #[command(after_help = usage::RUN)]
     Run(ConfigFile),
     /// Check a config file.
     ///
-    /// Exits 0, or 1 with each mistake as file:line:column, the line and a caret. It also warns of settings that
-    /// are valid but probably not what you want. With --rules it warns where a policy drops, renames or relabels what an
-    /// alert or a recording rule reads. Warnings change the exit status with --strict only; a rule file that is no
-    /// rule file always does.
+    /// Exits 0 if it is good, and 2 if it is refused: each mistake is shown as file:line:column, the line and a caret.
+    /// Of a good one it also warns of settings that are probably not what you want; with --strict a warning makes it exit 1.
+    /// With --rules it warns where a policy drops, renames or relabels what an alert or a recording rule reads; a
+    /// rule file that cannot be read makes it exit 1.
     Check(check::Options),
     /// Say what the policies do with a series, step by step.
     ///
-    /// For example: seriesgate explain gate.yaml 'up{job="a"}'
-    ///
     /// SERIES is name{label="value",...} or a JSON object of labels; without SERIES they are read from standard
-    /// input, one a line. Exits 1 if a line could not be read; what is wrong with it goes to standard error.
+    /// input, one a line. Exits 1 if a series could not be read, and says on standard error what is wrong with it; 2 if the
+    /// config is refused. It needs no secrets: what the config takes from the environment and from files may be missing.
     Explain(explain::Options),
     /// Try policies on recorded data, in the time of its samples, before they are applied.
     ///
-    /// Says what would go in and come out, policy by policy; with --print, every sample that would go upstream.
+    /// Says what would go in and come out, policy by policy; with --print, every sample that would go upstream. Exits 1 if an
+    /// input cannot be read, 2 if the config is refused. It needs no secrets: what the config takes from the
+    /// environment and from files may be missing.
     Simulate(simulate::Options),
     /// Say which workloads and labels multiply series in a running gate, worst first, and what to paste against it.
     ///
@@ -66,10 +73,10 @@ enum Command {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct ConfigFile {
-    /// The config file (YAML); docs/config.md lists every key.
-    #[arg(long, value_name = "FILE")]
+    /// The same, as an option.
+    #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The same without `--config`.
+    /// The config file (YAML); docs/config.md lists every key. `check` reads standard input for `-`.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -88,7 +95,7 @@ pub fn command() -> clap::Command {
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
+    match usage::parse().command {
         Command::Run(options) => run::run(options.path()),
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
@@ -96,12 +103,4 @@ pub fn main() -> ExitCode {
         Command::Report(options) => report::report(&options),
         Command::Demo(options) => demo::demo(&options),
     }
-}
-
-/// Reads a config, or prints what is wrong with it.
-fn load(path: &Path) -> Result<crate::config::Loaded, ExitCode> {
-    crate::config::Config::load(path, &|name| std::env::var(name).ok()).map_err(|errors| {
-        eprintln!("{}", crate::series::quote::shown_lines(&errors.to_string()));
-        ExitCode::FAILURE
-    })
 }

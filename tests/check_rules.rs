@@ -104,7 +104,7 @@ fn a_config_with_mistakes_is_refused_before_rules_are_read() {
     let config = "polices: []\nupstreams: [ { name: a, url: 'http://h/w' } ]\n";
     fs::write(dir.path().join("gate.yaml"), config).expect("written");
     let output = check(dir.path(), &["--rules", "none.yaml"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("gate.yaml:1:1: unknown key `polices`"));
 }

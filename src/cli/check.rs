@@ -22,7 +22,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::config::Config;
+use super::output::say;
+use crate::config::{Config, Secrets};
 use crate::policy::Definition;
 use crate::series::quote;
 use possible::Possible;
@@ -33,6 +34,7 @@ const STACK_BYTES: usize = 256 << 20;
 
 /// Options of `check`.
 #[derive(Debug, Args)]
+#[command(after_help = super::usage::CHECK)]
 pub(super) struct Options {
     #[command(flatten)]
     config: super::ConfigFile,
@@ -43,19 +45,24 @@ pub(super) struct Options {
     /// Exit 1 where there is a warning, too.
     #[arg(long)]
     strict: bool,
+    /// Do not look at environment variables and files that the config takes secrets and certificates from: they may be
+    /// missing. For CI, which has none.
+    #[arg(long)]
+    no_secrets: bool,
 }
 
-/// Exit 0 and a summary, or 1 and every mistake.
-#[allow(clippy::print_stdout)]
+/// Exit 0 and a summary, or 2 and every mistake; 1 where what was found is none of the config.
 pub(super) fn check(options: &Options) -> ExitCode {
     let path = options.config.path();
-    let loaded = match super::load(path) {
+    let env = |name: &str| std::env::var(name).ok();
+    let secrets = if options.no_secrets { Secrets::NotAsked } else { Secrets::Asked(&env) };
+    let loaded = match super::load::once(path, secrets) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
     let (config, remarks) = (loaded.config, loaded.remarks);
-    let name = quote::shown(&path.display().to_string()).into_owned();
-    println!(
+    let name = quote::shown(&super::load::name(path)).into_owned();
+    say(format_args!(
         "{name}: ok, {}, upstream `{}`{}",
         if config.policies.len() == 1 {
             "1 policy".to_owned()
@@ -64,13 +71,13 @@ pub(super) fn check(options: &Options) -> ExitCode {
         },
         quote::shown(&config.upstream.name),
         if config.data_dir.is_none() { ", memory only (no data_dir)" } else { "" },
-    );
+    ));
     if !remarks.is_empty() {
-        println!("{}", quote::shown_lines(&remarks.to_string()));
+        say(quote::shown_lines(&remarks.to_string()));
     }
     let memory = limit_of(&config).and_then(|limit| memory::warning(&config, limit));
     if let Some(warning) = &memory {
-        println!("{name}: {}", quote::shown(warning));
+        say(format_args!("{name}: {}", quote::shown(warning)));
     }
     let own = remarks.warnings().len() + usize::from(memory.is_some());
     let checked = if options.rules.is_empty() {
@@ -104,7 +111,6 @@ fn beside(analysis: impl FnOnce() -> Option<usize> + Send + 'static) -> Option<u
 }
 
 /// How many warnings there are; `None` if a file has a mistake. Mistakes come last, where they are seen.
-#[allow(clippy::print_stdout)]
 fn check_rules(patterns: &[PathBuf], config: &str, policies: &[Definition]) -> Option<usize> {
     let mut paths: Vec<_> = patterns.iter().flat_map(|pattern| found(pattern)).collect();
     // Patterns may overlap.
@@ -127,13 +133,13 @@ fn check_rules(patterns: &[PathBuf], config: &str, policies: &[Definition]) -> O
         warnings += report.warnings;
         possible.append(report.possible);
         if let Some(text) = report.text {
-            println!("{}", quote::shown_lines(&text.to_string()));
+            say(quote::shown_lines(&text.to_string()));
         }
         mistakes.extend(file.errors.map(|errors| errors.to_string()));
     }
     for warning in possible.warnings(policies) {
         warnings += 1;
-        println!("{config}: warning: {}", quote::shown(&warning));
+        say(format_args!("{config}: warning: {}", quote::shown(&warning)));
     }
     for mistake in &mistakes {
         eprintln!("{}", quote::shown_lines(mistake));
@@ -141,7 +147,8 @@ fn check_rules(patterns: &[PathBuf], config: &str, policies: &[Definition]) -> O
     if !mistakes.is_empty() {
         return None;
     }
-    println!("{}, {}, {}", count(files, "rule file"), count(rules, "rule"), count(warnings, "warning"));
+    let (files, rules) = (count(files, "rule file"), count(rules, "rule"));
+    say(format_args!("{files}, {rules}, {}", count(warnings, "warning")));
     Some(warnings)
 }
 

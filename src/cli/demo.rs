@@ -18,6 +18,7 @@ use seriesgate_loadtest::client::{Client, Reach, Target};
 use seriesgate_loadtest::cluster::{Cluster, ClusterSpec};
 use seriesgate_loadtest::sink::{Sink, SinkHandle, SinkOptions, Stats};
 
+use super::output::say;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::runtime::{self, Running, Source};
@@ -42,6 +43,7 @@ pub(super) const POLICY: &str = r#"policies:
 
 /// Options of `demo`.
 #[derive(Debug, Args)]
+#[command(after_help = super::usage::DEMO)]
 pub(super) struct Options {
     /// Simulated hours.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=72))]
@@ -83,18 +85,17 @@ pub(super) fn demo(options: &Options) -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stdout)]
 async fn show(options: &Options) -> Result<()> {
-    println!(
+    say(format_args!(
         "A simulated cluster lives through {} hours. Its agent reports every cronjob run that ever was.\n\
          The same pushes go through two gates: one without a policy, one with this:\n\n{POLICY}",
         options.hours
-    );
+    ));
     let mut without = Lane::start("").await?;
     let mut with = Lane::start(POLICY).await?;
     let offered = push_all(options, &mut without, &mut with).await?;
     let (before, after) = (without.stop().await, with.stop().await);
-    println!("{}", table::render(&offered, &before, &after));
+    say(table::render(&offered, &before, &after));
     Ok(())
 }
 

@@ -1,76 +1,41 @@
 //! `seriesgate explain`: what the policies do with a series, without any traffic.
 
 mod note;
+mod options;
 mod series;
 mod workload;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use self::note::{Known, Unaggregated, unaggregated, unknown};
+pub(super) use self::options::{Options, timestamp};
 use self::workload::Attribution;
 use crate::cardinality::RecordedOwners;
 use crate::clock::Clock;
+use crate::config::Secrets;
 use crate::policy::{
     Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, WorkloadSource, borrowed,
 };
 use crate::series::identity;
 use crate::series::{Invalid, Labels, Limits, SubjectTable, quote};
 
-/// Options of `explain`.
-#[derive(Debug, Args)]
-pub(super) struct Options {
-    /// The config file whose policies are asked.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// One JSON object a series instead of text; of a series that could not be read `{"error":…}`.
-    #[arg(long)]
-    json: bool,
-    /// The time to decide for: RFC 3339 or Unix seconds; now if absent.
-    #[arg(long, value_name = "T")]
-    now: Option<String>,
-    /// Recordings of kube-state-metrics, text or remote-write bodies: workloads are told by the owners said there.
-    #[arg(long, value_name = "FILE", num_args = 1)]
-    owners: Vec<PathBuf>,
-    /// The config file, unless `--config` names it, and the series to explain.
-    #[arg(value_name = "[FILE] SERIES")]
-    given: Vec<String>,
-}
-
-impl Options {
-    /// The config file, and the series.
-    fn parts(&self) -> Option<(&Path, &[String])> {
-        match (&self.config, self.given.split_first()) {
-            (Some(config), _) => Some((config, &self.given)),
-            (None, Some((file, series))) if Path::new(file).is_file() => Some((Path::new(file), series)),
-            (None, _) => None,
-        }
-    }
-}
-
 pub(super) fn explain(options: &Options) -> ExitCode {
-    let Some((config, series)) = options.parts() else {
-        eprintln!("explain needs a config file: type `seriesgate explain FILE 'up{{job=\"a\"}}'`");
-        return ExitCode::from(2);
+    let asked = match options.asked() {
+        Ok(asked) => asked,
+        Err(why) => return super::load::refuse(&why),
     };
-    let loaded = match super::load(config) {
+    let loaded = match super::load::once(asked.config, Secrets::NotAsked) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let at = match time_of(options.now.as_deref(), &Clock::system()) {
-        Ok(at) => at,
-        Err(why) => {
-            eprintln!("--now: {why}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let now = || Timestamp::from_millisecond(Clock::system().unix_ms()).unwrap_or_default();
+    let at = options.now.unwrap_or_else(now);
     let set = match PolicySet::compile(&loaded.config.policies, Run::AsConfigured) {
         Ok(set) => set,
         Err(error) => {
@@ -89,14 +54,18 @@ pub(super) fn explain(options: &Options) -> ExitCode {
     let limits = loaded.config.series.limits();
     let explainer = Explainer { set, limits, subjects, owners, at, json: options.json };
     let mut out = std::io::stdout().lock();
-    let result = if series.is_empty() {
-        explainer.all(std::io::stdin().lock().lines(), &mut out)
-    } else {
-        explainer.all(series.iter().map(|line| Ok(line.clone())), &mut out)
+    let result = match asked.series {
+        Some(series) => explainer.all(series.iter().map(|line| Ok(line.clone())), &mut out),
+        None => {
+            let is_blank =
+                |line: &std::io::Result<String>| line.as_ref().is_ok_and(|line| line.trim().is_empty());
+            explainer.all(std::io::stdin().lock().lines().filter(|line| !is_blank(line)), &mut out)
+        }
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        Err(error) if super::output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -114,7 +83,7 @@ struct Explainer {
 }
 
 impl Explainer {
-    /// Explains every line; `false` if one could not be read.
+    /// Explains every line; `false` if one could not be read. A blank one is no series.
     fn all(
         &self,
         lines: impl Iterator<Item = std::io::Result<String>>,
@@ -124,7 +93,7 @@ impl Explainer {
         for line in lines {
             let line = line?;
             let text = line.trim();
-            if text.is_empty() || text.starts_with('#') {
+            if text.starts_with('#') {
                 continue;
             }
             match series::read(text) {
@@ -135,6 +104,7 @@ impl Explainer {
                     if self.json {
                         writeln!(out, "{}", quote::json(json!({ "error": why }).to_string()))?;
                     } else {
+                        let text = if text.is_empty() { "''" } else { text };
                         eprintln!("{}: {}", quote::shown(text), quote::shown(&why));
                     }
                 }
@@ -312,39 +282,9 @@ fn changes(before: &OwnedLabels, after: &OwnedLabels) -> Vec<String> {
     lines
 }
 
-/// The time asked for.
-fn time_of(asked: Option<&str>, clock: &Clock) -> Result<Timestamp, String> {
-    match asked {
-        None => Timestamp::from_millisecond(clock.unix_ms()).map_err(|error| error.to_string()),
-        Some(text) => timestamp(text),
-    }
-}
-
-/// A moment as people give it.
-pub(super) fn timestamp(text: &str) -> Result<Timestamp, String> {
-    let moment = match text.parse::<f64>() {
-        Ok(seconds) => Timestamp::from_millisecond((seconds * 1000.0) as i64).ok(),
-        Err(_) => text.parse().ok(),
-    };
-    moment.ok_or_else(|| format!("`{text}` is neither RFC 3339 (2026-11-20T12:00:00Z) nor Unix seconds"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_rfc_3339_or_unix_seconds() {
-        let clock = Clock::manual(0);
-        for (asked, shown) in [
-            (None, "1970-01-01T00:00:00Z"),
-            (Some("1700000000"), "2023-11-14T22:13:20Z"),
-            (Some("2024-03-01T01:00:00+02:00"), "2024-02-29T23:00:00Z"),
-        ] {
-            assert_eq!(time_of(asked, &clock).unwrap().to_string(), shown);
-        }
-        assert!(time_of(Some("yesterday"), &clock).is_err());
-    }
 
     #[test]
     fn a_line_is_series_text_or_a_json_object() {

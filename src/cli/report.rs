@@ -34,6 +34,7 @@ enum By {
 
 /// Options of `report`.
 #[derive(Debug, Args)]
+#[command(after_help = super::usage::REPORT)]
 pub(super) struct Options {
     /// Admin port of the gate.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9202")]
@@ -64,6 +65,7 @@ pub(super) fn report(options: &Options) -> ExitCode {
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.downcast_ref().is_some_and(super::output::is_closed) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("report: {}", quote::shown_lines(&format!("{error:#}")));
             ExitCode::FAILURE

@@ -8,24 +8,29 @@ mod summary;
 mod text;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
 
 use self::drive::Drive;
 use self::input::Scrapes;
-use crate::config::parse_duration;
+use super::explain::timestamp;
+use super::{load, output, usage};
+use crate::config::{Secrets, parse_duration};
 use crate::policy::{PolicySet, Run};
 use crate::series::quote;
 
 /// Options of `simulate`.
 #[derive(Debug, Args)]
+#[command(after_help = usage::SIMULATE, override_usage = usage::SIMULATE_USAGE)]
 pub(super) struct Options {
-    /// The config file whose policies are tried.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    /// The config file whose policies are tried; `-` is standard input.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print every sample that would go upstream: series, value, timestamp in milliseconds.
     #[arg(long)]
     print: bool,
@@ -33,19 +38,45 @@ pub(super) struct Options {
     #[arg(long, conflicts_with = "print")]
     json: bool,
     /// For text without timestamps: each file is one scrape, and this long after the one before (such as 30s).
-    #[arg(long, value_name = "DURATION")]
-    interval: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    interval: Option<Duration>,
     /// For text without timestamps: the time of the first scrape, RFC 3339 or Unix seconds.
-    #[arg(long, value_name = "T", default_value = "0")]
-    start: String,
-    /// Files or directories: Prometheus text with timestamps in milliseconds, or recorded remote-write bodies
-    /// (1.0 or 2.0, snappy or plain).
+    #[arg(long, value_name = "T", default_value = "0", value_parser = timestamp)]
+    start: Timestamp,
+    /// The config file, unless `--config` names it, and then files or directories: Prometheus text with timestamps in
+    /// milliseconds, or recorded remote-write bodies (1.0 or 2.0, snappy or plain); `-` is standard input.
     #[arg(value_name = "INPUT", required = true)]
-    inputs: Vec<PathBuf>,
+    given: Vec<PathBuf>,
+}
+
+impl Options {
+    /// The config and the inputs, or what to type instead.
+    fn parts(&self) -> Result<(&Path, &[PathBuf]), String> {
+        let (config, inputs) = match (&self.config, self.given.as_slice()) {
+            (Some(config), inputs) => (config, inputs),
+            (None, [config, inputs @ ..]) if !inputs.is_empty() => (config, inputs),
+            (None, _) => {
+                return Err("simulate needs a config file and what to put through it: type `seriesgate simulate gate.yaml \
+                            recorded/`"
+                    .into());
+            }
+        };
+        let from_stdin = inputs.iter().filter(|input| load::is_stdin(input)).count();
+        let parts = [
+            ("the config", load::is_stdin(config)),
+            ("the input", from_stdin > 0),
+            ("a second input", from_stdin > 1),
+        ];
+        load::read_twice(&parts).map_or(Ok((config, inputs)), Err)
+    }
 }
 
 pub(super) fn simulate(options: &Options) -> ExitCode {
-    let loaded = match super::load(&options.config) {
+    let (config, inputs) = match options.parts() {
+        Ok(parts) => parts,
+        Err(why) => return load::refuse(&why),
+    };
+    let loaded = match load::once(config, Secrets::NotAsked) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -54,8 +85,8 @@ pub(super) fn simulate(options: &Options) -> ExitCode {
         .and_then(|set| {
             let policies = set.policies().to_vec();
             let mut drive = Drive::new(&loaded.config, set, options.print);
-            run(options, loaded.config.listen.max_decoded_bytes, &mut drive)?;
-            tell(options, &mut drive, &policies).map_err(|error| error.to_string())
+            run(options, inputs, loaded.config.listen.max_decoded_bytes, &mut drive)?;
+            output::as_far_as_read(tell(options, &mut drive, &policies)).map_err(|error| error.to_string())
         });
     match told {
         Ok(()) => ExitCode::SUCCESS,
@@ -82,30 +113,24 @@ pub(super) fn recording(
     let mut scrapes = Scrapes { next_ms: 0, interval_ms: Some(1000) };
     for file in input::files(inputs)? {
         for body in input::requests(&file, limit, &mut scrapes)? {
-            each(&body).map_err(|why| format!("{}: {why}", file.display()))?;
+            each(&body).map_err(|why| format!("{}: {why}", load::name(&file)))?;
         }
     }
     Ok(())
 }
 
-fn run(options: &Options, limit: usize, drive: &mut Drive) -> Result<(), String> {
-    let interval_ms = match &options.interval {
-        Some(text) => {
-            Some(parse_duration(text).map_err(|why| format!("--interval: {why}"))?.as_millis() as i64)
-        }
-        None => None,
-    };
-    let start = super::explain::timestamp(&options.start).map_err(|why| format!("--start: {why}"))?;
-    let mut scrapes = Scrapes { next_ms: start.as_millisecond(), interval_ms };
-    let files = input::files(&options.inputs)?;
+fn run(options: &Options, inputs: &[PathBuf], limit: usize, drive: &mut Drive) -> Result<(), String> {
+    let interval_ms = options.interval.map(|interval| interval.as_millis() as i64);
+    let mut scrapes = Scrapes { next_ms: options.start.as_millisecond(), interval_ms };
+    let files = input::files(inputs)?;
     if files.is_empty() {
         return Err("there is no file in what was given".into());
     }
     let progress = progress(files.len() as u64);
     for file in files {
-        progress.set_message(file.display().to_string());
+        progress.set_message(load::name(&file).into_owned());
         for body in input::requests(&file, limit, &mut scrapes)? {
-            drive.request(&body).map_err(|why| format!("{}: {why}", file.display()))?;
+            drive.request(&body).map_err(|why| format!("{}: {why}", load::name(&file)))?;
         }
         progress.inc(1);
     }

@@ -34,7 +34,7 @@ async fn a_second_gate_on_one_data_dir_does_not_start_and_a_next_one_does() {
     let gate = start(&backend.url(), &more).await;
     let second = yaml(&backend.url(), ports::free(), ports::free(), &more);
     let said = ["data_dir", "another gate uses it", "a directory of its own", "strategy: Recreate"];
-    assert_fails_saying(&output(&second).await, &said);
+    assert_fails_saying(&output(&second).await, 1, &said);
     // killed, it leaves nothing behind that would keep the next one out
     gate.signal(Signal::KILL);
     gate.exit().await;

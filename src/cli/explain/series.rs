@@ -9,6 +9,9 @@ use crate::policy::{SelectorError, parse_series};
 /// Reads JSON where it is an object, else the text of a series; a sample's value and time behind it, as `/metrics` has them,
 /// and an exemplar, as OpenMetrics has it, are left out.
 pub(super) fn read(text: &str) -> Result<BTreeMap<String, String>, String> {
+    if text.is_empty() {
+        return Err("the series is empty; expected a name, labels, or both: up{job=\"api\"}".to_owned());
+    }
     if text.starts_with('{')
         && let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text)
     {

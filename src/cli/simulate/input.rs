@@ -1,6 +1,7 @@
 //! The files of the command line, in order, as requests with a time.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
@@ -8,6 +9,7 @@ use seriesgate_proto::metric_metadata::MetricType;
 use seriesgate_proto::{Label, MetricMetadata, Sample, TimeSeries, WriteRequest};
 
 use super::{body, text};
+use crate::cli::load;
 
 /// Series of one request made from text, as Prometheus sends them.
 const BATCH: usize = 2000;
@@ -21,7 +23,7 @@ pub(super) struct Scrapes {
     pub(super) interval_ms: Option<i64>,
 }
 
-/// Files as given; a directory is its files by name, those below it too; hidden ones, pipes and links to
+/// Files as given, standard input among them; a directory is its files by name, those below it too; hidden ones, pipes and links to
 /// directories (which may go round in circles) not.
 pub(super) fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
@@ -33,6 +35,10 @@ pub(super) fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
     let unreadable = |error: std::io::Error| format!("{}: {error}", path.display());
+    if load::is_stdin(path) {
+        files.push(path.to_owned());
+        return Ok(());
+    }
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
         files.push(path.to_owned());
         return Ok(());
@@ -54,11 +60,20 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
 /// # Errors
 /// With the file's name, and the line where there is one.
 pub(super) fn requests(path: &Path, limit: usize, scrapes: &mut Scrapes) -> Result<Vec<Vec<u8>>, String> {
-    let file = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let file = read(path).map_err(|error| format!("{}: {error}", load::name(path)))?;
     match std::str::from_utf8(&file) {
         Ok(text) if is_text(text) => from_text(path, text, scrapes),
-        _ => Ok(vec![body::read(&file, limit).map_err(|error| format!("{}: {error}", path.display()))?]),
+        _ => Ok(vec![body::read(&file, limit).map_err(|error| format!("{}: {error}", load::name(path)))?]),
     }
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if !load::is_stdin(path) {
+        return fs::read(path);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Nothing but text has a line of text first; a protobuf message may be UTF-8 by chance.
@@ -73,7 +88,7 @@ fn from_text(path: &Path, text: &str, scrapes: &mut Scrapes) -> Result<Vec<Vec<u
     let mut scraped = false;
     for (number, line) in (1..).zip(text.lines()) {
         let place = |message: &str, at: usize| {
-            format!("{}:{number}:{}: {message}\n  {line}", path.display(), line[..at].chars().count() + 1)
+            format!("{}:{number}:{}: {message}\n  {line}", load::name(path), line[..at].chars().count() + 1)
         };
         let Some(found) = text::line(line).map_err(|fault| place(fault.message, fault.at))? else {
             metadata.extend(text::declared_type(line).map(|(family, kind)| metadata_of(family, kind)));

@@ -1,0 +1,311 @@
+//! The command line as people type it: what may stand where, and how each command ends.
+
+#![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+const GOOD: &str = "listen: { address: 127.0.0.1:0, max_body_size: 8Mi }\nadmin: { address: 127.0.0.1:0 }\n\
+                    upstreams: [ { name: a, url: 'http://h/w' } ]\n";
+/// Takes all that it can from outside of itself, and nothing of it is there.
+const SECRETS: &str = "upstreams:\n  - name: a\n    url: '${NO_SUCH_URL}'\n    \
+                       headers: { X-A: 'v ${NO_SUCH_VALUE}' }\n    headers_from_files: { X-B: no/such/file }\n    \
+                       basic_auth: { username: '${NO_SUCH_USER}', password_file: '${NO_SUCH_DIR}/password' }\n    \
+                       tls: { ca_file: no/such/ca, cert_file: no/such/cert, key_file: no/such/key, server_name: '${NO_SUCH_HOST}' }\n\
+                       policies: [ { name: noise, match: noise, action: drop } ]\n";
+
+/// A directory with files that the tests name.
+fn files() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("good.yaml", GOOD.to_owned()),
+        ("bad.yaml", "listn: {}\n".to_owned()),
+        ("doubtful.yaml", format!("{GOOD}policies: [ {{ name: all, action: drop }} ]\n")),
+        ("secrets.yaml", SECRETS.to_owned()),
+        ("drops.yaml", format!("{GOOD}policies: [ {{ name: up, match: up, action: drop }} ]\n")),
+        ("rules.yaml", "groups: [ { name: g, rules: [ { alert: A, expr: up } ] } ]\n".to_owned()),
+        ("no-rules.yaml", "groups: 5\n".to_owned()),
+        ("recorded.txt", "up 1 1764547200000\nnoise 1 1764547200000\n".to_owned()),
+        ("no-recording.txt", "up\n".to_owned()),
+    ] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    dir
+}
+
+/// Exit status, standard output, standard error.
+fn run(dir: &Path, args: &[&str], stdin: &str) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+    let command = command.current_dir(dir).args(args);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    // whoever refuses its arguments does not read it
+    child.stdin.take().unwrap().write_all(stdin.as_bytes()).ok();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn each_command_ends_as_the_docs_say() {
+    let dir = files();
+    for (code, args) in [
+        (0, "check good.yaml"),
+        (0, "check -c good.yaml"),
+        (0, "check --strict good.yaml"),
+        (0, "check doubtful.yaml"),
+        (0, "check drops.yaml --rules rules.yaml"),
+        (0, "check --no-secrets --strict secrets.yaml"),
+        (1, "check --strict doubtful.yaml"),
+        (1, "check --strict drops.yaml --rules rules.yaml"),
+        (1, "check good.yaml --rules no-rules.yaml"),
+        (1, "check good.yaml --rules absent.yaml"),
+        (2, "check bad.yaml"),
+        (2, "check --strict bad.yaml"),
+        (2, "check secrets.yaml"),
+        (2, "check absent.yaml"),
+        (2, "check bad.yaml --rules no-rules.yaml"),
+        (2, "check"),
+        (2, "check --strct good.yaml"),
+        (0, "explain good.yaml up"),
+        (0, "explain -c good.yaml up"),
+        (0, "explain secrets.yaml up"),
+        (1, "explain good.yaml up{"),
+        (1, "explain good.yaml up{ up"),
+        (1, "explain good.yaml --owners absent.txt up"),
+        (2, "explain bad.yaml up"),
+        (2, "explain absent.yaml up"),
+        (2, "explain good.yaml --now yesterday up"),
+        (2, "explain"),
+        (0, "simulate -c good.yaml recorded.txt"),
+        (0, "simulate good.yaml recorded.txt"),
+        (0, "simulate secrets.yaml recorded.txt"),
+        (1, "simulate good.yaml absent.txt"),
+        (1, "simulate good.yaml no-recording.txt"),
+        (2, "simulate bad.yaml recorded.txt"),
+        (2, "simulate absent.yaml recorded.txt"),
+        (2, "simulate good.yaml"),
+        (2, "simulate -c good.yaml"),
+        (2, "simulate good.yaml recorded.txt --interval 30"),
+        (1, "report --admin 127.0.0.1:1"),
+        (2, "report --by pods"),
+        (2, "demo --hours 0"),
+        (2, "run bad.yaml"),
+        (2, "run -c absent.yaml"),
+        (2, "run secrets.yaml"),
+        (2, "run"),
+        (2, "rnu good.yaml"),
+    ] {
+        let words: Vec<&str> = args.split(' ').collect();
+        let (ended, out, err) = run(dir.path(), &words, "");
+        assert_eq!(ended, code, "seriesgate {args}\n{out}{err}");
+        // who fails says so where it is seen; a warning stands with what is said of the config
+        let says_why = !err.is_empty() || words.contains(&"--strict");
+        assert!(says_why || code == 0, "seriesgate {args}");
+    }
+}
+
+/// `run` ends 0 and 1 in `end_to_end.rs`.
+#[test]
+fn the_docs_say_how_each_command_ends() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md");
+    let docs = fs::read_to_string(docs).unwrap();
+    let (_, help, _) = run(Path::new("."), &["--help"], "");
+    let (_, listed) = help.split_once("Commands:\n").unwrap();
+    let commands = listed.lines().take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = commands
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.len() >= 7, "{help}");
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        assert!(
+            docs.contains(&format!("\n| {command} | ")),
+            "docs/config.md does not say how `{command}` ends"
+        );
+    }
+}
+
+#[test]
+fn a_config_may_come_from_standard_input_or_a_pipe() {
+    let dir = files();
+    let run = |args: &[&str], stdin: &str| run(dir.path(), args, stdin);
+    for args in [&["check", "-"][..], &["check", "--config", "-"], &["check", "/dev/stdin"]] {
+        let (code, out, err) = run(args, GOOD);
+        assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
+        assert!(out.starts_with("<stdin>: ok, 0 policies, "), "{out}");
+        let (code, out, err) = run(args, &format!("{GOOD}polices: []\n"));
+        assert_eq!((code, out.as_str()), (2, ""), "{args:?}");
+        assert!(err.starts_with("<stdin>:4:1: unknown key `polices`"), "{err}");
+    }
+    // relative to where we are, as a path on the command line is
+    fs::write(dir.path().join("token"), "t\n").unwrap();
+    let with =
+        |file: &str| format!("upstreams: [ {{ name: a, url: 'http://h/w', bearer_token_file: {file} }} ]\n");
+    assert_eq!(run(&["check", "-"], &with("token")).0, 0);
+    let (code, _, err) = run(&["check", "-"], &with("tokens"));
+    assert!(code == 2 && err.contains("cannot read `tokens`: No such file"), "{err}");
+
+    let (code, out, _) = run(&["explain", "-", "up"], GOOD);
+    assert_eq!((code, out.as_str()), (0, "up\n  => forward (no policy ended the walk)\n"));
+    assert_eq!(run(&["explain", "--config", "-", "up"], GOOD).0, 0);
+    let (code, out, _) = run(&["simulate", "--print", "-", "recorded.txt"], GOOD);
+    assert_eq!((code, out.as_str()), (0, "noise 1 1764547200000\nup 1 1764547200000\n"));
+
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn(move || fs::write(pipe, GOOD).unwrap());
+    let (code, out, err) = run(&["check", "pipe"], "");
+    writer.join().unwrap();
+    assert!(code == 0 && out.starts_with("pipe: ok, 0 policies, "), "{out}{err}");
+}
+
+#[test]
+fn what_is_tried_may_come_from_standard_input() {
+    let dir = files();
+    let run = |args: &[&str], stdin: &str| run(dir.path(), args, stdin);
+    let explained = "up\n  => forward (no policy ended the walk)\n";
+    for args in
+        [&["explain", "good.yaml"][..], &["explain", "good.yaml", "-"], &["explain", "-c", "good.yaml"]]
+    {
+        let (code, out, err) = run(args, "\n# HELP\n  up  \n\n");
+        assert_eq!((code, out.as_str(), err.as_str()), (0, explained, ""), "{args:?}");
+    }
+    let (code, out, err) = run(
+        &[
+            "simulate",
+            "good.yaml",
+            "--interval",
+            "30s",
+            "--start",
+            "1764547230",
+            "--print",
+            "recorded.txt",
+            "-",
+        ],
+        "up 2\n",
+    );
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (0, "noise 1 1764547200000\nup 1 1764547200000\nup 2 1764547230000\n", "")
+    );
+    let (code, _, err) = run(&["simulate", "good.yaml", "-"], "up 2\n");
+    assert!(code == 1 && err.starts_with("<stdin>:1:1: the sample has no timestamp; "), "{err}");
+}
+
+#[test]
+fn standard_input_is_read_once_and_not_by_a_gate_that_runs() {
+    let dir = files();
+    for (args, said) in [
+        (
+            "explain -",
+            "the config and the series cannot all come from standard input, which is read once: type `seriesgate explain -",
+        ),
+        ("explain good.yaml --owners -", "--owners and the series cannot"),
+        ("explain --config - --owners - up", "the config and --owners cannot"),
+        ("simulate - -", "the config and the input cannot"),
+        ("simulate good.yaml - -", "the input and a second input cannot"),
+        (
+            "run -",
+            "a gate reads its config again at each reload, which it cannot do from standard input: put it into a file",
+        ),
+        ("run --config /dev/stdin", "a gate reads its config again"),
+    ] {
+        let (code, out, err) = run(dir.path(), &args.split(' ').collect::<Vec<_>>(), GOOD);
+        assert_eq!((code, out.as_str()), (2, ""), "{args}: {err}");
+        assert!(err.starts_with(said), "{args}: {err}");
+    }
+}
+
+#[test]
+fn a_series_that_is_nothing_is_a_mistake_and_a_blank_line_is_not() {
+    let dir = files();
+    for blank in ["", "  "] {
+        let (code, out, err) = run(dir.path(), &["explain", "good.yaml", blank, "up"], "");
+        assert_eq!((code, out.as_str()), (1, "up\n  => forward (no policy ended the walk)\n"));
+        assert_eq!(err, "'': the series is empty; expected a name, labels, or both: up{job=\"api\"}\n");
+        let (code, out, err) = run(dir.path(), &["explain", "--json", "good.yaml", blank], "");
+        let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert!(code == 1 && err.is_empty() && answer["error"].is_string(), "{out}{err}");
+    }
+    assert_eq!(run(dir.path(), &["explain", "good.yaml"], " \n\n"), (0, String::new(), String::new()));
+}
+
+/// Neither of them talks to the upstream.
+#[test]
+fn what_is_tried_needs_no_secrets() {
+    let dir = files();
+    let run = |args: &[&str]| run(dir.path(), args, "");
+    let (code, _, err) = run(&["check", "secrets.yaml"]);
+    let missing =
+        ["NO_SUCH_URL", "NO_SUCH_VALUE", "no/such/file", "NO_SUCH_USER", "NO_SUCH_DIR", "no/such/ca"];
+    assert_eq!(code, 2);
+    assert!(missing.iter().all(|name| err.contains(name)), "{err}");
+    let (code, out, err) = run(&["explain", "secrets.yaml", "noise"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("=> drop (by noise)"), "{out}");
+    let (code, out, err) = run(&["simulate", "--print", "secrets.yaml", "recorded.txt"]);
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "up 1 1764547200000\n", ""));
+    let (code, out, err) = run(&["check", "--strict", "--no-secrets", "secrets.yaml"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    // the rest of the config is looked at all the same
+    let broken = SECRETS.replace("${NO_SUCH_USER}", "${NO SUCH}").replace("action: drop", "action: dorp");
+    fs::write(dir.path().join("secrets.yaml"), broken).unwrap();
+    let (code, _, err) = run(&["check", "--no-secrets", "secrets.yaml"]);
+    assert!(code == 2 && err.lines().filter(|line| line.starts_with("secrets.yaml:")).count() == 2, "{err}");
+}
+
+#[test]
+fn the_configs_that_we_ship_pass_as_a_step_of_ci() {
+    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    for name in ["sidecar", "gateway", "arms-prom", "cronjob-history"] {
+        let (code, out, err) =
+            run(&configs, &["check", "--strict", "--no-secrets", &format!("{name}.yaml")], "");
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    }
+}
+
+/// As `| head` does.
+#[test]
+fn who_reads_no_further_ends_no_command_with_a_failure() {
+    let dir = files();
+    for args in ["check doubtful.yaml", "explain good.yaml up", "simulate --print good.yaml recorded.txt"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+        let command = command.current_dir(dir.path()).args(args.split(' ')).stdin(Stdio::null());
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command.stdout(writer).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*told), (Some(0), ""), "{args}");
+    }
+}
+
+#[test]
+fn help_has_examples_and_a_wrong_command_line_is_answered_with_one() {
+    let here = Path::new(".");
+    for command in ["run", "check", "explain", "simulate", "report", "demo"] {
+        for help in ["--help", "-h"] {
+            let (code, out, err) = run(here, &[command, help], "");
+            assert_eq!((code, err.as_str()), (0, ""));
+            assert!(out.contains(&format!("\n  seriesgate {command}")), "{out}");
+        }
+        let (code, out, err) = run(here, &[command, "--no-such-option"], "");
+        assert_eq!((code, out.as_str()), (2, ""));
+        assert!(
+            err.trim_end()
+                .lines()
+                .last()
+                .unwrap()
+                .starts_with(&format!("for example:  seriesgate {command}")),
+            "{err}"
+        );
+    }
+    let (_, out, _) = run(here, &["--help"], "");
+    assert!(out.contains("Exit status:\n") && out.contains("Start here:\n"), "{out}");
+    let (code, _, err) = run(here, &["chek", "gate.yaml"], "");
+    assert!(code == 2 && err.contains("'check'") && err.contains("for example:  seriesgate check"), "{err}");
+}
