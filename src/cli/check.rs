@@ -117,7 +117,7 @@ fn check_rules(patterns: &[PathBuf], config: &str, policies: &[Definition]) -> O
     let mut seen = BTreeSet::new();
     paths.retain(|path| path.as_ref().map_or(true, |path| seen.insert(path.clone())));
     let (mut files, mut rules, mut warnings) = (0, 0, 0);
-    let (mut possible, mut mistakes) = (Possible::default(), Vec::new());
+    let (mut possible, mut held, mut mistakes) = (Possible::default(), Possible::default(), Vec::new());
     for path in paths {
         let loaded = path.and_then(|path| RulesFile::load(&path).map_err(|errors| errors.to_string()));
         let file = match loaded {
@@ -132,6 +132,7 @@ fn check_rules(patterns: &[PathBuf], config: &str, policies: &[Definition]) -> O
         rules += file.rules.len();
         warnings += report.warnings;
         possible.append(report.possible);
+        held.append(report.held);
         if let Some(text) = report.text {
             say(quote::shown_lines(&text.to_string()));
         }
@@ -140,6 +141,9 @@ fn check_rules(patterns: &[PathBuf], config: &str, policies: &[Definition]) -> O
     for warning in possible.warnings(policies) {
         warnings += 1;
         say(format_args!("{config}: warning: {}", quote::shown(&warning)));
+    }
+    for note in held.notes(policies) {
+        say(format_args!("{config}: note: {}", quote::shown(&note)));
     }
     for mistake in &mistakes {
         eprintln!("{}", quote::shown_lines(mistake));

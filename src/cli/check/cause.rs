@@ -12,6 +12,8 @@ use crate::policy::{Aggregation, Keys, bound};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     Drops,
+    /// Whatever is not admitted, one day.
+    Holds,
     /// To the name, if it is known.
     Renames(Option<String>),
     Unnames,

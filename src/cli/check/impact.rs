@@ -100,8 +100,11 @@ impl<'a> Walk<'a> {
                 self.aggregate(&met, aggregation);
                 true
             }
-            // what it will hold back one day nobody knows now
-            Action::Limit(_) => false,
+            // what it will hold back one day nobody knows now; for the rest the walk goes on
+            Action::Limit(_) => {
+                self.add(&met, Cause::Holds, false);
+                false
+            }
             Action::Relabel(rules) | Action::RelabelAggregate(rules, _) => {
                 self.relabel(&met, rules, candidate.definition.aggregation())
             }

@@ -1,12 +1,12 @@
-//! Policies that name no metric: each may mean whatever a rule reads, so that what speaks for nothing else is told
-//! in one line.
+//! What may be, and is told in one line for each policy: of policies that name no metric, each of which may mean whatever a
+//! rule reads, and of limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::count;
 use crate::config::listed;
 use crate::policy::known::{Known, NAME};
-use crate::policy::{Definition, Mode};
+use crate::policy::{Action, Definition, Mode};
 
 /// How many rules are named.
 const MAX_NAMED: usize = 3;
@@ -30,8 +30,52 @@ impl Possible {
 
     /// A warning for each policy.
     pub(super) fn warnings(&self, policies: &[Definition]) -> Vec<String> {
-        let known = self.0.iter().filter_map(|(policy, rules)| Some((policies.get(*policy)?, rules)));
-        known.map(|(policy, rules)| warning(policy, rules)).collect()
+        self.told(policies).map(|(policy, rules)| warning(policy, rules)).collect()
+    }
+
+    /// A note for each policy that is a limit.
+    pub(super) fn notes(&self, policies: &[Definition]) -> Vec<String> {
+        self.told(policies).map(|(policy, rules)| note(policy, rules)).collect()
+    }
+
+    fn told<'a>(
+        &'a self,
+        policies: &'a [Definition],
+    ) -> impl Iterator<Item = (&'a Definition, &'a [String])> {
+        self.0.iter().filter_map(|(policy, rules)| Some((policies.get(*policy)?, rules.as_slice())))
+    }
+}
+
+/// What a rule sees of a limit that is reached.
+fn note(policy: &Definition, rules: &[String]) -> String {
+    let (limits, seen) = match policy.mode {
+        Mode::Enforce => ("limits", "is"),
+        Mode::Preview => ("(preview) would limit", "would be"),
+    };
+    let folded = match &policy.action {
+        Action::Limit(limit) => limit.fold.as_ref(),
+        _ => None,
+    };
+    let seen = match folded {
+        None => format!("{seen} missing there"),
+        Some(fold) => {
+            let labels: Vec<&str> = fold.labels.iter().map(String::as_str).collect();
+            format!("{seen} added up there, under `__overflow__` in {}", listed(&labels))
+        }
+    };
+    let (rules, named) = (count(rules.len(), "rule"), named(rules));
+    format!(
+        "policy `{}` {limits} what {rules} may read ({named}): what it does not admit {seen}",
+        policy.name
+    )
+}
+
+/// The first of them.
+fn named(rules: &[String]) -> String {
+    let first = rules[..rules.len().min(MAX_NAMED)].join(", ");
+    match rules.len().saturating_sub(MAX_NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 
@@ -41,11 +85,6 @@ fn warning(policy: &Definition, rules: &[String]) -> String {
         Mode::Enforce => format!("{verb}s"),
         Mode::Preview => format!("would {verb}"),
     };
-    let named = rules[..rules.len().min(MAX_NAMED)].join(", ");
-    let more = match rules.len().saturating_sub(MAX_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
     let labels = labels(policy);
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     let told = match labels.as_slice() {
@@ -53,9 +92,9 @@ fn warning(policy: &Definition, rules: &[String]) -> String {
         [label] => format!("; a rule that asks for `{label}` has a warning of its own"),
         labels => format!("; a rule that asks for one of {} has a warning of its own", listed(labels)),
     };
-    let rules = count(rules.len(), "rule");
+    let (rules, named) = (count(rules.len(), "rule"), named(rules));
     format!(
-        "policy `{}` has a `match` that names no metric: {rules} may read what it {doing} ({named}{more}){told}",
+        "policy `{}` has a `match` that names no metric: {rules} may read what it {doing} ({named}){told}",
         policy.name
     )
 }

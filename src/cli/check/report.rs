@@ -21,6 +21,8 @@ pub(super) struct Report {
     pub(super) text: Option<ConfigErrors>,
     /// What is only possible, and is told for all files together.
     pub(super) possible: Possible,
+    /// What limits may hold; told so as well.
+    pub(super) held: Possible,
 }
 
 /// Holds every rule of a file against the policies.
@@ -33,6 +35,7 @@ pub(super) fn report(file: &RulesFile, policies: &[Definition]) -> Report {
         warnings: 0,
         told: Vec::new(),
         possible: Possible::default(),
+        held: Possible::default(),
     };
     for remark in &file.remarks {
         if remark.is_warning {
@@ -44,9 +47,9 @@ pub(super) fn report(file: &RulesFile, policies: &[Definition]) -> Report {
     for rule in &file.rules {
         reporter.rule(rule);
     }
-    let Reporter { warnings, told, possible, .. } = reporter;
+    let Reporter { warnings, told, possible, held, .. } = reporter;
     let text = (!told.is_empty()).then(|| ConfigErrors::new(&shown(&file.name), told, FilesRead::default()));
-    Report { warnings, text, possible }
+    Report { warnings, text, possible, held }
 }
 
 struct Reporter<'a> {
@@ -56,11 +59,12 @@ struct Reporter<'a> {
     warnings: usize,
     told: Vec<ConfigError>,
     possible: Possible,
+    held: Possible,
 }
 
 impl Reporter<'_> {
     fn rule(&mut self, rule: &RuleEntry) {
-        let (mut certain, mut possible) = (BTreeSet::new(), BTreeSet::new());
+        let (mut certain, mut possible, mut held) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for query in &rule.queries {
             let subject = match &query.text {
                 None => rule.subject(),
@@ -72,7 +76,11 @@ impl Reporter<'_> {
             };
             let all = query.reads.iter().flat_map(|read| impacts(self.candidates, read));
             let all = all.filter(|impact| !query.shows || shown(impact));
-            let (only_possible, told): (Vec<Impact>, Vec<Impact>) = all.partition(|impact| impact.possible);
+            let (limited, all): (Vec<Impact>, Vec<Impact>) =
+                all.partition(|impact| impact.cause == Cause::Holds);
+            let (only_possible, told): (Vec<Impact>, Vec<Impact>) =
+                all.into_iter().partition(|impact| impact.possible);
+            held.extend(limited.iter().map(|impact| impact.policy));
             possible.extend(only_possible.iter().map(|impact| impact.policy));
             certain.extend(told.iter().map(|impact| impact.policy));
             for (impact, names) in merged(told.into_iter()) {
@@ -80,8 +88,12 @@ impl Reporter<'_> {
                 self.warn(query.position, &sentence(&subject, policy, &impact, &names));
             }
         }
+        let name = format!("{}:{}/{}", self.file, rule.group, rule.name.value);
         for policy in possible.difference(&certain) {
-            self.possible.add(*policy, format!("{}:{}/{}", self.file, rule.group, rule.name.value));
+            self.possible.add(*policy, name.clone());
+        }
+        for policy in held {
+            self.held.add(policy, name.clone());
         }
         if rule.kind == Kind::Recording {
             self.recorded(rule);

@@ -25,6 +25,7 @@ pub(super) fn sentence(subject: &str, policy: &Definition, impact: &Impact, name
     match &impact.cause {
         Cause::Drops if impact.all => format!("{read}, all of which {}", doing(policy, "drops", "drop")),
         Cause::Drops => format!("{read}, of which {} some", doing(policy, "drops", "drop")),
+        Cause::Holds => format!("{read}, of which {} some", doing(policy, "holds", "hold")),
         Cause::Renames(to) => {
             let doing = doing(policy, "renames", "rename");
             let to = to.as_ref().map(|to| format!(" to `{to}`")).unwrap_or_default();

@@ -194,7 +194,7 @@ mod against_the_walk {
                             let told = foreseen.iter().any(|cause| match cause {
                                 Cause::Removes(used) | Cause::Overwrites(used) => used.label == label,
                                 Cause::Renames(_) | Cause::Unnames => label == NAME,
-                                Cause::Drops | Cause::Misreads(..) | Cause::Parts(_) => false,
+                                Cause::Drops | Cause::Holds | Cause::Misreads(..) | Cause::Parts(_) => false,
                             });
                             prop_assert!(told, "{number} changes {label} of {pairs:?}");
                         }
