@@ -41,10 +41,10 @@ pub(super) fn once(path: &Path, secrets: Secrets<'_>) -> Result<Loaded, ExitCode
         return told(Config::load_stream(std::io::stdin().lock(), STDIN, secrets));
     }
     let is_pipe = fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo());
-    told(match File::open(path) {
-        Ok(pipe) if is_pipe => Config::load_stream(pipe, &name(path), secrets),
-        _ => Config::load_file(path, secrets),
-    })
+    if is_pipe && let Ok(pipe) = File::open(path) {
+        return told(Config::load_stream(pipe, &name(path), secrets));
+    }
+    told(Config::load_file(path, secrets))
 }
 
 /// Of what is to be read, the parts that are to come from standard input, if they are several: it can be read once.

@@ -77,17 +77,19 @@ fn end(error: &Error) -> ! {
     let shows_help = matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
     error.print().ok();
     if error.use_stderr() && !shows_help {
-        let command = std::env::args_os().nth(1);
-        let example = command.as_ref().and_then(|command| example_of(command.to_str()?));
-        eprintln!("\nfor example:  {}", example.as_deref().unwrap_or("seriesgate check gate.yaml"));
+        let command = std::env::args_os().nth(1).unwrap_or_default();
+        if let Some(example) = example_of(&command.to_string_lossy()) {
+            eprintln!("\nfor example:  {example}");
+        }
     }
     std::process::exit(error.exit_code())
 }
 
-/// The first example of a command.
+/// The first example of a command; of one that there is not, that of `check`.
 fn example_of(command: &str) -> Option<String> {
     let all = Cli::command();
-    let help = all.find_subcommand(command)?.get_after_help()?.to_string();
+    let known = all.find_subcommand(command).or_else(|| all.find_subcommand("check"))?;
+    let help = known.get_after_help()?.to_string();
     let example = help.lines().find_map(|line| line.strip_prefix("  "))?;
     // what stands further right says what it does
     example.split("   ").next().map(str::to_owned)
