@@ -1,0 +1,47 @@
+{{/* The config of the gate: `config`, and what the chart has to know itself. */}}
+{{- define "seriesgate.config" -}}
+{{- include "seriesgate.checkConfig" . -}}
+{{- $host := ternary "127.0.0.1" "0.0.0.0" (eq .Values.mode "sidecar") -}}
+{{- $listen := dict "address" (printf "%s:%d" $host (int .Values.ports.write)) "drain_timeout" (printf "%ds" (int .Values.drainSeconds)) -}}
+{{- $ours := dict "listen" $listen "admin" (dict "address" (printf "0.0.0.0:%d" (int .Values.ports.admin))) -}}
+{{- if eq .Values.mode "aggregator" -}}
+{{- $_ := set $ours "data_dir" "/var/lib/seriesgate" -}}
+{{- $_ := set $ours "aggregation" (dict "instance_label" .Values.aggregation.instanceLabel) -}}
+{{- end -}}
+{{- toYaml (merge (deepCopy .Values.config) $ours) -}}
+{{- end }}
+
+{{/* Refuses what would not work, and says what would. */}}
+{{- define "seriesgate.checkConfig" -}}
+{{- $config := .Values.config -}}
+{{- if not $config.upstreams -}}
+{{- fail "config.upstreams is needed, it says where samples go: [{name: primary, url: http://victoria-metrics:8428/api/v1/write}] (or existingSecret, a Secret with a whole config)" -}}
+{{- end -}}
+{{- $listen := $config.listen | default dict -}}
+{{- if hasKey $listen "address" -}}
+{{- fail "config.listen.address is made by the chart: set ports.write" -}}
+{{- end -}}
+{{- if hasKey $listen "drain_timeout" -}}
+{{- fail "config.listen.drain_timeout is made by the chart, which makes the pod's terminationGracePeriodSeconds from it, too: set drainSeconds" -}}
+{{- end -}}
+{{- if hasKey ($config.admin | default dict) "address" -}}
+{{- fail "config.admin.address is made by the chart: set ports.admin" -}}
+{{- end -}}
+{{- if hasKey $config "data_dir" -}}
+{{- fail "config.data_dir is made by the chart: an aggregator has one (mode: aggregator), other modes keep nothing on disk" -}}
+{{- end -}}
+{{- if and (eq .Values.mode "aggregator") (hasKey ($config.aggregation | default dict) "instance_label") -}}
+{{- fail "config.aggregation.instance_label is made by the chart: set aggregation.instanceLabel" -}}
+{{- end -}}
+{{- if hasKey ($config.aggregation | default dict) "instance" -}}
+{{- fail "config.aggregation.instance would be the same for all gates of this release, which then write to the same series: leave it out, it is the name of the pod" -}}
+{{- end -}}
+{{- if eq .Values.mode "gateway" -}}
+{{- range $config.policies -}}
+{{- $adds := or (eq (.action | default "") "aggregate") (eq (.on_collision | default "") "aggregate") (eq (.on_exceed | default "") "fold") -}}
+{{- if and $adds (ne (.mode | default "enforce") "preview") -}}
+{{- fail (printf "policy %s adds series up; gates of a Deployment keep no state, and their names are new with each rollout: use mode: aggregator" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}

@@ -1,0 +1,103 @@
+{{/* The gate as a container, for its own pods and for those of an agent. */}}
+{{- define "seriesgate.container" -}}
+name: seriesgate
+image: {{ include "seriesgate.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args: [run, --config, /etc/seriesgate/seriesgate.yaml]
+{{- with include "seriesgate.env" . }}
+env:
+  {{- . | trim | nindent 2 }}
+{{- end }}
+{{- with .Values.envFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  {{- if ne .Values.mode "sidecar" }}
+  - name: write
+    containerPort: {{ .Values.ports.write }}
+  {{- end }}
+  - name: gate-admin
+    containerPort: {{ .Values.ports.admin }}
+{{- /* On the admin port, which answers however many connections the write port has. */}}
+startupProbe:
+  httpGet: { path: /-/healthy, port: gate-admin }
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: 90
+readinessProbe:
+  httpGet: { path: /-/ready, port: gate-admin }
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 2
+livenessProbe:
+  httpGet: { path: /-/healthy, port: gate-admin }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+{{- if and .Values.preStopSleepSeconds (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) }}
+lifecycle:
+  preStop:
+    sleep:
+      seconds: {{ .Values.preStopSleepSeconds }}
+{{- end }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- include "seriesgate.containerSecurity" . | nindent 2 }}
+volumeMounts:
+  - name: seriesgate-config
+    mountPath: /etc/seriesgate
+    readOnly: true
+  {{- if eq .Values.mode "aggregator" }}
+  - name: data
+    mountPath: /var/lib/seriesgate
+  {{- end }}
+  {{- with .Values.volumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "seriesgate.env" -}}
+{{- with .Values.logLevel }}
+- name: SERIESGATE_LOG
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* In the pod of an agent the pod's security context is the agent's, so all of ours goes to the container. */}}
+{{- define "seriesgate.containerSecurity" -}}
+{{- if eq .Values.mode "sidecar" -}}
+{{- toYaml (merge (deepCopy .Values.securityContext) (omit .Values.podSecurityContext "fsGroup" "fsGroupChangePolicy" "supplementalGroups" "sysctls")) -}}
+{{- else -}}
+{{- toYaml .Values.securityContext -}}
+{{- end -}}
+{{- end }}
+
+{{/* The config as a directory: a key that is mounted by itself (subPath) would never change. */}}
+{{- define "seriesgate.volumes" -}}
+- name: seriesgate-config
+  secret:
+    secretName: {{ include "seriesgate.configSecret" . }}
+    defaultMode: {{ ternary 292 288 (eq .Values.mode "sidecar") }}
+{{- with .Values.volumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Longer than a stop may take: the sleep, the drain, and some reserve. */}}
+{{- define "seriesgate.gracePeriod" -}}
+{{- add (int .Values.preStopSleepSeconds) (int .Values.drainSeconds) 10 -}}
+{{- end }}
+
+{{- define "seriesgate.sidecar" -}}
+{{- include "seriesgate.container" . }}
+{{- if .Values.sidecar.native }}
+restartPolicy: Always
+{{- end }}
+{{- end }}

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# Checks the Helm chart: lints it, renders every set of values in its ci/ for each version of Kubernetes below, checks what comes
+# out against the schemas of Kubernetes and of the operators, compares the plain manifests that are committed, and sees
+# that values that are wrong are refused.
+#
+#   scripts/chart.sh             all of that
+#   scripts/chart.sh --update    write deploy/manifests and the chart's copy of the alerts anew, then all of that
+#   scripts/chart.sh --keep DIR  all of that, and leave in DIR what was rendered, and where the operators' definitions are
+#
+# It needs Go and Python 3 and gets the rest by their package managers: helm (or the one in HELM), schemas, and the
+# resource definitions of Prometheus Operator. They are kept in SERIESGATE_CACHE, ~/.cache/seriesgate by itself. Those of
+# VictoriaMetrics Operator come by no package manager: name its config/crd/overlay/crd.yaml in VM_DEFINITIONS, else it is
+# said that its kinds are not checked.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+chart=deploy/helm/seriesgate
+helm_version=v3.22.0
+operator=github.com/prometheus-operator/prometheus-operator@v0.85.0
+python_packages=(kubernetes-validate==1.37.0 jsonschema==4.26.0 PyYAML==6.0.4)
+# the oldest with native sidecars, the first that sleeps before a stop, the newest that there are schemas of
+kubernetes=(1.29 1.30 1.37)
+# what the manifests are rendered for
+newest=${kubernetes[-1]}
+manifests=(gateway aggregator sidecar arms-prom)
+cache=${SERIESGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/seriesgate}
+
+update=no
+keep=''
+while (($# > 0)); do
+    case $1 in
+        --update) update=yes ;;
+        --keep) keep=${2:?--keep needs a directory}; shift ;;
+        -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        *) echo "unknown argument: $1 (there are --update and --keep DIR)" >&2; exit 2 ;;
+    esac
+    shift
+done
+
+fail() { echo "chart.sh: $*" >&2; exit 1; }
+have() { command -v "$1" > /dev/null 2>&1; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# --- what it needs
+
+have go || fail 'Go is needed (https://go.dev/dl), to get the definitions of the operators, and helm where HELM names none'
+have python3 || fail 'Python 3 is needed (Debian: python3 python3-venv)'
+mkdir -p "$cache"
+
+if [[ -z ${HELM:-} ]]; then
+    HELM=$cache/helm-$helm_version/helm
+    if [[ ! -x $HELM ]]; then
+        echo "building helm $helm_version"
+        # out of any module, and below another name until it is whole
+        (cd "$work" && GOBIN=$work/bin GOFLAGS='-trimpath' go install "helm.sh/helm/v3/cmd/helm@$helm_version") ||
+            fail "go could not build helm $helm_version; give one in HELM"
+        mkdir -p "$(dirname "$HELM")"
+        mv "$work/bin/helm" "$HELM"
+    fi
+fi
+"$HELM" version --short > /dev/null || fail "HELM=$HELM does not run"
+
+venv=$cache/chart-$(printf '%s ' "${python_packages[@]}" | sha256sum | cut -c 1-12)
+if [[ ! -e $venv/complete ]]; then
+    echo "installing ${python_packages[*]}"
+    rm -rf "$venv"
+    python3 -m venv "$venv" || fail 'python3 cannot make a venv (Debian: python3-venv)'
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${python_packages[@]}" ||
+        fail "pip could not install ${python_packages[*]}"
+    touch "$venv/complete"
+fi
+
+dir=$(cd "$work" && go mod download -json "$operator" | sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
+[[ -d $dir ]] || fail "go could not download $operator"
+definitions=("$dir/example/prometheus-operator-crd" ${VM_DEFINITIONS:+"$VM_DEFINITIONS"})
+
+# --- rendering
+
+render() { # VALUES-FILE KUBERNETES-VERSION [MORE...]
+    local values=$1 version=$2
+    shift 2
+    "$HELM" template seriesgate "$chart" --namespace monitoring --kube-version "$version" -f "$values" "$@"
+}
+
+manifest() { # NAME
+    printf '# Made by scripts/chart.sh --update from %s and %s; do not edit.\n' "$chart" "ci/$1-values.yaml"
+    printf '# kubectl -n NAMESPACE apply -f deploy/manifests/%s.yaml\n' "$1"
+    render "$chart/ci/$1-values.yaml" "$newest"
+}
+
+if [[ $update == yes ]]; then
+    cp deploy/alerts.yaml "$chart/files/alerts.yaml"
+    mkdir -p deploy/manifests
+    for name in "${manifests[@]}"; do
+        manifest "$name" > "$work/manifest"
+        cp "$work/manifest" "deploy/manifests/$name.yaml"
+    done
+fi
+
+# --- the checks
+
+cmp -s deploy/alerts.yaml "$chart/files/alerts.yaml" || fail "$chart/files/alerts.yaml is not deploy/alerts.yaml; run scripts/chart.sh --update"
+for name in "${manifests[@]}"; do
+    manifest "$name" > "$work/manifest"
+    diff -u "deploy/manifests/$name.yaml" "$work/manifest" ||
+        fail "deploy/manifests/$name.yaml is not what the chart renders; run scripts/chart.sh --update"
+done
+echo "manifests: ${#manifests[@]} are what the chart renders"
+
+sets=0
+for values in "$chart"/ci/*-values.yaml; do
+    "$HELM" lint --quiet --strict --kube-version "$newest" "$chart" -f "$values" || fail "helm lint: $values"
+    for version in "${kubernetes[@]}"; do
+        out=$work/rendered/$version/$(basename "$values" -values.yaml).yaml
+        mkdir -p "$(dirname "$out")"
+        render "$values" "$version" > "$out"
+    done
+    sets=$((sets + 1))
+done
+# what `seriesgate-loadtest plan --values` prints
+planned=loadtest/tests/data/planned.yaml
+for mode in gateway aggregator; do
+    render "$chart/ci/$mode-values.yaml" "$newest" -f "$planned" > "$work/rendered/$newest/planned-$mode.yaml"
+done
+echo "values: $sets sets linted, and rendered for Kubernetes ${kubernetes[*]}"
+
+"$venv/bin/python" scripts/chart_schemas.py "${definitions[@]/#/--definitions=}" --hosts "$work/hosts" "$work/rendered"
+if [[ -n $keep ]]; then
+    mkdir -p "$keep"
+    printf '%s\n' "${definitions[@]}" > "$keep/definitions"
+    cp -r "$work/rendered/$newest" "$keep/rendered"
+    cp -r "$work/hosts/$newest" "$keep/hosts"
+fi
+
+# --- what has to be refused, and by which words
+
+refused() { # WORDS ARGUMENTS...
+    local words=$1 said
+    shift
+    if said=$(render "$base" "$newest" "$@" 2>&1 > /dev/null); then
+        fail "accepted, and should not be: $*"
+    fi
+    [[ $said == *"$words"* ]] || fail "refused, but not by '$words': $*"$'\n'"$said"
+    refusals=$((refusals + 1))
+}
+refusals=0
+base=/dev/null
+refused 'config.upstreams is needed' --set mode=gateway
+base=$chart/ci/gateway-values.yaml
+refused "additional properties 'replica' not allowed" --set replica=3
+refused "additional properties 'enable' not allowed" --set networkPolicy.enable=false
+refused 'value must be one of' --set mode=daemonset
+refused '/replicas' --set replicas=two
+refused '/ports/admin' --set ports.admin=80
+refused '/image/digest' --set image.digest=latest
+refused '/persistence/size' --set persistence.size=10GiB
+refused '/monitoring/podMonitor/interval' --set monitoring.podMonitor.interval=30
+refused "additional properties 'policy' not allowed" --set config.policy=x
+refused '/config/policies/0/action' --set config.policies[0].name=a --set config.policies[0].action=drops
+refused '/config/upstreams' --set-json 'config.upstreams=[]'
+refused 'set ports.write' --set config.listen.address=0.0.0.0:1
+refused 'set ports.admin' --set config.admin.address=0.0.0.0:1
+refused 'set drainSeconds' --set config.listen.drain_timeout=1m
+refused 'mode: aggregator' --set config.data_dir=/data
+refused 'use mode: aggregator' --set config.policies[0].name=a --set config.policies[0].action=aggregate --set config.policies[0].without={pod}
+refused 'set aggregation.instanceLabel' --set mode=aggregator --set config.aggregation.instance_label=gate
+refused 'the same for all gates' --set mode=aggregator --set config.aggregation.instance=a
+refused 'above autoscaling.maxReplicas' --set autoscaling.minReplicas=9
+echo "refusals: $refusals wrong values are refused, each by words that say what is wrong"
