@@ -5,6 +5,7 @@ mod demand;
 mod experiment;
 mod fit;
 mod live;
+mod values;
 
 use std::fmt;
 use std::time::Duration;

@@ -75,6 +75,9 @@ pub(super) struct PlanArgs {
     /// Then run it, and compare
     #[arg(long)]
     check: bool,
+    /// Print values of the Helm chart (deploy/helm/seriesgate) that are enough, instead of the table
+    #[arg(long, conflicts_with_all = ["json", "check"])]
+    values: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -94,7 +97,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<ExitCode> {
         shown.say(&format!("watching {admin} for {}", args.watch));
         let demands = wait_for(observe(admin, reach, args.watch.0))?;
         let plan = Plan::new(admin, &demands, &calibration, &sizing);
-        args.output.write(&plan, &plan.to_string(), || plan_page(&plan))?;
+        args.output.write(&plan, &text(args, &plan, &sizing), || plan_page(&plan))?;
         return Ok(ExitCode::SUCCESS);
     }
     let options = args.load.options(args.load.proxy.gate()?)?;
@@ -113,7 +116,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<ExitCode> {
         crate::send::Pace::Rate(rate) => format!("{rate:.0} samples/s"),
     };
     let plan = Plan::new(&format!("{}, {every}", options.scenario.name), &demands, &calibration, &sizing);
-    args.output.write(&plan, &plan.to_string(), || plan_page(&plan))?;
+    args.output.write(&plan, &text(args, &plan, &sizing), || plan_page(&plan))?;
     if !args.check {
         return Ok(ExitCode::SUCCESS);
     }
@@ -125,6 +128,11 @@ pub(super) fn plan(args: &PlanArgs) -> Result<ExitCode> {
     }
     shown.done();
     Ok(ExitCode::from(u8::from(worst > 0.2)))
+}
+
+/// What is printed of a plan.
+fn text(args: &PlanArgs, plan: &Plan, sizing: &Sizing) -> String {
+    if args.values { plan.values(sizing) } else { plan.to_string() }
 }
 
 /// Prints what was planned beside what was measured; returns the largest difference, as a share.
