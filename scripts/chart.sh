@@ -157,13 +157,13 @@ refused '/image/digest' --set image.digest=latest
 refused '/persistence/size' --set persistence.size=10GiB
 refused '/monitoring/podMonitor/interval' --set monitoring.podMonitor.interval=30
 refused "additional properties 'policy' not allowed" --set config.policy=x
-refused '/config/policies/0/action' --set config.policies[0].name=a --set config.policies[0].action=drops
+refused '/config/policies/0/action' --set 'config.policies[0].name=a' --set 'config.policies[0].action=drops'
 refused '/config/upstreams' --set-json 'config.upstreams=[]'
 refused 'set ports.write' --set config.listen.address=0.0.0.0:1
 refused 'set ports.admin' --set config.admin.address=0.0.0.0:1
 refused 'set drainSeconds' --set config.listen.drain_timeout=1m
 refused 'mode: aggregator' --set config.data_dir=/data
-refused 'use mode: aggregator' --set config.policies[0].name=a --set config.policies[0].action=aggregate --set config.policies[0].without={pod}
+refused 'use mode: aggregator' --set 'config.policies[0].name=a' --set 'config.policies[0].action=aggregate' --set 'config.policies[0].without={pod}'
 refused 'set aggregation.instanceLabel' --set mode=aggregator --set config.aggregation.instance_label=gate
 refused 'the same for all gates' --set mode=aggregator --set config.aggregation.instance=a
 refused 'above autoscaling.maxReplicas' --set autoscaling.minReplicas=9
