@@ -18,8 +18,8 @@ chart=deploy/helm/seriesgate
 helm_version=v3.22.0
 operator=github.com/prometheus-operator/prometheus-operator@v0.85.0
 python_packages=(kubernetes-validate==1.37.0 jsonschema==4.26.0 PyYAML==6.0.4)
-# the oldest with native sidecars, the first that sleeps before a stop, the newest that there are schemas of
-kubernetes=(1.29 1.30 1.37)
+# the oldest that the chart takes, the first with native sidecars, the first that sleeps before a stop, the newest with schemas
+kubernetes=(1.26 1.29 1.30 1.37)
 # what the manifests are rendered for
 newest=${kubernetes[-1]}
 manifests=(gateway aggregator sidecar arms-prom)
@@ -112,6 +112,7 @@ sets=0
 for values in "$chart"/ci/*-values.yaml; do
     "$HELM" lint --quiet --strict --kube-version "$newest" "$chart" -f "$values" || fail "helm lint: $values"
     for version in "${kubernetes[@]}"; do
+        [[ $values != *native* || $version != "${kubernetes[0]}" ]] || continue
         out=$work/rendered/$version/$(basename "$values" -values.yaml).yaml
         mkdir -p "$(dirname "$out")"
         render "$values" "$version" > "$out"
@@ -147,6 +148,10 @@ refused() { # WORDS ARGUMENTS...
 refusals=0
 base=/dev/null
 refused 'config.upstreams is needed' --set mode=gateway
+refused 'sidecar.native needs' --set mode=sidecar --set existingSecret=a --set sidecar.native=true --kube-version 1.28
+refused 'incompatible with Kubernetes v1.25' --set existingSecret=a --kube-version 1.25
+refused 'needs sidecar.podLabels' --set mode=sidecar --set existingSecret=a --set monitoring.podMonitor.enabled=true
+refused 'use monitoring.podMonitor' --set mode=sidecar --set existingSecret=a --set monitoring.serviceMonitor.enabled=true
 base=$chart/ci/gateway-values.yaml
 refused "additional properties 'replica' not allowed" --set replica=3
 refused "additional properties 'enable' not allowed" --set networkPolicy.enable=false

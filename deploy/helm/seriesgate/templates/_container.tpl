@@ -98,6 +98,9 @@ volumeMounts:
 {{- define "seriesgate.sidecar" -}}
 {{- include "seriesgate.container" . }}
 {{- if .Values.sidecar.native }}
+{{- if semverCompare "<1.29.0-0" .Capabilities.KubeVersion.Version }}
+{{- fail "sidecar.native needs Kubernetes 1.29 or newer" }}
+{{- end }}
 restartPolicy: Always
 {{- end }}
 {{- end }}
