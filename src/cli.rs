@@ -23,7 +23,7 @@ use load::to_run as load;
 ///
 /// Try it without a config:  seriesgate demo
 #[derive(Debug, Parser)]
-#[command(name = "seriesgate", version, max_term_width = 100, after_help = usage::START, after_long_help = usage::in_full())]
+#[command(name = "seriesgate", version = crate::version::FULL, max_term_width = 100, after_help = usage::START, after_long_help = usage::in_full())]
 struct Cli {
     #[command(subcommand)]
     command: Command,

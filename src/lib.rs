@@ -12,6 +12,7 @@
 pub mod clock;
 pub mod codec;
 pub mod memory;
+pub mod version;
 pub mod wire;
 
 pub mod series;

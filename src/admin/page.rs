@@ -31,6 +31,6 @@ pub(super) fn index(status: &str, active_series: usize) -> String {
          td:first-child{{font-family:monospace;color:#57606a}}</style>\n\
          <h1>seriesgate {version}</h1>\n<p>Status: <strong>{status}</strong>. \
          Active series: <strong>{active_series}</strong>.</p>\n<table>\n{rows}</table>\n</html>\n",
-        version = env!("CARGO_PKG_VERSION"),
+        version = crate::version::FULL,
     )
 }

@@ -130,5 +130,5 @@ metrics! {
     BYPASS = Gauge "seriesgate_bypass" [] "1 while all policies are in preview by POST /-/bypass.";
     ADMIN_CONNECTIONS_CLOSED = Counter "seriesgate_admin_connections_closed_total" ["reason"] "Connections on the admin port closed by the gate before they were answered, by reason.";
     ADMIN_BROWSER_REQUESTS = Counter "seriesgate_admin_browser_requests_refused_total" [] "Reload and bypass requests refused because a browser sent them for a page.";
-    BUILD_INFO = Gauge "seriesgate_build_info" ["version"] "Always 1.";
+    BUILD_INFO = Gauge "seriesgate_build_info" ["version", "commit"] "Always 1.";
 }

@@ -7,6 +7,7 @@ use metrics::{Counter, Gauge};
 use super::names;
 use super::registry::Registry;
 use crate::memory::Level;
+use crate::version;
 
 /// What the runtime reports.
 pub struct ProcessMetrics {
@@ -53,7 +54,9 @@ impl ProcessMetrics {
         for level in &Level::ALL[1..] {
             registry.counter(&names::MEMORY_ENTERED, &[("level", level.as_str())]).increment(0);
         }
-        registry.gauge(&names::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
+        registry
+            .gauge(&names::BUILD_INFO, &[("version", version::VERSION), ("commit", version::COMMIT)])
+            .set(1.0);
         Self {
             active_series: registry.gauge(&names::ACTIVE_SERIES, &[]),
             expired_series: registry.counter(&names::EXPIRED_SERIES, &[]),
