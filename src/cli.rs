@@ -1,9 +1,13 @@
 //! The command line: what was typed, and which part does it.
 
 mod check;
+mod completions;
 mod demo;
 mod explain;
+mod fetch;
+mod health;
 mod load;
+mod man;
 mod output;
 mod report;
 mod run;
@@ -68,6 +72,18 @@ enum Command {
     /// A simulated cluster, whose agent goes on reporting every cronjob run there ever was, writes through a gate
     /// without a policy and through one with a policy, to a backend that counts.
     Demo(demo::Options),
+    /// Say whether a running gate is well: exit 0, or 1 and why not.
+    ///
+    /// Asks the gate's admin port for /-/healthy, which is bad when one of its loops hangs; with --ready for /-/ready, which
+    /// is bad while it starts and while it finishes requests before its end.
+    #[command(after_help = usage::HEALTH)]
+    Health(health::Options),
+    /// Print what a shell needs to complete this command line.
+    #[command(after_help = usage::COMPLETIONS)]
+    Completions(completions::Options),
+    /// Print the manual page, or write the pages of all commands to a directory.
+    #[command(after_help = usage::MAN)]
+    Man(man::Options),
 }
 
 #[derive(Debug, Args)]
@@ -102,5 +118,8 @@ pub fn main() -> ExitCode {
         Command::Simulate(options) => simulate::simulate(&options),
         Command::Report(options) => report::report(&options),
         Command::Demo(options) => demo::demo(&options),
+        Command::Health(options) => health::health(&options),
+        Command::Completions(options) => completions::completions(&options),
+        Command::Man(options) => man::man(&options),
     }
 }

@@ -1,6 +1,5 @@
 //! `seriesgate report`: what multiplies series, in a terminal, worst first, and what to paste against it.
 
-mod fetch;
 mod render;
 mod table;
 
@@ -12,10 +11,14 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+use super::fetch;
 use crate::series::quote;
 
 /// Time between two reports of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(10);
+
+/// For one answer, which may be long.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the counts are by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -75,7 +78,7 @@ pub(super) fn report(options: &Options) -> ExitCode {
 
 /// What was refused lately. A gate of an older version does not say.
 async fn rejected(options: &Options) -> Value {
-    let answer = fetch::get(&options.admin, "/api/v1/rejected?limit=3").await.unwrap_or_default();
+    let answer = fetch::get(&options.admin, "/api/v1/rejected?limit=3", TIMEOUT).await.unwrap_or_default();
     serde_json::from_str(&answer).unwrap_or_default()
 }
 
@@ -90,7 +93,7 @@ async fn show(options: &Options) -> Result<()> {
     let terminal = std::io::stdout().is_terminal();
     let colour = terminal && std::env::var_os("NO_COLOR").is_none();
     loop {
-        let answer = fetch::get(&options.admin, &path).await?;
+        let answer = fetch::get(&options.admin, &path, TIMEOUT).await?;
         let text = if options.json {
             format!("{}\n", quote::json(answer))
         } else {

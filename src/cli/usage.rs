@@ -62,6 +62,20 @@ Examples:
   seriesgate demo
   seriesgate demo --hours 6 --seed 3";
 
+pub(super) const HEALTH: &str = "\
+Examples:
+  seriesgate health --timeout 2s
+  seriesgate health --ready --admin http://10.0.0.7:9202";
+
+pub(super) const COMPLETIONS: &str = "\
+Example:
+  seriesgate completions bash > /usr/share/bash-completion/completions/seriesgate";
+
+pub(super) const MAN: &str = "\
+Examples:
+  seriesgate man | man -l -
+  seriesgate man target/man";
+
 /// What stands behind the list of commands with `--help`.
 pub(super) fn in_full() -> String {
     format!("{START}\n\n{STATUS}")

@@ -1,0 +1,27 @@
+//! `seriesgate completions`: what a shell needs to complete our command line, made from the command line itself.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The shell.
+    #[arg(value_enum, value_name = "SHELL")]
+    shell: Shell,
+}
+
+pub(super) fn completions(options: &Options) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, &mut super::Cli::command(), "seriesgate", &mut script);
+    match std::io::stdout().lock().write_all(&script) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("completions: cannot write to standard output: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
