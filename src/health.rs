@@ -113,6 +113,17 @@ impl Health {
         self.phase.store(phase as u8, Ordering::Release);
     }
 
+    /// Whether what is in hand is being finished.
+    pub fn is_draining(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == Phase::Draining as u8
+    }
+
+    /// Loops that have not shown themselves for longer than they may.
+    pub fn stuck(&self) -> Vec<&'static str> {
+        let late = |beat: &&Arc<Heartbeat>| beat.last_active_seconds() > beat.threshold_seconds;
+        self.loops.iter().filter(late).map(|beat| beat.name).collect()
+    }
+
     /// Says whether all policies are in preview.
     pub fn set_bypassed(&self, on: bool) {
         self.bypassed.store(on, Ordering::Release);
@@ -184,6 +195,7 @@ mod tests {
             body.starts_with(r#"{"status":"stuck","loops":[{"name":"slow","last_active_seconds":"#),
             "{body}"
         );
+        assert_eq!(health.stuck(), ["slow"]);
     }
 
     #[test]

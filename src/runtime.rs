@@ -8,6 +8,7 @@ mod memory;
 mod parts;
 mod reload;
 mod running;
+pub mod service_manager;
 mod settings;
 mod shared;
 mod snapshots;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -12,7 +13,7 @@ use tracing_subscriber::fmt::{FormatFields, format};
 
 use crate::clock::Clock;
 use crate::config::Loaded;
-use crate::runtime::{self, Source};
+use crate::runtime::{self, Source, service_manager};
 use crate::series::quote;
 
 pub(super) fn run(path: &Path) -> ExitCode {
@@ -52,10 +53,14 @@ async fn serve(loaded: Loaded, source: Source) -> ExitCode {
     };
     tracing::info!(address = %running.write_address, "listening for remote write");
     tracing::info!(address = %running.admin_address, "listening for admin");
+    let (write, admin) = (running.write_address, running.admin_address);
+    service_manager::ready(&format!("listening on {write} for remote write, on {admin} for admin"));
+    tokio::spawn(service_manager::show_life(Arc::clone(&running.runtime.health)));
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
         _ = interrupt.recv() => tracing::info!("interrupted: draining"),
     }
+    service_manager::stopping();
     let drained = running.shutdown().await;
     tracing::info!(aborted = drained.aborted, "stopped");
     ExitCode::SUCCESS

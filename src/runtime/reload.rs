@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::settings::pipeline_settings;
 use super::shared::Runtime;
-use super::{aggregation, limits, parts};
+use super::{aggregation, limits, parts, service_manager};
 use crate::admin::{self, Control, View};
 use crate::config::{Config, ConfigErrors, Loaded};
 use crate::health::Health;
@@ -101,8 +101,14 @@ impl Runtime {
 
 fn log(result: &Result<String, String>) {
     match result {
-        Ok(what) => tracing::info!("{what}"),
-        Err(why) => tracing::error!("config not reloaded, the running one stays:\n{why}"),
+        Ok(what) => {
+            tracing::info!("{what}");
+            service_manager::status(what);
+        }
+        Err(why) => {
+            tracing::error!("config not reloaded, the running one stays:\n{why}");
+            service_manager::status("config not reloaded, the running one stays; the log says why");
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::service_manager;
 use super::shared::Runtime;
 use crate::admin::Control as _;
 use crate::intake::Heartbeat;
@@ -35,7 +36,15 @@ pub(super) async fn run(
         };
         let runtime = Arc::clone(&runtime);
         // what becomes of it is logged
-        let work = move || if signalled { drop(runtime.reload()) } else { runtime.reload_if_changed() };
+        let work = move || {
+            if signalled {
+                service_manager::reloading();
+                drop(runtime.reload());
+                service_manager::reloaded();
+            } else {
+                runtime.reload_if_changed();
+            }
+        };
         if let Err(error) = tokio::task::spawn_blocking(work).await {
             tracing::error!(%error, "reload failed");
         }
