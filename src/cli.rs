@@ -104,7 +104,7 @@ impl ConfigFile {
     }
 }
 
-/// The command line as clap knows it: what documents show is held to it.
+/// The command line as clap knows it: manual pages and completions are made of it, and documents are held to it.
 pub fn command() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
 }

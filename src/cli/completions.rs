@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
 /// Options of `completions`.
@@ -16,7 +16,7 @@ pub(super) struct Options {
 
 pub(super) fn completions(options: &Options) -> ExitCode {
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut super::Cli::command(), "seriesgate", &mut script);
+    clap_complete::generate(options.shell, &mut super::command(), "seriesgate", &mut script);
     match std::io::stdout().lock().write_all(&script) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

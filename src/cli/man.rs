@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_mangen::Man;
 
 use crate::series::quote;
@@ -35,12 +35,12 @@ pub(super) fn man(options: &Options) -> ExitCode {
 
 fn main_page() -> Result<()> {
     let mut page = Vec::new();
-    Man::new(super::Cli::command().disable_help_subcommand(true)).render(&mut page)?;
+    Man::new(super::command().disable_help_subcommand(true)).render(&mut page)?;
     std::io::stdout().lock().write_all(&page).context("cannot write to standard output")
 }
 
 fn all(dir: &Path) -> Result<()> {
     let shown = || format!("cannot write to {}", dir.display());
     std::fs::create_dir_all(dir).with_context(shown)?;
-    clap_mangen::generate_to(super::Cli::command(), dir).with_context(shown)
+    clap_mangen::generate_to(super::command(), dir).with_context(shown)
 }

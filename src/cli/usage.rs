@@ -1,7 +1,7 @@
 //! What to type: examples of each command, shown by `--help` and where something else was typed.
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Error, Parser as _};
+use clap::{Error, Parser as _};
 
 use super::Cli;
 
@@ -101,7 +101,7 @@ fn end(error: &Error) -> ! {
 
 /// The first example of a command; of one that there is not, that of `check`.
 fn example_of(command: &str) -> Option<String> {
-    let all = Cli::command();
+    let all = super::command();
     let known = all.find_subcommand(command).or_else(|| all.find_subcommand("check"))?;
     let help = known.get_after_help()?.to_string();
     let example = help.lines().find_map(|line| line.strip_prefix("  "))?;
