@@ -1,14 +1,22 @@
-//! What an installed gate has beside the gate: `health`, manual pages and completions.
+//! What an installed gate has beside the gate: `health`, manual pages, completions, and files that agree with it.
 
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 
+#[path = "install/files.rs"]
+mod files;
 #[path = "install/health.rs"]
 mod health;
 #[allow(dead_code)] // the end-to-end tests use the rest
 #[path = "support/mod.rs"]
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+/// A file of the repository.
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
 
 fn seriesgate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_seriesgate")).args(arguments).output().unwrap()
