@@ -67,7 +67,10 @@ fn commands_and_files_of_the_unit_are_those_of_the_package() {
     assert_eq!(one("ExecStart"), format!("/usr/bin/seriesgate run --config {config}"));
     assert_eq!(
         unit("ExecReload"),
-        [format!("/usr/bin/seriesgate check --config {config}"), "/bin/kill -HUP $MAINPID".to_owned()]
+        [
+            format!("/usr/bin/seriesgate check --config {config}"),
+            "/bin/sh -c \"kill -HUP $MAINPID\"".to_owned()
+        ]
     );
     let assets = assets(&manifest);
     let installed = |path: &str| assets.iter().any(|(_, to)| to == path);
