@@ -171,7 +171,7 @@ def table(results, programs):
 def text(results, programs):
     today = time.strftime("%Y-%m-%d", time.gmtime())
     beside = f", vmagent {vmagent_version()}" if len(programs) > 1 else ""
-    yield f"{today}, {version([PROGRAMS + '/seriesgate', '--version'])}, `dist` build{beside}; {processor()}, shared;"
+    yield f"{today}, {version([PROGRAMS + '/seriesgate', '--version'])}, `{os.path.basename(os.path.normpath(PROGRAMS))}` build{beside}; {processor()}, shared;"
     yield f"{SERIES:,} series of 14 labels, {SCRAPES} scrapes in a closed loop, in turns, {ROUNDS} rounds."
     yield ""
     yield from table(results, programs)

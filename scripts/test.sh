@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes all tests on a fresh machine: installs what they need where it may, says so where it may not, then
-# formatting, lints, tests and, where cargo-deny is there, licences and advisories. Stops at the first failure.
+# formatting, lints, tests, the Helm chart and, where cargo-deny is there, licences and advisories. Stops at the first failure.
 #
 #   scripts/test.sh              everything
 #   scripts/test.sh --no-install with what the machine has
@@ -176,6 +176,11 @@ run_tests() {
     return "$code"
 }
 step 'tests' run_tests
+if [[ $install == yes ]] && have go && have python3; then
+    step 'Helm chart' scripts/chart.sh
+else
+    skip 'Helm chart' 'it needs Go and Python 3, and installs helm and schemas (scripts/chart.sh)'
+fi
 if cargo deny --version > /dev/null 2>&1; then
     step 'licences and advisories' cargo deny --workspace check
 else
