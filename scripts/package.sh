@@ -108,9 +108,10 @@ everything() { # OUT
 # --- checks of what was made
 
 check_unit() {
-    local unit=deploy/systemd/seriesgate.service exposure
+    local unit=deploy/systemd/seriesgate.service said exposure
     # the program and its manual page are not installed here
-    systemd-analyze verify --man=no "$unit" 2>&1 | grep -v 'seriesgate is not executable' | tee /dev/stderr | (! grep -q .)
+    said=$(systemd-analyze verify --man=no "$unit" 2>&1 | grep -v 'seriesgate is not executable' || true)
+    [[ -z $said ]] || { echo "$said" >&2; return 1; }
     exposure=$(systemd-analyze security --offline=true "$unit" | sed -n 's/.*exposure level for seriesgate.service: \([0-9.]*\).*/\1/p')
     echo "systemd-analyze security: $exposure"
     awk -v found="$exposure" 'BEGIN { exit !(found != "" && found < 2.0) }'
