@@ -80,13 +80,18 @@ definitions=("$dir/example/prometheus-operator-crd" ${VM_DEFINITIONS:+"$VM_DEFIN
 render() { # VALUES-FILE KUBERNETES-VERSION [MORE...]
     local values=$1 version=$2
     shift 2
-    "$HELM" template seriesgate "$chart" --namespace monitoring --kube-version "$version" -f "$values" "$@"
+    "$HELM" template "${release:-seriesgate}" "$chart" --namespace monitoring --kube-version "$version" -f "$values" "$@"
+}
+
+# Whoever applies several in one namespace has objects of several names.
+release() { # NAME
+    if [[ $1 == gateway ]]; then echo seriesgate; else echo "seriesgate-$1"; fi
 }
 
 manifest() { # NAME
     printf '# Made by scripts/chart.sh --update from %s and %s; do not edit.\n' "$chart" "ci/$1-values.yaml"
     printf '# kubectl -n NAMESPACE apply -f deploy/manifests/%s.yaml\n' "$1"
-    render "$chart/ci/$1-values.yaml" "$newest"
+    release=$(release "$1") render "$chart/ci/$1-values.yaml" "$newest"
 }
 
 if [[ $update == yes ]]; then
@@ -164,6 +169,10 @@ refused '/monitoring/podMonitor/interval' --set monitoring.podMonitor.interval=3
 refused "additional properties 'policy' not allowed" --set config.policy=x
 refused '/config/policies/0/action' --set 'config.policies[0].name=a' --set 'config.policies[0].action=drops'
 refused '/config/upstreams' --set-json 'config.upstreams=[]'
+refused 'are the same: give them different ones' --set ports.write=9202
+refused '/image/tag' --set image.tag=v1@sha256:aa
+refused '/fullnameOverride' --set fullnameOverride=a.b
+refused 'set aggregation.instanceLabel' --set mode=sidecar --set config.aggregation.instance_label=gate
 refused 'set ports.write' --set config.listen.address=0.0.0.0:1
 refused 'set ports.admin' --set config.admin.address=0.0.0.0:1
 refused 'set drainSeconds' --set config.listen.drain_timeout=1m

@@ -31,7 +31,7 @@ Examples:
   seriesgate check gate.yaml
   seriesgate check --strict --no-secrets gate.yaml        as a step of CI
   seriesgate check gate.yaml --rules 'rules/*.yaml'       which alerts would break
-  helm template ... | seriesgate check -                  from standard input";
+  envsubst < gate.yaml | seriesgate check -               from standard input";
 
 pub(super) const EXPLAIN: &str = "\
 Examples:

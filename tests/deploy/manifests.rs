@@ -124,14 +124,14 @@ fn ports_are_the_same_everywhere_and_those_of_the_docs() {
                 assert_eq!((&port["port"], &port["targetPort"]), (&Value::from(wanted), &port["name"]));
             }
         }
-        let [policy] = manifest.of_kind("NetworkPolicy")[..] else { panic!("{}", manifest.name) };
+        let policies = manifest.of_kind("NetworkPolicy");
+        // they add up, so one for an agent's pods would open what another one closed
+        assert_eq!(policies.len(), usize::from(!sidecar), "{}", manifest.name);
         let open = |rule: &&Value| rule["from"].is_null();
-        let rules = policy["spec"]["ingress"].as_array().unwrap();
-        for port in rules.iter().filter(open).flat_map(|rule| rule["ports"].as_array().unwrap()) {
-            let range = port["port"].as_u64().map(|first| first..=port["endPort"].as_u64().unwrap_or(first));
-            let admits =
-                range.is_some_and(|range| range.contains(&u64::from(admin))) && port["protocol"] == "TCP";
-            assert!(!admits && port["port"] != "gate-admin", "{}: {port} is open to all", manifest.name);
+        let rules = policies.iter().flat_map(|policy| policy["spec"]["ingress"].as_array().unwrap());
+        for port in rules.filter(open).flat_map(|rule| rule["ports"].as_array().unwrap()) {
+            let admits = port["port"] == admin || port["port"] == "gate-admin" || !port["endPort"].is_null();
+            assert!(!admits, "{}: {port} is open to all", manifest.name);
         }
         for text in manifest.pods().iter().map(|pod| pod["remoteWrite"].to_string()) {
             assert!(
@@ -179,6 +179,15 @@ fn pods_may_do_nothing_that_a_gate_does_not_do() {
             let pod = &object["spec"]["template"]["spec"];
             assert!(!pod.is_object() || pod["automountServiceAccountToken"] == false, "{}", manifest.name);
         }
+    }
+}
+
+#[test]
+fn gates_that_keep_groups_mark_what_they_make() {
+    // a sidecar's, too: each of an agent's pods has one, and all of them write to one backend
+    for manifest in Manifest::all() {
+        let marks = manifest.config().contains("instance_label: seriesgate");
+        assert_eq!(marks, ["aggregator", "sidecar"].contains(&manifest.name), "{}", manifest.name);
     }
 }
 

@@ -6,6 +6,9 @@
 {{- $ours := dict "listen" $listen "admin" (dict "address" (printf "0.0.0.0:%d" (int .Values.ports.admin))) -}}
 {{- if eq .Values.mode "aggregator" -}}
 {{- $_ := set $ours "data_dir" "/var/lib/seriesgate" -}}
+{{- end -}}
+{{- /* each gate writes series of its own: there are several of an aggregator, and one in each of an agent's pods */ -}}
+{{- if ne .Values.mode "gateway" -}}
 {{- $_ := set $ours "aggregation" (dict "instance_label" .Values.aggregation.instanceLabel) -}}
 {{- end -}}
 {{- toYaml (merge (deepCopy .Values.config) $ours) -}}
@@ -16,6 +19,9 @@
 {{- $config := .Values.config -}}
 {{- if not $config.upstreams -}}
 {{- fail "config.upstreams is needed, it says where samples go: [{name: primary, url: http://victoria-metrics:8428/api/v1/write}] (or existingSecret, a Secret with a whole config)" -}}
+{{- end -}}
+{{- if eq (int .Values.ports.write) (int .Values.ports.admin) -}}
+{{- fail "ports.write and ports.admin are the same: give them different ones" -}}
 {{- end -}}
 {{- $listen := $config.listen | default dict -}}
 {{- if hasKey $listen "address" -}}
@@ -30,7 +36,7 @@
 {{- if hasKey $config "data_dir" -}}
 {{- fail "config.data_dir is made by the chart: an aggregator has one (mode: aggregator), other modes keep nothing on disk" -}}
 {{- end -}}
-{{- if and (eq .Values.mode "aggregator") (hasKey ($config.aggregation | default dict) "instance_label") -}}
+{{- if and (ne .Values.mode "gateway") (hasKey ($config.aggregation | default dict) "instance_label") -}}
 {{- fail "config.aggregation.instance_label is made by the chart: set aggregation.instanceLabel" -}}
 {{- end -}}
 {{- if hasKey ($config.aggregation | default dict) "instance" -}}
