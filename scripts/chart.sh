@@ -5,6 +5,7 @@
 #
 #   scripts/chart.sh             all of that
 #   scripts/chart.sh --update    write deploy/manifests and the chart's copy of the alerts anew, then all of that
+#   scripts/chart.sh --tools     only get what it needs; fails where that cannot be had
 #   scripts/chart.sh --keep DIR  all of that, and leave in DIR what was rendered, and where the operators' definitions are
 #
 # It needs Go and Python 3 and gets the rest by their package managers: helm (or the one in HELM), schemas, and the
@@ -26,13 +27,15 @@ manifests=(gateway aggregator sidecar arms-prom)
 cache=${SERIESGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/seriesgate}
 
 update=no
+tools=no
 keep=''
 while (($# > 0)); do
     case $1 in
         --update) update=yes ;;
+        --tools) tools=yes ;;
         --keep) keep=${2:?--keep needs a directory}; shift ;;
-        -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
-        *) echo "unknown argument: $1 (there are --update and --keep DIR)" >&2; exit 2 ;;
+        -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        *) echo "unknown argument: $1 (there are --update, --tools and --keep DIR)" >&2; exit 2 ;;
     esac
     shift
 done
@@ -74,6 +77,8 @@ fi
 dir=$(cd "$work" && go mod download -json "$operator" | sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
 [[ -d $dir ]] || fail "go could not download $operator"
 definitions=("$dir/example/prometheus-operator-crd" ${VM_DEFINITIONS:+"$VM_DEFINITIONS"})
+
+[[ $tools == no ]] || exit 0
 
 # --- rendering
 

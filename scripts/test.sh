@@ -176,10 +176,10 @@ run_tests() {
     return "$code"
 }
 step 'tests' run_tests
-if [[ $install == yes ]] && have go && have python3; then
+if [[ $install == yes ]] && scripts/chart.sh --tools; then
     step 'Helm chart' scripts/chart.sh
 else
-    skip 'Helm chart' 'it needs Go and Python 3, and installs helm and schemas (scripts/chart.sh)'
+    skip 'Helm chart' 'it needs Go, Python 3, and helm and schemas that these install (scripts/chart.sh)'
 fi
 if cargo deny --version > /dev/null 2>&1; then
     step 'licences and advisories' cargo deny --workspace check
