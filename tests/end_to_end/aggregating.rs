@@ -118,13 +118,14 @@ async fn what_fails_is_sent_again_in_order_and_feeding_a_full_buffer_has_to_wait
     assert_eq!(gate.send(&plain).await.status, 503, "the upstream itself refuses that one");
     assert!(gate.metrics().await.sum("seriesgate_samples_total", &[("reason", "backlog")]) >= 400.0);
     backend.answer_by(|_| stored());
-    let last = tick;
-    until("the buffer is empty", SOON, async || {
-        (gate.send(&request(last)).await.status == 204).then_some(())
-    })
-    .await;
+    // one request is sent after the other, and a sender that has to wait asks again
+    let taken = async |tick: i64| {
+        let sent = async || (gate.send(&request(tick)).await.status == 204).then_some(());
+        until("there is room again", SOON, sent).await;
+    };
+    taken(tick).await;
     let before = backend.seen().len();
-    assert_eq!(gate.send(&request(last + 1)).await.status, 204);
+    taken(tick + 1).await;
     until("the next window is there", SOON, async || (backend.seen().len() > before).then_some(())).await;
     gate.finish().await;
 }
