@@ -3,22 +3,24 @@
 #
 #   scripts/package.sh OUTDIR            all of it
 #   scripts/package.sh OUTDIR --deb      the Debian package only, checked by lintian, its unit by systemd-analyze
+#   scripts/package.sh OUTDIR --dev      the Debian package of what `cargo build` made for the tests; nothing to give away
 #   scripts/package.sh OUTDIR --test     also installs the package in a Debian root of its own, runs, upgrades and removes it
 #   scripts/package.sh OUTDIR --verify   also builds all of it again from a copy at another path: each file must be equal
 #
 # The same commit gives the same files, byte for byte. Needs Debian's packages dpkg-dev, lintian, systemd, jq and, for all of
-# it, musl-tools; for --test mmdebstrap, and root. They are installed where that may be; cargo-deb and cargo-cyclonedx are built
+# it, musl-tools; for --test mmdebstrap, systemd-container, and root. They are installed where that may be; cargo-deb and cargo-cyclonedx are built
 # once into SERIESGATE_TOOLS (~/.cache/seriesgate/tools).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 . scripts/package/common.sh
 
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "$0"; }
 out='' parts=all test=no verify=no
 for argument in "$@"; do
     case $argument in
         --deb) parts=deb ;;
+        --dev) parts=dev ;;
         --test) test=yes ;;
         --verify) verify=yes ;;
         -h | --help) usage; exit 0 ;;
@@ -33,10 +35,18 @@ out=$(cd "$out" && pwd)
 machine=$(uname -m)
 gnu=$machine-unknown-linux-gnu
 musl=$machine-unknown-linux-musl
+tested=${CARGO_TARGET_DIR:-target}/debug
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 maintainer=$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)
 
 same_everywhere
+# a program of the tests knows no commit; cargo, which is told of one, would build it anew
+if [[ $parts == dev ]]; then
+    expected=dev
+    unset SERIESGATE_COMMIT
+else
+    expected=$SERIESGATE_COMMIT
+fi
 
 # Builds in the current directory for a target. Paths of this machine are not to be in the program.
 build() { # TARGET
@@ -70,6 +80,13 @@ deb() { # OUT
     CARGO_TARGET_DIR=target cargo_tool deb --quiet --no-build --no-strip --profile dist --target "$gnu" --output "$1/"
 }
 
+deb_dev() { # OUT
+    # all that the tests have built already, with the same features
+    cargo test --quiet --locked --workspace --no-run
+    generate "$tested/seriesgate" "$gnu"
+    cargo_tool deb --quiet --no-build --strip --fast --profile dev --output "$1/"
+}
+
 tarball() { # OUT
     local name=seriesgate-$version-$machine-linux
     local dir=target/package/$name
@@ -97,12 +114,12 @@ sbom() { # OUT
 }
 
 everything() { # OUT
-    deb "$1"
+    if [[ $parts == dev ]]; then deb_dev "$1"; else deb "$1"; fi
     if [[ $parts == all ]]; then
         tarball "$1"
         sbom "$1"
     fi
-    (cd "$1" && sha256sum -- *.deb $([[ $parts == deb ]] || echo '*.tar.gz *.cdx.json') > SHA256SUMS)
+    (cd "$1" && sha256sum -- *.deb $([[ $parts != all ]] || echo '*.tar.gz *.cdx.json') > SHA256SUMS)
 }
 
 # --- checks of what was made
@@ -132,12 +149,12 @@ fi
 step 'build' everything "$out"
 step 'unit' check_unit
 step 'lintian' check_deb "$out"/*.deb
-[[ $parts == deb ]] || step 'static' is_static "target/$musl/dist/seriesgate"
+[[ $parts != all ]] || step 'static' is_static "target/$musl/dist/seriesgate"
 if [[ $test == yes ]]; then
     need_debian mmdebstrap:mmdebstrap ip:iproute2 systemd-nspawn:systemd-container
-    cargo build --quiet --locked --package seriesgate-loadtest
-    loadtest=${CARGO_TARGET_DIR:-target}/debug/seriesgate-loadtest
-    step 'install, run, upgrade, remove' as_root scripts/package/test_root.sh "$out"/*.deb "$loadtest"
+    loadtest=$tested/seriesgate-loadtest
+    [[ $parts == dev ]] || cargo build --quiet --locked --package seriesgate-loadtest
+    step 'install, run, upgrade, remove' as_root scripts/package/test_root.sh "$out"/*.deb "$loadtest" "$expected"
     step 'the service under systemd' as_root scripts/package/test_service.sh "$out"/*.deb "$loadtest"
 fi
 

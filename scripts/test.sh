@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes all tests on a fresh machine: installs what they need where it may, says so where it may not, then
-# formatting, lints, tests, the Helm chart and, where cargo-deny is there, licences and advisories. Stops at the first failure.
+# formatting, lints, tests, the Helm chart, the Debian package (as root) and, where cargo-deny is there, licences and advisories. Stops at the first failure.
 #
 #   scripts/test.sh              everything
 #   scripts/test.sh --no-install with what the machine has
@@ -181,6 +181,25 @@ if [[ $install == yes ]] && scripts/chart.sh --tools; then
 else
     skip 'Helm chart' 'it needs Go, Python 3, and helm and schemas that these install (scripts/chart.sh)'
 fi
+package() {
+    if [[ $install == no ]] || ! have apt-get || ((EUID != 0)); then
+        skip 'package' 'only root installs it in a Debian root, with tools that are brought here first (scripts/package.sh)'
+        return
+    fi
+    local start=$SECONDS code=0 out
+    out=$(mktemp -d)
+    current='package'
+    echo
+    echo '=== package'
+    scripts/package.sh "$out" --dev --test || code=$?
+    rm -rf "$out"
+    case $code in
+        0) summary+=("ran      package ($((SECONDS - start)) s)") ;;
+        77) skip 'package' 'no Debian root can be made, or none boots, here' ;;
+        *) exit "$code" ;;
+    esac
+}
+package
 if cargo deny --version > /dev/null 2>&1; then
     step 'licences and advisories' cargo deny --workspace check
 else
