@@ -28,52 +28,39 @@ pub mod client;
 pub mod sink;
 
 #[cfg(feature = "harness")]
-pub mod selector;
-#[cfg(feature = "harness")]
-pub mod shape;
+pub use harness::*;
 
+/// What the feature adds, each module at its usual place in the crate.
 #[cfg(feature = "harness")]
-pub mod fleet;
-#[cfg(feature = "harness")]
-pub mod source;
+#[path = "."]
+mod harness {
+    pub mod selector;
+    pub mod shape;
 
-#[cfg(feature = "harness")]
-pub mod expect;
-#[cfg(feature = "harness")]
-pub mod scenario;
+    pub mod fleet;
+    pub mod source;
 
-#[cfg(feature = "harness")]
-pub mod process;
+    pub mod expect;
+    pub mod scenario;
 
-#[cfg(feature = "harness")]
-pub mod blast;
-#[cfg(feature = "harness")]
-pub mod replay;
-#[cfg(feature = "harness")]
-pub mod send;
-#[cfg(feature = "harness")]
-pub mod verify;
+    pub mod process;
 
-#[cfg(feature = "harness")]
-pub mod proxy;
-#[cfg(feature = "harness")]
-pub mod run;
+    pub mod blast;
+    pub mod replay;
+    pub mod send;
+    pub mod verify;
 
-#[cfg(feature = "harness")]
-pub mod capacity;
-#[cfg(feature = "harness")]
-pub mod compare;
-#[cfg(feature = "harness")]
-pub mod outage;
-#[cfg(feature = "harness")]
-pub mod plan;
-#[cfg(feature = "harness")]
-pub mod policies;
+    pub mod proxy;
+    pub mod run;
 
-#[cfg(feature = "harness")]
-pub mod page;
-#[cfg(feature = "harness")]
-pub mod plot;
+    pub mod capacity;
+    pub mod compare;
+    pub mod outage;
+    pub mod plan;
+    pub mod policies;
 
-#[cfg(feature = "harness")]
-pub mod cli;
+    pub mod page;
+    pub mod plot;
+
+    pub mod cli;
+}
