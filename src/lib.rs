@@ -31,6 +31,7 @@ pub mod pipeline;
 
 pub mod browser;
 pub mod health;
+mod socket;
 pub mod telemetry;
 pub mod via;
 

@@ -15,7 +15,7 @@ const ORDER: [&[&str]; 15] = [
     &["aggregate", "admission"],
     &["config"],
     &["pipeline"],
-    &["telemetry", "health", "via", "browser"],
+    &["telemetry", "health", "via", "browser", "socket"],
     &["intake", "egress", "admin"],
     &["gate"],
     &["runtime"],

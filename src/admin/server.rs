@@ -16,10 +16,13 @@ use tokio_util::sync::CancellationToken;
 use super::connections::{Connections, Taken};
 use super::control::Control;
 use super::route::{self, REQUEST_TIMEOUT};
+use crate::socket;
 use crate::telemetry::AdminMetrics;
 
 /// Connections open at one time; the next one takes the place of the one that has waited longest for a request.
 const MAX_CONNECTIONS: usize = 64;
+/// Connections the kernel holds until they are accepted.
+const BACKLOG: u32 = 1024;
 /// For all of a connection, an answer that is read slowly included.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -80,8 +83,8 @@ async fn converse<C: Control>(stream: TcpStream, control: &Arc<C>, taken: &Taken
 ///
 /// # Errors
 /// As the operating system says, with the address and the config key.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address} (admin.address): {error}"))
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    let listening = socket::listen(address, BACKLOG).and_then(TcpListener::from_std);
+    listening
+        .map_err(|error| format!("cannot listen on {address} (admin.address): {}", socket::explain(&error)))
 }

@@ -111,8 +111,9 @@ impl<H: Handler> Acceptor<H> {
         if self.connections.len() >= shared.max_connections {
             shared.metrics.refused(RefusedConnection::TooMany);
             if let Some(others) = self.refusals.turn(crate::clock::monotonic()) {
-                let sender =
-                    stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |peer| peer.ip().to_string());
+                let sender = stream
+                    .peer_addr()
+                    .map_or_else(|_| "unknown".to_owned(), |peer| peer.ip().to_canonical().to_string());
                 let max = shared.max_connections;
                 tracing::warn!(sender, others, "connection closed: {max} are open (listen.max_connections)");
             }

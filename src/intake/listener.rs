@@ -3,10 +3,9 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use socket2::{Domain, Protocol, Socket, Type};
-
 use super::files::{FileLimit, raise_file_limit};
 use crate::config::Listen;
+use crate::socket;
 
 /// A socket that listens, not yet served: connections wait in its backlog.
 #[derive(Debug)]
@@ -17,7 +16,7 @@ pub struct Listener {
 
 /// Why the write port could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} (listen.address): {}", explain(.source))]
+#[error("cannot listen on {address} (listen.address): {}", socket::explain(.source))]
 pub struct BindError {
     /// What was asked for.
     pub address: SocketAddr,
@@ -25,32 +24,13 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-fn explain(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "another process already listens there".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
-        io::ErrorKind::PermissionDenied => "not permitted (ports below 1024 need a privilege)".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
 /// Opens the write port and raises the process' soft file limit. Needs no runtime.
 pub fn bind(listen: &Listen) -> Result<Listener, BindError> {
     let files = raise_file_limit();
-    match open(listen.address, listen.backlog) {
+    match socket::listen(listen.address, listen.backlog) {
         Ok(socket) => Ok(Listener { socket, files }),
         Err(source) => Err(BindError { address: listen.address, source }),
     }
-}
-
-fn open(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // a restarted gate must not wait for the last one's connections to time out
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
 }
 
 impl Listener {

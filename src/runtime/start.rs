@@ -19,6 +19,6 @@ pub async fn start(loaded: Loaded, source: Source, clock: Clock) -> Result<Runni
     let config = &loaded.config;
     let parts = Parts::new(config, clock)?;
     let write = intake::bind(&config.listen)?;
-    let admin = admin::bind(config.admin.address).await.map_err(StartError::Admin)?;
+    let admin = admin::bind(config.admin.address).map_err(StartError::Admin)?;
     Ok(Running::begin(loaded, source, parts, Sockets { write, admin, hangups })?)
 }

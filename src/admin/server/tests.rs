@@ -98,7 +98,7 @@ async fn status(mut stream: TcpStream) -> String {
 #[tokio::test(flavor = "current_thread")]
 async fn reports_are_made_one_at_a_time_and_on_no_worker() {
     let (slow, go_on) = Slow::new();
-    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let at = listener.local_addr().unwrap();
     let metrics = AdminMetrics::new(&Arc::new(Registry::default()));
     let stop = CancellationToken::new();
