@@ -18,8 +18,8 @@ const CASES: [&str; 7] = [
     include_str!("check_config/upstream.txt"),
 ];
 
-/// Agents stay with a gate that listens on loopback.
-const HEAD: &str = "listen: { address: '127.0.0.1:9201' }\nupstreams: [ { name: a, url: 'http://h/w' } ]\n";
+/// The only gate there is.
+const HEAD: &str = "listen: { max_connection_age: 0s }\nupstreams: [ { name: a, url: 'http://h/w' } ]\n";
 
 /// A list of policies is put below the usual upstream.
 fn whole(text: &str) -> String {

@@ -9,12 +9,12 @@ mod upstream;
 mod writers;
 
 use super::Checker;
+use crate::config::Config;
 use crate::config::at::At;
 use crate::config::errors::ConfigError;
 use crate::config::position::Position;
-use crate::config::raw::{RawConfig, RawPolicy};
+use crate::config::raw::{RawConfig, RawListen, RawPolicy};
 use crate::config::remarks::Weight;
-use crate::config::{Aggregation, Config, Listen};
 use crate::policy::Definition;
 use crate::policy::known::Known;
 
@@ -57,25 +57,30 @@ impl Checker<'_> {
         self.passed_names(&policies);
         let aggregating = policies.iter().find(|policy| policy.meant.enforced_aggregation().is_some());
         if let Some(policy) = aggregating {
-            let place = raw.listen.max_connection_age.position.or(policy.raw.position);
-            let age = &raw.listen.max_connection_age.value.0;
-            self.agents_that_move(place, age, &config.listen, &config.aggregation);
+            self.gates_that_share_series(policy.raw.position, &raw.listen, config);
         }
     }
 
-    /// Agents whose connections are closed come back through a Service, maybe to another gate.
-    fn agents_that_move(&mut self, place: Position, age: &str, listen: &Listen, common: &Aggregation) {
-        // what listens on loopback has its agents beside it, and they have no other gate
-        let alone = listen.address.ip().is_loopback() || listen.max_connection_age.is_zero();
-        if alone || common.instance.is_some() {
+    /// Gates beside this one that write to the series it makes: agents whose connections are closed come back through a Service,
+    /// maybe to another gate; and what listens on loopback stands in the pod of an agent, of which there may be several.
+    fn gates_that_share_series(&mut self, policy: Position, raw: &RawListen, config: &Config) {
+        // whoever closes no connection says that there is no other gate
+        if config.listen.max_connection_age.is_zero() || config.aggregation.instance.is_some() {
             return;
         }
+        if config.listen.address.ip().is_loopback() {
+            let message = "a gate on loopback (`listen.address`) stands beside an agent, and where that has several pods each \
+                           has a gate, which write to the same aggregated series; give `aggregation.instance_label`, or \
+                           `max_connection_age: 0s` where this gate is the only one";
+            return self.warn(raw.address.position.or(policy), message);
+        }
         let message = format!(
-            "connections are closed after {age} (`listen.max_connection_age`), so behind a Service agents move between \
+            "connections are closed after {} (`listen.max_connection_age`), so behind a Service agents move between \
              gates, which then write to the same aggregated series; give `aggregation.instance_label`, or \
-             `max_connection_age: 0s` where this gate is the only one"
+             `max_connection_age: 0s` where this gate is the only one",
+            raw.max_connection_age.value.0
         );
-        self.warn(place, message);
+        self.warn(raw.max_connection_age.position.or(policy), message);
     }
 
     fn warn(&mut self, position: Position, message: impl Into<String>) {
