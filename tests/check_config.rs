@@ -97,6 +97,35 @@ fn warnings_come_behind_the_verdict_and_fail_only_when_they_are_asked_to() {
 }
 
 #[test]
+fn too_little_memory_is_a_warning_at_its_place() {
+    let limited = |series: &str| format!("{HEAD}memory: {{ limit: 64MiB }}\n{series}");
+    for (config, place) in [
+        (
+            limited("series: { max_tracked: 1000000 }\n"),
+            "gate.yaml:4:24: warning: `series.max_tracked: 1000000` series",
+        ),
+        // the default: what leaves no room for it is the limit
+        (limited(""), "gate.yaml:3:18: warning: `series.max_tracked: 2000000` series"),
+    ] {
+        let output = check(&config, &["--strict"]);
+        let told = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        let lines: Vec<&str> = told.lines().skip(1).collect();
+        assert!(lines.len() == 3 && lines[0].starts_with(place), "{told}");
+        let column = place.split(':').nth(2).and_then(|text| text.parse::<usize>().ok()).expect("a column");
+        assert_eq!(lines[2].find('^'), Some("  4 | ".len() + column - 1), "{told}");
+    }
+    // in the order of the file, among the others
+    let drops = "policies: [ { name: all, action: drop } ]\n";
+    let output = check(&limited(&format!("{drops}series: {{ max_tracked: 1000000 }}\n")), &[]);
+    let told = String::from_utf8(output.stdout).expect("UTF-8");
+    let places: Vec<&str> =
+        told.lines().filter_map(|line| line.split_once(": warning: ")).map(|(at, _)| at).collect();
+    assert!(places.len() == 2 && places[0].starts_with("gate.yaml:4:"), "{told}");
+    assert_eq!(places[1], "gate.yaml:5:24", "{told}");
+}
+
+#[test]
 fn the_configs_that_we_ship_are_beyond_doubt() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let mut seen = 0;

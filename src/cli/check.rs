@@ -60,7 +60,10 @@ pub(super) fn check(options: &Options) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let (config, remarks) = (loaded.config, loaded.remarks);
+    let (config, mut remarks) = (loaded.config, loaded.remarks);
+    if let Some(warning) = limit_of(&config).and_then(|limit| memory::warning(&config, limit)) {
+        remarks.warn(loaded.max_tracked, warning);
+    }
     let name = quote::shown(&super::load::name(path)).into_owned();
     say(format_args!(
         "{name}: ok, {}, upstream `{}`{}",
@@ -75,11 +78,7 @@ pub(super) fn check(options: &Options) -> ExitCode {
     if !remarks.is_empty() {
         say(quote::shown_lines(&remarks.to_string()));
     }
-    let memory = limit_of(&config).and_then(|limit| memory::warning(&config, limit));
-    if let Some(warning) = &memory {
-        say(format_args!("{name}: {}", quote::shown(warning)));
-    }
-    let own = remarks.warnings().len() + usize::from(memory.is_some());
+    let own = remarks.warnings().len();
     let checked = if options.rules.is_empty() {
         Some(0)
     } else {

@@ -30,6 +30,13 @@ pub(crate) struct Note {
     pub(crate) excerpt: Excerpt,
 }
 
+/// Where something stands that is judged later, by who knows more than the file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) position: Position,
+    pub(crate) excerpt: Option<Excerpt>,
+}
+
 impl ConfigErrors {
     pub(crate) fn new(file: &str, mut errors: Vec<ConfigError>, files: FilesRead) -> Self {
         // What concerns the file as a whole has no place and comes first.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Config;
 use super::check::Checker;
-use super::errors::{ConfigError, ConfigErrors};
+use super::errors::{ConfigError, ConfigErrors, Place};
 use super::files::FilesRead;
 use super::position::Position;
 use super::reading::{self, Reading};
@@ -26,6 +26,8 @@ pub struct Loaded {
     pub files: FilesRead,
     /// What is no mistake, and worth saying.
     pub remarks: Remarks,
+    /// Where `series.max_tracked` stands, or what decides over it.
+    pub(crate) max_tracked: Place,
 }
 
 impl Config {
@@ -69,9 +71,9 @@ impl Config {
         mut files: FilesRead,
     ) -> Result<Loaded, ConfigErrors> {
         let errors = match checked(text, base_dir, secrets, &mut files) {
-            Ok((config, told)) => {
-                let remarks = Remarks::new(file_name, told);
-                return Ok(Loaded { config, files, remarks });
+            Ok(Checked { config, found, max_tracked }) => {
+                let remarks = Remarks::new(file_name, found);
+                return Ok(Loaded { config, files, remarks, max_tracked });
             }
             Err(errors) => errors,
         };
@@ -106,12 +108,19 @@ fn text_of(read: io::Result<Vec<u8>>, name: &str, files: &FilesRead) -> Result<S
     })
 }
 
+/// What a text without mistakes means, and what was found.
+struct Checked {
+    config: Config,
+    found: Found,
+    max_tracked: Place,
+}
+
 fn checked(
     text: &str,
     base_dir: &Path,
     secrets: Secrets<'_>,
     files: &mut FilesRead,
-) -> Result<(Config, Found), Vec<ConfigError>> {
+) -> Result<Checked, Vec<ConfigError>> {
     let mut source = Source::new(text);
     if source.is_blank() {
         let message = "the file is empty; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }";
@@ -137,7 +146,11 @@ fn checked(
     let config = checker.config(&raw);
     *files = checker.files;
     match config {
-        Some(config) if checker.errors.is_empty() => Ok((config, checker.remarks)),
+        Some(config) if checker.errors.is_empty() => {
+            let position = raw.series.max_tracked.position.or(raw.memory.position());
+            let max_tracked = Place { position, excerpt: source.excerpt(position, None) };
+            Ok(Checked { config, found: checker.remarks, max_tracked })
+        }
         _ => Err(checker.errors),
     }
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::at::At;
+use super::position::Position;
 
 mod aggregation;
 mod listen;
@@ -104,6 +105,13 @@ pub(crate) struct RawMemory {
     /// v2, cgroup v1 and the machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<At<SizeText>>,
+}
+
+impl RawMemory {
+    /// Where the limit stands.
+    pub(crate) fn position(&self) -> Position {
+        self.limit.as_ref().map_or_else(Position::default, |limit| limit.position)
+    }
 }
 
 /// The memory of series, and the limits of one series.

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use super::errors::{ConfigError, ConfigErrors};
+use super::errors::{ConfigError, ConfigErrors, Place};
 use super::files::FilesRead;
 
 /// Warnings and notes on one file, in its order. `Display` renders all of them, as mistakes are.
 #[derive(Clone, Debug, Default)]
 pub struct Remarks {
-    told: Option<ConfigErrors>,
+    file: String,
+    told: Vec<ConfigError>,
     warnings: Vec<String>,
 }
 
@@ -34,15 +35,22 @@ impl Weight {
 }
 
 impl Remarks {
-    pub(crate) fn new(file: &str, told: Found) -> Self {
-        let warnings = told.iter().filter(|(weight, _)| *weight == Weight::Warning);
-        let warnings = warnings.map(|(_, remark)| remark.in_one_line(file)).collect();
-        let remark = |(weight, remark): (Weight, ConfigError)| remark.prefixed(weight.as_str());
-        let told: Vec<ConfigError> = told.into_iter().map(remark).collect();
-        Self {
-            told: (!told.is_empty()).then(|| ConfigErrors::new(file, told, FilesRead::default())),
-            warnings,
+    pub(crate) fn new(file: &str, found: Found) -> Self {
+        let mut remarks = Self { file: file.to_owned(), ..Self::default() };
+        found.into_iter().for_each(|(weight, remark)| remarks.add(weight, remark));
+        remarks
+    }
+
+    /// A warning of somebody who knows more than the file: the machine it is for.
+    pub(crate) fn warn(&mut self, place: Place, message: String) {
+        self.add(Weight::Warning, ConfigError::new(place.position, message, place.excerpt));
+    }
+
+    fn add(&mut self, weight: Weight, remark: ConfigError) {
+        if weight == Weight::Warning {
+            self.warnings.push(remark.in_one_line(&self.file));
         }
+        self.told.push(remark.prefixed(weight.as_str()));
     }
 
     /// The warnings, each in one line with its place, as they were found; notes are none.
@@ -59,12 +67,12 @@ impl Remarks {
 
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.told.is_none()
+        self.told.is_empty()
     }
 }
 
 impl fmt::Display for Remarks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.told.as_ref().map_or(Ok(()), |told| told.fmt(f))
+        ConfigErrors::new(&self.file, self.told.clone(), FilesRead::default()).fmt(f)
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn warning(config: &Config, memory: u64) -> Option<String> {
     (needed > room).then(|| {
         let with = if aggregates { " that are tracked and aggregated" } else { "" };
         format!(
-            "warning: `series.max_tracked: {tracked}` series{with} need about {} MiB, and of the {} MiB of memory here {} \
+            "`series.max_tracked: {tracked}` series{with} need about {} MiB, and of the {} MiB of memory here {} \
              MiB are for them; lower it to {}, or check where the gate runs",
             needed >> 20,
             memory >> 20,
