@@ -71,6 +71,7 @@ fn each_command_ends_as_the_docs_say() {
         (2, "check bad.yaml --rules no-rules.yaml"),
         (2, "check"),
         (2, "check --strct good.yaml"),
+        (2, "check --rules rules.yaml good.yaml"),
         (0, "explain good.yaml up"),
         (0, "explain -c good.yaml up"),
         (0, "explain secrets.yaml up"),
@@ -281,6 +282,33 @@ fn who_reads_no_further_ends_no_command_with_a_failure() {
         let output = command.stdout(writer).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), &*told), (Some(0), ""), "{args}");
+    }
+}
+
+#[test]
+fn a_config_behind_the_rule_files_is_told_where_to_stand() {
+    let dir = files();
+    for args in
+        ["check --rules rules.yaml good.yaml", "check --strict --rules rules.yaml good.yaml --no-secrets"]
+    {
+        let (code, out, err) = run(dir.path(), &args.split(' ').collect::<Vec<_>>(), "");
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(
+            err.starts_with(
+                "error: the config is missing: `--rules` takes all files behind it, `good.yaml`, too;"
+            ),
+            "{err}"
+        );
+        let (_, typed) = err.split_once("\n  seriesgate ").unwrap();
+        let typed: Vec<&str> = typed.lines().next().unwrap().split(' ').collect();
+        assert_eq!(typed, ["check", "good.yaml", "--rules", "rules.yaml"]);
+        assert_eq!(run(dir.path(), &typed, "").0, 0);
+    }
+    // nothing is known of one file, or of an option that takes one
+    for args in ["check --rules rules.yaml", "check --strict"] {
+        let (code, _, err) = run(dir.path(), &args.split(' ').collect::<Vec<_>>(), "");
+        assert!(code == 2 && err.contains("Usage: seriesgate check FILE [OPTIONS]"), "{err}");
+        assert!(err.contains("--config <FILE>|FILE"), "{err}");
     }
 }
 

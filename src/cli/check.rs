@@ -34,12 +34,12 @@ const STACK_BYTES: usize = 256 << 20;
 
 /// Options of `check`.
 #[derive(Debug, Args)]
-#[command(after_help = super::usage::CHECK)]
+#[command(after_help = super::usage::CHECK, override_usage = super::usage::CHECK_USAGE)]
 pub(super) struct Options {
     #[command(flatten)]
     config: super::ConfigFile,
     /// Rule files to hold against the policies: of Prometheus, Mimir, or PrometheusRule resources; `*`, `?` and
-    /// `[…]` stand for several.
+    /// `[…]` stand for several. It takes all files behind it, so the config stands in front.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     rules: Vec<PathBuf>,
     /// Exit 1 where there is a warning, too.

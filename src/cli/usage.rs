@@ -4,6 +4,7 @@ use clap::error::ErrorKind;
 use clap::{Error, Parser as _};
 
 use super::Cli;
+use crate::series::quote;
 
 /// Behind the list of commands.
 pub(super) const START: &str = "\
@@ -32,6 +33,10 @@ Examples:
   seriesgate check --strict --no-secrets gate.yaml        as a step of CI
   seriesgate check gate.yaml --rules 'rules/*.yaml'       which alerts would break
   envsubst < gate.yaml | seriesgate check -               from standard input";
+
+pub(super) const CHECK_USAGE: &str = "\
+seriesgate check FILE [OPTIONS]
+       seriesgate check --config FILE [OPTIONS]";
 
 pub(super) const EXPLAIN: &str = "\
 Examples:
@@ -87,16 +92,45 @@ pub(super) fn parse() -> Cli {
 }
 
 fn end(error: &Error) -> ! {
+    let args: Vec<_> = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let said = taken_by_rules(error, &args);
+    let error = said.as_ref().unwrap_or(error);
     // whoever is shown help sees examples there
     let shows_help = matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
     error.print().ok();
-    if error.use_stderr() && !shows_help {
-        let command = std::env::args_os().nth(1).unwrap_or_default();
-        if let Some(example) = example_of(&command.to_string_lossy()) {
-            eprintln!("\nfor example:  {example}");
-        }
+    if error.use_stderr()
+        && !shows_help
+        && said.is_none()
+        && let Some(example) = example_of(args.first().map_or("", String::as_str))
+    {
+        eprintln!("\nfor example:  {example}");
     }
     std::process::exit(error.exit_code())
+}
+
+/// `check` misses its config where that stands behind `--rules`, which takes all files: says so.
+fn taken_by_rules(error: &Error, args: &[String]) -> Option<Error> {
+    let (command, options) = args.split_first()?;
+    if error.kind() != ErrorKind::MissingRequiredArgument || command != "check" {
+        return None;
+    }
+    let lists = options.split(|arg| arg == "--rules").skip(1);
+    let lists = lists.map(|list| list.iter().take_while(|arg| !arg.starts_with('-')).collect::<Vec<_>>());
+    let rules = lists.filter(|list| list.len() > 1).last()?;
+    let (config, rules) = rules.split_last()?;
+    let typed = |file: &String| match file.contains(char::is_whitespace) {
+        true => format!("'{file}'"),
+        false => file.clone(),
+    };
+    let message = format!(
+        "the config is missing: `--rules` takes all files behind it, `{config}`, too; write the config in front:\n  \
+         seriesgate check {} --rules {}",
+        typed(config),
+        rules.iter().map(|rule| typed(rule)).collect::<Vec<_>>().join(" ")
+    );
+    let mut all = super::command();
+    all.build();
+    Some(all.find_subcommand_mut("check")?.error(error.kind(), quote::shown_lines(&message)))
 }
 
 /// The first example of a command; of one that there is not, that of `check`.
