@@ -31,6 +31,7 @@ fn files() -> TempDir {
         ("no-rules.yaml", "groups: 5\n".to_owned()),
         ("recorded.txt", "up 1 1764547200000\nnoise 1 1764547200000\n".to_owned()),
         ("no-recording.txt", "up\n".to_owned()),
+        ("empty.txt", String::new()),
     ] {
         fs::write(dir.path().join(name), text).unwrap();
     }
@@ -85,6 +86,7 @@ fn each_command_ends_as_the_docs_say() {
         (0, "simulate -c good.yaml recorded.txt"),
         (0, "simulate good.yaml recorded.txt"),
         (0, "simulate secrets.yaml recorded.txt"),
+        (0, "simulate good.yaml empty.txt"),
         (1, "simulate good.yaml absent.txt"),
         (1, "simulate good.yaml no-recording.txt"),
         (2, "simulate bad.yaml recorded.txt"),
@@ -310,6 +312,29 @@ fn a_config_behind_the_rule_files_is_told_where_to_stand() {
         assert!(code == 2 && err.contains("Usage: seriesgate check FILE [OPTIONS]"), "{err}");
         assert!(err.contains("--config <FILE>|FILE"), "{err}");
     }
+}
+
+#[test]
+fn an_input_without_requests_is_said_and_not_counted() {
+    let dir = files();
+    let said =
+        "warning: there were no requests: nothing in what was given holds a series, or says what one is\n";
+    for (args, stdin, out) in [
+        ("simulate good.yaml empty.txt", "", ""),
+        ("simulate good.yaml -", "", ""),
+        ("simulate good.yaml -", "\n# no metric\n", ""),
+        ("simulate --print good.yaml -", "\n", ""),
+        ("simulate good.yaml -", " \n\t\n", ""),
+    ] {
+        let told = run(dir.path(), &args.split(' ').collect::<Vec<_>>(), stdin);
+        assert_eq!(told, (0, out.to_owned(), said.to_owned()), "{args} {stdin:?}");
+    }
+    let (code, out, err) = run(dir.path(), &["simulate", "--json", "good.yaml", "empty.txt"], "");
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, err.as_str(), &told["in"]["bytes"]), (0, said, &serde_json::json!(0)));
+    // beside one that has some it takes no part
+    let both = run(dir.path(), &["simulate", "good.yaml", "empty.txt", "recorded.txt"], "");
+    assert_eq!(both, run(dir.path(), &["simulate", "good.yaml", "recorded.txt"], ""));
 }
 
 #[test]

@@ -136,6 +136,11 @@ fn run(options: &Options, inputs: &[PathBuf], limit: usize, drive: &mut Drive) -
     }
     progress.finish_and_clear();
     drive.end()?;
+    if drive.is_idle() {
+        eprintln!(
+            "warning: there were no requests: nothing in what was given holds a series, or says what one is"
+        );
+    }
     if let Some((_, last)) = drive.span_ms().filter(|(_, last)| (1..SECONDS_UNTIL).contains(last)) {
         eprintln!(
             "warning: the last sample is of {}: timestamps are Unix milliseconds, and these look like seconds",

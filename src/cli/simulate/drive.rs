@@ -70,6 +70,13 @@ pub(super) struct Account {
     pub(super) span_ms: Option<(i64, i64)>,
 }
 
+impl Account {
+    /// Whether there was no request at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.received.bytes == 0
+    }
+}
+
 pub(super) struct Drive {
     pipeline: Pipeline,
     scratch: Scratch,
@@ -303,6 +310,11 @@ impl Drive {
             request.timeseries.into_iter().for_each(|series| collected.add(series));
         }
         Ok(())
+    }
+
+    /// Whether there was no request at all.
+    pub(super) fn is_idle(&self) -> bool {
+        self.account.is_empty()
     }
 
     /// The times of the first and the last sample, Unix milliseconds.

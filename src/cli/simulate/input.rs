@@ -62,6 +62,8 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
 pub(super) fn requests(path: &Path, limit: usize, scrapes: &mut Scrapes) -> Result<Vec<Vec<u8>>, String> {
     let file = read(path).map_err(|error| format!("{}: {error}", load::name(path)))?;
     match std::str::from_utf8(&file) {
+        // what a `curl` that failed leaves behind; a message of no bytes has no series, either
+        Ok(text) if text.trim().is_empty() => Ok(Vec::new()),
         Ok(text) if is_text(text) => from_text(path, text, scrapes),
         _ => Ok(vec![body::read(&file, limit).map_err(|error| format!("{}: {error}", load::name(path)))?]),
     }

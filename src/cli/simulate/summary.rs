@@ -56,6 +56,9 @@ pub(super) fn as_json(account: &Account, policies: &[Summary]) -> Value {
 
 /// A table for people.
 pub(super) fn as_text(account: &Account, policies: &[Summary], out: &mut impl Write) -> io::Result<()> {
+    if account.is_empty() {
+        return Ok(());
+    }
     let (received, sent) = (&account.received, &account.sent);
     writeln!(out, "{:<22} {:>14} {:>14} {:>8}", "", "in", "out", "change")?;
     for (what, before, after) in [
