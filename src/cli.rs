@@ -16,9 +16,13 @@ mod usage;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use load::to_run as load;
+
+/// Nothing that is asked for takes longer: a year.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A streaming Prometheus remote-write proxy that keeps metric cardinality under control.
 ///
@@ -102,6 +106,15 @@ impl ConfigFile {
     fn path(&self) -> &Path {
         self.config.as_deref().or(self.file.as_deref()).unwrap_or(Path::new(""))
     }
+}
+
+/// A time that something takes.
+fn span(text: &str) -> Result<Duration, String> {
+    let span = crate::config::parse_duration(text)?;
+    if span.is_zero() || span > LONGEST {
+        return Err(format!("`{text}` is out of range; expected `1ms` to `1y`"));
+    }
+    Ok(span)
 }
 
 /// The command line as clap knows it: manual pages and completions are made of it, and documents are held to it.

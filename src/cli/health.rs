@@ -7,21 +7,21 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Deserialize;
 
-use super::fetch;
-use crate::config::parse_duration;
+use super::fetch::{self, Admin};
+use super::output::say;
 use crate::series::quote;
 
 /// Options of `health`.
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Admin port of the gate, or its write port.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9202")]
-    admin: String,
+    #[arg(long, value_name = "URL", default_value = fetch::ADMIN)]
+    admin: Admin,
     /// Ask whether it wants traffic (/-/ready) instead of whether its loops run (/-/healthy).
     #[arg(long)]
     ready: bool,
     /// How long the answer may take, such as 500ms or 2s.
-    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = super::span)]
     timeout: Duration,
 }
 
@@ -40,14 +40,13 @@ struct Loop {
 }
 
 /// Exit 0 and how it is, or 1 and why not.
-#[allow(clippy::print_stdout)]
 pub(super) fn health(options: &Options) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let asked =
         runtime.context("cannot start the async runtime").and_then(|tokio| tokio.block_on(ask(options)));
     match asked {
         Ok(how) => {
-            println!("{how}");
+            say(how);
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::fetch;
+use super::fetch::{self, Admin};
 use crate::series::quote;
 
 /// Time between two reports of `--watch`.
@@ -40,8 +40,8 @@ enum By {
 #[command(after_help = super::usage::REPORT)]
 pub(super) struct Options {
     /// Admin port of the gate.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9202")]
-    admin: String,
+    #[arg(long, value_name = "URL", default_value = fetch::ADMIN)]
+    admin: Admin,
     /// Print the gate's answer as it came.
     #[arg(long)]
     json: bool,

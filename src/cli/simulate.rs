@@ -20,7 +20,7 @@ use self::drive::Drive;
 use self::input::Scrapes;
 use super::explain::timestamp;
 use super::{load, output, usage};
-use crate::config::{Secrets, parse_duration};
+use crate::config::Secrets;
 use crate::policy::{PolicySet, Run};
 use crate::series::quote;
 
@@ -38,7 +38,7 @@ pub(super) struct Options {
     #[arg(long, conflicts_with = "print")]
     json: bool,
     /// For text without timestamps: each file is one scrape, and this long after the one before (such as 30s).
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = super::span)]
     interval: Option<Duration>,
     /// For text without timestamps: the time of the first scrape, RFC 3339 or Unix seconds.
     #[arg(long, value_name = "T", default_value = "0", value_parser = timestamp)]

@@ -83,7 +83,6 @@ async fn what_does_not_answer_or_is_no_gate_is_not_well() {
         (nobody.to_string(), "is a gate running there"),
         (authority(&silent), "within 200ms"),
         (authority(&other), "is this the gate's admin.address?"),
-        ("https://h".to_owned(), "must start with http://"),
     ];
     for (address, expected) in cases {
         let (code, said) = of(&address, &["--timeout", "200ms"]).await;
@@ -91,4 +90,6 @@ async fn what_does_not_answer_or_is_no_gate_is_not_well() {
     }
     let (code, said) = of(nobody, &["--timeout", "2"]).await;
     assert!(code == Some(2) && said.contains("`2` has no unit"), "{said}");
+    let (code, said) = of("https://h", &[]).await;
+    assert!(code == Some(2) && said.contains("must start with http://"), "{said}");
 }
