@@ -124,7 +124,7 @@ pub fn command() -> clap::Command {
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    match usage::parse().command {
+    output::end(match usage::parse().command {
         Command::Run(options) => run::run(options.path()),
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
@@ -134,5 +134,5 @@ pub fn main() -> ExitCode {
         Command::Health(options) => health::health(&options),
         Command::Completions(options) => completions::completions(&options),
         Command::Man(options) => man::man(&options),
-    }
+    })
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -282,7 +282,15 @@ fn the_configs_that_we_ship_pass_as_a_step_of_ci() {
 #[test]
 fn who_reads_no_further_ends_no_command_with_a_failure() {
     let dir = files();
-    for args in ["check doubtful.yaml", "explain good.yaml up", "simulate --print good.yaml recorded.txt"] {
+    for args in [
+        "--version",
+        "--help",
+        "completions bash",
+        "man",
+        "check doubtful.yaml",
+        "explain good.yaml up",
+        "simulate --print good.yaml recorded.txt",
+    ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
         let command = command.current_dir(dir.path()).args(args.split(' ')).stdin(Stdio::null());
         let (reader, writer) = std::io::pipe().unwrap();
@@ -290,6 +298,59 @@ fn who_reads_no_further_ends_no_command_with_a_failure() {
         let output = command.stdout(writer).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), &*told), (Some(0), ""), "{args}");
+    }
+}
+
+/// A gate's admin port, as far as who asks it looks: it answers so many requests.
+fn answers(requests: usize) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(requests) {
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").unwrap();
+        }
+    });
+    address
+}
+
+/// As on a disk that is full.
+#[test]
+fn what_cannot_be_written_is_a_failure() {
+    let dir = files();
+    let admin = answers(3);
+    for args in [
+        "--version",
+        "--help",
+        "help check",
+        "check --help",
+        "completions bash",
+        "man",
+        "check good.yaml",
+        "explain good.yaml up",
+        "explain --json good.yaml up",
+        "simulate good.yaml recorded.txt",
+        "simulate --json good.yaml recorded.txt",
+        "simulate --print good.yaml recorded.txt",
+        "health --ready --admin",
+        "report --json --admin",
+        "report --by policy --admin",
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+        let command = command.current_dir(dir.path()).args(args.split(' ')).stdin(Stdio::null());
+        let command = if args.ends_with("--admin") { command.arg(&admin) } else { command };
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command.stdout(full).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args}: {told}");
+        assert!(told.contains("No space left on device") && !told.contains("panicked"), "{args}: {told}");
+        assert_eq!(told.lines().count(), 1, "{args}: {told}");
     }
 }
 

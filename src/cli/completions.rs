@@ -1,10 +1,11 @@
 //! `seriesgate completions`: what a shell needs to complete our command line, made from the command line itself.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
 use clap_complete::Shell;
+
+use super::output;
 
 /// Options of `completions`.
 #[derive(Debug, Args)]
@@ -17,10 +18,10 @@ pub(super) struct Options {
 pub(super) fn completions(options: &Options) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut super::command(), "seriesgate", &mut script);
-    match std::io::stdout().lock().write_all(&script) {
+    match output::put(&script) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("completions: cannot write to standard output: {error}");
+            eprintln!("completions: {}", output::unwritten(&error));
             ExitCode::FAILURE
         }
     }

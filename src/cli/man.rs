@@ -1,6 +1,5 @@
 //! `seriesgate man`: the manual pages, made from the command line itself.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clap_mangen::Man;
 
+use super::output;
 use crate::series::quote;
 
 /// Options of `man`.
@@ -36,7 +36,7 @@ pub(super) fn man(options: &Options) -> ExitCode {
 fn main_page() -> Result<()> {
     let mut page = Vec::new();
     Man::new(super::command().disable_help_subcommand(true)).render(&mut page)?;
-    std::io::stdout().lock().write_all(&page).context("cannot write to standard output")
+    output::put(&page).context("cannot write to standard output")
 }
 
 fn all(dir: &Path) -> Result<()> {

@@ -107,13 +107,11 @@ async fn show(options: &Options) -> Result<()> {
                 }
             }
         };
+        // home, and clear to the end
+        let clear = if options.watch && terminal { "\x1b[H\x1b[2J" } else { "" };
         let mut out = std::io::stdout().lock();
-        if options.watch && terminal {
-            // home, and clear to the end
-            out.write_all(b"\x1b[H\x1b[2J")?;
-        }
-        out.write_all(text.as_bytes())?;
-        out.flush()?;
+        let put = out.write_all(clear.as_bytes()).and_then(|()| out.write_all(text.as_bytes()));
+        put.and_then(|()| out.flush()).context("cannot write to standard output")?;
         drop(out);
         if !options.watch {
             return Ok(());

@@ -86,7 +86,8 @@ pub(super) fn simulate(options: &Options) -> ExitCode {
             let policies = set.policies().to_vec();
             let mut drive = Drive::new(&loaded.config, set, options.print);
             run(options, inputs, loaded.config.listen.max_decoded_bytes, &mut drive)?;
-            output::as_far_as_read(tell(options, &mut drive, &policies)).map_err(|error| error.to_string())
+            output::as_far_as_read(tell(options, &mut drive, &policies))
+                .map_err(|error| output::unwritten(&error))
         });
     match told {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 use clap::error::ErrorKind;
 use clap::{Error, Parser as _};
 
-use super::Cli;
+use super::{Cli, output};
 use crate::series::quote;
 
 /// Behind the list of commands.
@@ -97,7 +97,13 @@ fn end(error: &Error) -> ! {
     let error = said.as_ref().unwrap_or(error);
     // whoever is shown help sees examples there
     let shows_help = matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
-    error.print().ok();
+    let printed = error.print();
+    if !error.use_stderr()
+        && let Err(unwritten) = output::all_of(printed)
+    {
+        output::failed(&unwritten);
+        std::process::exit(1)
+    }
     if error.use_stderr()
         && !shows_help
         && said.is_none()
