@@ -82,7 +82,7 @@ fn fields() -> impl for<'w> FormatFields<'w> + 'static {
 }
 
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("SERIESGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let (filter, misunderstood) = filter(&std::env::var("SERIESGATE_LOG").unwrap_or_default());
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -91,4 +91,21 @@ fn log_to_stderr() {
         .fmt_fields(fields());
     // only the first subscriber of a process takes; a second start in one process keeps it
     drop(subscriber.try_init());
+    if let Some(why) = misunderstood {
+        tracing::warn!(
+            "SERIESGATE_LOG is not understood, so `info` holds: {why}; write `debug`, or `info,seriesgate::egress=debug`"
+        );
+    }
+}
+
+/// What is logged, and what is wrong with what was asked for.
+fn filter(asked: &str) -> (EnvFilter, Option<String>) {
+    let usual = || EnvFilter::new("info");
+    if asked.is_empty() {
+        return (usual(), None);
+    }
+    match EnvFilter::try_new(asked) {
+        Ok(filter) => (filter, None),
+        Err(error) => (usual(), Some(error.to_string())),
+    }
 }
