@@ -144,6 +144,16 @@ if [[ -n $keep ]]; then
     cp -r "$work/hosts/$newest" "$keep/hosts"
 fi
 
+holds() { # NAME TIMES TEXT
+    local found
+    found=$(grep -cF -- "$3" "$work/rendered/$newest/$1.yaml") || true
+    [[ $found == "$2" ]] || fail "ci/$1-values.yaml makes '$3' $found times, and not $2"
+}
+# both ports, and of a sidecar the admin port
+holds gateway 2 "address: '[::]:92"
+holds sidecar 1 "address: '[::]:9202'"
+holds everything 2 'address: 0.0.0.0:900'
+
 # --- what has to be refused, and by which words
 
 refused() { # WORDS ARGUMENTS...
@@ -186,4 +196,5 @@ refused 'use mode: aggregator' --set 'config.policies[0].name=a' --set 'config.p
 refused 'set aggregation.instanceLabel' --set mode=aggregator --set config.aggregation.instance_label=gate
 refused 'the same for all gates' --set mode=aggregator --set config.aggregation.instance=a
 refused 'above autoscaling.maxReplicas' --set autoscaling.minReplicas=9
+refused '/listenAddress' --set listenAddress=localhost
 echo "refusals: $refusals wrong values are refused, each by words that say what is wrong"

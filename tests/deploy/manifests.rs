@@ -1,5 +1,6 @@
 //! The committed manifests: their configs are good, and what they say twice is the same both times.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::process::Command;
 
@@ -103,9 +104,17 @@ fn ports_are_the_same_everywhere_and_those_of_the_docs() {
         let config = manifest.loaded(secrets.path());
         let (write, admin) = (config.listen.address.port(), config.admin.address.port());
         assert_eq!((write, admin), (usual.listen.address.port(), usual.admin.address.port()));
-        assert!(config.admin.address.ip().is_unspecified(), "probes come from outside of the pod");
+        // from outside of the pod, in clusters of IPv4, of IPv6 and of both
+        let everywhere = IpAddr::from(Ipv6Addr::UNSPECIFIED);
+        assert_eq!(config.admin.address.ip(), everywhere, "{}", manifest.name);
         let sidecar = manifest.name == "sidecar";
-        assert_eq!(config.listen.address.ip().is_loopback(), sidecar, "{}", manifest.name);
+        let beside = IpAddr::from(Ipv4Addr::LOCALHOST);
+        assert_eq!(
+            config.listen.address.ip(),
+            if sidecar { beside } else { everywhere },
+            "{}",
+            manifest.name
+        );
         for pod in manifest.pods() {
             let container = gate(&pod);
             let ports = container["ports"].as_array().unwrap();

@@ -1,9 +1,10 @@
 {{/* The config of the gate: `config`, and what the chart has to know itself. */}}
 {{- define "seriesgate.config" -}}
 {{- include "seriesgate.checkConfig" . -}}
-{{- $host := ternary "127.0.0.1" "0.0.0.0" (eq .Values.mode "sidecar") -}}
+{{- $all := ternary "[::]" .Values.listenAddress (eq .Values.listenAddress "::") -}}
+{{- $host := ternary "127.0.0.1" $all (eq .Values.mode "sidecar") -}}
 {{- $listen := dict "address" (printf "%s:%d" $host (int .Values.ports.write)) "drain_timeout" (printf "%ds" (int .Values.drainSeconds)) -}}
-{{- $ours := dict "listen" $listen "admin" (dict "address" (printf "0.0.0.0:%d" (int .Values.ports.admin))) -}}
+{{- $ours := dict "listen" $listen "admin" (dict "address" (printf "%s:%d" $all (int .Values.ports.admin))) -}}
 {{- if eq .Values.mode "aggregator" -}}
 {{- $_ := set $ours "data_dir" "/var/lib/seriesgate" -}}
 {{- end -}}
@@ -25,13 +26,13 @@
 {{- end -}}
 {{- $listen := $config.listen | default dict -}}
 {{- if hasKey $listen "address" -}}
-{{- fail "config.listen.address is made by the chart: set ports.write" -}}
+{{- fail "config.listen.address is made by the chart: set ports.write and listenAddress" -}}
 {{- end -}}
 {{- if hasKey $listen "drain_timeout" -}}
 {{- fail "config.listen.drain_timeout is made by the chart, which makes the pod's terminationGracePeriodSeconds from it, too: set drainSeconds" -}}
 {{- end -}}
 {{- if hasKey ($config.admin | default dict) "address" -}}
-{{- fail "config.admin.address is made by the chart: set ports.admin" -}}
+{{- fail "config.admin.address is made by the chart: set ports.admin and listenAddress" -}}
 {{- end -}}
 {{- if hasKey $config "data_dir" -}}
 {{- fail "config.data_dir is made by the chart: an aggregator has one (mode: aggregator), other modes keep nothing on disk" -}}
