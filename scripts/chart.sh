@@ -153,6 +153,9 @@ holds() { # NAME TIMES TEXT
 holds gateway 2 "address: '[::]:92"
 holds sidecar 1 "address: '[::]:9202'"
 holds everything 2 'address: 0.0.0.0:900'
+# each snippet brings what pulls the image
+holds sidecar-native 3 'imagePullSecrets:'
+holds sidecar-native 3 '- name: registry'
 
 # --- what has to be refused, and by which words
 
