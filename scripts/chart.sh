@@ -157,6 +157,27 @@ holds everything 2 'address: 0.0.0.0:900'
 holds sidecar-native 3 'imagePullSecrets:'
 holds sidecar-native 3 '- name: registry'
 
+# --- what has to be taken, and looks wrong
+
+accepted() { # ARGUMENTS...
+    render "$chart/ci/gateway-values.yaml" "$newest" "$@" > /dev/null || fail "refused, and should not be: $*"
+    accepts=$((accepts + 1))
+}
+accepts=0
+# what is asked for may be all that is allowed, in whatever spelling
+for memory in 512Mi 536870912 0.5Gi 524288Ki 5e8 536870912000m; do
+    accepted --set "resources.requests.memory=$memory"
+done
+accepted --set resources.requests.cpu=0.25 --set resources.limits.cpu=250m
+# Kubernetes takes the limit for the request
+accepted --set-json resources.requests.cpu=null --set resources.limits.cpu=1
+accepted --set-json resources.requests.cpu=null --set autoscaling.enabled=false
+accepted --set-json resources=null --set autoscaling.enabled=false
+accepted --set-json config=null --set existingSecret=a
+accepted --set 'podLabels.app=gate' --set 'env[0].name=SERIESGATE_LOG'
+release=9gate accepted --set fullnameOverride=gate
+echo "accepted: $accepts values that only look wrong"
+
 # --- what has to be refused, and by which words
 
 refused() { # WORDS ARGUMENTS...
@@ -199,5 +220,29 @@ refused 'use mode: aggregator' --set 'config.policies[0].name=a' --set 'config.p
 refused 'set aggregation.instanceLabel' --set mode=aggregator --set config.aggregation.instance_label=gate
 refused 'the same for all gates' --set mode=aggregator --set config.aggregation.instance=a
 refused 'above autoscaling.maxReplicas' --set autoscaling.minReplicas=9
+refused 'take out config' --set existingSecret=a
+refused 'kubectl rollout restart' --set existingSecret=a --set-json config=null --set restartOnConfigChange=true
 refused '/listenAddress' --set listenAddress=localhost
+refused 'config.admin.address is made by the chart' --set config.admin.address=0.0.0.0:1
+refused 'logLevel sets' --set logLevel=debug --set 'env[0].name=SERIESGATE_LOG'
+refused 'podLabels has the label app.kubernetes.io/name' --set 'podLabels.app\.kubernetes\.io/name=a'
+refused 'podLabels has the label app.kubernetes.io/instance' --set 'podLabels.app\.kubernetes\.io/instance=seriesgate'
+refused 'podLabels has the label helm.sh/chart' --set 'podLabels.helm\.sh/chart=a'
+refused 'monitoring.podMonitor.labels has the label' --set 'monitoring.podMonitor.labels.app\.kubernetes\.io/component=a'
+refused 'podAnnotations has seriesgate/config' --set 'podAnnotations.seriesgate/config=a'
+refused 'set resources.requests.cpu' --set-json resources.requests.cpu=null
+refused 'set resources.requests.cpu' --set-string resources.requests.cpu=0m
+refused 'resources.requests.memory (1Gi) is above resources.limits.memory (512Mi)' --set resources.requests.memory=1Gi
+refused 'resources.requests.memory (536871k) is above' --set resources.requests.memory=536871k
+refused 'resources.requests.cpu (1.5) is above resources.limits.cpu (1499m)' --set resources.requests.cpu=1.5 --set resources.limits.cpu=1499m
+refused 'is no quantity' --set resources.limits.memory=512MB
+refused 'is above resources.limits.memory' --set mode=sidecar --set resources.requests.memory=1Gi
+release=9gate refused 'Service of the name 9gate-seriesgate' --set replicas=2
+release=a.b refused 'set fullnameOverride' --set mode=aggregator --set replicas=2
+base=$chart/ci/sidecar-values.yaml
+for pod in podLabels.a=b podAnnotations.a=b nodeSelector.a=b 'tolerations[0].key=a' priorityClassName=a; do
+    refused "a sidecar's pod is the agent's" --set "$pod"
+done
+refused 'needs sidecar.podLabels' --set sidecar.networkPolicy=true --set-json sidecar.podLabels=null
+refused 'networkPolicy.enabled is false' --set sidecar.networkPolicy=true --set networkPolicy.enabled=false
 echo "refusals: $refusals wrong values are refused, each by words that say what is wrong"

@@ -21,9 +21,6 @@
 {{- if not $config.upstreams -}}
 {{- fail "config.upstreams is needed, it says where samples go: [{name: primary, url: http://victoria-metrics:8428/api/v1/write}] (or existingSecret, a Secret with a whole config)" -}}
 {{- end -}}
-{{- if eq (int .Values.ports.write) (int .Values.ports.admin) -}}
-{{- fail "ports.write and ports.admin are the same: give them different ones" -}}
-{{- end -}}
 {{- $listen := $config.listen | default dict -}}
 {{- if hasKey $listen "address" -}}
 {{- fail "config.listen.address is made by the chart: set ports.write and listenAddress" -}}
