@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Passes all tests on a fresh machine: installs what they need where it may, says so where it may not, then
-# formatting, lints, tests, the Helm chart, the Debian package (as root) and, where cargo-deny is there, licences and advisories. Stops at the first failure.
+# Passes all tests on a fresh machine: installs what they need where it may, says so where it may not, then formatting,
+# lints, tests, the Helm chart, the Debian package (as root) and, where cargo-deny is there, licences and advisories.
+# Stops at the first failure.
 #
 #   scripts/test.sh              everything
 #   scripts/test.sh --no-install with what the machine has
@@ -14,7 +15,7 @@ install=yes
 for argument in "$@"; do
     case $argument in
         --no-install) install=no ;;
-        -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) echo "unknown argument: $argument (there is only --no-install)" >&2; exit 2 ;;
     esac
 done
