@@ -3,8 +3,8 @@
 //! [`Config`] is what the file means, checked; later stages never see the text again. [`Config::load`] gives
 //! it, or [`ConfigErrors`] with everything that is wrong.
 //!
-//! Inside: `reading` makes `raw` of the text by way of `yaml`, each value with its place, and `collect` reads on behind mistakes;
-//! `check` turns that into [`Config`] and collects mistakes; `errors` renders them over `source`, where `mask` hides what is secret.
+//! Inside: `yaml` makes a tree of the text, `reader` makes `raw` of that, each value with its place; `reading` reads on behind
+//! mistakes, which `collect` remembers. `check` turns that into [`Config`] and collects mistakes; `errors` renders them over `source`, where `mask` hides what is secret.
 
 mod at;
 mod check;
@@ -19,6 +19,7 @@ mod mask;
 mod model;
 mod position;
 mod raw;
+mod reader;
 mod reading;
 mod remarks;
 mod schema;
@@ -41,9 +42,9 @@ pub use model::{
     Tls, Tracking, Upstream, UpstreamAuth,
 };
 pub(crate) use position::Position;
+pub(crate) use reader::documents;
 pub use remarks::Remarks;
 pub use schema::schema;
 pub use secrets::Secrets;
 pub(crate) use source::Source;
 pub(crate) use suggest::listed;
-pub(crate) use yaml::documents;

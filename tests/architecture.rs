@@ -102,7 +102,7 @@ fn a_word_that_stands_in_one_place_stands_nowhere_else() {
         ("unsafe {", "series/prefetch.rs"),
         ("allow(unsafe_code)", "series/prefetch.rs"),
         ("SystemTime::now", "clock.rs"),
-        ("serde_saphyr", "config/yaml.rs"),
+        ("granit_parser", "config/yaml/events.rs"),
         ("Decoder::new().decompress", "codec/snappy.rs"),
         ("PrometheusBuilder", "telemetry/registry.rs"),
     ] {

@@ -1,12 +1,15 @@
 //! A value and the place in the file it came from.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::position::Position;
-use super::yaml;
+use super::reader::AT;
 
 /// A value with its place. In the schema it is just the value.
 #[derive(Clone, Debug)]
@@ -24,8 +27,24 @@ impl<T> At<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (value, position) = yaml::with_position(deserializer)?;
-        Ok(Self { value, position })
+        deserializer.deserialize_tuple_struct(AT, 2, AtVisitor(PhantomData))
+    }
+}
+
+struct AtVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for AtVisitor<T> {
+    type Value = At<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value with its place")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<At<T>, A::Error> {
+        match (parts.next_element()?, parts.next_element()?) {
+            (Some(value), Some(position)) => Ok(At { value, position }),
+            _ => Err(A::Error::custom("a value without its place")),
+        }
     }
 }
 

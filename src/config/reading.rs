@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize as _;
 
-use super::collect::{BadKey, Walk, Within};
+use super::collect::{BadKey, Walk};
 use super::position::Position;
 use super::raw::{LATER_POLICY_KEYS, RawConfig};
+use super::reader::{Context, Error, NodeReader};
 use super::suggest::{did_you_mean, listed};
-use super::yaml::{self, Refusal, Tags};
+use super::yaml::{self, Node, Refusal, Tree};
 
-/// Each value that cannot be read costs one more reading of the file; behind so many it is read no further.
+/// Each value that cannot be read costs one more reading of the tree; behind so many it is read no further.
 const MAX_REFUSALS: usize = 50;
 
 /// A text, as far as it could be read.
@@ -23,37 +24,33 @@ pub(crate) struct Reading {
     pub(crate) unread: BTreeSet<String>,
 }
 
-/// Reads one document, again behind each mistake that can be stepped over.
+/// Reads one document, its tree again behind each mistake that can be stepped over.
 pub(crate) fn parse(text: &str) -> Reading {
+    let tree = yaml::own(text);
     let walk = RefCell::new(Walk::default());
-    let mut refusals = Vec::new();
-    let mut tags = Tags::Refused;
+    // a tag hides no other mistake: the value is read as if it had none
+    let tags = tree.tags.iter().take(MAX_REFUSALS);
+    let mut refusals: Vec<Refusal> = tags.map(|tag| Refusal::new(*tag, yaml::NO_TAGS)).collect();
     let raw = loop {
-        walk.borrow_mut().begin();
-        let read =
-            yaml::read(text, tags, |deserializer| RawConfig::deserialize(Within::new(deserializer, &walk)));
-        let error = match read {
-            Ok(raw) => break Some(raw),
-            Err(error) => error,
-        };
-        // a tag is refused wherever it is stepped over
-        let is_first_tag = tags == Tags::Refused && error.is_about_a_tag();
-        let steps_over = walk.borrow_mut().step_over() || is_first_tag;
-        if is_first_tag {
-            tags = Tags::Overlooked;
-        }
-        // where stepping over was of no use, the same is refused again
-        if !refusals.iter().any(|known: &Refusal| known.position == error.position) {
-            refusals.push(error);
-        }
-        if !steps_over {
-            break None;
-        }
         if refusals.len() >= MAX_REFUSALS {
             let message = format!(
                 "{MAX_REFUSALS} values cannot be read, here they are; the rest of the file was not checked"
             );
-            refusals.push(Refusal { message, position: Position::default(), unknown_key: None });
+            refusals.push(Refusal::new(Position::default(), message));
+            break None;
+        }
+        walk.borrow_mut().begin();
+        let error = match read(&tree, &walk) {
+            Ok(raw) => break Some(raw),
+            Err(error) => error,
+        };
+        let steps_over = !error.is_last() && walk.borrow_mut().step_over();
+        let refusal = error.into_refusal();
+        // where stepping over was of no use, the same is refused again
+        if !refusals.iter().any(|known| known.position == refusal.position) {
+            refusals.push(refusal);
+        }
+        if !steps_over {
             break None;
         }
     };
@@ -62,14 +59,20 @@ pub(crate) fn parse(text: &str) -> Reading {
     Reading { raw, refusals, unread }
 }
 
+fn read<'n>(tree: &'n Tree<'n>, walk: &'n RefCell<Walk>) -> Result<RawConfig, Error> {
+    let context = Context::new(tree, Some(walk));
+    let absent = Node { cut: tree.failure.is_some(), ..Node::nothing(Position::default()) };
+    let document = tree.documents.first().unwrap_or(&absent);
+    let raw = RawConfig::deserialize(NodeReader::new(document, &context))?;
+    context.end().map(|()| raw)
+}
+
 fn bad_key(position: Position, key: BadKey) -> Refusal {
     match key {
         BadKey::Unknown { key, known } => {
             Refusal { message: unknown_key(&key, known), position, unknown_key: Some(key) }
         }
-        BadKey::Twice { key } => {
-            Refusal { message: format!("`{key}` is given twice"), position, unknown_key: None }
-        }
+        BadKey::Twice { key } => Refusal::new(position, format!("`{key}` is given twice")),
     }
 }
 

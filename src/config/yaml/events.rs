@@ -1,0 +1,130 @@
+//! The text as a stream of events: the only file that calls the YAML crate, so that it can be exchanged.
+
+use std::borrow::Cow;
+
+use granit_parser::{ErrorKind, Event as Parsed, Marker, Parser, ScalarStyle, ScanError, StrInput};
+
+use super::Refusal;
+use super::scalar::Tag;
+use crate::config::position::Position;
+
+pub(super) enum Event<'t> {
+    DocumentStart,
+    /// `written` with `...`
+    DocumentEnd {
+        written: bool,
+    },
+    Scalar {
+        text: Cow<'t, str>,
+        plain: bool,
+        properties: Properties,
+    },
+    List(Properties),
+    Mapping(Properties),
+    /// Of a list or mapping.
+    End,
+    /// For the node with this anchor.
+    Alias(usize),
+    /// The ends of the stream.
+    Other,
+}
+
+/// What stands before a node.
+pub(super) struct Properties {
+    /// Of each anchor another one; 0 for none.
+    pub(super) anchor: usize,
+    pub(super) tag: Tag,
+}
+
+/// The events of a text with their places, up to the first that is no YAML.
+pub(super) struct Events<'t>(Parser<'t, StrInput<'t>>);
+
+impl<'t> Events<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let options = granit_parser::options! { emit_comments: false };
+        Self(Parser::new_from_str_with_options(text, options))
+    }
+}
+
+impl<'t> Iterator for Events<'t> {
+    type Item = Result<(Event<'t>, Position), Refusal>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(match self.0.next_event()? {
+            Ok((event, span)) => Ok((translated(event, !span.is_empty()), position(&span.start))),
+            Err(error) => Err(refusal(&error)),
+        })
+    }
+}
+
+fn translated(event: Parsed<'_>, has_text: bool) -> Event<'_> {
+    let properties = |anchor, tag: Option<Cow<'_, granit_parser::Tag>>| Properties {
+        anchor,
+        tag: tag.map_or(Tag::None, |tag| meant(&tag)),
+    };
+    match event {
+        Parsed::DocumentStart(..) => Event::DocumentStart,
+        Parsed::DocumentEnd => Event::DocumentEnd { written: has_text },
+        Parsed::Scalar(text, style, anchor, tag) => {
+            Event::Scalar { text, plain: style == ScalarStyle::Plain, properties: properties(anchor, tag) }
+        }
+        Parsed::SequenceStart(_, anchor, tag) => Event::List(properties(anchor, tag)),
+        Parsed::MappingStart(_, anchor, tag) => Event::Mapping(properties(anchor, tag)),
+        Parsed::SequenceEnd | Parsed::MappingEnd => Event::End,
+        Parsed::Alias(anchor) => Event::Alias(anchor),
+        _ => Event::Other,
+    }
+}
+
+fn meant(tag: &granit_parser::Tag) -> Tag {
+    let (handle, suffix) = tag.parts();
+    let written = format!("{handle}{suffix}");
+    match tag.core_suffix().or_else(|| written.strip_prefix('!')) {
+        Some("null") => Tag::Null,
+        Some("bool") => Tag::Bool,
+        Some("int") => Tag::Int,
+        Some("float") => Tag::Float,
+        Some("str") => Tag::Text,
+        Some("") => Tag::Unguessed,
+        Some("seq") => Tag::List,
+        Some("map") => Tag::Mapping,
+        _ => Tag::Other,
+    }
+}
+
+fn position(marker: &Marker) -> Position {
+    let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Position { line: narrow(marker.line()), column: narrow(marker.col() + 1) }
+}
+
+fn refusal(error: &ScanError) -> Refusal {
+    Refusal::new(position(error.marker()), words(error.kind()))
+}
+
+/// In the parser's own words, but for the mistakes that everybody makes.
+fn words(error: &ErrorKind) -> String {
+    let hint = match error {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar => return "YAML is not indented with tabs; use spaces".into(),
+        ErrorKind::UnknownAnchor => {
+            return "no anchor of this name (`&name`) stands before this alias".into();
+        }
+        ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+        | ErrorKind::ExpectedFlowMappingSeparator
+        | ErrorKind::FlowMappingValueAdjacentCollection => {
+            "; inside `{ }` a value that holds `{`, `}`, `,` or `: ` needs quotes"
+        }
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+            "; a selector, which has quotes of its own, goes into single ones: '{pod=~\"web-.*\"}'"
+        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar => {
+            "; inside single quotes a value stands in double ones: '{pod=~\"web-.*\"}'"
+        }
+        _ => "",
+    };
+    format!("not valid YAML: {}{hint}", error.to_string().replace(char::is_control, " "))
+}
