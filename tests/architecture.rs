@@ -112,6 +112,19 @@ fn a_word_that_stands_in_one_place_stands_nowhere_else() {
     }
 }
 
+/// `config/reader` tells serde the number of a key among the names of a struct.
+#[test]
+fn what_is_read_of_yaml_has_one_name_for_each_field() {
+    let of_yaml = |path: &str| path.starts_with("config/raw") || path == "cli/check/rules_file/raw.rs";
+    let files: Vec<_> = code().into_iter().filter(|(path, _)| of_yaml(path)).collect();
+    assert!(files.len() > 5, "the test sees the code");
+    for (path, code) in files {
+        for word in ["alias =", "flatten", "skip_deserializing", "serde(skip)"] {
+            assert!(!code.contains(word), "src/{path}: `{word}`");
+        }
+    }
+}
+
 #[test]
 fn the_walk_and_the_grammar_make_nothing_that_owns_memory() {
     let owning = [
