@@ -22,12 +22,16 @@ mod raw;
 mod reader;
 mod reading;
 mod remarks;
+#[cfg(feature = "schema")]
 mod schema;
 mod secrets;
 mod size;
 mod source;
 mod suggest;
 mod yaml;
+
+/// The JSON schema of the file, as it is committed.
+pub const SCHEMA: &str = include_str!("../config/schema.json");
 
 pub(crate) use at::At;
 pub(crate) use duration::parse as parse_duration;
@@ -44,6 +48,7 @@ pub use model::{
 pub(crate) use position::Position;
 pub(crate) use reader::documents;
 pub use remarks::Remarks;
+#[cfg(feature = "schema")]
 pub use schema::schema;
 pub use secrets::Secrets;
 pub(crate) use source::Source;

@@ -3,6 +3,7 @@
 //! Nothing is judged here that YAML's types do not judge; `check` does. The comments on the fields are the
 //! descriptions in `config/schema.json`, and each default stands here once, as a user would write it.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -26,13 +27,16 @@ pub(crate) use rule::{Given, RawRule};
 pub(crate) use subject::RawSubjectLabels;
 pub(crate) use text::{DurationText, SecretText, SizeText};
 pub(crate) use tracking::RawTracking;
+#[cfg(feature = "schema")]
+pub(crate) use upstream::Pairs;
 pub(crate) use upstream::{RawBasicAuth, RawTls, RawUpstream};
 pub(crate) use workload::RawWorkload;
 
 /// Configuration of seriesgate, a remote-write proxy that keeps the number of series under control.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "seriesgate")]
+#[cfg_attr(feature = "schema", schemars(title = "seriesgate"))]
 pub(crate) struct RawConfig {
     /// The write port: where agents send, and what they may send.
     #[serde(default)]
@@ -47,7 +51,7 @@ pub(crate) struct RawConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) data_dir: Option<At<String>>,
     /// Where samples go. Exactly one in this version.
-    #[schemars(required, length(min = 1, max = 1))]
+    #[cfg_attr(feature = "schema", schemars(required, length(min = 1, max = 1)))]
     pub(crate) upstreams: Option<At<Vec<At<RawUpstream>>>>,
     /// The memory of the process.
     #[serde(default)]
@@ -67,7 +71,8 @@ pub(crate) struct RawConfig {
 }
 
 /// The admin port.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawAdmin {
     /// IP address and port. Keep it away from strangers: it can turn all policies off.
@@ -81,7 +86,8 @@ impl Default for RawAdmin {
 }
 
 /// How requests name their tenant.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawTenant {
     /// Request header that holds the tenant. A request without it belongs to the empty tenant.
@@ -98,7 +104,8 @@ impl Default for RawTenant {
 }
 
 /// The memory of the process.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawMemory {
     /// Memory that the process may use; from three quarters of it on, less is remembered. Absent: the tightest limit of cgroup
@@ -115,7 +122,8 @@ impl RawMemory {
 }
 
 /// The memory of series, and the limits of one series.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawSeries {
     /// A series not seen for this long is forgotten.
@@ -135,7 +143,7 @@ pub(crate) struct RawSeries {
     /// Size of a label value at most.
     pub(crate) max_label_value_size: At<SizeText>,
     /// Labels that name the pod or the job that a series is about, asked before the known ones; 32 entries at most.
-    #[schemars(length(max = 32))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 32)))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) subject_labels: Vec<At<RawSubjectLabels>>,
 }

@@ -53,7 +53,7 @@ pub(super) fn hidden_from(lines: &[&str]) -> Vec<usize> {
 
 impl Words {
     fn of_schema() -> Self {
-        let schema: Value = serde_json::from_str(&crate::config::schema()).unwrap_or_default();
+        let schema: Value = serde_json::from_str(crate::config::SCHEMA).unwrap_or_default();
         let sections = schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.clone());
         let mut words = Self {
             sections: sections.collect(),

@@ -1,5 +1,6 @@
 //! `aggregation`: what all `aggregate` policies have in common, and their limits.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -7,7 +8,8 @@ use super::DurationText;
 use crate::config::at::At;
 
 /// What all policies that aggregate have in common, and what they may take.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawAggregation {
     /// Labels that tell the replicas of one agent apart. They are never aggregated away: two replicas send the same data.

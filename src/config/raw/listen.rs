@@ -1,5 +1,6 @@
 //! `listen`: the write port.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -7,7 +8,8 @@ use super::{DurationText, SizeText};
 use crate::config::at::At;
 
 /// The write port: where agents send, and what they may send.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawListen {
     /// IP address and port.

@@ -1,9 +1,9 @@
 //! `policies`: one flat mapping each, whatever the action, so that a mistake is shown at its own key.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -16,13 +16,14 @@ pub(crate) const LATER_POLICY_KEYS: [&str; 1] = ["sort_labels"];
 const QUOTE_IT: &str = "a selector that starts with `{` must be quoted: '{job=\"api\"}'";
 
 /// One policy.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 // To serde they are optional, so that `check` can report them together with other mistakes.
-#[schemars(extend("required" = ["name", "action"]))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "action"])))]
 pub(crate) struct RawPolicy {
     /// Unique name; the `policy` label of our own metrics.
-    #[schemars(required, regex(pattern = r"^[a-zA-Z0-9_-]{1,64}$"))]
+    #[cfg_attr(feature = "schema", schemars(required, regex(pattern = r"^[a-zA-Z0-9_-]{1,64}$")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<At<String>>,
     /// PromQL selector, or a list of selectors joined by OR. Absent: every series.
@@ -34,13 +35,13 @@ pub(crate) struct RawPolicy {
     /// `pass` forwards and `drop` does not; both end the walk for the series. `relabel` changes labels, and the
     /// walk goes on. `aggregate` sends one series for all that differ only in some labels, and ends the walk. `limit`
     /// admits so many series; for those the walk goes on, the others are held back.
-    #[schemars(required, extend("enum" = ["pass", "drop", "relabel", "aggregate", "limit"]))]
+    #[cfg_attr(feature = "schema", schemars(required, extend("enum" = ["pass", "drop", "relabel", "aggregate", "limit"])))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) action: Option<At<String>>,
     /// For `relabel`: rules as in Prometheus' `write_relabel_configs`, first to last.
     pub(crate) relabel_configs: Option<At<Vec<At<RawRule>>>>,
     /// For `relabel`: what becomes of series that get the same labels. `hold`: the first goes on, the others are held back. `aggregate`: those that the rules change are added up by type, with `interval`, `delay`, `type` and `outputs`.
-    #[schemars(extend("enum" = ["hold", "aggregate"], "default" = "hold"))]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["hold", "aggregate"], "default" = "hold")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) on_collision: Option<At<String>>,
     /// For `aggregate`: the labels that stay; not together with `without`. For `limit`: the labels whose values make a group, each of which has the limit for itself; absent: all that matches, of one tenant, is one group.
@@ -53,20 +54,20 @@ pub(crate) struct RawPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) collapse: Option<At<Vec<At<String>>>>,
     /// For `aggregate`: one sample is sent at the end of each interval; `1m` if absent.
-    #[schemars(extend("default" = "1m"))]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = "1m")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) interval: Option<At<DurationText>>,
     /// For `aggregate`: how long to wait for late samples after the end of an interval; `30s` if absent.
-    #[schemars(extend("default" = "30s"))]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = "30s")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) delay: Option<At<DurationText>>,
     /// For `aggregate`: what is made of gauges, `[sum]` if absent. Of several the first keeps the metric's name, the others add theirs to it (`name:max`).
-    #[schemars(extend("items" = { "enum": ["sum", "min", "max", "avg", "count", "last"] }))]
+    #[cfg_attr(feature = "schema", schemars(extend("items" = { "enum": ["sum", "min", "max", "avg", "count", "last"] })))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outputs: Option<At<Vec<At<String>>>>,
     /// For `aggregate`: what the metrics are; absent: as metadata and the endings of their names say.
     #[serde(rename = "type")]
-    #[schemars(extend("enum" = ["counter", "gauge", "histogram"]))]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["counter", "gauge", "histogram"])))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<At<String>>,
     /// For `aggregate`: put behind the names of the metrics; absent: they keep their names.
@@ -76,30 +77,30 @@ pub(crate) struct RawPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) keep_input: Option<At<bool>>,
     /// For `limit`: series of a group that are admitted and not idle, at most.
-    #[schemars(range(min = 1))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_series: Option<At<u64>>,
     /// For `limit`: series of a group that are admitted within an hour, at most.
-    #[schemars(range(min = 1))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_new_per_hour: Option<At<u64>>,
     /// For `limit`: groups of one tenant at most, `1000` if absent; all that would be more share one group.
-    #[schemars(range(min = 1), extend("default" = 1000))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1), extend("default" = 1000)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_groups: Option<At<u64>>,
     /// For `limit`: what becomes of series that are not admitted. `drop`: they are held back. `fold`: the values of `fold_labels` become `__overflow__`, and what becomes one is added up by type, with `interval`, `delay`, `type` and `outputs`.
-    #[schemars(extend("enum" = ["drop", "fold"], "default" = "drop"))]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["drop", "fold"], "default" = "drop")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) on_exceed: Option<At<String>>,
     /// For `limit` with `on_exceed: fold`: labels whose values become `__overflow__`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fold_labels: Option<At<Vec<At<String>>>>,
     /// For `limit`: from this share of a limit on a group is told of in reports and metrics, percent; `80` if absent.
-    #[schemars(range(min = 1, max = 100), extend("default" = 80))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100), extend("default" = 80)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) warn_at: Option<At<u64>>,
     /// `enforce` acts; `preview` only counts what it would do.
-    #[schemars(extend("enum" = ["enforce", "preview"]))]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["enforce", "preview"])))]
     pub(crate) mode: At<String>,
 }
 
@@ -198,21 +199,5 @@ impl<'de> Visitor<'de> for SelectorVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SelectorText, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Err(A::Error::custom(QUOTE_IT))
-    }
-}
-
-impl JsonSchema for MatchText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Match".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }]
-        })
     }
 }

@@ -1,14 +1,14 @@
 //! `relabel_configs`: Prometheus' own keys. What they mean, and which go together, `policy::relabel` knows.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
 
 use crate::config::at::At;
 
 /// One rule.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawRule {
     /// Labels whose values are joined by `separator`.
@@ -16,11 +16,11 @@ pub(crate) struct RawRule {
     pub(crate) source_labels: Option<Vec<At<String>>>,
     /// What joins them; `;` if absent.
     #[serde(skip_serializing_if = "Given::is_absent")]
-    #[schemars(extend("default" = ";"))]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = ";")))]
     pub(crate) separator: Given,
     /// Has to match the whole joined value; `(.*)` if absent.
     #[serde(skip_serializing_if = "Given::is_absent")]
-    #[schemars(extend("default" = "(.*)"))]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = "(.*)")))]
     pub(crate) regex: Given,
     /// For `hashmod`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,12 +30,12 @@ pub(crate) struct RawRule {
     pub(crate) target_label: Given,
     /// What it is set to; `$1` if absent.
     #[serde(skip_serializing_if = "Given::is_absent")]
-    #[schemars(extend("default" = "$1"))]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = "$1")))]
     pub(crate) replacement: Given,
     /// `replace` if absent.
-    #[schemars(extend("enum" = ["replace", "keep", "drop", "hashmod", "labelmap", "labeldrop", "labelkeep", "lowercase", "uppercase", "keepequal", "dropequal"]))]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["replace", "keep", "drop", "hashmod", "labelmap", "labeldrop", "labelkeep", "lowercase", "uppercase", "keepequal", "dropequal"])))]
     #[serde(skip_serializing_if = "Given::is_absent")]
-    #[schemars(extend("default" = "replace"))]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = "replace")))]
     pub(crate) action: Given,
 }
 
@@ -49,6 +49,7 @@ pub(crate) enum Given {
 }
 
 impl Given {
+    #[cfg(feature = "schema")]
     fn is_absent(&self) -> bool {
         matches!(self, Given::Absent)
     }
@@ -61,26 +62,5 @@ impl Given {
 impl<'de> Deserialize<'de> for Given {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::<At<String>>::deserialize(deserializer)?.map_or(Given::Null, Given::Text))
-    }
-}
-
-// Only for the defaults in the schema, of which there are none.
-impl Serialize for Given {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_none()
-    }
-}
-
-impl JsonSchema for Given {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Text".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "null"] })
     }
 }

@@ -1,12 +1,14 @@
 //! `series.subject_labels`: labels that name the pod or the job of a series.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::at::At;
 
 /// Labels that go together; `pod` or `job` is needed.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawSubjectLabels {
     /// The label that holds the name of a pod.

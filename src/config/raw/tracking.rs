@@ -1,5 +1,6 @@
 //! `tracking`: what reports tell apart.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -7,7 +8,8 @@ use super::SizeText;
 use crate::config::at::At;
 
 /// What is told apart in reports. What is more than a limit is counted together, and how often that happened.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawTracking {
     /// Metrics told apart at most.

@@ -1,11 +1,10 @@
 //! `upstreams`: where samples go, and with what credentials.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -14,17 +13,18 @@ use crate::config::at::At;
 use crate::config::yaml::{MERGE_KEY, NO_MERGE_KEYS};
 
 /// One upstream.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 // To serde they are optional, so that `check` can report them together with other mistakes.
-#[schemars(extend("required" = ["name", "url"]))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "url"])))]
 pub(crate) struct RawUpstream {
     /// Name in our own metrics, logs and reports.
-    #[schemars(required, regex(pattern = r"^[a-zA-Z0-9_-]{1,64}$"))]
+    #[cfg_attr(feature = "schema", schemars(required, regex(pattern = r"^[a-zA-Z0-9_-]{1,64}$")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<At<String>>,
     /// The write endpoint, `http://` or `https://`. `${NAME}` is replaced by the environment's value.
-    #[schemars(required)]
+    #[cfg_attr(feature = "schema", schemars(required))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<At<String>>,
     /// For one request in all, the retry included.
@@ -48,7 +48,7 @@ pub(crate) struct RawUpstream {
     /// Pass the sender's `Authorization` header on.
     pub(crate) forward_authorization: At<bool>,
     /// What the sender is told when the upstream answers 429: `pass` = 429, `retry` = 503.
-    #[schemars(extend("enum" = ["pass", "retry"]))]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["pass", "retry"])))]
     pub(crate) upstream_429: At<String>,
     /// TLS settings, for an `https://` url only.
     pub(crate) tls: Option<At<RawTls>>,
@@ -75,7 +75,8 @@ impl Default for RawUpstream {
 }
 
 /// HTTP basic credentials. `${NAME}` is replaced in all values.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawBasicAuth {
     /// User; this or `username_file`.
@@ -92,7 +93,8 @@ pub(crate) struct RawBasicAuth {
 }
 
 /// TLS towards the upstream. `${NAME}` is replaced in all values.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawTls {
     /// PEM certificates to trust instead of the built-in roots.
@@ -139,25 +141,5 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
             pairs.push((name, map.next_value()?));
         }
         Ok(Pairs(pairs))
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Pairs<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        BTreeMap::<String, T>::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        BTreeMap::<String, T>::json_schema(generator)
-    }
-}
-
-impl serde::Serialize for Pairs<String> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }

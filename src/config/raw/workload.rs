@@ -1,5 +1,6 @@
 //! `policies[].workload`: what a policy asks of the workload that a series is about.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -7,11 +8,12 @@ use super::DurationText;
 use crate::config::at::At;
 
 /// Conditions by workload; all that are given have to hold.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawWorkload {
     /// What kind of object it is.
-    #[schemars(extend("enum" = ["deployment", "replicaset", "daemonset", "statefulset", "job", "indexed_job", "cronjob", "static_pod", "argo", "airflow", "spark", "tekton", "knative", "gitlab_runner", "generated"]))]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["deployment", "replicaset", "daemonset", "statefulset", "job", "indexed_job", "cronjob", "static_pod", "argo", "airflow", "spark", "tekton", "knative", "gitlab_runner", "generated"])))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<At<String>>,
     /// A regex that its whole name has to match.
