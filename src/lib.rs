@@ -9,6 +9,8 @@
 //! [`gate`] composes them for one request; [`runtime`] starts, reloads and drains the process;
 //! [`admin`] shows it. `docs/architecture.md` is the map, `tests/architecture.rs` holds it against the code.
 
+#![warn(clippy::print_stderr)] // it panics where standard error takes nothing; `cli::output` writes there
+
 pub mod clock;
 pub mod codec;
 pub mod memory;

@@ -354,6 +354,36 @@ fn what_cannot_be_written_is_a_failure() {
     }
 }
 
+/// A command ends as it would if somebody read what it says.
+#[test]
+fn whoever_cannot_be_told_changes_nothing() {
+    let dir = files();
+    for args in [
+        "check bad.yaml",
+        "check no-such.yaml",
+        "check",
+        "bogus",
+        "run bad.yaml",
+        "run no-such.yaml",
+        "run -",
+        "explain bad.yaml up",
+        "explain good.yaml up{",
+        "check --strict doubtful.yaml",
+        "simulate good.yaml no-such.txt",
+        "simulate good.yaml empty.txt",
+        "report --admin 127.0.0.1:1",
+        "health --admin 127.0.0.1:1",
+        "man good.yaml",
+    ] {
+        let heard = run(dir.path(), &args.split(' ').collect::<Vec<_>>(), "").0;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+        let command = command.current_dir(dir.path()).args(args.split(' ')).stdin(Stdio::null());
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let status = command.stdout(Stdio::null()).stderr(full).status().unwrap();
+        assert_eq!(status.code(), Some(heard), "{args}");
+    }
+}
+
 #[test]
 fn a_config_behind_the_rule_files_is_told_where_to_stand() {
     let dir = files();

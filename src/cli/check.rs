@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::output::say;
+use super::output::{say, tell};
 use crate::config::{Config, Secrets};
 use crate::policy::Definition;
 use crate::series::quote;
@@ -103,7 +103,7 @@ fn beside(analysis: impl FnOnce() -> Option<usize> + Send + 'static) -> Option<u
     match std::thread::Builder::new().stack_size(STACK_BYTES).spawn(analysis) {
         Ok(analysis) => analysis.join().ok().flatten(),
         Err(error) => {
-            eprintln!("cannot start a thread: {error}");
+            tell!("cannot start a thread: {error}");
             None
         }
     }
@@ -145,7 +145,7 @@ fn check_rules(patterns: &[PathBuf], config: &str, policies: &[Definition]) -> O
         say(format_args!("{config}: note: {}", quote::shown(&note)));
     }
     for mistake in &mistakes {
-        eprintln!("{}", quote::shown_lines(mistake));
+        tell!("{}", quote::shown_lines(mistake));
     }
     if !mistakes.is_empty() {
         return None;

@@ -6,6 +6,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 use super::output;
+use super::output::tell;
 
 /// Options of `completions`.
 #[derive(Debug, Args)]
@@ -21,7 +22,7 @@ pub(super) fn completions(options: &Options) -> ExitCode {
     match output::put(&script) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("completions: {}", output::unwritten(&error));
+            tell!("completions: {}", output::unwritten(&error));
             ExitCode::FAILURE
         }
     }

@@ -18,7 +18,7 @@ use seriesgate_loadtest::client::{Client, Reach, Target};
 use seriesgate_loadtest::cluster::{Cluster, ClusterSpec};
 use seriesgate_loadtest::sink::{Sink, SinkHandle, SinkOptions, Stats};
 
-use super::output::say;
+use super::output::{say, tell};
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::runtime::{self, Running, Source};
@@ -72,14 +72,14 @@ pub(super) fn demo(options: &Options) -> ExitCode {
     let tokio = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(tokio) => tokio,
         Err(error) => {
-            eprintln!("cannot start the async runtime: {error}");
+            tell!("cannot start the async runtime: {error}");
             return ExitCode::FAILURE;
         }
     };
     match tokio.block_on(show(options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("demo: {error:#}");
+            tell!("demo: {error:#}");
             ExitCode::FAILURE
         }
     }

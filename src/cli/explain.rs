@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use self::note::{Known, Unaggregated, unaggregated, unknown};
 pub(super) use self::options::{Options, timestamp};
 use self::workload::Attribution;
+use super::output::tell;
 use crate::cardinality::RecordedOwners;
 use crate::clock::Clock;
 use crate::config::Secrets;
@@ -39,7 +40,7 @@ pub(super) fn explain(options: &Options) -> ExitCode {
     let set = match PolicySet::compile(&loaded.config.policies, Run::AsConfigured) {
         Ok(set) => set,
         Err(error) => {
-            eprintln!("{error}");
+            tell!("{error}");
             return ExitCode::FAILURE;
         }
     };
@@ -47,7 +48,7 @@ pub(super) fn explain(options: &Options) -> ExitCode {
     let owners = match workload::owners(&options.owners, loaded.config.listen.max_decoded_bytes, &subjects) {
         Ok(owners) => owners,
         Err(why) => {
-            eprintln!("--owners: {why}");
+            tell!("--owners: {why}");
             return ExitCode::FAILURE;
         }
     };
@@ -67,7 +68,7 @@ pub(super) fn explain(options: &Options) -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) if super::output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            tell!("{error}");
             ExitCode::FAILURE
         }
     }
@@ -105,7 +106,7 @@ impl Explainer {
                         writeln!(out, "{}", quote::json(json!({ "error": why }).to_string()))?;
                     } else {
                         let text = if text.is_empty() { "''" } else { text };
-                        eprintln!("{}: {}", quote::shown(text), quote::shown(&why));
+                        tell!("{}: {}", quote::shown(text), quote::shown(&why));
                     }
                 }
             }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::fetch::{self, Admin};
-use super::output::say;
+use super::output::{say, tell};
 use crate::series::quote;
 
 /// Options of `health`.
@@ -50,7 +50,7 @@ pub(super) fn health(options: &Options) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("health: {}", quote::shown_lines(&format!("{error:#}")));
+            tell!("health: {}", quote::shown_lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

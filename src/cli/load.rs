@@ -6,6 +6,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::output::tell;
 use crate::config::{Config, ConfigErrors, Loaded, Secrets};
 use crate::series::quote;
 
@@ -57,7 +58,7 @@ pub(super) fn read_twice(parts: &[(&str, bool)]) -> Option<String> {
 
 /// Says why nothing is begun.
 pub(super) fn refuse(why: &str) -> ExitCode {
-    eprintln!("{}", quote::shown_lines(why));
+    tell!("{}", quote::shown_lines(why));
     ExitCode::from(REFUSED)
 }
 

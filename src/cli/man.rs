@@ -8,6 +8,7 @@ use clap::Args;
 use clap_mangen::Man;
 
 use super::output;
+use super::output::tell;
 use crate::series::quote;
 
 /// Options of `man`.
@@ -27,7 +28,7 @@ pub(super) fn man(options: &Options) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("man: {}", quote::shown_lines(&format!("{error:#}")));
+            tell!("man: {}", quote::shown_lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

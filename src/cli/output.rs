@@ -1,8 +1,21 @@
-//! Standard output, of which somebody may read no more than the first lines (`| head`).
+//! Standard output, of which somebody may read no more than the first lines (`| head`), and standard error.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
+
+/// Writes a line to standard error, as `eprintln!` does, which panics where that takes nothing: a full disk, a reader that is
+/// gone. How a command ends does not depend on who reads what it says of it.
+macro_rules! tell {
+    ($($line:tt)*) => { $crate::cli::output::tell_line(format_args!($($line)*)) };
+}
+pub(super) use tell;
+
+/// What [`tell`] does.
+pub(super) fn tell_line(line: fmt::Arguments<'_>) {
+    // there is nowhere left to say that it failed
+    writeln!(io::stderr().lock(), "{line}").ok();
+}
 
 /// Writes a line. Where it cannot be written the program ends.
 pub(super) fn say(line: impl Display) {
@@ -35,7 +48,7 @@ pub(super) fn end(code: ExitCode) -> ExitCode {
 
 /// Says that standard output took no more.
 pub(super) fn failed(error: &io::Error) {
-    eprintln!("{}", unwritten(error));
+    tell!("{}", unwritten(error));
 }
 
 /// The same as words.

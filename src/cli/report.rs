@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::fetch::{self, Admin};
+use super::output::tell;
 use crate::series::quote;
 
 /// Time between two reports of `--watch`.
@@ -70,7 +71,7 @@ pub(super) fn report(options: &Options) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.downcast_ref().is_some_and(super::output::is_closed) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("report: {}", quote::shown_lines(&format!("{error:#}")));
+            tell!("report: {}", quote::shown_lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::{FormatFields, format};
 
+use super::output::tell;
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::runtime::{self, Source, service_manager};
@@ -25,7 +26,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
     let tokio = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(tokio) => tokio,
         Err(error) => {
-            eprintln!("cannot start the async runtime: {error}");
+            tell!("cannot start the async runtime: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -37,7 +38,7 @@ async fn serve(loaded: Loaded, source: Source) -> ExitCode {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        eprintln!("cannot listen for signals");
+        tell!("cannot listen for signals");
         return ExitCode::FAILURE;
     };
     if loaded.config.data_dir.is_none() {
@@ -47,7 +48,7 @@ async fn serve(loaded: Loaded, source: Source) -> ExitCode {
     let running = match runtime::start(loaded, source, Clock::system()).await {
         Ok(running) => running,
         Err(error) => {
-            eprintln!("{error}");
+            tell!("{error}");
             return ExitCode::FAILURE;
         }
     };
@@ -86,6 +87,8 @@ fn log_to_stderr() {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // it would be said on the same standard error, by a panic of whoever logs
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .fmt_fields(fields());

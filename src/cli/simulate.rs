@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use self::drive::Drive;
 use self::input::Scrapes;
 use super::explain::timestamp;
+use super::output::tell;
 use super::{load, output, usage};
 use crate::config::Secrets;
 use crate::policy::{PolicySet, Run};
@@ -92,7 +93,7 @@ pub(super) fn simulate(options: &Options) -> ExitCode {
     match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("{why}");
+            tell!("{why}");
             ExitCode::FAILURE
         }
     }
@@ -138,12 +139,12 @@ fn run(options: &Options, inputs: &[PathBuf], limit: usize, drive: &mut Drive) -
     progress.finish_and_clear();
     drive.end()?;
     if drive.is_idle() {
-        eprintln!(
+        tell!(
             "warning: there were no requests: nothing in what was given holds a series, or says what one is"
         );
     }
     if let Some((_, last)) = drive.span_ms().filter(|(_, last)| (1..SECONDS_UNTIL).contains(last)) {
-        eprintln!(
+        tell!(
             "warning: the last sample is of {}: timestamps are Unix milliseconds, and these look like seconds",
             jiff::Timestamp::from_millisecond(last).map(|at| at.to_string()).unwrap_or_default()
         );

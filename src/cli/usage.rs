@@ -3,6 +3,7 @@
 use clap::error::ErrorKind;
 use clap::{Error, Parser as _};
 
+use super::output::tell;
 use super::{Cli, output};
 use crate::series::quote;
 
@@ -109,7 +110,7 @@ fn end(error: &Error) -> ! {
         && said.is_none()
         && let Some(example) = example_of(args.first().map_or("", String::as_str))
     {
-        eprintln!("\nfor example:  {example}");
+        tell!("\nfor example:  {example}");
     }
     std::process::exit(error.exit_code())
 }

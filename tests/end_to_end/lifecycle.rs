@@ -176,3 +176,17 @@ async fn metrics_that_are_exported_are_those_in_the_table() {
     }
     gate.finish().await;
 }
+
+/// The disk that the log goes to is full, or its reader is gone: the gate goes on, and ends as it should.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_takes_changes_nothing() {
+    let sink = sink().await;
+    let gate = Setup::to(sink.write_url()).start_without_log().await;
+    assert_eq!(gate.send(&mixture(3, 2)).await.status, 204);
+    assert_eq!(gate.admin_post("/-/reload").await.status, 200);
+    gate.write_config_text("nonsense: 1\n");
+    assert_eq!(gate.admin_post("/-/reload").await.status, 400);
+    assert_eq!(gate.send(&mixture(3, 2)).await.status, 204);
+    assert_eq!(sink.stats().samples, 10);
+    gate.finish().await;
+}

@@ -1,5 +1,6 @@
 //! The real program, started from a config file and ended with its test.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -91,6 +92,16 @@ impl Setup {
         gate.until_ready().await;
         gate
     }
+
+    /// The same of a gate whose log nobody can read: the disk is full.
+    pub(crate) async fn start_without_log(&self) -> Gate {
+        let (write, admin) = (ports::free(), ports::free());
+        let (command, dir) = command(&self.yaml(write, admin));
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let gate = Gate::of(command, dir, full, (write, admin));
+        gate.until_ready().await;
+        gate
+    }
 }
 
 /// The command for `run` with a config that `text` is written to, and the directory it lies in.
@@ -116,8 +127,12 @@ pub(crate) struct Gate {
 impl Gate {
     /// Starts the program with this config and does not wait for anything.
     pub(crate) fn spawn(yaml: &str, write: SocketAddr, admin: SocketAddr) -> Self {
-        let (mut command, dir) = command(yaml);
-        let log = std::fs::File::create(dir.path().join("log")).unwrap();
+        let (command, dir) = command(yaml);
+        let log = File::create(dir.path().join("log")).unwrap();
+        Self::of(command, dir, log, (write, admin))
+    }
+
+    fn of(mut command: Command, dir: TempDir, log: File, (write, admin): (SocketAddr, SocketAddr)) -> Self {
         let child = command.stderr(log).spawn().unwrap();
         Self { child, dir, write, admin, checked: false }
     }
