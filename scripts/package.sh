@@ -81,8 +81,8 @@ deb() { # OUT
 }
 
 deb_dev() { # OUT
-    # all that the tests have built already, with the same features
-    cargo test --quiet --locked --workspace --no-run
+    # what the tests have built
+    [[ -x $tested/seriesgate && -x $tested/seriesgate-loadtest ]] || cargo test --quiet --locked --workspace --no-run
     generate "$tested/seriesgate" "$gnu"
     cargo_tool deb --quiet --no-build --strip --fast --profile dev --output "$1/"
 }
