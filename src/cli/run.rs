@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::fmt::{FormatFields, format};
 
 use super::output::tell;
@@ -101,14 +101,45 @@ fn log_to_stderr() {
     }
 }
 
+/// Whether a word is no level. It would be taken for a module, of which everything is logged, and of all others nothing.
+fn names_nothing(directive: &str) -> bool {
+    let is_module = directive == env!("CARGO_PKG_NAME") || directive.contains("::");
+    !directive.is_empty()
+        && !directive.contains(['=', '['])
+        && !is_module
+        && directive.parse::<LevelFilter>().is_err()
+}
+
 /// What is logged, and what is wrong with what was asked for.
 fn filter(asked: &str) -> (EnvFilter, Option<String>) {
     let usual = || EnvFilter::new("info");
     if asked.is_empty() {
         return (usual(), None);
     }
+    if let Some(word) = asked.split(',').map(str::trim).find(|directive| names_nothing(directive)) {
+        return (usual(), Some(format!("`{word}` is no level (off, error, warn, info, debug, trace)")));
+    }
     match EnvFilter::try_new(asked) {
         Ok(filter) => (filter, None),
         Err(error) => (usual(), Some(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_level_silences_nothing() {
+        for word in ["warning", "bogus", "info debug", "info,verbose", "=", "seriesgate=loud"] {
+            let (filter, why) = filter(word);
+            assert!(why.is_some(), "{word}");
+            assert_eq!(filter.to_string(), "info", "{word}");
+        }
+        for known in
+            ["", "WARN", "off", "info,seriesgate::egress=debug", "seriesgate", "hyper=info", "debug,"]
+        {
+            assert_eq!(filter(known).1, None, "{known}");
+        }
     }
 }

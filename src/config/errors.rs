@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::files::FilesRead;
 use super::position::Position;
-use super::source::Excerpt;
+use super::source::{Excerpt, MASK};
 
 /// Everything found wrong with one file, in the order of the file. `Display` renders all of it.
 #[derive(Clone, Debug)]
@@ -62,6 +62,15 @@ impl ConfigError {
 
     pub(crate) fn with_note(mut self, note: Option<Note>) -> Self {
         self.note = note;
+        self
+    }
+
+    /// The same without these texts: they are secrets, and stand where a message may repeat them.
+    pub(crate) fn without(mut self, secrets: &[String]) -> Self {
+        for secret in secrets {
+            self.message = self.message.replace(secret, MASK);
+            self.note = self.note.filter(|note| !note.excerpt.text.contains(secret));
+        }
         self
     }
 

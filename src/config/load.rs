@@ -126,7 +126,7 @@ fn checked(
         let message = "the file is empty; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }";
         return Err(vec![ConfigError::new(Position::default(), message, None)]);
     }
-    let Reading { raw, refusals, unread } = reading::parse(text);
+    let Reading { raw, refusals, unread, aliased } = reading::parse(text);
     let (refusals, concealed) = without_secrets(&source, refusals);
     let unknown = refusals.iter().filter(|refusal| refusal.unknown_key.is_some());
     source.hide_behind(unknown.map(|refusal| refusal.position));
@@ -134,13 +134,16 @@ fn checked(
         source.distrust();
     }
     source.conceal(&concealed);
+    let secret_texts = secret_texts(&source, aliased);
     let refused = refusals.into_iter().map(|refusal| {
         // Only the key is shown: what follows it may be a secret under a misspelt name.
         let until = refusal.unknown_key.map(|key| key.chars().count());
         ConfigError::new(refusal.position, refusal.message, source.excerpt(refusal.position, until))
     });
     let errors: Vec<ConfigError> = refused.collect();
-    let Some(raw) = raw else { return Err(errors) };
+    let hidden =
+        |errors: Vec<ConfigError>| errors.into_iter().map(|error| error.without(&secret_texts)).collect();
+    let Some(raw) = raw else { return Err(hidden(errors)) };
     let mut checker = Checker::new(&source, base_dir, secrets, std::mem::take(files));
     (checker.errors, checker.unread) = (errors, unread);
     let config = checker.config(&raw);
@@ -149,10 +152,25 @@ fn checked(
         Some(config) if checker.errors.is_empty() => {
             let position = raw.series.max_tracked.position.or(raw.memory.position());
             let max_tracked = Place { position, excerpt: source.excerpt(position, None) };
-            Ok(Checked { config, found: checker.remarks, max_tracked })
+            let found = checker.remarks.into_iter();
+            let found = found.map(|(weight, remark)| (weight, remark.without(&secret_texts))).collect();
+            Ok(Checked { config, found, max_tracked })
         }
-        _ => Err(checker.errors),
+        _ => Err(hidden(checker.errors)),
     }
+}
+
+/// Of the texts that aliases stand for those that are secrets: where an alias stands may be anything, and messages repeat
+/// what is wrong there.
+fn secret_texts(source: &Source<'_>, aliased: Vec<(Position, String)>) -> Vec<String> {
+    let secrets =
+        aliased.into_iter().filter(|(position, text)| !text.is_empty() && source.hides_part_of(*position));
+    // one may be a part of another
+    let mut texts: Vec<String> = secrets.flat_map(|(_, text)| [text.trim().to_owned(), text]).collect();
+    texts.retain(|text| !text.is_empty());
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    texts.dedup();
+    texts
 }
 
 /// Without the names of keys that may be parts of secrets, and where those are: a key that stands where a secret may be, or that

@@ -22,6 +22,8 @@ pub(crate) struct Reading {
     pub(crate) refusals: Vec<Refusal>,
     /// Paths (`policies.0.without`) of what is given and could not be read.
     pub(crate) unread: BTreeSet<String>,
+    /// Texts that aliases stand for, and where they are written.
+    pub(crate) aliased: Vec<(Position, String)>,
 }
 
 /// Reads one document, its tree again behind each mistake that can be stepped over.
@@ -56,7 +58,7 @@ pub(crate) fn parse(text: &str) -> Reading {
     };
     let (keys, unread) = walk.into_inner().into_found();
     refusals.extend(keys.into_iter().map(|(position, key)| bad_key(position, key)));
-    Reading { raw, refusals, unread }
+    Reading { raw, refusals, unread, aliased: tree.aliased }
 }
 
 fn read<'n>(tree: &'n Tree<'n>, walk: &'n RefCell<Walk>) -> Result<RawConfig, Error> {

@@ -8,7 +8,7 @@ use super::position::Position;
 use super::yaml::MERGE_KEY;
 
 /// Stands for a secret. Of one length, whatever the secret's.
-const MASK: &str = "<secret>";
+pub(super) const MASK: &str = "<secret>";
 /// Longer lines are cut around the caret.
 const MAX_WIDTH: usize = 120;
 
@@ -76,6 +76,15 @@ impl<'a> Source<'a> {
         let [line, column] = [position.line, position.column].map(|n| (n as usize).saturating_sub(1));
         position.is_known()
             && self.hidden.get(line).is_some_and(|hidden| hidden.iter().any(|range| range.contains(&column)))
+    }
+
+    /// Whether a part of what begins at this place, and may go on in the next line, is not shown.
+    pub(crate) fn hides_part_of(&self, position: Position) -> bool {
+        let [line, column] = [position.line, position.column].map(|n| (n as usize).saturating_sub(1));
+        let hides = |line: usize, from: usize| {
+            self.hidden.get(line).is_some_and(|hidden| hidden.iter().any(|range| range.end > from))
+        };
+        hides(line, column) || hides(line + 1, 0)
     }
 
     /// Whether there is nothing but comments.

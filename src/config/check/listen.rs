@@ -112,6 +112,10 @@ impl Checker<'_> {
 }
 
 fn not_an_address(text: &str) -> String {
+    // it may hold a password
+    if text.contains("://") {
+        return "expected an IP address with a port, such as `0.0.0.0:9201`, and no URL".into();
+    }
     let hint = match text.rsplit_once(':') {
         Some(("", port)) if port.parse::<u16>().is_ok() => {
             format!("; for all interfaces write `0.0.0.0:{port}`")
@@ -127,7 +131,7 @@ fn not_an_address(text: &str) -> String {
 fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     let covers =
         |x: IpAddr, y: IpAddr| x.is_unspecified() && (x.is_ipv6() || y.is_ipv4() || y.is_unspecified());
-    a.port() != 0
-        && a.port() == b.port()
-        && (a.ip() == b.ip() || covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
+    // an address of IPv4 may be written as one of IPv6
+    let (x, y) = (a.ip().to_canonical(), b.ip().to_canonical());
+    a.port() != 0 && a.port() == b.port() && (x == y || covers(x, y) || covers(y, x))
 }

@@ -68,7 +68,7 @@ impl Checker<'_> {
         if config.listen.max_connection_age.is_zero() || config.aggregation.instance.is_some() {
             return;
         }
-        if config.listen.address.ip().is_loopback() {
+        if config.listen.address.ip().to_canonical().is_loopback() {
             let message = "a gate on loopback (`listen.address`) stands beside an agent, and where that has several pods each \
                            has a gate, which write to the same aggregated series; give `aggregation.instance_label`, or \
                            `max_connection_age: 0s` where this gate is the only one";

@@ -26,6 +26,8 @@ pub(in crate::config) struct Tree<'t> {
     pub(in crate::config) failure: Option<Refusal>,
     /// The values of a text of ours that have a tag of no known meaning, or one that means another kind of value.
     pub(in crate::config) tags: Vec<Position>,
+    /// Texts that aliases stand for, and where they are written.
+    pub(in crate::config) aliased: Vec<(Position, String)>,
 }
 
 /// Reads a text of ours, which has one document.
@@ -145,6 +147,7 @@ impl<'t> Builder<'t> {
         let (target, extent) = self.anchors.get(&anchor).cloned().flatten().ok_or_else(recursive)?;
         self.usage.alias(extent, self.open.len()).map_err(|TooMuch| Refusal::new(position, TOO_LARGE))?;
         self.only_document(position)?;
+        target.texts(&mut self.tree.aliased);
         self.add(Node::new(position, Kind::Alias(target), Tag::None), extent.height)
     }
 

@@ -1,4 +1,4 @@
-//! What the text of a scalar means: YAML 1.2's core schema.
+//! What the text of a scalar means: YAML 1.2's core schema, and somewhat more: words in any case, `_` between digits, `0b11`.
 
 use super::tree::Kind;
 

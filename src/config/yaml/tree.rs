@@ -47,6 +47,19 @@ impl<'t> Node<'t> {
         Self { cut: true, ..Self::nothing(position) }
     }
 
+    /// Adds all texts in it, with their places.
+    pub(super) fn texts(&self, all: &mut Vec<(Position, String)>) {
+        match &self.kind {
+            Kind::Scalar { text, .. } => all.push((self.position, text.to_string())),
+            Kind::List(items) => items.iter().for_each(|item| item.texts(all)),
+            Kind::Mapping(entries) => entries.iter().for_each(|(key, value)| {
+                key.texts(all);
+                value.texts(all);
+            }),
+            Kind::Anchored(node) | Kind::Alias(node) => node.texts(all),
+        }
+    }
+
     /// The node that this one stands for; its own position is where it is defined.
     pub(in crate::config) fn meant(&self) -> &Node<'t> {
         match &self.kind {
