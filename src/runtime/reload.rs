@@ -76,7 +76,7 @@ impl Runtime {
         if let Some(set) = policies {
             self.put_in_force(set);
         }
-        let waiting = needs_restart(&old, &new);
+        let waiting = needs_restart(&self.started, &new);
         self.config.store(Arc::new(new));
         let mut message = match changed.as_slice() {
             [] => "config reloaded, nothing changed".to_owned(),
@@ -117,7 +117,7 @@ fn compile(config: &Config, bypassed: bool) -> Result<PolicySet, String> {
     PolicySet::compile(&config.policies, run).map_err(|error| error.to_string())
 }
 
-/// Keys whose change is read but waits for a restart.
+/// Keys that are other ones than at the start, and wait for the next.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let mut keys = Vec::new();
     let mut note = |differs: bool, key| {

@@ -52,6 +52,8 @@ pub struct Runtime {
     pub(super) reports: Arc<Semaphore>,
     pub(super) source: Source,
     pub(super) config: ArcSwap<Config>,
+    /// The config of the start, which holds on for what no reload changes.
+    pub(super) started: Arc<Config>,
     /// The files last looked at, good or bad; held for the length of a reload, so they come one by one.
     pub(super) seen: Mutex<FilesRead>,
     pub(super) seed: u64,
@@ -62,10 +64,11 @@ pub struct Runtime {
 impl Runtime {
     pub(super) fn new(loaded: Loaded, source: Source, parts: Parts) -> Self {
         let Parts { registry, data, process, health, pipeline, gate, snapshots, seed, intake: _ } = parts;
+        let started = Arc::new(loaded.config);
         Self {
             health,
             pipeline,
-            memory: Memory::new(memory::limit(loaded.config.memory.limit_bytes)),
+            memory: Memory::new(memory::limit(started.memory.limit_bytes)),
             tracking: TrackingMetrics::new(&registry),
             limits: LimitMetrics::new(&registry),
             registry,
@@ -74,7 +77,8 @@ impl Runtime {
             gate,
             reports: Arc::new(Semaphore::new(1)),
             source,
-            config: ArcSwap::from_pointee(loaded.config),
+            config: ArcSwap::new(Arc::clone(&started)),
+            started,
             seen: Mutex::new(loaded.files),
             seed,
             snapshots,

@@ -145,3 +145,16 @@ fn a_config_path_that_blocks_does_not_block_the_gate() {
     bench.look();
     assert_eq!((bench.reloads(), bench.runtime.pipeline.policies().set.policies().len()), ([1, 1], 2));
 }
+
+#[test]
+fn what_waits_for_a_restart_is_said_as_long_as_it_waits() {
+    let bench = Bench::new(0);
+    let upstream = "upstreams: [ { name: a, url: 'http://127.0.0.1:9/api/v1/write' } ]\n";
+    let elsewhere = format!("{upstream}listen: {{ address: 127.0.0.1:29301 }}\n");
+    for (text, waits) in [(elsewhere.as_str(), true), (elsewhere.as_str(), true), (upstream, false)] {
+        fs::write(&bench.path, text).unwrap();
+        let said = bench.runtime.reload().unwrap();
+        assert_eq!(said.ends_with("takes effect at the next start: listen"), waits, "{said}");
+        assert!(waits || said == "config reloaded, nothing changed", "{said}");
+    }
+}
