@@ -32,7 +32,7 @@ use crate::pipeline::{
 use crate::telemetry::{
     AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Undecodable as Unread,
 };
-use crate::wire::{WireError, WireErrorKind};
+use crate::wire::WireErrorKind;
 use exchange::Exchange;
 use pool::Pool;
 use rejected::{LastRejected, Sender};
@@ -162,7 +162,7 @@ impl Gate {
         let mut scratch = self.scratches.take();
         let upstream = self.upstream.load();
         let decided = self.scopes.with(inbound, &upstream.client, |scope| {
-            let origin = Origin { scope, sender: inbound.peer };
+            let origin = Origin { scope, sender: inbound.peer, message: inbound.message };
             let mut decide =
                 || self.pipeline.decide_within(room, origin, &inbound.body, &mut scratch, &mut outcome);
             if is_long { aside(decide) } else { decide() }
@@ -267,22 +267,17 @@ impl Gate {
     fn undecodable(&self, why: &Undecodable, typed: Typed, sender: &Sender) -> SenderReply {
         let reason = match why {
             Undecodable::Snappy(_) => Unread::Snappy,
-            Undecodable::Wire(_) => Unread::Protobuf,
-            Undecodable::Outgrown(_) => Unread::Outgrown,
+            Undecodable::Wire(_) | Undecodable::WireV2(_) => Unread::Protobuf,
+            Undecodable::Outgrown(_) | Undecodable::Unfolded(_) => Unread::Outgrown,
             Undecodable::NoRoom => Unread::Overload,
         };
         self.intake.undecodable(reason);
-        let other_message =
-            matches!(why, Undecodable::Wire(WireError { kind: WireErrorKind::OtherMessage, .. }));
+        let other_message = matches!(why, Undecodable::Wire(error) | Undecodable::WireV2(error) if error.kind == WireErrorKind::OtherMessage);
         let vague = typed == Typed::Vague && reason != Unread::Outgrown;
         let unsupported = vague || other_message;
         let status = if unsupported { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::BAD_REQUEST };
         let hint = if vague { "; of remote write the Content-Type is application/x-protobuf" } else { "" };
-        self.turn_away(
-            sender,
-            reason,
-            SenderReply { status, retry_after: None, message: format!("{why}{hint}") },
-        )
+        self.turn_away(sender, reason, SenderReply::nothing_written(status, None, format!("{why}{hint}")))
     }
 
     /// Notes that a request is refused as a whole, and hands on the answer.

@@ -35,12 +35,14 @@ pub use refusal::TurnedAway;
 
 use crate::config::{Listen, Tenant};
 use crate::memory::WritePort;
+use crate::pipeline::Counts;
 use crate::telemetry::IntakeMetrics;
+use crate::wire::Message;
 
 /// What a request says its body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// Remote write 1.0, or nothing.
+    /// Remote write, or nothing.
     Right,
     /// Something that senders of remote write were seen to say: the body tells.
     Vague,
@@ -57,6 +59,8 @@ pub struct Inbound {
     pub body: Bytes,
     /// What its type says of the body.
     pub typed: Typed,
+    /// Which message the body is, as the type says.
+    pub message: Message,
     /// The query string as it came, without `?`.
     pub query: Option<String>,
     /// Request headers that may go upstream (docs/config.md: Scopes); `Authorization` among them, egress decides.
@@ -72,6 +76,19 @@ pub struct SenderReply {
     pub retry_after: Option<Duration>,
     /// Plain text for the sender's log; empty with 204.
     pub message: String,
+    /// What was written; said to senders of remote write 2.0. What policies disposed of counts.
+    pub written: Counts,
+}
+
+impl SenderReply {
+    /// An answer that nothing was written.
+    pub fn nothing_written(
+        status: StatusCode,
+        retry_after: Option<Duration>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { status, retry_after, message: message.into(), written: Counts::default() }
+    }
 }
 
 /// Whoever decides about a request. Dropping the future means that the sender hung up.

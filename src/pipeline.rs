@@ -17,6 +17,7 @@ mod decider;
 mod decision;
 mod edits;
 mod examples;
+mod expand;
 mod fates;
 mod grouping;
 mod groups;
@@ -61,7 +62,8 @@ use crate::cardinality::{self, Tracker};
 use crate::clock::Clock;
 use crate::codec::snappy;
 use crate::policy::PolicySet;
-use crate::series::{Fingerprint, Fingerprinter, Index, Inserted, Limits, Tenant, Tenants};
+use crate::series::{Fingerprint, Fingerprinter, Index, Inserted, Limits, Tenant, TenantKey, Tenants};
+use crate::wire::Message;
 
 /// What a pipeline is made with.
 #[derive(Clone, Debug)]
@@ -175,36 +177,32 @@ impl Pipeline {
         let origin = origin.into();
         outcome.start(&policies, now);
 
-        let Scratch { decoded, timely, request, decide, rewrite, gatherer } = scratch;
+        let Scratch { decoded, expansion, timely, request, decide, rewrite, gatherer } = scratch;
         decide.policy_hits.clear();
-        let body = snappy::decode(compressed, settings.max_decoded_bytes, decoded)?;
+        let most = settings.max_decoded_bytes;
+        let body = snappy::decode(compressed, most, decoded)?;
         outcome.decoded_bytes = body.len() as u64;
+        let came = expansion.as_v1(origin.message, body, most, &mut *room, outcome)?;
+        let room: FieldRoom<'_> = &mut |fields| room(fields.saturating_add(came.fields));
         let tenant = self.tenants.resolve(origin.scope, &self.prints);
         let latest_ms = settings.max_future_ms.map(|ahead| self.clock.unix_ms().saturating_add(ahead));
         let reader = ahead::Reader { latest_ms, timely, request, outcome, room: &mut *room };
-        let (body, as_it_came) = match tenant {
-            Tenant::Known { key, .. } => reader.scan(body, |labels| self.prints.fingerprint(labels, key))?,
-            Tenant::Overflow => reader.scan(body, |_| Fingerprint::default())?,
+        let (body, is_whole) = match tenant {
+            Tenant::Known { key, .. } => {
+                reader.scan(came.body, |labels| self.prints.fingerprint(labels, key))?
+            }
+            Tenant::Overflow => reader.scan(came.body, |_| Fingerprint::default())?,
         };
         match tenant {
             Tenant::Known { key, group } => {
                 self.index.touch(&mut request.probes, &mut request.order, now, policies.generation);
-                let decider = decider::Decider {
-                    index: &self.index,
-                    prints: &self.prints,
-                    scope: origin.scope,
-                    tenant: key,
-                    tracker: &self.tracker,
-                    sender_context: self.tracker.sender_context(group, origin.sender, now),
-                    policies: &policies,
-                    limits: &settings.limits,
-                    now,
-                    engine: &self.engine,
-                    stale_markers: settings.stale_markers,
-                };
+                let decider = self.decider(&policies, &settings, origin, (key, group), now);
                 let batch = &mut outcome.effects.aggregated;
                 (batch.tenant, batch.sender) = (group, origin.sender);
                 batch.span_ms = request.span_ms.filter(|_| policies.aggregates());
+                if is_whole {
+                    decider.learn_said(body, &request.slots, came.said);
+                }
                 decider.decide_all(body, request, decide, outcome)?;
             }
             Tenant::Overflow => {
@@ -215,11 +213,36 @@ impl Pipeline {
         }
         count_fates::count_fates(body, request, outcome);
         rewrite::rewrite(body, request, &policies, settings.max_rewritten_bytes(), room, rewrite)?;
+        let as_it_came = is_whole && origin.message == Message::V1;
         splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)?;
         outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
         let examples = &mut outcome.effects.examples;
         examples::collect(body, request, &decide.policy_hits, &policies, &settings.limits, now, examples);
         Ok(())
+    }
+
+    /// What is needed to decide about the series of a request.
+    fn decider<'a>(
+        &'a self,
+        policies: &'a Policies,
+        settings: &'a Settings,
+        origin: Origin<'a>,
+        (tenant, group): (TenantKey, u32),
+        now: u32,
+    ) -> decider::Decider<'a> {
+        decider::Decider {
+            index: &self.index,
+            prints: &self.prints,
+            scope: origin.scope,
+            tenant,
+            tracker: &self.tracker,
+            sender_context: self.tracker.sender_context(group, origin.sender, now),
+            policies,
+            limits: &settings.limits,
+            now,
+            engine: &self.engine,
+            stale_markers: settings.stale_markers,
+        }
     }
 
     /// Does what an outcome says, once the upstream has the data (or there was nothing to send).

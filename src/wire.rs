@@ -1,11 +1,23 @@
-//! Remote write 1.0 on the wire: a borrowed walk that allocates nothing and knows no policies.
+//! Remote write on the wire: a borrowed walk that allocates nothing and knows no policies.
 //!
-//! [`v1::Fields`] hops over the top-level fields of a WriteRequest; [`v1::series`] looks into one TimeSeries;
+//! [`v1::Fields`] hops over the top-level fields of a WriteRequest (1.0); [`v1::series`] looks into one TimeSeries;
+//! [`v2`] does the same for remote write 2.0, and makes series of 1.0 of its series;
 //! [`schema`] checks the parts that are rare (exemplars, histograms, metadata) as strictly as prost would.
 
 pub mod cursor;
 pub mod labels;
 pub mod schema;
 pub mod v1;
+pub mod v2;
 
 pub use cursor::{WireError, WireErrorKind};
+
+/// The message that a body is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Message {
+    /// `prometheus.WriteRequest`, of remote write 1.0.
+    #[default]
+    V1,
+    /// `io.prometheus.write.v2.Request`, of remote write 2.0.
+    V2,
+}

@@ -79,7 +79,7 @@ impl Watch {
 
     fn scrape(&mut self) {
         for body in self.agent.bodies(self.clock.unix_ms(), 2000) {
-            let origin = Origin { scope: "", sender: Some(AGENT) };
+            let origin = Origin { scope: "", sender: Some(AGENT), ..Origin::default() };
             self.pipeline.decide(origin, &body.bytes, &mut self.scratch, &mut self.outcome).unwrap();
             self.pipeline.commit(&self.outcome);
             self.samples += body.series;

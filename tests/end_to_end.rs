@@ -32,6 +32,8 @@ mod scopes;
 mod support;
 #[path = "end_to_end/upstream.rs"]
 mod upstream;
+#[path = "end_to_end/version2.rs"]
+mod version2;
 
 use std::net::SocketAddr;
 

@@ -39,11 +39,11 @@ async fn a_write_is_handed_on_whole() {
 #[tokio::test]
 async fn an_answer_is_text_with_retry_after_in_whole_seconds() {
     let gate = Gate::start(|_| {});
-    *gate.handler.answer.lock() = SenderReply {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        retry_after: Some(Duration::from_millis(1200)),
-        message: "upstream is away".into(),
-    };
+    *gate.handler.answer.lock() = SenderReply::nothing_written(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Some(Duration::from_millis(1200)),
+        "upstream is away",
+    );
     let reply = gate.connect().await.exchange(write("x")).await;
     assert_eq!((reply.status, reply.body.as_str()), (503, "upstream is away\n"));
     assert_eq!(reply.header("retry-after"), Some("2"));
@@ -52,12 +52,12 @@ async fn an_answer_is_text_with_retry_after_in_whole_seconds() {
 
 #[tokio::test]
 async fn what_is_wrong_is_refused_unread() {
-    let v2 = "Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r\n";
+    let v3 = "Content-Type: application/x-protobuf;proto=io.prometheus.write.v3.Request\r\n";
     let cases = [
         ("POST /nowhere", "", 404, "path"),
         ("GET /api/v1/write", "", 405, "method"),
         ("DELETE /-/ready", "", 405, "method"),
-        ("POST /write", v2, 415, "content_type"),
+        ("POST /write", v3, 415, "content_type"),
         ("POST /write", "Content-Type: text/html\r\n", 415, "content_type"),
         ("POST /write", "Content-Encoding: zstd\r\n", 415, "content_encoding"),
         ("POST /write", "Content-Encoding: gzip\r\n", 415, "content_encoding"),

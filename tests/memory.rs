@@ -126,7 +126,7 @@ fn flood(
     let mut most = 0;
     for i in 0..count {
         let (scope, sender, request) = request(i);
-        let origin = Origin { scope: &scope, sender };
+        let origin = Origin { scope: &scope, sender, ..Origin::default() };
         let body = encode_snappy(&request);
         gate.pipeline.decide(origin, &body, &mut gate.scratch, &mut gate.outcome).unwrap();
         assert_conserved(&gate.outcome);

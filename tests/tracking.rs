@@ -82,7 +82,11 @@ fn first_sights_are_learned_after_the_start_and_of_new_senders() {
 
     let from = |gate: &mut Gate, last: u8, pod: &str| {
         let request = WriteRequest::of(vec![series(&[("__name__", "up"), ("pod", pod)])]);
-        let origin = Origin { scope: "", sender: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))) };
+        let origin = Origin {
+            scope: "",
+            sender: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))),
+            ..Origin::default()
+        };
         let (mut scratch, mut outcome) = Default::default();
         gate.pipeline.decide(origin, &encode_snappy(&request), &mut scratch, &mut outcome).unwrap();
         gate.pipeline.commit(&outcome)
@@ -110,7 +114,7 @@ fn every_sender_is_charged_with_its_own_series() {
     let address = |i: u32| IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + i));
     let from = |gate: &mut Gate, i: u32, name: &str| {
         let one = series(&[("__name__", name), ("job", &format!("of-{i}"))]);
-        let origin = Origin { scope: "", sender: Some(address(i)) };
+        let origin = Origin { scope: "", sender: Some(address(i)), ..Origin::default() };
         let (mut scratch, mut outcome) = Default::default();
         let body = encode_snappy(&WriteRequest::of(vec![one]));
         gate.pipeline.decide(origin, &body, &mut scratch, &mut outcome).unwrap();

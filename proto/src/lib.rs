@@ -5,6 +5,8 @@
 //! `protoc` nor a build script; `tests/generated.rs` keeps the two together. The proxy's hot path
 //! never builds these: it walks the bytes.
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 
 #[allow(missing_docs, unreachable_pub, clippy::all)]
@@ -59,6 +61,68 @@ impl WriteRequest {
     pub fn of(timeseries: Vec<TimeSeries>) -> Self {
         Self { timeseries, metadata: Vec::new() }
     }
+}
+
+impl v2::Request {
+    /// The same request in remote write 2.0. Metadata, which 2.0 has with each series, is left out.
+    pub fn of(request: &WriteRequest) -> Self {
+        let mut symbols = Symbols::default();
+        let series = |series: &TimeSeries| v2::TimeSeries {
+            labels_refs: symbols.refs(&series.labels),
+            samples: series.samples.iter().map(v2_sample).collect(),
+            histograms: series.histograms.iter().map(v2_histogram).collect(),
+            exemplars: series
+                .exemplars
+                .iter()
+                .map(|exemplar| v2::Exemplar {
+                    labels_refs: symbols.refs(&exemplar.labels),
+                    value: exemplar.value,
+                    timestamp: exemplar.timestamp,
+                })
+                .collect(),
+            metadata: None,
+        };
+        let timeseries = request.timeseries.iter().map(series).collect();
+        Self { symbols: symbols.texts, timeseries }
+    }
+}
+
+/// A table of texts that is being made.
+struct Symbols {
+    texts: Vec<String>,
+    positions: BTreeMap<String, u32>,
+}
+
+impl Default for Symbols {
+    fn default() -> Self {
+        Self { texts: vec![String::new()], positions: BTreeMap::from([(String::new(), 0)]) }
+    }
+}
+
+impl Symbols {
+    fn refs(&mut self, labels: &[Label]) -> Vec<u32> {
+        labels.iter().flat_map(|label| [&label.name, &label.value]).map(|text| self.position(text)).collect()
+    }
+
+    fn position(&mut self, text: &str) -> u32 {
+        if let Some(position) = self.positions.get(text) {
+            return *position;
+        }
+        let position = self.texts.len() as u32;
+        self.texts.push(text.to_owned());
+        self.positions.insert(text.to_owned(), position);
+        position
+    }
+}
+
+fn v2_sample(sample: &Sample) -> v2::Sample {
+    v2::Sample { value: sample.value, timestamp: sample.timestamp, start_timestamp: 0 }
+}
+
+/// Both versions encode histograms alike.
+fn v2_histogram(histogram: &Histogram) -> v2::Histogram {
+    v2::Histogram::decode(histogram.encode_to_vec().as_slice())
+        .expect("fields have the same numbers and types")
 }
 
 /// The body a sender would post: the request's protobuf in snappy's block format.

@@ -27,6 +27,20 @@ pub fn write(out: &mut [u8], value: usize) -> usize {
     bytes
 }
 
+/// Writes the length of all that stands behind `at` and the `room` bytes that were left for it there, which may turn out to be too
+/// many or too few.
+pub fn fill(out: &mut Vec<u8>, at: usize, room: usize) {
+    let length = out.len() - at - room;
+    let needed = len(length);
+    if needed != room {
+        let content = at + room;
+        out.resize(out.len() + needed.saturating_sub(room), 0);
+        out.copy_within(content..content + length, at + needed);
+        out.truncate(at + needed + length);
+    }
+    write(&mut out[at..], length);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

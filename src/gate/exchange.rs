@@ -10,7 +10,7 @@ use super::split::Sent;
 use crate::admin::Rejected;
 use crate::egress::Reply;
 use crate::intake::SenderReply;
-use crate::pipeline::{Body, Outcome, Returned};
+use crate::pipeline::{Body, Counts, Outcome, Returned};
 use crate::series::Invalid;
 
 /// When to come again where the upstream said 429 and not when.
@@ -63,12 +63,11 @@ impl<'g> Exchange<'g> {
     pub(super) fn wait(mut self) -> SenderReply {
         self.open = false;
         self.gate.give_back(&self.outcome, Returned::Backlog);
-        SenderReply {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            retry_after: Some(BACKLOG_RETRY_AFTER),
-            message: "aggregated samples wait for the upstream, aggregation.max_pending_samples of them"
-                .into(),
-        }
+        SenderReply::nothing_written(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Some(BACKLOG_RETRY_AFTER),
+            "aggregated samples wait for the upstream, aggregation.max_pending_samples of them",
+        )
     }
 
     /// There is no room for what was decided; `answer` says so.
@@ -81,20 +80,16 @@ impl<'g> Exchange<'g> {
     fn returned(&self, cause: Returned, reply: &Reply) -> SenderReply {
         self.gate.give_back(&self.outcome, cause);
         match reply {
-            Reply::Throttled { retry_after, excerpt } => SenderReply {
-                status: StatusCode::TOO_MANY_REQUESTS,
-                retry_after: Some(retry_after.unwrap_or(THROTTLED_RETRY_AFTER)),
-                message: said(excerpt, "the upstream answered 429"),
-            },
+            Reply::Throttled { retry_after, excerpt } => SenderReply::nothing_written(
+                StatusCode::TOO_MANY_REQUESTS,
+                Some(retry_after.unwrap_or(THROTTLED_RETRY_AFTER)),
+                said(excerpt, "the upstream answered 429"),
+            ),
             Reply::Unavailable { status, retry_after, cause } => {
-                SenderReply { status: *status, retry_after: *retry_after, message: cause.clone() }
+                SenderReply::nothing_written(*status, *retry_after, cause.as_str())
             }
             // the other replies are settled
-            _ => SenderReply {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                retry_after: None,
-                message: String::new(),
-            },
+            _ => SenderReply::nothing_written(StatusCode::SERVICE_UNAVAILABLE, None, ""),
         }
     }
 
@@ -126,7 +121,18 @@ impl<'g> Exchange<'g> {
             self.gate.rejected.note(sender.rejected(reason, &message, status.as_u16(), self.now()));
             messages.push(message);
         }
-        SenderReply { status, retry_after: None, message: messages.join("; ") }
+        SenderReply { status, retry_after: None, message: messages.join("; "), written: self.written(sent) }
+    }
+
+    /// All that came but what was rejected, here or by the upstream. What policies dropped or added up was accepted: a sender that
+    /// is told otherwise counts it as lost.
+    fn written(&self, sent: &Sent) -> Counts {
+        let Outcome { received, forwarded, .. } = &*self.outcome;
+        let accepted = *received - self.outcome.all_rejected();
+        // of what was sent under other labels, so much of what came
+        let mut missing = sent.refused;
+        missing += sent.too_large;
+        accepted - missing.min(*forwarded).min(accepted)
     }
 
     /// What the sender is answered about what was rejected here. The log says it too, and what was rejected lately.

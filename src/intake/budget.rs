@@ -126,14 +126,14 @@ impl Hold {
 
     /// What the sender is told where there will never be room for so many series in one request.
     pub fn refusal_of_many(&self) -> SenderReply {
-        SenderReply {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            retry_after: None,
-            message: format!(
+        SenderReply::nothing_written(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            None,
+            format!(
                 "this request needs more than {} bytes while it is decided (listen.max_in_flight): send fewer series in one",
                 self.budget.max
             ),
-        }
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a request's headers say, judged before its body is touched.
 //!
 //! Senders are sloppy and receivers forgiving: a missing type or encoding means remote write 1.0 in snappy, and
-//! `X-Prometheus-Remote-Write-Version` decides nothing.
+//! `X-Prometheus-Remote-Write-Version` decides nothing: the type says which of the two messages a body is.
 
 use hyper::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA,
@@ -14,6 +14,7 @@ use crate::browser;
 use crate::series::scope::HEADERS as SCOPE;
 use crate::telemetry::Undecodable;
 use crate::via;
+use crate::wire::Message;
 
 /// A tenant's name at most, bytes.
 const TENANT_MAX_BYTES: usize = 256;
@@ -77,16 +78,16 @@ impl Names {
 /// Types that senders were seen to give to remote write 1.0, beside its own and none.
 const VAGUE: [&str; 3] = ["application/octet-stream", "application/vnd.google.protobuf", "text/plain"];
 
-/// Remote write 1.0 in snappy as far as headers say, or why not.
-pub(super) fn check_format(headers: &HeaderMap) -> Result<Typed, Refusal> {
-    let typed = match headers.get(CONTENT_TYPE) {
+/// Which message a body is as far as headers say, or why it is none that we take.
+pub(super) fn check_format(headers: &HeaderMap) -> Result<(Message, Typed), Refusal> {
+    let format = match headers.get(CONTENT_TYPE) {
         Some(value) => check_type(&text(value), browser::sent(headers))?,
-        None => Typed::Right,
+        None => (Message::V1, Typed::Right),
     };
     if let Some(value) = headers.get(CONTENT_ENCODING) {
         check_encoding(&text(value))?;
     }
-    Ok(typed)
+    Ok(format)
 }
 
 fn text(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
@@ -94,13 +95,13 @@ fn text(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
 }
 
 /// A page can have its browser send plain text to any address: then the type has to be right.
-fn check_type(value: &str, by_browser: bool) -> Result<Typed, Refusal> {
+fn check_type(value: &str, by_browser: bool) -> Result<(Message, Typed), Refusal> {
     let unsupported =
         |text: String| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Undecodable::ContentType, text);
     let mut parts = value.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
     if !by_browser && VAGUE.iter().any(|vague| media_type.eq_ignore_ascii_case(vague)) {
-        return Ok(Typed::Vague);
+        return Ok((Message::V1, Typed::Vague));
     }
     if !media_type.is_empty() && !media_type.eq_ignore_ascii_case("application/x-protobuf") {
         return Err(unsupported(format!("Content-Type {media_type:?}: send application/x-protobuf")));
@@ -111,11 +112,11 @@ fn check_type(value: &str, by_browser: bool) -> Result<Typed, Refusal> {
         .map(|(_, value)| value.trim().trim_matches('"'))
         .next();
     match proto {
-        None | Some("" | V1_MESSAGE) => Ok(Typed::Right),
-        Some(V2_MESSAGE) => Err(unsupported(format!(
-            "remote write 2.0 ({V2_MESSAGE}) is not supported here: send remote write 1.0 ({V1_MESSAGE})"
+        None | Some("" | V1_MESSAGE) => Ok((Message::V1, Typed::Right)),
+        Some(V2_MESSAGE) => Ok((Message::V2, Typed::Right)),
+        Some(other) => Err(unsupported(format!(
+            "unknown message {other:?}: send proto={V1_MESSAGE} or proto={V2_MESSAGE}"
         ))),
-        Some(other) => Err(unsupported(format!("unknown message {other:?}: send proto={V1_MESSAGE}"))),
     }
 }
 

@@ -65,6 +65,6 @@ impl Refusal {
     }
 
     pub(super) fn into_answer(self) -> SenderReply {
-        SenderReply { status: self.status, retry_after: self.retry_after, message: self.text }
+        SenderReply::nothing_written(self.status, self.retry_after, self.text)
     }
 }

@@ -6,11 +6,18 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
 use super::SenderReply;
 use super::activity::InHand;
+
+/// How many samples, histograms and exemplars were written (remote write 2.0, section "Required Written Response Headers").
+static WRITTEN: [HeaderName; 3] = [
+    HeaderName::from_static("x-prometheus-remote-write-samples-written"),
+    HeaderName::from_static("x-prometheus-remote-write-histograms-written"),
+    HeaderName::from_static("x-prometheus-remote-write-exemplars-written"),
+];
 
 /// A response body. Dropped when hyper has taken it, and with it the guard.
 pub(super) struct Reply {
@@ -52,11 +59,14 @@ pub(super) struct Manner {
     pub(super) json: bool,
     /// An answer to HEAD: no body.
     pub(super) head: bool,
+    /// An answer to a request of remote write 2.0, which says how much was written. Senders of 1.0 take such headers amiss:
+    /// Prometheus before 3.8.1 counts by them.
+    pub(super) counts_written: bool,
 }
 
 /// Makes the response; `request` is let go when it is written.
 pub(super) fn respond(answer: SenderReply, manner: Manner, request: InHand) -> Response<Reply> {
-    let SenderReply { status, retry_after, mut message } = answer;
+    let SenderReply { status, retry_after, mut message, written } = answer;
     let silent = status == StatusCode::NO_CONTENT || message.is_empty();
     if !silent && !message.ends_with('\n') {
         message.push('\n');
@@ -75,6 +85,11 @@ pub(super) fn respond(answer: SenderReply, manner: Manner, request: InHand) -> R
     }
     if let Some(methods) = manner.allow {
         headers.insert(ALLOW, HeaderValue::from_static(methods));
+    }
+    if manner.counts_written {
+        for (name, count) in WRITTEN.iter().zip([written.samples, written.histograms, written.exemplars]) {
+            headers.insert(name, HeaderValue::from(count));
+        }
     }
     if manner.close {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));

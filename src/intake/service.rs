@@ -26,6 +26,7 @@ use crate::clock::Jitter;
 use crate::memory::{self, WritePort};
 use crate::telemetry::{IntakeMetrics, Undecodable};
 use crate::via::Via;
+use crate::wire::Message;
 
 /// What all connections of a gate share.
 pub(super) struct Shared<H> {
@@ -134,7 +135,10 @@ impl<H: Handler> Shared<H> {
         let served = match route {
             Route::Write => {
                 let answer = self.write(activity, &parts, &mut body).await;
-                answer.map(|answer| (answer, Manner::default()))
+                answer.map(|(answer, message)| {
+                    let counts_written = message == Message::V2;
+                    (answer, Manner { counts_written, ..Manner::default() })
+                })
             }
             _ => self.elsewhere(route).map_err(Unserved::Refused),
         };
@@ -172,8 +176,8 @@ impl<H: Handler> Shared<H> {
         activity: &Activity,
         parts: &Parts,
         body: &mut Incoming,
-    ) -> Result<SenderReply, Unserved> {
-        let (tenant, typed) = self.admit(&parts.headers)?;
+    ) -> Result<(SenderReply, Message), Unserved> {
+        let (tenant, (message, typed)) = self.admit(&parts.headers)?;
         let Ok(_turn) = self.in_hand.try_acquire() else { return Err(self.too_many().into()) };
         let mut reading = Reading(Some(&*self.metrics));
         let mut hold = self.budget.hold();
@@ -201,8 +205,8 @@ impl<H: Handler> Shared<H> {
         }
         let query = parts.uri.query().map(str::to_owned);
         let headers = self.names.forwarded(&parts.headers);
-        let inbound = Inbound { tenant, peer: activity.peer(), body: bytes, typed, query, headers };
-        Ok(self.handler.handle(inbound, &mut hold).await)
+        let inbound = Inbound { tenant, peer: activity.peer(), body: bytes, typed, message, query, headers };
+        Ok((self.handler.handle(inbound, &mut hold).await, message))
     }
 
     /// All that is not a write.
@@ -224,7 +228,7 @@ impl<H: Handler> Shared<H> {
     }
 
     /// What the head decides.
-    fn admit(&self, headers: &HeaderMap) -> Result<(String, Typed), Refusal> {
+    fn admit(&self, headers: &HeaderMap) -> Result<(String, (Message, Typed)), Refusal> {
         if self.via.is_in(headers) {
             return Err(Refusal::comes_back(self.jitter.retry_after()));
         }
@@ -287,5 +291,5 @@ impl<H: Handler> Shared<H> {
 }
 
 fn probed((status, message): (StatusCode, String)) -> SenderReply {
-    SenderReply { status, retry_after: None, message }
+    SenderReply::nothing_written(status, None, message)
 }

@@ -7,7 +7,6 @@ use super::Counts;
 use super::count_fates::mark;
 use super::outcome::{Outcome, Undecodable};
 use super::rejected::describe_rejected;
-use super::rewrite::SERIES_TAG;
 use super::scan::FieldRoom;
 use super::scratch::Request;
 use crate::codec::varint;
@@ -99,7 +98,7 @@ fn series(
         taken.exemplars += left.exemplars;
         outcome.series += 1;
     } else {
-        rest.push(SERIES_TAG);
+        rest.push(v1::SERIES_TAG);
         varint::put(rest, bytes_left);
         v1::for_each_part(body, content.clone(), |bytes, part| {
             if !is_ahead(part, latest_ms) {
@@ -117,12 +116,5 @@ fn is_ahead(part: Part, latest_ms: i64) -> bool {
 
 fn reject(body: &[u8], labels: Range<usize>, whole: Range<usize>, taken: Counts, outcome: &mut Outcome) {
     const REASON: Invalid = Invalid::TooFarInFuture;
-    if outcome.rejected_series == 0 {
-        outcome.first_rejected = Some(describe_rejected(body, labels, REASON));
-    }
-    outcome.rejected_mark = outcome.rejected_mark.min(mark(&body[whole]));
-    outcome.rejected[REASON as usize] += taken;
-    outcome.rejected_series += 1;
-    outcome.rejected_by[REASON as usize] += 1;
-    outcome.received += taken;
+    outcome.reject(REASON, taken, mark(&body[whole]), || describe_rejected(body, labels, REASON));
 }

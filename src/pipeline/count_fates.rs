@@ -26,15 +26,8 @@ pub(super) fn count_fates(body: &[u8], request: &mut Request, outcome: &mut Outc
                 }
             }
             SlotState::Rejected(reason) => {
-                if outcome.rejected_series == 0 {
-                    outcome.first_rejected = Some(describe_rejected(body, slot.labels(), reason));
-                }
-                outcome.rejected_mark =
-                    outcome.rejected_mark.min(mark(&body[slot.start as usize..slot.end as usize]));
-                outcome.rejected[reason as usize] += counts;
-                outcome.rejected_series += 1;
-                outcome.rejected_by[reason as usize] += 1;
-                outcome.received += counts;
+                let came = mark(&body[slot.start as usize..slot.end as usize]);
+                outcome.reject(reason, counts, came, || describe_rejected(body, slot.labels(), reason));
                 touched += 1;
             }
             SlotState::Open => unreachable!("every series is decided before it is weighed"),

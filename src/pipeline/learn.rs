@@ -6,6 +6,7 @@ use crate::aggregate::{self, Declared, Starts};
 use crate::series::{Found, Labels, Probe, identity};
 use crate::wire::labels::LabelRun;
 use crate::wire::v1::{self, FieldKind, Fields};
+use crate::wire::v2::Expanded;
 
 impl Decider<'_> {
     /// Learns from a request's metadata what metrics are, before anything in it is decided: for reports of all that are
@@ -18,6 +19,24 @@ impl Decider<'_> {
             self.tracker.declare(tenant, family, number);
             if aggregates && self.policies.set.may_aggregate(family) {
                 self.engine.types.declare(tenant, family, Declared::from_wire(number));
+            }
+        }
+    }
+
+    /// Learns what series of remote write 2.0 say of their metrics, each of itself. Neighbours are mostly of one metric.
+    pub(super) fn learn_said(&self, body: &[u8], slots: &[Slot], said: &[Expanded]) {
+        let mut last: (&[u8], u64) = (b"", 0);
+        let typed = slots.iter().zip(said).filter(|(_, said)| said.metric_type != 0);
+        for (slot, said) in typed {
+            let Some(name) = metric(body, slot).filter(|name| last != (*name, said.metric_type)) else {
+                continue;
+            };
+            last = (name, said.metric_type);
+            let Ok(name) = std::str::from_utf8(name) else { continue };
+            let tenant = self.sender_context.tenant;
+            self.tracker.declare(tenant, name, said.metric_type);
+            if self.policies.aggregates() && self.policies.set.may_aggregate(name) {
+                self.engine.types.declare(tenant, name, Declared::from_wire(said.metric_type));
             }
         }
     }

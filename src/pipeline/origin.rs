@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::wire::Message;
+
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Origin<'a> {
@@ -9,10 +11,12 @@ pub struct Origin<'a> {
     pub scope: &'a str,
     /// Who sent it, where that is known.
     pub sender: Option<IpAddr>,
+    /// Which message its body is.
+    pub message: Message,
 }
 
 impl<'a> From<&'a str> for Origin<'a> {
     fn from(scope: &'a str) -> Self {
-        Self { scope, sender: None }
+        Self { scope, ..Self::default() }
     }
 }

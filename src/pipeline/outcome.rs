@@ -23,6 +23,14 @@ pub enum Undecodable {
     /// Not a WriteRequest.
     #[error("cannot decode the body as prometheus.WriteRequest: {0}")]
     Wire(#[from] WireError),
+    /// Not a request of remote write 2.0.
+    #[error("cannot decode the body as io.prometheus.write.v2.Request: {0}")]
+    WireV2(WireError),
+    /// With its texts wherever they are used it is too long.
+    #[error(
+        "the symbols of the request make more than {0} bytes (listen.max_decoded_size) where they are used; send smaller requests"
+    )]
+    Unfolded(usize),
     /// The rules of a policy blow the body up.
     #[error("relabel rules make the body larger than {0} bytes; send smaller requests or shorten the labels")]
     Outgrown(usize),
@@ -245,6 +253,24 @@ impl Outcome {
     /// Bytes held. What one huge request has blown up is not kept for the next.
     pub fn capacity(&self) -> usize {
         self.spliced.capacity() + self.effects.capacity()
+    }
+
+    /// Counts a series, or a part of it, that cannot be accepted. `blamed` describes it, if it is the first.
+    pub(super) fn reject(
+        &mut self,
+        reason: Invalid,
+        counts: Counts,
+        mark: u64,
+        blamed: impl FnOnce() -> Blamed,
+    ) {
+        if self.rejected_series == 0 {
+            self.first_rejected = Some(blamed());
+        }
+        self.rejected_mark = self.rejected_mark.min(mark);
+        self.rejected[reason as usize] += counts;
+        self.rejected_series += 1;
+        self.rejected_by[reason as usize] += 1;
+        self.received += counts;
     }
 
     /// All that was rejected.

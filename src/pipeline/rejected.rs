@@ -66,6 +66,7 @@ fn label<'b, L: Iterator<Item = RawLabel<'b>>>(
         | Invalid::NoName
         | Invalid::EmptyLabelName
         | Invalid::TooManyLabels
+        | Invalid::Reference
         | Invalid::TooFarInFuture => None,
     }
 }

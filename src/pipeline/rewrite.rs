@@ -14,9 +14,6 @@ use crate::series::identity::{self, Form, Place};
 use crate::wire::WireError;
 use crate::wire::v1::{self, Part};
 
-/// Tag of `WriteRequest.timeseries`.
-pub(super) const SERIES_TAG: u8 = 0x0a;
-
 /// What series under other labels take without a room of their own, bytes.
 const FREE_BYTES: usize = 1 << 20;
 
@@ -106,7 +103,7 @@ fn series(body: &[u8], slot: &Slot, script: &[u8], scratch: &mut RewriteScratch)
     } else {
         plain.extend_from_slice(&body[slot.labels_end as usize..slot.end as usize]);
     }
-    put_length(plain, field, room);
+    varint::fill(plain, field, room);
     Ok(())
 }
 
@@ -122,13 +119,13 @@ fn marker(body: &[u8], slot: &Slot, end: &EndMarker, scratch: &mut RewriteScratc
         None => plain.extend_from_slice(labels),
     }
     v1::put_stale_marker(plain, end.at);
-    put_length(plain, field, room);
+    varint::fill(plain, field, room);
     Ok(())
 }
 
 /// Begins a series, with room for a length like this one.
 fn open(plain: &mut Vec<u8>, length: usize) -> (usize, usize) {
-    plain.push(SERIES_TAG);
+    plain.push(v1::SERIES_TAG);
     let (field, room) = (plain.len(), varint::len(length));
     plain.resize(field + room, 0);
     (field, room)
@@ -147,17 +144,4 @@ fn canonical<'l>(
     }
     identity::canonicalise(body, slot.labels(), places, block)?;
     Ok(block)
-}
-
-/// Writes the length of what follows the room left for it.
-fn put_length(plain: &mut Vec<u8>, at: usize, room: usize) {
-    let length = plain.len() - at - room;
-    let needed = varint::len(length);
-    if needed != room {
-        let content = at + room;
-        plain.resize(plain.len() + needed.saturating_sub(room), 0);
-        plain.copy_within(content..content + length, at + needed);
-        plain.truncate(at + needed + length);
-    }
-    varint::write(&mut plain[at..], length);
 }

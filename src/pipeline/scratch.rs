@@ -1,5 +1,6 @@
 //! Buffers of one worker, used for one request at a time and kept for the next.
 
+use super::expand::Expansion;
 use crate::cardinality::ObserveScratch;
 use crate::codec::snappy::Gatherer;
 use crate::policy::{OwnedLabels, VerdictId};
@@ -136,6 +137,8 @@ pub(super) struct RewriteScratch {
 #[derive(Default)]
 pub struct Scratch {
     pub(super) decoded: Vec<u8>,
+    /// The same as remote write 1.0, where it is 2.0.
+    pub(super) expansion: Expansion,
     /// The same without what is too far in the future.
     pub(super) timely: Vec<u8>,
     pub(super) request: Request,
@@ -147,8 +150,9 @@ pub struct Scratch {
 impl Scratch {
     /// Bytes held. A worker throws away a scratch that one huge request has blown up.
     pub fn capacity(&self) -> usize {
-        let Self { decoded, timely, request, decide, rewrite, gatherer } = self;
+        let Self { decoded, expansion, timely, request, decide, rewrite, gatherer } = self;
         decoded.capacity()
+            + expansion.capacity()
             + timely.capacity()
             + bytes(&request.slots)
             + bytes(&request.probes)

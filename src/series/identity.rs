@@ -41,11 +41,13 @@ pub enum Invalid {
     LabelValueTooLong,
     #[error("samples further in the future than series.max_future")]
     TooFarInFuture,
+    #[error("references that are no pairs of positions in the symbols")]
+    Reference,
 }
 
 impl Invalid {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoLabels,
         Self::NoName,
         Self::EmptyLabelName,
@@ -55,6 +57,7 @@ impl Invalid {
         Self::LabelNameTooLong,
         Self::LabelValueTooLong,
         Self::TooFarInFuture,
+        Self::Reference,
     ];
 
     /// The `reason` label of our metrics and of `explain`.
@@ -69,6 +72,7 @@ impl Invalid {
             Self::LabelNameTooLong => "label_name_too_long",
             Self::LabelValueTooLong => "label_value_too_long",
             Self::TooFarInFuture => "too_far_in_future",
+            Self::Reference => "invalid_reference",
         }
     }
 }

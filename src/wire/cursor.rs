@@ -33,8 +33,10 @@ pub enum WireErrorKind {
     Depth,
     #[error("more than 1048576 series and other fields in one request")]
     TooManyFields,
-    #[error("no field of it is known, so it is another message (remote write 2.0?)")]
+    #[error("no field of it is known, so it is another message than its Content-Type says")]
     OtherMessage,
+    #[error("the first symbol is not the empty text")]
+    FirstSymbol,
 }
 
 /// Protobuf wire types that are in use.

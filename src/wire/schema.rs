@@ -31,25 +31,41 @@ pub static SAMPLE: Schema = Schema(&[(1, Holds::Double), (2, Holds::Varint)]);
 /// `prometheus.Exemplar`.
 pub static EXEMPLAR: Schema = Schema(&[(1, Holds::Message(&LABEL)), (2, Holds::Double), (3, Holds::Varint)]);
 static BUCKET_SPAN: Schema = Schema(&[(1, Holds::Varint), (2, Holds::Varint)]);
+/// The fields that `Histogram` has in both versions, and more.
+macro_rules! histogram {
+    ($($more:expr),*) => {
+        Schema(&[
+            (1, Holds::Varint),
+            (2, Holds::Double),
+            (3, Holds::Double),
+            (4, Holds::Varint),
+            (5, Holds::Double),
+            (6, Holds::Varint),
+            (7, Holds::Double),
+            (8, Holds::Message(&BUCKET_SPAN)),
+            (9, Holds::Varints),
+            (10, Holds::Doubles),
+            (11, Holds::Message(&BUCKET_SPAN)),
+            (12, Holds::Varints),
+            (13, Holds::Doubles),
+            (14, Holds::Varint),
+            (15, Holds::Varint),
+            (16, Holds::Doubles),
+            $($more),*
+        ])
+    };
+}
+
 /// `prometheus.Histogram`.
-pub static HISTOGRAM: Schema = Schema(&[
-    (1, Holds::Varint),
-    (2, Holds::Double),
-    (3, Holds::Double),
-    (4, Holds::Varint),
-    (5, Holds::Double),
-    (6, Holds::Varint),
-    (7, Holds::Double),
-    (8, Holds::Message(&BUCKET_SPAN)),
-    (9, Holds::Varints),
-    (10, Holds::Doubles),
-    (11, Holds::Message(&BUCKET_SPAN)),
-    (12, Holds::Varints),
-    (13, Holds::Doubles),
-    (14, Holds::Varint),
-    (15, Holds::Varint),
-    (16, Holds::Doubles),
-]);
+pub static HISTOGRAM: Schema = histogram!();
+/// `io.prometheus.write.v2.Histogram`: with a start timestamp.
+pub static HISTOGRAM_V2: Schema = histogram!((17, Holds::Varint));
+/// `io.prometheus.write.v2.Sample`: with a start timestamp.
+pub static SAMPLE_V2: Schema = Schema(&[(1, Holds::Double), (2, Holds::Varint), (3, Holds::Varint)]);
+/// `io.prometheus.write.v2.Exemplar`: its labels are references.
+pub static EXEMPLAR_V2: Schema = Schema(&[(1, Holds::Varints), (2, Holds::Double), (3, Holds::Varint)]);
+/// `io.prometheus.write.v2.Metadata`: help and unit are references.
+pub static METADATA_V2: Schema = Schema(&[(1, Holds::Varint), (3, Holds::Varint), (4, Holds::Varint)]);
 /// `prometheus.MetricMetadata`.
 pub static METADATA: Schema =
     Schema(&[(1, Holds::Varint), (2, Holds::Text), (4, Holds::Text), (5, Holds::Text)]);

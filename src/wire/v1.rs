@@ -6,6 +6,9 @@ use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
 use super::schema::{self, Text};
 use crate::codec::varint;
 
+/// Tag of `WriteRequest.timeseries`.
+pub const SERIES_TAG: u8 = 0x0a;
+
 /// What a top-level field of a WriteRequest is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldKind {
@@ -183,7 +186,7 @@ fn hop_labels(cursor: &mut Cursor<'_>) -> Result<usize, WireError> {
 /// A sample as every sender writes it: value, then timestamp, nothing else. Returns the bits of the value and the
 /// timestamp.
 #[inline]
-fn plain_sample(cursor: &mut Cursor<'_>) -> Option<(u64, i64)> {
+pub(super) fn plain_sample(cursor: &mut Cursor<'_>) -> Option<(u64, i64)> {
     let rest = cursor.bytes.get(cursor.at..cursor.end)?;
     let [0x12, len, 0x09, value @ ..] = rest else { return None };
     let bits = u64::from_le_bytes(*value.first_chunk()?);

@@ -344,7 +344,8 @@ fn silence_of_all_ages_nobody() {
 
 /// A request of one of several senders, taken or not.
 pub(crate) fn from(rig: &mut Rig, sender: u8, request: &WriteRequest, taken: bool) {
-    let origin = seriesgate::pipeline::Origin { scope: "", sender: Some([10, 0, 0, sender].into()) };
+    let origin =
+        seriesgate::pipeline::Origin { sender: Some([10, 0, 0, sender].into()), ..Default::default() };
     let body = seriesgate_proto::encode_snappy(request);
     let gate = &mut rig.gate;
     gate.pipeline.decide(origin, &body, &mut gate.scratch, &mut gate.outcome).unwrap();

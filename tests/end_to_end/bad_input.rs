@@ -260,9 +260,9 @@ async fn corrupt_bytes_anywhere_are_counted_once_or_not_at_all() {
 async fn other_formats_are_415_and_other_methods_405() {
     let sink = sink().await;
     let gate = Setup::to(sink.write_url()).start().await;
-    let v2 = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+    let v3 = "application/x-protobuf;proto=io.prometheus.write.v3.Request";
     for (name, value) in
-        [("content-type", v2), ("content-type", "application/json"), ("content-encoding", "gzip")]
+        [("content-type", v3), ("content-type", "application/json"), ("content-encoding", "gzip")]
     {
         let mut request = http::write_request(gate.write, encode_snappy(&mixture(1, 0)));
         request.headers_mut().insert(name, HeaderValue::from_static(value));

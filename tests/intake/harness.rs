@@ -102,8 +102,7 @@ impl Gate {
         let mut listen = listen();
         change(&mut listen);
         let registry = Arc::new(Registry::default());
-        let answer =
-            SenderReply { status: StatusCode::NO_CONTENT, retry_after: None, message: String::new() };
+        let answer = SenderReply::nothing_written(StatusCode::NO_CONTENT, None, "");
         let handler = Arc::new(Recorder {
             seen: Mutex::default(),
             answer: Mutex::new(answer),

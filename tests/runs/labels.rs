@@ -171,7 +171,7 @@ fn declare(watch: &mut Watch, types: &[(&str, i32)]) {
     };
     let request = WriteRequest { metadata: types.iter().map(of).collect(), ..WriteRequest::of(Vec::new()) };
     let Gate { pipeline, scratch, outcome } = &mut watch.gate;
-    let origin = Origin { scope: "", sender: Some(watch.address) };
+    let origin = Origin { scope: "", sender: Some(watch.address), ..Origin::default() };
     pipeline.decide(origin, &encode_snappy(&request), scratch, outcome).unwrap();
     pipeline.commit(outcome);
 }

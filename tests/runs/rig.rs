@@ -126,7 +126,12 @@ impl Watch {
             let body = encode_snappy(&request);
             let Gate { pipeline, scratch, outcome } = &mut self.gate;
             pipeline
-                .decide(Origin { scope: "", sender: Some(self.address) }, &body, scratch, outcome)
+                .decide(
+                    Origin { scope: "", sender: Some(self.address), ..Origin::default() },
+                    &body,
+                    scratch,
+                    outcome,
+                )
                 .unwrap();
             pipeline.commit(outcome);
             for series in super::support::forwarded(&self.gate, &request) {

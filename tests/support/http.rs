@@ -53,6 +53,17 @@ pub(crate) async fn is_ok(url: &str) -> bool {
     get(url).await.is_ok_and(|reply| reply.status == StatusCode::OK)
 }
 
+/// A write request of remote write 2.0 as Prometheus makes it.
+pub(crate) fn write_v2(address: SocketAddr, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    Request::post(format!("http://{address}/api/v1/write"))
+        .header("content-encoding", "snappy")
+        .header("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")
+        .header("x-prometheus-remote-write-version", "2.0.0")
+        .header("user-agent", "end-to-end/2")
+        .body(Full::new(body.into()))
+        .unwrap()
+}
+
 /// A write request as Prometheus makes it.
 pub(crate) fn write_request(address: SocketAddr, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
     Request::post(format!("http://{address}/api/v1/write"))

@@ -32,7 +32,8 @@ fn ninety_minutes() -> (Pipeline, Clock) {
     let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), clock.clone());
     let mut agent = Agent::new(Cluster::new(ClusterSpec::incident(7), START_MS));
     let (mut scratch, mut outcome) = (Scratch::default(), Outcome::default());
-    let origin = Origin { scope: "prod", sender: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9))) };
+    let origin =
+        Origin { scope: "prod", sender: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9))), ..Origin::default() };
     for _ in 0..90 {
         clock.advance_ms(60_000);
         for body in agent.bodies(clock.unix_ms(), 2000) {

@@ -31,7 +31,7 @@ struct Nobody;
 
 impl Handler for Nobody {
     async fn handle(&self, _: Inbound, _: &mut Hold) -> SenderReply {
-        SenderReply { status: StatusCode::NO_CONTENT, retry_after: None, message: String::new() }
+        SenderReply::nothing_written(StatusCode::NO_CONTENT, None, "")
     }
     fn healthy(&self) -> (StatusCode, String) {
         (StatusCode::OK, "{}".into())

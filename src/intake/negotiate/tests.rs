@@ -30,11 +30,7 @@ fn what_senders_of_version_one_send_is_accepted() {
 
 #[test]
 fn other_types_and_encodings_are_refused() {
-    for content_type in [
-        "application/json",
-        "application/x-protobuf;proto=io.prometheus.write.v2.Request",
-        "application/x-protobuf;proto=io.prometheus.write.v9.Request",
-    ] {
+    for content_type in ["application/json", "application/x-protobuf;proto=io.prometheus.write.v9.Request"] {
         assert_eq!(
             refused_as(&[("content-type", content_type)]),
             Some(Undecodable::ContentType),
@@ -51,20 +47,29 @@ fn of_a_vague_type_the_body_tells_unless_a_browser_sent_it() {
     for content_type in
         ["text/plain; charset=utf-8", "application/octet-stream", "Application/vnd.google.protobuf"]
     {
-        let typed = check_format(&headers(&[("content-type", content_type)])).unwrap();
-        assert_eq!(typed, Typed::Vague, "{content_type}");
+        let format = check_format(&headers(&[("content-type", content_type)])).unwrap();
+        assert_eq!(format, (Message::V1, Typed::Vague), "{content_type}");
         let by_a_page = [("content-type", content_type), ("origin", "null")];
         assert_eq!(refused_as(&by_a_page), Some(Undecodable::ContentType), "{content_type}");
     }
-    assert_eq!(check_format(&headers(&[])).unwrap(), Typed::Right);
+    assert_eq!(check_format(&headers(&[])).unwrap(), (Message::V1, Typed::Right));
 }
 
 #[test]
-fn a_version_two_sender_is_told_what_to_send() {
-    let v2 = headers(&[("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")]);
-    let refusal = check_format(&v2).unwrap_err();
+fn the_type_names_the_message() {
+    for (content_type, message) in [
+        ("application/x-protobuf", Message::V1),
+        ("application/x-protobuf;proto=prometheus.WriteRequest", Message::V1),
+        ("application/x-protobuf;proto=io.prometheus.write.v2.Request", Message::V2),
+        ("Application/X-Protobuf ; Proto = \"io.prometheus.write.v2.Request\"", Message::V2),
+    ] {
+        let format = check_format(&headers(&[("content-type", content_type)])).unwrap();
+        assert_eq!(format, (message, Typed::Right), "{content_type}");
+    }
+    let v3 = headers(&[("content-type", "application/x-protobuf;proto=io.prometheus.write.v3.Request")]);
+    let refusal = check_format(&v3).unwrap_err();
     assert_eq!(refusal.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    assert!(refusal.text.contains("send remote write 1.0"), "{}", refusal.text);
+    assert!(refusal.text.contains("send proto=prometheus.WriteRequest or proto=io."), "{}", refusal.text);
 }
 
 #[test]

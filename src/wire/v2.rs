@@ -1,0 +1,156 @@
+//! The walk of `io.prometheus.write.v2.Request` (remote write 2.0, release candidate 4).
+//!
+//! A request has a table of texts, its symbols, and series that name them by position. Fields may come in any order: series
+//! before symbols, symbols in several places. So the table is read first ([`Symbols::read`]), and the series then.
+
+mod expand;
+
+use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
+
+pub use expand::{Expanded, TooLong, expand};
+
+/// What a top-level field of a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// `symbols`.
+    Symbol,
+    /// `timeseries`.
+    Series,
+    /// Anything else; kept as it came.
+    Unknown,
+}
+
+/// One top-level field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// What it is.
+    pub kind: FieldKind,
+    /// First byte of its tag.
+    pub start: usize,
+    /// First byte of its content (after tag and length).
+    pub content: usize,
+    /// First byte after it.
+    pub end: usize,
+}
+
+/// The top-level fields of a body, in order.
+pub struct Fields<'a> {
+    cursor: Cursor<'a>,
+}
+
+impl<'a> Fields<'a> {
+    /// Walks a decoded body.
+    pub fn new(body: &'a [u8]) -> Self {
+        Self { cursor: Cursor::new(body, 0, body.len()) }
+    }
+
+    #[inline]
+    fn next_field(&mut self) -> Result<Field, WireError> {
+        let before = self.cursor;
+        let start = before.at;
+        let kind = match self.cursor.key()? {
+            (4, WireType::Len) => FieldKind::Symbol,
+            (5, WireType::Len) => FieldKind::Series,
+            (4 | 5, _) => return Err(before.error(WireErrorKind::WireType)),
+            (number, kind) => {
+                self.cursor.skip(number, kind, MAX_DEPTH)?;
+                let end = self.cursor.at;
+                return Ok(Field { kind: FieldKind::Unknown, start, content: start, end });
+            }
+        };
+        let inner = self.cursor.message()?;
+        Ok(Field { kind, start, content: inner.at, end: inner.end })
+    }
+}
+
+impl Iterator for Fields<'_> {
+    type Item = Result<Field, WireError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.cursor.is_done() { None } else { Some(self.next_field()) }
+    }
+}
+
+/// Symbols of a request at most, and series: without a bound, a body of a few megabytes would make us hold gigabytes.
+const MAX_FIELDS: usize = 1 << 20;
+
+/// Where the texts of a request stand in its body. Made to be used again.
+#[derive(Debug, Default)]
+pub struct Symbols(Vec<(u32, u32)>);
+
+impl Symbols {
+    /// Reads the table of a body, and says how many series it has.
+    ///
+    /// # Errors
+    /// If the body is no request, has more fields than we take, or a table whose first text is not empty.
+    pub fn read(&mut self, body: &[u8]) -> Result<usize, WireError> {
+        self.0.clear();
+        let (mut series, mut known) = (0, body.is_empty());
+        for field in Fields::new(body) {
+            let field = field?;
+            match field.kind {
+                FieldKind::Symbol => self.0.push((field.content as u32, field.end as u32)),
+                FieldKind::Series => series += 1,
+                FieldKind::Unknown => continue,
+            }
+            known = true;
+            if self.0.len().max(series) > MAX_FIELDS {
+                return Err(WireError { kind: WireErrorKind::TooManyFields, at: field.start });
+            }
+        }
+        // Protobuf reads any message as any other. One of which nothing is known would be answered 2xx, and lost.
+        if !known {
+            return Err(WireError { kind: WireErrorKind::OtherMessage, at: 0 });
+        }
+        match self.0.first() {
+            Some((start, end)) if start != end => {
+                Err(WireError { kind: WireErrorKind::FirstSymbol, at: *start as usize })
+            }
+            _ => Ok(series),
+        }
+    }
+
+    /// The text at a position; `None` where there is none.
+    #[inline]
+    pub fn get<'b>(&self, body: &'b [u8], position: u64) -> Option<&'b [u8]> {
+        let (start, end) = self.0.get(usize::try_from(position).ok()?)?;
+        body.get(*start as usize..*end as usize)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Memory held, bytes.
+    pub fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<(u32, u32)>()
+    }
+}
+
+/// Shows the positions in a field of references: packed, where `field` is its content, or a single one.
+#[inline]
+fn for_each_reference(
+    cursor: &mut Cursor<'_>,
+    kind: WireType,
+    mut visit: impl FnMut(u64),
+) -> Result<(), WireError> {
+    match kind {
+        // a varint of more than 32 bits is cut to 32, as every decoder of `uint32` does
+        WireType::Varint => visit(cursor.varint()? & u64::from(u32::MAX)),
+        WireType::Len => {
+            let mut packed = cursor.message()?;
+            while !packed.is_done() {
+                visit(packed.varint()? & u64::from(u32::MAX));
+            }
+        }
+        _ => return Err(cursor.error(WireErrorKind::WireType)),
+    }
+    Ok(())
+}
