@@ -22,6 +22,7 @@ use tokio::time::timeout_at;
 use self::complaints::Complaints;
 use crate::admin::Rejected;
 use crate::aggregate::Outbox;
+use crate::codec::CodecError;
 use crate::config::OnInvalid;
 use crate::egress::{Client, Outbound, Reply};
 use crate::health::Health;
@@ -266,7 +267,8 @@ impl Handler for Gate {
 impl Gate {
     fn undecodable(&self, why: &Undecodable, typed: Typed, sender: &Sender) -> SenderReply {
         let reason = match why {
-            Undecodable::Snappy(_) => Unread::Snappy,
+            Undecodable::Compressed(CodecError::Snappy(_)) => Unread::Snappy,
+            Undecodable::Compressed(CodecError::Zstd(_)) => Unread::Zstd,
             Undecodable::Wire(_) | Undecodable::WireV2(_) => Unread::Protobuf,
             Undecodable::Outgrown(_) | Undecodable::Unfolded(_) => Unread::Outgrown,
             Undecodable::NoRoom => Unread::Overload,

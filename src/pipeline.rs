@@ -60,7 +60,7 @@ use crate::admission;
 use crate::aggregate::{self, Engine, PolicyCounts};
 use crate::cardinality::{self, Tracker};
 use crate::clock::Clock;
-use crate::codec::snappy;
+use crate::codec::{self, CodecError, Encoding};
 use crate::policy::PolicySet;
 use crate::series::{Fingerprint, Fingerprinter, Index, Inserted, Limits, Tenant, TenantKey, Tenants};
 use crate::wire::Message;
@@ -142,7 +142,7 @@ impl Pipeline {
 
     /// Bytes that a body takes decoded; 0 where [`Pipeline::decide`] refuses it unread.
     pub fn decoded_len(&self, compressed: &[u8]) -> usize {
-        snappy::decoded_len(compressed, self.settings.load().max_decoded_bytes).unwrap_or(0)
+        codec::decoded_len(compressed, self.settings.load().max_decoded_bytes).unwrap_or(0)
     }
 
     /// Says what is to become of every sample of a request. `outcome` is overwritten.
@@ -177,10 +177,10 @@ impl Pipeline {
         let origin = origin.into();
         outcome.start(&policies, now);
 
-        let Scratch { decoded, expansion, timely, request, decide, rewrite, gatherer } = scratch;
+        let Scratch { decoder, decoded, expansion, timely, request, decide, rewrite, gatherer } = scratch;
         decide.policy_hits.clear();
         let most = settings.max_decoded_bytes;
-        let body = snappy::decode(compressed, most, decoded)?;
+        let body = codec::decode(decoder, compressed, most, decoded)?;
         outcome.decoded_bytes = body.len() as u64;
         let came = expansion.as_v1(origin.message, body, most, &mut *room, outcome)?;
         let room: FieldRoom<'_> = &mut |fields| room(fields.saturating_add(came.fields));
@@ -213,8 +213,10 @@ impl Pipeline {
         }
         count_fates::count_fates(body, request, outcome);
         rewrite::rewrite(body, request, &policies, settings.max_rewritten_bytes(), room, rewrite)?;
-        let as_it_came = is_whole && origin.message == Message::V1;
-        splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)?;
+        let is_plain = origin.message == Message::V1 && Encoding::of(compressed) == Encoding::Snappy;
+        let as_it_came = is_whole && is_plain;
+        splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)
+            .map_err(CodecError::from)?;
         outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
         let examples = &mut outcome.effects.examples;
         examples::collect(body, request, &decide.policy_hits, &policies, &settings.limits, now, examples);

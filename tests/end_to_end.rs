@@ -12,6 +12,8 @@ mod aggregating;
 mod bad_input;
 #[path = "end_to_end/control.rs"]
 mod control;
+#[path = "end_to_end/encodings.rs"]
+mod encodings;
 #[path = "end_to_end/forwarding.rs"]
 mod forwarding;
 #[path = "end_to_end/lifecycle.rs"]

@@ -26,16 +26,26 @@ pub enum SnappyError {
         /// Bytes there are.
         compressed: usize,
     },
+    /// Another format, which is known by how it begins.
+    #[error("this is {0}; send the block format of snappy, or zstd")]
+    Other(&'static str),
     /// Not snappy block format.
     #[error("corrupt snappy block: {0}")]
     Corrupt(#[from] snap::Error),
 }
+
+/// How other formats begin. No block begins so: its first copy would be of what is not there yet.
+const OTHERS: [(&[u8], &str); 2] =
+    [(b"\xff\x06\x00\x00sNaPpY", "the framing format of snappy"), (b"\x1f\x8b\x08", "gzip")];
 
 /// Bytes that a block decodes to, as its preamble says.
 ///
 /// # Errors
 /// If that is over `limit` or impossible for the input, or if there is no preamble.
 pub fn decoded_len(compressed: &[u8], limit: usize) -> Result<usize, SnappyError> {
+    if let Some((_, name)) = OTHERS.iter().find(|(start, _)| compressed.starts_with(start)) {
+        return Err(SnappyError::Other(name));
+    }
     let declared = snap::raw::decompress_len(compressed)?;
     if declared > limit {
         return Err(SnappyError::OverLimit { declared, limit });
@@ -151,6 +161,17 @@ mod tests {
         assert!(matches!(decode(&body, 1 << 25, &mut buffer), Err(SnappyError::OverLimit { .. })));
         assert!(matches!(decode(&body, usize::MAX, &mut buffer), Err(SnappyError::Impossible { .. })));
         assert_eq!(buffer.capacity(), 0);
+    }
+
+    #[test]
+    fn other_formats_are_named_and_no_block_looks_like_one() {
+        for (start, name) in OTHERS {
+            let mut body = start.to_vec();
+            body.resize(1000, 0);
+            assert_eq!(decode(&body, 1 << 20, &mut Vec::new()), Err(SnappyError::Other(name)));
+            let mut decoded = vec![0; 1 << 12];
+            assert!(snap::raw::Decoder::new().decompress(&body, &mut decoded).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -122,10 +122,10 @@ fn check_type(value: &str, by_browser: bool) -> Result<(Message, Typed), Refusal
 
 fn check_encoding(value: &str) -> Result<(), Refusal> {
     let value = value.trim();
-    if value.is_empty() || value.eq_ignore_ascii_case("snappy") {
+    if ["", "snappy", "zstd"].iter().any(|taken| value.eq_ignore_ascii_case(taken)) {
         return Ok(());
     }
-    let text = format!("Content-Encoding {value:?}: send snappy (block format)");
+    let text = format!("Content-Encoding {value:?}: send snappy (block format) or zstd");
     Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Undecodable::ContentEncoding, text))
 }
 

@@ -55,6 +55,8 @@ pub(super) struct Manner {
     pub(super) close: bool,
     /// `Allow`, with 405.
     pub(super) allow: Option<&'static str>,
+    /// The text is read by a program, to the last byte.
+    pub(super) exact: bool,
     /// JSON rather than text.
     pub(super) json: bool,
     /// An answer to HEAD: no body.
@@ -68,7 +70,7 @@ pub(super) struct Manner {
 pub(super) fn respond(answer: SenderReply, manner: Manner, request: InHand) -> Response<Reply> {
     let SenderReply { status, retry_after, mut message, written } = answer;
     let silent = status == StatusCode::NO_CONTENT || message.is_empty();
-    if !silent && !message.ends_with('\n') {
+    if !silent && !manner.exact && !message.ends_with('\n') {
         message.push('\n');
     }
     let text = if silent || manner.head { Bytes::new() } else { Bytes::from(message) };

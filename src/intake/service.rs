@@ -131,7 +131,7 @@ impl<H: Handler> Shared<H> {
     ) -> Result<Response<Reply>, HungUp> {
         let in_hand = activity.begin();
         let (parts, mut body) = request.into_parts();
-        let route = self.routes.find(&parts.method, parts.uri.path());
+        let route = self.routes.find(&parts.method, parts.uri.path(), parts.uri.query());
         let served = match route {
             Route::Write => {
                 let answer = self.write(activity, &parts, &mut body).await;
@@ -212,6 +212,9 @@ impl<H: Handler> Shared<H> {
     /// All that is not a write.
     fn elsewhere(&self, route: Route) -> Result<(SenderReply, Manner), Refusal> {
         match route {
+            Route::Handshake => {
+                Ok((probed((StatusCode::OK, "1".to_owned())), Manner { exact: true, ..Manner::default() }))
+            }
             Route::Healthy => {
                 Ok((probed(self.handler.healthy()), Manner { json: true, ..Manner::default() }))
             }

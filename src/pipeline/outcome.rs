@@ -9,7 +9,7 @@ use super::{Blamed, Counts, Example, Policies};
 use crate::admission::Reserved;
 use crate::aggregate::{Batch, NotAggregated, PolicyCounts};
 use crate::cardinality::{Observation, OnNode, PodKey};
-use crate::codec::snappy::SnappyError;
+use crate::codec::CodecError;
 use crate::policy::{PolicyIndex, VerdictId};
 use crate::series::{Arrival, Fingerprint, Invalid, Remembered};
 use crate::wire::WireError;
@@ -17,9 +17,9 @@ use crate::wire::WireError;
 /// Why a body could not be read; nothing in it was counted.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum Undecodable {
-    /// Not snappy, or too large.
+    /// Neither snappy nor zstd, or too large.
     #[error("cannot decompress the body: {0}")]
-    Snappy(#[from] SnappyError),
+    Compressed(#[from] CodecError),
     /// Not a WriteRequest.
     #[error("cannot decode the body as prometheus.WriteRequest: {0}")]
     Wire(#[from] WireError),

@@ -3,6 +3,7 @@
 use super::expand::Expansion;
 use crate::cardinality::ObserveScratch;
 use crate::codec::snappy::Gatherer;
+use crate::codec::zstd;
 use crate::policy::{OwnedLabels, VerdictId};
 use crate::series::identity::{Form, Place};
 use crate::series::{Invalid, Probe};
@@ -136,6 +137,7 @@ pub(super) struct RewriteScratch {
 /// Buffers of one worker. They grow to the largest request seen and are bounded by the decoded-size limit.
 #[derive(Default)]
 pub struct Scratch {
+    pub(super) decoder: zstd::Decoder,
     pub(super) decoded: Vec<u8>,
     /// The same as remote write 1.0, where it is 2.0.
     pub(super) expansion: Expansion,
@@ -150,8 +152,9 @@ pub struct Scratch {
 impl Scratch {
     /// Bytes held. A worker throws away a scratch that one huge request has blown up.
     pub fn capacity(&self) -> usize {
-        let Self { decoded, expansion, timely, request, decide, rewrite, gatherer } = self;
-        decoded.capacity()
+        let Self { decoder, decoded, expansion, timely, request, decide, rewrite, gatherer } = self;
+        decoder.bytes()
+            + decoded.capacity()
             + expansion.capacity()
             + timely.capacity()
             + bytes(&request.slots)

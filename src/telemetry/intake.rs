@@ -19,6 +19,7 @@ pub enum Undecodable {
     BodyTooSlow,
     BodyCutOff,
     Snappy,
+    Zstd,
     Protobuf,
     Outgrown,
     Overload,
@@ -31,7 +32,7 @@ pub enum Undecodable {
 
 impl Undecodable {
     /// All reasons, for registration.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Method,
         Self::ContentType,
         Self::ContentEncoding,
@@ -40,6 +41,7 @@ impl Undecodable {
         Self::BodyTooSlow,
         Self::BodyCutOff,
         Self::Snappy,
+        Self::Zstd,
         Self::Protobuf,
         Self::Outgrown,
         Self::Overload,
@@ -61,6 +63,7 @@ impl Undecodable {
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyCutOff => "body_cut_off",
             Self::Snappy => "snappy",
+            Self::Zstd => "zstd",
             Self::Protobuf => "protobuf",
             Self::Outgrown => "outgrown",
             Self::Overload => "overload",
