@@ -176,7 +176,114 @@ accepted --set-json resources=null --set autoscaling.enabled=false
 accepted --set-json config=null --set existingSecret=a
 accepted --set 'podLabels.app=gate' --set 'env[0].name=SERIESGATE_LOG'
 release=9gate accepted --set fullnameOverride=gate
+release=123 accepted --set-string fullnameOverride=true --set-string nameOverride=on
+# all that Kubernetes takes for a quantity
+accepted --set-string resources.limits.memory=1Ei
+accepted --set-string resources.requests.cpu=+1 --set-string resources.limits.cpu=.5e1
+accepted --set-string 'resources.requests.hugepages-2Mi=2Mi' --set-string 'resources.limits.hugepages-2Mi=2048Ki'
+accepted --set 'resources.limits.example\.com/card=1'
+for size in 1Ei +1Gi 1.5Gi 1e9 10.; do
+    accepted --set mode=aggregator --set-string "persistence.size=$size"
+    accepted --set autoscaling.inFlightBytes.enabled=true --set-string "autoscaling.inFlightBytes.averageValue=$size"
+done
+accepted --set-json autoscaling.cpuUtilization=null --set autoscaling.inFlightBytes.enabled=true --set-json resources=null
+for repository in gate localhost:5000/gate registry.example.com:5000/a/b_c/d--e '[fd00::1]:5000/gate' a/b.c/d__e; do
+    accepted --set "image.repository=$repository"
+done
+for level in off WARN debug, 'info\,seriesgate::egress=debug' seriesgate hyper=info 'info\, seriesgate=trace' 'seriesgate[request{tenant=a}]=debug'; do
+    accepted --set "logLevel=$level"
+done
+accepted --set nameOverride=a.b --set fullnameOverride=gate
+accepted --set mode=sidecar --set nameOverride=a.b
+accepted --set-json 'podLabels={"example.com/Team_1":"","a":"A.b_c-1"}' --set-json 'podAnnotations={"Example.com/a":"any text: at all"}'
+accepted --set-json 'volumes=[{"name":"data","emptyDir":{}}]' --set-json 'volumeMounts=[{"name":"data","mountPath":"/data"}]'
+# the pod of a sidecar has volumes that the chart does not know
+accepted --set mode=sidecar --set-json 'volumeMounts=[{"name":"token","mountPath":"/token"}]'
+accepted --set-json 'env=[{"name":"A","value":"8080"},{"name":"B","valueFrom":{"fieldRef":{"fieldPath":"status.podIP"}}}]'
+accepted --set-json 'config.policies=[{"name":"1","action":"relabel","relabel_configs":[{"regex":"true","replacement":"200"}]}]'
 echo "accepted: $accepts values that only look wrong"
+
+# --- names that YAML could read as something else
+
+# each object has the name that was given, and is what it was: one that is no text has no quotes in a list of JSON
+numbered() { # MODE ARGUMENTS...
+    local mode=$1
+    shift
+    release=123 render "$chart/ci/$mode-values.yaml" "$newest" "$@" > "$work/numbered"
+    "$venv/bin/python" - "$work/numbered" << 'PYTHON'
+import sys, yaml
+
+KEYS = {"name", "secretName", "serviceName", "storageClassName", "storage", "serviceAccountName", "priorityClassName"}
+
+
+def look(node, path):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            is_label = path.endswith(("labels", "matchLabels"))
+            if (key in KEYS or is_label) and not isinstance(value, (str, dict, list)):
+                sys.exit(f"{path}.{key} is {value!r}, and no text")
+            look(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        for item in node:
+            look(item, path)
+    elif isinstance(node, str) and path.endswith(".yaml"):
+        look(yaml.safe_load(node), path)
+
+
+for document in yaml.safe_load_all(open(sys.argv[1])):
+    look(document, (document or {}).get("kind", ""))
+PYTHON
+}
+odd=(--set-string fullnameOverride=true --set-string nameOverride=123 --set-string serviceAccount.name=1e3 --set-string persistence.storageClassName=1
+    --set-string persistence.size=10 --set-string priorityClassName=no --set-json config=null --set-string existingSecret=123
+    --set monitoring.podMonitor.enabled=true --set monitoring.serviceMonitor.enabled=true --set monitoring.vmPodScrape.enabled=true
+    --set monitoring.prometheusRule.enabled=true --set monitoring.dashboards.enabled=true)
+for mode in gateway aggregator; do
+    numbered "$mode" "${odd[@]}" || fail "a name that looks like a number is none in mode $mode"
+done
+numbered sidecar --set-string fullnameOverride=true --set-string nameOverride=123 --set-json config=null --set-string existingSecret=123 ||
+    fail 'a name that looks like a number is none in mode sidecar'
+echo 'names: those that look like numbers and booleans are texts'
+
+# --- null, which takes a default away
+
+# Helm takes it away before the schema is asked, so each default that is needed is said to be missing; without another the chart works.
+"$venv/bin/python" - "$chart" > "$work/nulls" << 'PYTHON'
+import json, sys, yaml
+
+values = yaml.safe_load(open(f"{sys.argv[1]}/values.yaml"))
+schema = json.load(open(f"{sys.argv[1]}/values.schema.json"))
+
+
+def look(values, schema, path):
+    for key, value in values.items():
+        print("needed" if key in schema.get("required", []) else "free", *path, key)
+        inner = schema.get("properties", {}).get(key, {})
+        if isinstance(value, dict) and "properties" in inner and key != "config":
+            look(value, inner, [*path, key])
+
+
+look(values, schema, [])
+PYTHON
+nulls=0
+echo 'autoscaling: { inFlightBytes: { enabled: true } }' > "$work/bytes.yaml"
+while read -r kind path; do
+    read -ra keys <<< "$path"
+    null='null'
+    for ((at = ${#keys[@]} - 1; at >= 0; at--)); do null="{\"${keys[at]}\":$null}"; done
+    echo "$null" > "$work/null.yaml"
+    for mode in gateway aggregator sidecar; do
+        said=$(render "$chart/ci/$mode-values.yaml" "$newest" -f "$work/bytes.yaml" -f "$work/null.yaml" 2>&1) && ok=yes || ok=no
+        case $kind-$ok in
+            needed-no) [[ $said == *"missing property '${keys[-1]}'"* ]] || fail "$path is null: refused, but not as missing: $said" ;;
+            needed-yes) fail "$path is null: accepted, and is needed" ;;
+            free-yes) ! grep -nE '<nil>|: *null$|^ *null$' <<< "$said" || fail "$path is null: rendered as nothing in mode $mode" ;;
+            free-no) [[ $said == *'execution error at'*': set '* || $said == *'config.upstreams is needed'* ]] || fail "$path is null: $said" ;;
+        esac
+        nulls=$((nulls + 1))
+    done
+done < "$work/nulls"
+echo "nulls: $nulls values are null, and are refused as missing or not missed"
 
 # --- what has to be refused, and by which words
 
@@ -209,6 +316,12 @@ refused "additional properties 'policy' not allowed" --set config.policy=x
 refused '/config/policies/0/action' --set 'config.policies[0].name=a' --set 'config.policies[0].action=drops'
 refused '/config/upstreams' --set-json 'config.upstreams=[]'
 refused 'are the same: give them different ones' --set ports.write=9202
+refused 'which has a tag in it: give that as image.tag' --set image.repository=registry.example.com:5000/gate:1.0
+refused 'which has a digest in it: give that as image.digest' --set image.repository=gate@sha256:aa
+refused 'no capitals' --set image.repository=Registry.example.com/Platform/gate
+for repository in /gate gate/ a//b -gate https://registry.example.com/gate 'a b'; do
+    refused 'no image has such a name' --set "image.repository=$repository"
+done
 refused '/image/tag' --set image.tag=v1@sha256:aa
 refused '/fullnameOverride' --set fullnameOverride=a.b
 refused 'set aggregation.instanceLabel' --set mode=sidecar --set config.aggregation.instance_label=gate
@@ -238,7 +351,52 @@ refused 'resources.requests.cpu (1.5) is above resources.limits.cpu (1499m)' --s
 refused 'is no quantity' --set resources.limits.memory=512MB
 refused 'is above resources.limits.memory' --set mode=sidecar --set resources.requests.memory=1Gi
 release=9gate refused 'Service of the name 9gate-seriesgate' --set replicas=2
-release=a.b refused 'set fullnameOverride' --set mode=aggregator --set replicas=2
+release=a.b refused "made of the release's" --set mode=aggregator --set replicas=2
+release=a.b refused "made of the release's" --set nameOverride=c.d
+refused 'seriesgate-a.b, which ends with nameOverride (a.b)' --set nameOverride=a.b
+refused 'logLevel has "warning", which is no level: off, error, warn' --set logLevel=warning
+refused 'logLevel has "verbose"' --set 'logLevel=info\,verbose'
+refused 'logLevel has "loud"' --set logLevel=seriesgate=loud
+refused "/env/0/value': got number" --set-json 'env=[{"name":"A","value":8080}]'
+refused "/env/0/value': got boolean" --set-json 'env=[{"name":"A","value":true}]'
+refused "/env/0': missing property 'name'" --set-json 'env=[{"value":"a"}]'
+refused '/env/0/name' --set-json 'env=[{"name":"A B","value":"a"}]'
+refused "'valuefrom' not allowed" --set-json 'env=[{"name":"A","valuefrom":{}}]'
+refused "/envFrom/0': 'oneOf' failed" --set-json 'envFrom=[{"prefix":"a"}]'
+refused "/imagePullSecrets/0': got string" --set-json 'imagePullSecrets=["registry"]'
+refused '/podLabels/a' --set-json 'podLabels={"a":"b c"}'
+refused '/podLabels/a' --set-json 'podLabels={"a":"'"$(printf 'a%.0s' {1..64})"'"}'
+refused "/podLabels': additional properties 'a b' not allowed" --set-json 'podLabels={"a b":"c"}'
+refused "/podLabels/a': got boolean" --set podLabels.a=true
+refused '/monitoring/podMonitor/labels' --set-json 'monitoring.podMonitor.labels={"A/b":"c"}'
+refused '/monitoring/dashboards/labels' --set-json 'monitoring.dashboards.labels={"a":"-"}'
+refused '/podAnnotations' --set-json 'podAnnotations={"a b":"c"}'
+refused '/nodeSelector/a' --set-json 'nodeSelector={"a":"b/c"}'
+refused '/priorityClassName' --set priorityClassName=High_One
+refused '/persistence/storageClassName' --set persistence.storageClassName=a_b
+refused '/existingSecret' --set existingSecret=a..b
+refused '/networkPolicy/scraperNamespaces/0' --set 'networkPolicy.scraperNamespaces={a.b}'
+refused "/tolerations/0/value': got boolean" --set-json 'tolerations=[{"key":"a","value":true}]'
+refused 'is a volume of the chart' --set-json 'volumes=[{"name":"seriesgate-config","emptyDir":{}}]'
+refused 'is a volume of the chart' --set mode=aggregator --set-json 'volumes=[{"name":"data","emptyDir":{}}]'
+refused 'volumes has a twice' --set-json 'volumes=[{"name":"a","emptyDir":{}},{"name":"a","emptyDir":{}}]'
+refused 'is mounted at /etc/seriesgate already' --set-json 'volumeMounts=[{"name":"seriesgate-config","mountPath":"/config"}]'
+refused 'where the chart mounts a volume of its own' --set-json 'volumes=[{"name":"a","emptyDir":{}}]' --set-json 'volumeMounts=[{"name":"a","mountPath":"/etc/seriesgate/"}]'
+refused 'volumeMounts has /a twice' --set-json 'volumes=[{"name":"a","emptyDir":{}}]' --set-json 'volumeMounts=[{"name":"a","mountPath":"/a"},{"name":"a","mountPath":"/a/"}]'
+refused 'volumeMounts has a, and volumes has not' --set-json 'volumeMounts=[{"name":"a","mountPath":"/a"}]'
+refused "/volumeMounts/0': missing property 'mountPath'" --set-json 'volumeMounts=[{"name":"a"}]'
+refused "/resources/requests': additional properties 'mem' not allowed" --set resources.requests.mem=1Gi
+refused "/resources': additional properties 'request' not allowed" --set resources.request.memory=1Gi
+refused 'resources.limits.hugepages-2Mi (4Mi), and Kubernetes lends none' --set-string 'resources.requests.hugepages-2Mi=2Mi' --set-string 'resources.limits.hugepages-2Mi=4Mi'
+refused 'resources.requests.hugepages-2Mi (2Mi) has no limit' --set-string 'resources.requests.hugepages-2Mi=2Mi'
+refused 'resources.requests.example.com/card (1) has no limit' --set 'resources.requests.example\.com/card=1'
+refused 'is no quantity' --set resources.limits.cpu=two
+refused 'is no quantity' --set resources.limits.cpu=-1
+refused 'autoscaling has nothing to go by' --set-json autoscaling.cpuUtilization=null
+# Helm has read the spelling away: `on` and `true` are the same to it, and 1.10 and 1.1
+refused "/config/policies/0/relabel_configs/0/regex': got boolean, want null or string" --set-json 'config.policies=[{"name":"a","action":"relabel","relabel_configs":[{"regex":true}]}]'
+refused "/config/policies/0/relabel_configs/0/replacement': got number, want null or string" --set-json 'config.policies=[{"name":"a","action":"relabel","relabel_configs":[{"replacement":1.10}]}]'
+refused "/config/policies/0/name': got boolean, want string" --set-json 'config.policies=[{"name":true,"action":"drop"}]'
 base=$chart/ci/sidecar-values.yaml
 for pod in podLabels.a=b podAnnotations.a=b nodeSelector.a=b 'tolerations[0].key=a' priorityClassName=a; do
     refused "a sidecar's pod is the agent's" --set "$pod"

@@ -18,17 +18,25 @@
 {{- end -}}
 {{- include "seriesgate.checkName" . -}}
 {{- include "seriesgate.checkLabels" . -}}
+{{- include "seriesgate.checkImage" . -}}
+{{- include "seriesgate.checkLogLevel" . -}}
+{{- include "seriesgate.checkVolumes" . -}}
 {{- include "seriesgate.checkResources" . -}}
+{{- include "seriesgate.checkAutoscaling" . -}}
 {{- if eq .Values.mode "sidecar" -}}
 {{- include "seriesgate.checkSidecar" . -}}
 {{- end -}}
 {{- end }}
 
-{{/* The name of a Service begins with a letter, and has no dot; that of a release may. */}}
+{{/* The name of a Service begins with a letter, and has no dot; that of a release may, and so may nameOverride, which is a label, too. */}}
 {{- define "seriesgate.checkName" -}}
 {{- $name := include "seriesgate.fullname" . -}}
 {{- if and (ne .Values.mode "sidecar") (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) -}}
-{{- fail (printf "Kubernetes takes no Service of the name %s, which is made of the release's: it begins with a letter, and has letters, digits and dashes only; set fullnameOverride to such a name, or name the release otherwise" $name) -}}
+{{- $rule := "it begins with a letter, and has letters, digits and dashes only; set fullnameOverride to such a name" -}}
+{{- if regexMatch "^[a-z][-a-z0-9]*$" .Release.Name -}}
+{{- fail (printf "Kubernetes takes no Service of the name %s, which ends with nameOverride (%s): %s, or take nameOverride out" $name .Values.nameOverride $rule) -}}
+{{- end -}}
+{{- fail (printf "Kubernetes takes no Service of the name %s, which is made of the release's: %s, or name the release otherwise" $name $rule) -}}
 {{- end -}}
 {{- end }}
 
@@ -50,41 +58,6 @@
 {{- if hasKey (.Values.podAnnotations | default dict) "seriesgate/config" -}}
 {{- fail "podAnnotations has seriesgate/config, which the chart sets itself (restartOnConfigChange): take it out" -}}
 {{- end -}}
-{{- end }}
-
-{{/* What is asked for is no more than what is allowed, and what the autoscaler divides by is there. */}}
-{{- define "seriesgate.checkResources" -}}
-{{- $resources := .Values.resources | default dict -}}
-{{- $requests := $resources.requests | default dict -}}
-{{- $limits := $resources.limits | default dict -}}
-{{- range $what, $asked := $requests -}}
-{{- $allowed := get $limits $what -}}
-{{- if and (hasKey $limits $what) (gt (include "seriesgate.quantity" $asked | float64) (include "seriesgate.quantity" $allowed | float64)) -}}
-{{- fail (printf "resources.requests.%s (%v) is above resources.limits.%s (%v), and Kubernetes takes no such pod: raise the limit, or lower the request" $what $asked $what $allowed) -}}
-{{- end -}}
-{{- end -}}
-{{- if and (eq .Values.mode "gateway") .Values.autoscaling.enabled -}}
-{{- /* Kubernetes takes the limit for the request where there is none */ -}}
-{{- $cpu := get $requests "cpu" -}}
-{{- if not (hasKey $requests "cpu") -}}
-{{- $cpu = get $limits "cpu" -}}
-{{- end -}}
-{{- if or (not $cpu) (eq (include "seriesgate.quantity" $cpu | float64) 0.0) -}}
-{{- fail "autoscaling goes by percent of the CPU that is asked for, and none is: set resources.requests.cpu (250m by default), or autoscaling.enabled: false and replicas" -}}
-{{- end -}}
-{{- end -}}
-{{- end }}
-
-{{/* A quantity as Kubernetes writes it (250m, 1.5, 512Mi, 1e9), as a number. */}}
-{{- define "seriesgate.quantity" -}}
-{{- $text := toString . -}}
-{{- $suffix := regexFind "[a-zA-Z]+$" $text -}}
-{{- $factors := dict "" 1.0 "n" 1e-9 "u" 1e-6 "m" 1e-3 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
-{{- $number := trimSuffix $suffix $text -}}
-{{- if not (and (hasKey $factors $suffix) (regexMatch "^[0-9]*[.]?[0-9]+([.]|[eE][-+]?[0-9]+)?$" $number)) -}}
-{{- fail (printf "%s in resources is no quantity of Kubernetes: write 250m or 0.25 for CPU, 512Mi for memory" $text) -}}
-{{- end -}}
-{{- mulf (float64 (trimSuffix "." $number)) (get $factors $suffix) -}}
 {{- end }}
 
 {{/* The pod is the agent's. */}}

@@ -17,7 +17,7 @@
 
 {{/* Refuses what would not work, and says what would. */}}
 {{- define "seriesgate.checkConfig" -}}
-{{- $config := .Values.config -}}
+{{- $config := .Values.config | default dict -}}
 {{- if not $config.upstreams -}}
 {{- fail "config.upstreams is needed, it says where samples go: [{name: primary, url: http://victoria-metrics:8428/api/v1/write}] (or existingSecret, a Secret with a whole config)" -}}
 {{- end -}}

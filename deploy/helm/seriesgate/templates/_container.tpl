@@ -45,8 +45,10 @@ lifecycle:
 resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with include "seriesgate.containerSecurity" . | fromYaml }}
 securityContext:
-  {{- include "seriesgate.containerSecurity" . | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 volumeMounts:
   - name: seriesgate-config
     mountPath: /etc/seriesgate
@@ -72,18 +74,18 @@ volumeMounts:
 
 {{/* In the pod of an agent the pod's security context is the agent's, so all of ours goes to the container. */}}
 {{- define "seriesgate.containerSecurity" -}}
+{{- $own := deepCopy (.Values.securityContext | default dict) -}}
 {{- if eq .Values.mode "sidecar" -}}
-{{- toYaml (merge (deepCopy .Values.securityContext) (omit .Values.podSecurityContext "fsGroup" "fsGroupChangePolicy" "supplementalGroups" "sysctls")) -}}
-{{- else -}}
-{{- toYaml .Values.securityContext -}}
+{{- $own = merge $own (omit (.Values.podSecurityContext | default dict) "fsGroup" "fsGroupChangePolicy" "supplementalGroups" "sysctls") -}}
 {{- end -}}
+{{- toYaml $own -}}
 {{- end }}
 
 {{/* The config as a directory: a key that is mounted by itself (subPath) would never change. */}}
 {{- define "seriesgate.volumes" -}}
 - name: seriesgate-config
   secret:
-    secretName: {{ include "seriesgate.configSecret" . }}
+    secretName: {{ include "seriesgate.configSecret" . | quote }}
     defaultMode: {{ ternary 292 288 (eq .Values.mode "sidecar") }}
 {{- with .Values.volumes }}
 {{ toYaml . }}

@@ -18,7 +18,7 @@
 
 {{/* By what the gate's own pods are found. */}}
 {{- define "seriesgate.selector" -}}
-app.kubernetes.io/name: {{ include "seriesgate.name" . }}
+app.kubernetes.io/name: {{ include "seriesgate.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
