@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use seriesgate::config::Config;
 
 fn repo(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -65,4 +66,55 @@ fn table_row(line: &str) -> Option<(String, String)> {
     let mut cells = line.strip_prefix("| `")?.split(" | ");
     let key = cells.next()?.strip_suffix('`')?;
     Some((key.to_owned(), cells.nth(1)?.trim().to_owned()))
+}
+
+#[test]
+fn the_schema_takes_what_the_program_takes_for_a_text_or_for_nothing() {
+    let text = "\
+listen:
+admin:
+tenant:
+memory:
+series: { subject_labels: }
+tracking:
+aggregation: { replica_labels: }
+upstreams:
+  - name: 1
+    url: http://127.0.0.1:9/api/v1/write
+    basic_auth: { username: 12, password: 345 }
+    headers: { X-Team: 7 }
+policies:
+  - name: true
+    action: relabel
+    relabel_configs:
+      - { source_labels: [a], separator: 0, regex: true, target_label: true, replacement: 200 }
+";
+    let loaded = Config::parse(text, "gate.yaml", Path::new("/"), &|_| None);
+    assert!(loaded.is_ok(), "{}", loaded.err().unwrap());
+    let config: Value = serde_saphyr::from_str(text).unwrap();
+    let schema: Value = serde_json::from_str(&seriesgate::config::schema()).unwrap();
+    assert_taken("", &config, &schema);
+}
+
+/// Asks for the type of every value.
+fn assert_taken(path: &str, value: &Value, schema: &Value) {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let types = &schema["type"];
+    let is_taken = types == kind || types.as_array().is_some_and(|types| types.contains(&kind.into()));
+    assert!(is_taken, "{path} is of type {kind}, and the schema takes {types}");
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        assert_taken(&format!("{path}[{index}]"), item, &schema["items"]);
+    }
+    for (key, inner) in value.as_object().into_iter().flatten() {
+        let known = &schema["properties"][key];
+        let known = if known.is_object() { known } else { &schema["additionalProperties"] };
+        assert_taken(&format!("{path}.{key}"), inner, known);
+    }
 }

@@ -23,7 +23,7 @@ const QUOTE_IT: &str = "a selector that starts with `{` must be quoted: '{job=\"
 #[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "action"])))]
 pub(crate) struct RawPolicy {
     /// Unique name; the `policy` label of our own metrics.
-    #[cfg_attr(feature = "schema", schemars(required, regex(pattern = r"^[a-zA-Z0-9_-]{1,64}$")))]
+    #[cfg_attr(feature = "schema", schemars(required, regex(pattern = r"^[a-zA-Z0-9_-]{1,64}$"), extend("type" = ["string", "number", "boolean"])))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<At<String>>,
     /// PromQL selector, or a list of selectors joined by OR. Absent: every series.

@@ -35,9 +35,7 @@ pub(crate) struct SizeText(
 
 /// A value that is never printed.
 #[derive(Clone, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(transparent)]
-#[cfg_attr(feature = "schema", schemars(inline))]
 pub(crate) struct SecretText(pub(crate) String);
 
 impl fmt::Debug for SecretText {

@@ -20,7 +20,7 @@ use crate::config::yaml::{MERGE_KEY, NO_MERGE_KEYS};
 #[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "url"])))]
 pub(crate) struct RawUpstream {
     /// Name in our own metrics, logs and reports.
-    #[cfg_attr(feature = "schema", schemars(required, regex(pattern = r"^[a-zA-Z0-9_-]{1,64}$")))]
+    #[cfg_attr(feature = "schema", schemars(required, regex(pattern = r"^[a-zA-Z0-9_-]{1,64}$"), extend("type" = ["string", "number", "boolean"])))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<At<String>>,
     /// The write endpoint, `http://` or `https://`. `${NAME}` is replaced by the environment's value.
@@ -80,6 +80,7 @@ impl Default for RawUpstream {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawBasicAuth {
     /// User; this or `username_file`.
+    #[cfg_attr(feature = "schema", schemars(extend("type" = ["string", "number", "boolean", "null"])))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) username: Option<At<String>>,
     /// File that holds the user.
