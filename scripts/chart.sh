@@ -200,6 +200,10 @@ accepted --set-json 'volumes=[{"name":"data","emptyDir":{}}]' --set-json 'volume
 # the pod of a sidecar has volumes that the chart does not know
 accepted --set mode=sidecar --set-json 'volumeMounts=[{"name":"token","mountPath":"/token"}]'
 accepted --set-json 'env=[{"name":"A","value":"8080"},{"name":"B","valueFrom":{"fieldRef":{"fieldPath":"status.podIP"}}}]'
+# sections of the config with nothing in them are as good as absent
+for mode in gateway aggregator; do
+    accepted --set "mode=$mode" --set-json 'config.listen=null,config.admin=null,config.series=null,config.aggregation=null'
+done
 accepted --set-json 'config.policies=[{"name":"1","action":"relabel","relabel_configs":[{"regex":"true","replacement":"200"}]}]'
 echo "accepted: $accepts values that only look wrong"
 

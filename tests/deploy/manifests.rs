@@ -96,6 +96,14 @@ fn their_configs_are_good_and_draw_no_warning() {
 }
 
 #[test]
+fn the_example_for_a_gateway_listens_as_the_chart_does() {
+    let example = Config::parse(&read("config/gateway.yaml"), "gateway", Path::new("/"), &variable).unwrap();
+    let gateway = Manifest::all().remove(0).loaded(secrets().path());
+    assert_eq!(example.config.listen.address, gateway.listen.address);
+    assert_eq!(example.config.admin.address, gateway.admin.address);
+}
+
+#[test]
 fn ports_are_the_same_everywhere_and_those_of_the_docs() {
     let secrets = secrets();
     let usual = "upstreams: [ { name: a, url: 'http://h/w' } ]\n";

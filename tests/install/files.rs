@@ -78,6 +78,12 @@ fn commands_and_files_of_the_unit_are_those_of_the_package() {
         assert!(installed(path), "{path}: {assets:?}");
     }
     assert_eq!(one("EnvironmentFile"), "-/etc/default/seriesgate");
+    // what the docs say of the unit for the static program
+    let named = text(UNIT).lines().filter(|line| line.contains("=/usr/bin/seriesgate ")).count();
+    assert_eq!(named, 2, "docs/install.md: `sed` changes two lines");
+    assert_eq!(text(UNIT).matches("/usr/bin/seriesgate").count(), 2, "one in each line");
+    let docs = text("docs/install.md");
+    assert!(docs.contains("ExecReload=/bin/sh -c \"kill -HUP $MAINPID\"\n"), "as in the unit");
 }
 
 /// Source and destination of what the package holds.
