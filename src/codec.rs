@@ -27,6 +27,72 @@ impl Encoding {
     }
 }
 
+/// Compresses a body that is given in pieces. Made to be used again.
+#[derive(Default)]
+pub struct Packer {
+    encoding: Encoding,
+    snappy: snappy::Gatherer,
+    zstd: zstd::Encoder,
+    /// The body so far, where it has to be there whole.
+    plain: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl Packer {
+    /// Starts a body of `total` bytes.
+    pub fn start(&mut self, encoding: Encoding, total: usize) {
+        self.encoding = encoding;
+        match encoding {
+            Encoding::Snappy => self.snappy.start(total),
+            Encoding::Zstd => {
+                self.plain.clear();
+                self.plain.reserve(total);
+            }
+        }
+    }
+
+    /// Appends a piece.
+    ///
+    /// # Errors
+    /// Never for the sizes a request can have; the encoder's own error is passed on.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), CodecError> {
+        match self.encoding {
+            Encoding::Snappy => self.snappy.push(piece)?,
+            Encoding::Zstd => self.plain.extend_from_slice(piece),
+        }
+        Ok(())
+    }
+
+    /// The finished body.
+    ///
+    /// # Errors
+    /// As [`Packer::push`].
+    pub fn finish(&mut self) -> Result<&[u8], CodecError> {
+        match self.encoding {
+            Encoding::Snappy => Ok(self.snappy.finish()?),
+            Encoding::Zstd => {
+                self.packed = self.zstd.encode(&self.plain)?;
+                Ok(&self.packed)
+            }
+        }
+    }
+
+    /// A whole body.
+    ///
+    /// # Errors
+    /// As [`Packer::push`].
+    pub fn pack(&mut self, encoding: Encoding, plain: &[u8]) -> Result<&[u8], CodecError> {
+        self.start(encoding, plain.len());
+        self.push(plain)?;
+        self.finish()
+    }
+
+    /// Memory held, bytes.
+    pub fn bytes(&self) -> usize {
+        self.snappy.capacity() + self.zstd.bytes() + self.plain.capacity() + self.packed.capacity()
+    }
+}
+
 /// Why a body could not be decompressed.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(transparent)]

@@ -17,6 +17,7 @@ mod request;
 mod response;
 mod retry_after;
 mod secrets;
+mod takes;
 mod tls;
 mod transport;
 mod warnings;
@@ -29,11 +30,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode};
 
+use crate::pipeline::Counts;
+use crate::wire::Form;
+
 /// One request to an upstream. Cheap to clone: a split sends several with the same headers.
 #[derive(Clone, Debug)]
 pub struct Outbound {
-    /// Snappy block format, remote write 1.0.
+    /// The body, in one of the forms that [`Client::form`] names.
     pub body: Bytes,
+    /// Which form that is.
+    pub form: Form,
     /// Query string of the sender's request, without `?`.
     pub query: Option<String>,
     /// Headers of the sender's request that may go on.
@@ -51,6 +57,13 @@ pub enum Reply {
         status: StatusCode,
         /// Start of the body, at most 1024 bytes, printable.
         excerpt: String,
+        /// What it wrote all the same, where it says so, as receivers of remote write 2.0 do.
+        written: Option<Counts>,
+    },
+    /// It does not take this form of body, or says nothing of having stored one: the same is to be sent in plain.
+    Unsupported {
+        /// What happened.
+        cause: String,
     },
     /// 413.
     TooLarge {

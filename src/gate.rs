@@ -2,13 +2,16 @@
 //!
 //! Everything of the data path that awaits is here, and nothing else is.
 
+mod apart;
 mod complaints;
+mod deliver;
 mod exchange;
 pub(crate) mod flush;
 mod pool;
 mod rejected;
 mod scope;
 mod split;
+mod transcode;
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -22,9 +25,9 @@ use tokio::time::timeout_at;
 use self::complaints::Complaints;
 use crate::admin::Rejected;
 use crate::aggregate::Outbox;
-use crate::codec::CodecError;
+use crate::codec::{CodecError, Encoding};
 use crate::config::OnInvalid;
-use crate::egress::{Client, Outbound, Reply};
+use crate::egress::{Client, Outbound};
 use crate::health::Health;
 use crate::intake::{Handler, Hold, Inbound, SenderReply, TurnedAway, Typed};
 use crate::pipeline::{
@@ -33,7 +36,8 @@ use crate::pipeline::{
 use crate::telemetry::{
     AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Undecodable as Unread,
 };
-use crate::wire::WireErrorKind;
+use crate::wire::{Form, Message, WireErrorKind};
+use deliver::{Delivered, Parcel, deliver};
 use exchange::Exchange;
 use pool::Pool;
 use rejected::{LastRejected, Sender};
@@ -163,7 +167,14 @@ impl Gate {
         let mut scratch = self.scratches.take();
         let upstream = self.upstream.load();
         let decided = self.scopes.with(inbound, &upstream.client, |scope| {
-            let origin = Origin { scope, sender: inbound.peer, message: inbound.message };
+            let came = Form { message: inbound.message, encoding: Encoding::of(&inbound.body) };
+            let wanted = match upstream.client.form(came) {
+                // series of 1.0 are made to 2.0 behind the policies
+                Form { message: Message::V2, .. } if came.message == Message::V1 => Form::PLAIN,
+                form => form,
+            };
+            let Inbound { peer: sender, message, .. } = *inbound;
+            let origin = Origin { scope, sender, message, wanted };
             let mut decide =
                 || self.pipeline.decide_within(room, origin, &inbound.body, &mut scratch, &mut outcome);
             if is_long { aside(decide) } else { decide() }
@@ -190,17 +201,21 @@ impl Gate {
             }
         };
         let upstream = self.upstream.load_full();
-        let outbound = Outbound { body, query, headers };
+        let Outcome { form, forwarded: counts, series, plain_bytes, .. } = *exchange.outcome();
+        let parcel = Parcel { outbound: Outbound { body, form, query, headers }, counts, plain_bytes };
         // one for all parts: a sender waits for its request, not for ours
         let deadline = upstream.client.deadline();
-        Some(match upstream.client.send_by(outbound.clone(), deadline).await {
-            Reply::TooLarge { excerpt } => match timeout_at(deadline, self.splits.acquire()).await {
-                Ok(_turn) if hold.add(split::holds(&outbound.body, exchange.outcome().series)) => {
-                    split::send_in_parts(&upstream, outbound, excerpt, deadline).await
+        let delivered = deliver(&upstream, parcel, deadline, &mut |bytes| hold.add(bytes)).await;
+        Some(match delivered {
+            Delivered::Sent(sent) => sent,
+            Delivered::TooLarge { outbound, excerpt } => {
+                match timeout_at(deadline, self.splits.acquire()).await {
+                    Ok(_turn) if hold.add(split::holds(&outbound.body, series)) => {
+                        split::send_in_parts(&upstream, outbound, excerpt, deadline).await
+                    }
+                    _ => split::Sent::busy(),
                 }
-                _ => split::Sent::busy(),
-            },
-            reply => split::Sent::whole(reply, exchange.outcome().forwarded),
+            }
         })
     }
 }
@@ -302,6 +317,11 @@ impl Gate {
             if let Some(policy) = policies.and_then(|all| all.get(usize::from(policy.0))) {
                 self.aggregation.not_aggregated(&policy.name, *reason);
             }
+        }
+        if sent.form.message == Message::V1 {
+            let metrics = &self.upstream.load().metrics;
+            metrics.lost_starts.increment(outcome.beyond_v1.start_timestamps);
+            metrics.lost_metadata.increment(outcome.beyond_v1.metadata);
         }
         if sent.stored {
             let committed = self.pipeline.commit(outcome);

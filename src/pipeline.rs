@@ -10,6 +10,8 @@
 
 mod ahead;
 mod claim;
+mod complaint;
+mod compose;
 mod context;
 mod count_fates;
 mod counts;
@@ -34,6 +36,7 @@ mod rewrite;
 mod scan;
 mod scratch;
 mod sender_history;
+mod settings;
 mod splice;
 mod tenancy;
 mod untracked;
@@ -54,44 +57,17 @@ pub use policies::Policies;
 pub use rejected::Blamed;
 pub use scan::{FIELD_BYTES, FieldRoom};
 pub use scratch::Scratch;
+pub use settings::Settings;
 
 use self::policies::State;
 use crate::admission;
 use crate::aggregate::{self, Engine, PolicyCounts};
-use crate::cardinality::{self, Tracker};
+use crate::cardinality::Tracker;
 use crate::clock::Clock;
-use crate::codec::{self, CodecError, Encoding};
+use crate::codec::{self, Encoding};
 use crate::policy::PolicySet;
-use crate::series::{Fingerprint, Fingerprinter, Index, Inserted, Limits, Tenant, TenantKey, Tenants};
-use crate::wire::Message;
-
-/// What a pipeline is made with.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Series remembered at most.
-    pub max_tracked: usize,
-    /// Scopes told apart at most.
-    pub max_tenants: usize,
-    /// Decoded body at most, bytes.
-    pub max_decoded_bytes: usize,
-    /// Bounds of one series.
-    pub limits: Limits,
-    /// Samples that are further ahead of our clock are rejected, milliseconds; `None`: none is.
-    pub max_future_ms: Option<i64>,
-    /// Whether a series that is withheld from now on, or goes under other labels, ends with a stale marker.
-    pub stale_markers: bool,
-    /// What is counted of series, and how much of it is kept.
-    pub tracking: cardinality::Settings,
-    /// Bounds of all aggregations.
-    pub aggregation: aggregate::Settings,
-}
-
-impl Settings {
-    /// Twice the limit of what comes in: rules may add labels, not without bounds.
-    fn max_rewritten_bytes(&self) -> usize {
-        self.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2)
-    }
-}
+use crate::series::{Fingerprint, Fingerprinter, Index, Inserted, Tenant, TenantKey, Tenants};
+use crate::wire::{Form, Message};
 
 /// The data path of one gate; shared by all workers.
 pub struct Pipeline {
@@ -177,33 +153,31 @@ impl Pipeline {
         let origin = origin.into();
         outcome.start(&policies, now);
 
-        let Scratch { decoder, decoded, expansion, timely, request, decide, rewrite, gatherer } = scratch;
+        let Scratch { decoder, decoded, expansion, timely, request, decide, rewrite, composer, packer } =
+            scratch;
         decide.policy_hits.clear();
         let most = settings.max_decoded_bytes;
-        let body = codec::decode(decoder, compressed, most, decoded)?;
-        outcome.decoded_bytes = body.len() as u64;
-        let came = expansion.as_v1(origin.message, body, most, &mut *room, outcome)?;
-        let room: FieldRoom<'_> = &mut |fields| room(fields.saturating_add(came.fields));
+        let came = codec::decode(decoder, compressed, most, decoded)?;
+        outcome.decoded_bytes = came.len() as u64;
+        let beside = expansion.read(origin.message, came, most, &mut *room, outcome)?;
+        let room: FieldRoom<'_> = &mut |fields| room(fields.saturating_add(beside));
+        let body = if origin.message == Message::V1 { came } else { expansion.body() };
+        outcome.plain_bytes = body.len();
         let tenant = self.tenants.resolve(origin.scope, &self.prints);
         let latest_ms = settings.max_future_ms.map(|ahead| self.clock.unix_ms().saturating_add(ahead));
         let reader = ahead::Reader { latest_ms, timely, request, outcome, room: &mut *room };
         let (body, is_whole) = match tenant {
-            Tenant::Known { key, .. } => {
-                reader.scan(came.body, |labels| self.prints.fingerprint(labels, key))?
-            }
-            Tenant::Overflow => reader.scan(came.body, |_| Fingerprint::default())?,
+            Tenant::Known { key, .. } => reader.scan(body, |labels| self.prints.fingerprint(labels, key))?,
+            Tenant::Overflow => reader.scan(body, |_| Fingerprint::default())?,
         };
         match tenant {
             Tenant::Known { key, group } => {
                 self.index.touch(&mut request.probes, &mut request.order, now, policies.generation);
                 let decider = self.decider(&policies, &settings, origin, (key, group), now);
-                let batch = &mut outcome.effects.aggregated;
-                (batch.tenant, batch.sender) = (group, origin.sender);
-                batch.span_ms = request.span_ms.filter(|_| policies.aggregates());
-                if is_whole {
-                    decider.learn_said(body, &request.slots, came.said);
-                }
-                decider.decide_all(body, request, decide, outcome)?;
+                let span_ms = request.span_ms.filter(|_| policies.aggregates());
+                outcome.effects.aggregated.begin(group, origin.sender, span_ms);
+                let frames = if is_whole { expansion.frames() } else { &[] };
+                decider.decide_all((body, frames), request, decide, outcome)?;
             }
             Tenant::Overflow => {
                 outcome.overflow_tenant = true;
@@ -213,11 +187,14 @@ impl Pipeline {
         }
         count_fates::count_fates(body, request, outcome);
         rewrite::rewrite(body, request, &policies, settings.max_rewritten_bytes(), room, rewrite)?;
-        let is_plain = origin.message == Message::V1 && Encoding::of(compressed) == Encoding::Snappy;
-        let as_it_came = is_whole && is_plain;
-        splice::splice((body, as_it_came), request, &rewrite.plain, gatherer, outcome)
-            .map_err(CodecError::from)?;
-        outcome.effects.aggregated.forwarded = outcome.body != Body::Nothing;
+        let form = Form { message: origin.message, encoding: Encoding::of(compressed) };
+        let splice = splice::Splice {
+            body,
+            in_v2: compose::InV2 { body: came, expansion, latest_ms: latest_ms.filter(|_| !is_whole) },
+            came: Some(form).filter(|_| is_whole && expansion.is_whole()),
+            wanted: origin.wanted,
+        };
+        splice.run(request, rewrite, (composer, packer), outcome)?;
         let examples = &mut outcome.effects.examples;
         examples::collect(body, request, &decide.policy_hits, &policies, &settings.limits, now, examples);
         Ok(())

@@ -1,7 +1,7 @@
 //! Remote write on the wire: a borrowed walk that allocates nothing and knows no policies.
 //!
 //! [`v1::Fields`] hops over the top-level fields of a WriteRequest (1.0); [`v1::series`] looks into one TimeSeries;
-//! [`v2`] does the same for remote write 2.0, and makes series of 1.0 of its series;
+//! [`v2`] does the same for remote write 2.0, and makes bodies of one of the other;
 //! [`schema`] checks the parts that are rare (exemplars, histograms, metadata) as strictly as prost would.
 
 pub mod cursor;
@@ -11,6 +11,22 @@ pub mod v1;
 pub mod v2;
 
 pub use cursor::{WireError, WireErrorKind};
+
+use crate::codec::Encoding;
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Which message it is.
+    pub message: Message,
+    /// How it is compressed.
+    pub encoding: Encoding,
+}
+
+impl Form {
+    /// Remote write 1.0 in snappy, which everyone takes.
+    pub const PLAIN: Self = Self { message: Message::V1, encoding: Encoding::Snappy };
+}
 
 /// The message that a body is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

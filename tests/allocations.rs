@@ -111,7 +111,7 @@ fn bytes_of_a_refusal((most, many): (usize, u32), last: (&str, &str)) -> u64 {
     pipeline.decide("team", &body, &mut scratch, &mut outcome).unwrap();
     let bytes = BYTES.load(Ordering::Relaxed) - before;
     assert_eq!(outcome.rejected_series, 1);
-    assert_eq!(outcome.first_rejected.as_ref().and_then(|first| first.metric.as_deref()), Some("huge"));
+    assert_eq!(outcome.blamed.first().and_then(|first| first.metric.as_deref()), Some("huge"));
     bytes
 }
 

@@ -122,7 +122,7 @@ fn a_request_that_is_wholly_future_sends_nothing_and_leaves_no_trace() {
     assert_eq!(gate.outcome.rejected[Invalid::TooFarInFuture as usize].samples, 2);
     assert_eq!(
         gate.outcome.complaint(false).unwrap(),
-        "2 of 2 series rejected (2 samples: samples further in the future than series.max_future); the first is `up`"
+        "2 of 2 series rejected (2 samples: samples further in the future than series.max_future, as `up`{job})"
     );
     assert_eq!(gate.pipeline.tracker().metrics(gate.pipeline.clock().unix_seconds()).len(), 1, "the others");
     // time goes on, and they are no longer ahead

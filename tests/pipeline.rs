@@ -164,6 +164,35 @@ fn each_invalid_series_is_rejected_alone_with_its_reason() {
 }
 
 #[test]
+fn a_complaint_has_an_example_for_each_reason_where_senders_read_it() {
+    let mut gate = Gate::new(&[]);
+    let long = "v".repeat(2_000_000);
+    let bad = [
+        vec![("job", "a"), ("pod", "b")],
+        vec![("", "x"), ("__name__", "http_requests_total")],
+        vec![("__name__", "node_cpu_seconds_total"), ("cpu", "0"), ("cpu", "1"), ("mode", "idle")],
+        vec![("__name__", "up"), ("a", &long)],
+    ];
+    let bad: Vec<_> = bad.iter().map(|labels| series(labels)).collect();
+    for reasons in 1..=bad.len() {
+        let twice = [&bad[..reasons], &bad[..reasons], &[named("good")]].concat();
+        gate.pass("", &WriteRequest::of(twice));
+        let complaint = gate.outcome.complaint(true).unwrap();
+        assert!(complaint.len() <= 256, "{complaint}");
+        let examples = ["as a series", "as `http_requests", "as `node_cpu", "as `up"];
+        for example in &examples[..reasons] {
+            assert!(complaint.contains(example), "{complaint}");
+        }
+        assert_eq!(gate.outcome.blamed.len(), reasons);
+    }
+    assert_eq!(gate.outcome.blamed[2].labels, "cpu\ncpu\nmode");
+    gate.pass("", &WriteRequest::of(vec![bad[2].clone()]));
+    let complaint = gate.outcome.complaint(true).unwrap();
+    let example = "(1 sample: duplicate label name, as `node_cpu_seconds_total`{cpu,cpu,mode}, label `cpu`)";
+    assert_eq!(complaint, format!("1 of 1 series rejected {example}"));
+}
+
+#[test]
 fn a_complaint_names_its_reason_without_samples() {
     let mut gate = Gate::new(&[]);
     gate.decide("", &snappy(b"\x0a\x00")).unwrap();

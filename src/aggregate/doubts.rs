@@ -44,7 +44,9 @@ impl Family {
 impl GroupShard {
     /// Notes that the start of a new counter is open, or that it is not.
     pub(super) fn doubt(&mut self, join: &Join, open: Option<Open>) {
-        let Join { series, keys, is_part, first_ms, .. } = *join;
+        let Join { series, keys, is_part, first_ms, started_ms: said_ms, .. } = *join;
+        // what it says of itself is nearer than what is said of its process or its pod
+        let keys = if said_ms.is_some() { keys.of_the_family() } else { keys };
         // the parts of one histogram come one behind the other
         let has_room = self.doubts.len() < MOST || keys.family() == self.last_doubted;
         match open.filter(|_| has_room) {
@@ -52,7 +54,7 @@ impl GroupShard {
                 self.last_doubted = keys.family();
                 self.doubts.insert(
                     series,
-                    Doubt { open, keys, is_part, said_ms: None, first: None, waits_after_ms: None },
+                    Doubt { open, keys, is_part, said_ms, first: None, waits_after_ms: None },
                 );
             }
             None if is_part && self.unborn.len() < MOST => {

@@ -57,6 +57,8 @@ pub struct Join {
     pub first_ms: i64,
     /// Whether others were sent as its group until now, up to its first sample.
     pub inherits: bool,
+    /// When it began, as it says of itself (remote write 2.0, `start_timestamp`), Unix milliseconds.
+    pub started_ms: Option<i64>,
     /// Of a counter that is unknown: what finds out when it began.
     pub keys: Keys,
     /// Whether that is a part of a histogram or summary, by its name.
@@ -108,6 +110,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Whose request it is, and between which times its series have their newest samples.
+    pub fn begin(&mut self, tenant: u32, sender: Option<IpAddr>, span_ms: Option<(i64, i64)>) {
+        (self.tenant, self.sender, self.span_ms) = (tenant, sender, span_ms);
+    }
+
     /// Makes it empty.
     pub fn clear(&mut self) {
         self.joins.clear();

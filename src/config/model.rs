@@ -114,6 +114,10 @@ pub struct Upstream {
     pub forward_authorization: bool,
     /// What the sender is told when the upstream answers 429.
     pub on_throttle: OnThrottle,
+    /// In which form samples are sent.
+    pub protocol: Protocol,
+    /// After so long a form that was refused is tried again.
+    pub protocol_retry: Duration,
     /// TLS settings; used with `https://` only.
     pub tls: Tls,
 }
@@ -131,6 +135,8 @@ impl std::fmt::Debug for Upstream {
             .field("headers", &self.headers)
             .field("forward_authorization", &self.forward_authorization)
             .field("on_throttle", &self.on_throttle)
+            .field("protocol", &self.protocol)
+            .field("protocol_retry", &self.protocol_retry)
             .field("tls", &self.tls)
             .finish()
     }
@@ -178,6 +184,20 @@ pub enum OnThrottle {
     Pass,
     /// 503: the sender keeps its data and comes again.
     Retry,
+}
+
+/// In which form samples are sent to an upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// As they came, if the upstream takes that; else remote write 1.0 in snappy.
+    #[default]
+    Auto,
+    /// Remote write 1.0 in snappy.
+    V1,
+    /// Remote write 2.0 in snappy.
+    V2,
+    /// Remote write 1.0 in zstd, as vmagent sends it.
+    Zstd,
 }
 
 /// TLS towards an upstream.

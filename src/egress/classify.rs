@@ -9,21 +9,33 @@ use super::Reply;
 use super::failure::{Failure, Kind, Target};
 use super::response::UpstreamResponse;
 use crate::config::OnThrottle;
+use crate::wire::{Form, Message};
 
 /// The reply, and what to log.
 pub(super) fn classify(
     answer: UpstreamResponse,
-    on_throttle: OnThrottle,
+    (form, on_throttle): (Form, OnThrottle),
     target: &Target,
 ) -> (Reply, Option<Failure>) {
     let (status, retry_after) = (answer.status, answer.retry_after);
     let logged = |kind, hint: &str| Some(Failure { kind, cause: sentence(target, &answer, hint) });
     let (told, failure) = match status.as_u16() {
+        200..=299 if form.message == Message::V2 && answer.wrote_nothing() => {
+            // it may have read 2.0 as 1.0, which leaves nothing of it and is no error
+            let cause =
+                sentence(target, &answer, "it does not say that it wrote anything of remote write 2.0");
+            return (Reply::Unsupported { cause }, None);
+        }
         200..=299 => return (Reply::Accepted, None),
+        415 if form != Form::PLAIN => {
+            let cause = sentence(target, &answer, "it does not take the upstream's `protocol`");
+            return (Reply::Unsupported { cause }, None);
+        }
         400 if says_too_large(&answer.excerpt) => return (Reply::TooLarge { excerpt: answer.excerpt }, None),
         400 | 409 | 422 => {
             let failure = logged(Kind::Invalid, "the data is refused for good");
-            return (Reply::Invalid { status, excerpt: answer.excerpt }, failure);
+            let UpstreamResponse { excerpt, written, .. } = answer;
+            return (Reply::Invalid { status, excerpt, written }, failure);
         }
         // not worth a line: it is split and sent again
         413 => return (Reply::TooLarge { excerpt: answer.excerpt }, None),
@@ -102,8 +114,9 @@ mod tests {
             retry_after: Some(Duration::from_secs(3)),
             location: None,
             excerpt: "why".to_owned(),
+            written: None,
         };
-        classify(answer, on_throttle, &Target::new("primary", &uri))
+        classify(answer, (Form::PLAIN, on_throttle), &Target::new("primary", &uri))
     }
 
     #[test]
@@ -116,6 +129,7 @@ mod tests {
                 Reply::TooLarge { .. } => 413,
                 Reply::Throttled { .. } => 429,
                 Reply::Unavailable { status, .. } => status.as_u16(),
+                Reply::Unsupported { cause } => panic!("plain is what everyone takes: {cause}"),
             };
             let expected = match code {
                 200..=299 => 200,
@@ -150,9 +164,15 @@ mod tests {
         ] {
             let uri = "http://backend:8428/write".parse().unwrap();
             let status = StatusCode::BAD_REQUEST;
-            let answer =
-                UpstreamResponse { status, retry_after: None, location: None, excerpt: said.to_owned() };
-            let (reply, failure) = classify(answer, OnThrottle::Pass, &Target::new("primary", &uri));
+            let answer = UpstreamResponse {
+                status,
+                retry_after: None,
+                location: None,
+                excerpt: said.to_owned(),
+                written: None,
+            };
+            let (reply, failure) =
+                classify(answer, (Form::PLAIN, OnThrottle::Pass), &Target::new("primary", &uri));
             assert_eq!(matches!(reply, Reply::TooLarge { .. }), is_large, "{said}");
             assert_eq!(failure.is_none(), is_large, "{said}");
         }

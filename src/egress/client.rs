@@ -9,9 +9,10 @@ use hyper::{HeaderMap, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 
 use super::classify::classify;
-use super::failure::{Target, TryError};
+use super::failure::{Kind, Target, TryError};
 use super::request::Template;
 use super::response::{self, UpstreamResponse};
+use super::takes::Takes;
 use super::transport::{Http, Transport};
 use super::warnings::Warnings;
 use super::{EgressError, Outbound, Reply};
@@ -20,6 +21,7 @@ use crate::clock::{Clock, Jitter};
 use crate::config::{OnThrottle, Upstream};
 use crate::telemetry::EgressMetrics;
 use crate::via::Via;
+use crate::wire::Form;
 
 /// Sends requests to one upstream. Shared by all who do; its connections are kept between requests.
 pub struct Client {
@@ -28,6 +30,7 @@ pub struct Client {
     transport: Transport,
     timeout: Duration,
     on_throttle: OnThrottle,
+    takes: Takes,
     secrets: Vec<String>,
     clock: Clock,
     jitter: Jitter,
@@ -49,6 +52,7 @@ impl Client {
             template,
             timeout: upstream.timeout,
             on_throttle: upstream.on_throttle,
+            takes: Takes::new(upstream.protocol, upstream.protocol_retry, Arc::clone(&metrics)),
             secrets: secrets::configured(upstream),
             clock: Clock::system(),
             jitter,
@@ -78,10 +82,10 @@ impl Client {
     pub async fn send_by(&self, outbound: Outbound, deadline: Instant) -> Reply {
         let Some(uri) = self.template.uri_with(outbound.query.as_deref()) else {
             let excerpt = "the query string cannot be forwarded".to_owned();
-            return Reply::Invalid { status: StatusCode::BAD_REQUEST, excerpt };
+            return Reply::Invalid { status: StatusCode::BAD_REQUEST, excerpt, written: None };
         };
         let (reply, failure) = match self.exchange(&uri, &outbound, deadline).await {
-            Ok(answer) => classify(answer, self.on_throttle, &self.target),
+            Ok(answer) => classify(answer, (outbound.form, self.on_throttle), &self.target),
             Err(error) => {
                 let failure = error.failure(&self.target);
                 let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -94,7 +98,40 @@ impl Client {
         if let Some(failure) = failure {
             self.warnings.warn(failure.kind, &failure.cause);
         }
-        reply
+        match reply {
+            Reply::Unsupported { cause } if !self.takes.falls_back() => {
+                self.warnings.warn(Kind::Misconfigured, &cause);
+                Reply::Unavailable { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: None, cause }
+            }
+            reply => {
+                if matches!(reply, Reply::Accepted | Reply::Invalid { written: Some(_), .. }) {
+                    self.takes.took(outbound.form);
+                }
+                reply
+            }
+        }
+    }
+
+    /// In which form a body goes that is in this one.
+    pub fn form(&self, has: Form) -> Form {
+        self.takes.form(has, &self.clock)
+    }
+
+    /// Whether a body of this form that got this reply is to be sent again in plain: the upstream does not take the form, or has
+    /// never taken it, and a refusal may be of the form.
+    pub fn tries_plain(&self, form: Form, reply: &Reply) -> bool {
+        self.takes.falls_back()
+            && match reply {
+                Reply::Unsupported { .. } => true,
+                Reply::Invalid { written: None, .. } => !self.takes.is_known(form),
+                _ => false,
+            }
+    }
+
+    /// Notes that the upstream took a body in plain that it had not taken in this form.
+    pub fn takes_only_plain(&self, form: Form) {
+        self.takes.refused(form, &self.clock);
+        self.metrics.fallbacks.increment(1);
     }
 
     /// One try, and one more where a kept connection was closed under the first. That is safe: writing a
@@ -146,8 +183,10 @@ impl Client {
         start: &[u8],
         to: &Outbound,
     ) -> UpstreamResponse {
+        let written = response::written(headers);
         if status.is_success() {
-            return UpstreamResponse { status, retry_after: None, location: None, excerpt: String::new() };
+            let excerpt = String::new();
+            return UpstreamResponse { status, retry_after: None, location: None, excerpt, written };
         }
         let secrets = [&self.secrets[..], &secrets::of_sender(to)].concat();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -158,6 +197,7 @@ impl Client {
                 .map(|wait| retry_after::spread(&self.jitter, wait)),
             location: text(LOCATION).and_then(origin),
             excerpt: response::excerpt(start, secrets),
+            written,
         }
     }
 }

@@ -11,10 +11,15 @@ use metrics::Counter;
 use super::body::CountedBody;
 use super::secrets::encoded;
 use super::{EgressError, Outbound};
+use crate::codec::Encoding;
 use crate::config::{Upstream, UpstreamAuth, is_framing};
 use crate::via::Via;
+use crate::wire::{Form, Message};
 
 const VERSION: HeaderName = HeaderName::from_static("x-prometheus-remote-write-version");
+
+/// Of VictoriaMetrics' protocol, which is remote write 1.0 in zstd.
+const VM_VERSION: HeaderName = HeaderName::from_static("x-victoriametrics-remote-write-version");
 
 const OWN_USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("seriesgate/", env!("CARGO_PKG_VERSION")));
@@ -65,12 +70,14 @@ impl Template {
         let mut request = Request::new(CountedBody::new(outbound.body.clone(), sent));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
-        *request.headers_mut() = self.headers(&outbound.headers);
+        *request.headers_mut() = self.headers(outbound);
         request
     }
 
-    fn headers(&self, from_sender: &HeaderMap) -> HeaderMap {
+    fn headers(&self, outbound: &Outbound) -> HeaderMap {
+        let from_sender = &outbound.headers;
         let mut headers = self.fixed.clone();
+        put_form(&mut headers, outbound.form);
         for (name, value) in from_sender {
             if self.fixed.contains_key(name) || is_framing(name.as_str()) {
                 continue;
@@ -88,6 +95,24 @@ impl Template {
         headers.insert(VIA, self.via.after(from_sender.get(VIA)));
         headers
     }
+}
+
+/// What says which form a body has. No blank in the type: some receivers compare it byte for byte.
+fn put_form(headers: &mut HeaderMap, form: Form) {
+    let (kind, version) = match form.message {
+        Message::V1 => ("application/x-protobuf", "0.1.0"),
+        Message::V2 => ("application/x-protobuf;proto=io.prometheus.write.v2.Request", "2.0.0"),
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(VERSION, HeaderValue::from_static(version));
+    let encoding = match form.encoding {
+        Encoding::Snappy => "snappy",
+        Encoding::Zstd => {
+            headers.insert(VM_VERSION, HeaderValue::from_static("1"));
+            "zstd"
+        }
+    };
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
 }
 
 fn parse_url(url: &str) -> Result<Uri, EgressError> {
@@ -126,9 +151,7 @@ fn fixed_headers(upstream: &Upstream, uri: &Uri) -> Result<HeaderMap, EgressErro
     if let Some(value) = authorization {
         headers.insert(AUTHORIZATION, sensitive("authorization", &value)?);
     }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
-    headers.insert(VERSION, HeaderValue::from_static("0.1.0"));
+    put_form(&mut headers, Form::PLAIN);
     Ok(headers)
 }
 

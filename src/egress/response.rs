@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
-use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
+use hyper::{HeaderMap, StatusCode};
 
+use crate::pipeline::Counts;
 use crate::series::quote;
 
 /// Read at most, so that the connection can be used again. Beyond it a new connection is cheaper.
@@ -25,6 +26,27 @@ pub(super) struct UpstreamResponse {
     /// Scheme and host a redirect points to.
     pub(super) location: Option<String>,
     pub(super) excerpt: String,
+    /// What it says that it wrote; `None` where it says nothing of that.
+    pub(super) written: Option<Counts>,
+}
+
+impl UpstreamResponse {
+    /// Whether it does not say that it wrote anything.
+    pub(super) fn wrote_nothing(&self) -> bool {
+        self.written.unwrap_or_default().is_zero()
+    }
+}
+
+/// What an answer says that was written (remote write 2.0, section "Required Written Response Headers"). A number that is missing
+/// is 0.
+pub(super) fn written(headers: &HeaderMap) -> Option<Counts> {
+    let [samples, histograms, exemplars] = ["samples", "histograms", "exemplars"].map(|kind| {
+        let value = headers.get(format!("x-prometheus-remote-write-{kind}-written"))?;
+        value.to_str().ok()?.trim().parse::<u64>().ok()
+    });
+    samples.or(histograms).or(exemplars)?;
+    let number = Option::unwrap_or_default;
+    Some(Counts { samples: number(samples), histograms: number(histograms), exemplars: number(exemplars) })
 }
 
 /// Reads `body` to its end or to the bound, keeping the start. What is left unread closes the connection.

@@ -10,7 +10,7 @@ use super::split::Sent;
 use crate::admin::Rejected;
 use crate::egress::Reply;
 use crate::intake::SenderReply;
-use crate::pipeline::{Body, Counts, Outcome, Returned};
+use crate::pipeline::{Blamed, Body, Counts, Outcome, Returned};
 use crate::series::Invalid;
 
 /// When to come again where the upstream said 429 and not when.
@@ -51,8 +51,10 @@ impl<'g> Exchange<'g> {
         let sent = sent.unwrap_or_else(Sent::nothing);
         match &sent.reply {
             Reply::Throttled { .. } => self.returned(Returned::Throttled, &sent.reply),
-            Reply::Unavailable { .. } => self.returned(Returned::Upstream, &sent.reply),
-            _ => {
+            Reply::Unavailable { .. } | Reply::Unsupported { .. } => {
+                self.returned(Returned::Upstream, &sent.reply)
+            }
+            Reply::Accepted | Reply::Invalid { .. } | Reply::TooLarge { .. } => {
                 self.gate.settle(&self.outcome, &sent);
                 self.settled(&sent, sender)
             }
@@ -88,6 +90,9 @@ impl<'g> Exchange<'g> {
             Reply::Unavailable { status, retry_after, cause } => {
                 SenderReply::nothing_written(*status, *retry_after, cause.as_str())
             }
+            Reply::Unsupported { cause } => {
+                SenderReply::nothing_written(StatusCode::SERVICE_UNAVAILABLE, None, cause.as_str())
+            }
             // the other replies are settled
             _ => SenderReply::nothing_written(StatusCode::SERVICE_UNAVAILABLE, None, ""),
         }
@@ -103,7 +108,7 @@ impl<'g> Exchange<'g> {
             }
         }
         let refused = match &sent.reply {
-            Reply::Invalid { status, excerpt } => {
+            Reply::Invalid { status, excerpt, .. } => {
                 let message = said(excerpt, "the upstream refused the data without saying why");
                 Some((*status, "upstream", message))
             }
@@ -146,11 +151,16 @@ impl<'g> Exchange<'g> {
         } else {
             gate.complaints.of_data(sender, complaint, now);
         }
-        let first = self.outcome.first_rejected.clone();
-        let reason = first.as_ref().map_or(Invalid::InvalidUtf8, |first| first.reason);
-        let (metric, label) = first.map(|first| (first.metric, first.label)).unwrap_or_default();
-        let rejected = sender.rejected(reason.as_str(), complaint, status.as_u16(), self.now());
-        gate.rejected.note(Rejected { metric, label, ..rejected });
+        let rejected =
+            |reason: Invalid| sender.rejected(reason.as_str(), complaint, status.as_u16(), self.now());
+        // so that the first stands first
+        for Blamed { metric, labels, label, reason } in self.outcome.blamed.iter().rev().cloned() {
+            let labels = labels.lines().map(str::to_owned).collect();
+            gate.rejected.note(Rejected { metric, labels, label, ..rejected(reason) });
+        }
+        if self.outcome.blamed.is_empty() {
+            gate.rejected.note(rejected(Invalid::InvalidUtf8));
+        }
         status
     }
 

@@ -13,10 +13,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Gate;
+use super::deliver::{Delivered, Parcel, deliver};
 use super::split;
 use crate::aggregate::{Outgoing, Waiting};
 use crate::egress::{Outbound, Reply};
+use crate::pipeline::Counts;
 use crate::telemetry::AggregationMetrics;
+use crate::wire::Form;
 
 /// Between two looks at what there is to send.
 const EVERY: Duration = Duration::from_millis(250);
@@ -151,21 +154,28 @@ impl Gate {
             }
         };
         let upstream = self.upstream.load_full();
-        let outbound = Outbound { body, query, headers };
+        let outbound = Outbound { body, form: Form::PLAIN, query, headers };
+        let counts = Counts { samples: points, ..Counts::default() };
         let deadline = upstream.client.deadline();
-        let sent = match upstream.client.send_by(outbound.clone(), deadline).await {
-            Reply::TooLarge { excerpt } => split::send_in_parts(&upstream, outbound, excerpt, deadline).await,
-            reply => {
-                split::Sent::whole(reply, crate::pipeline::Counts { samples: points, ..Default::default() })
+        // as many points as wait are bounded elsewhere
+        let parcel = Parcel { outbound, counts, plain_bytes: 0 };
+        let sent = match deliver(&upstream, parcel, deadline, &mut |_| true).await {
+            Delivered::TooLarge { outbound, excerpt } => {
+                split::send_in_parts(&upstream, outbound, excerpt, deadline).await
             }
+            Delivered::Sent(sent) => sent,
         };
         match sent.reply {
             Reply::Throttled { retry_after, .. } | Reply::Unavailable { retry_after, .. } => {
                 self.aggregation.retries.increment(1);
                 return Sent::Later(retry_after);
             }
-            Reply::Invalid { status, excerpt } => {
+            Reply::Invalid { status, excerpt, .. } => {
                 tracing::warn!(%status, samples = sent.refused.samples, "the upstream refused aggregated samples: {excerpt}");
+            }
+            Reply::Unsupported { .. } => {
+                self.aggregation.retries.increment(1);
+                return Sent::Later(None);
             }
             Reply::TooLarge { .. } | Reply::Accepted => {}
         }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::StatusCode;
 use tokio::time::Instant;
 
 use super::Upstream;
-use crate::codec::snappy;
+use super::apart::{Apart, Piece};
+use crate::codec;
 use crate::egress::{Outbound, Reply};
 use crate::pipeline::Counts;
-use crate::wire::v1::{self, Field, FieldKind, Fields};
+use crate::wire::Form;
 
 /// When to come again with what could not be split for now.
 const BUSY_RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -26,6 +26,8 @@ pub(super) struct Sent {
     pub(super) too_large: Counts,
     /// Whether the upstream has what it did not refuse, so that effects may be committed.
     pub(super) stored: bool,
+    /// The form in which it was sent.
+    pub(super) form: Form,
 }
 
 impl Sent {
@@ -40,7 +42,7 @@ impl Sent {
         Self::not_now(cause, Some(BUSY_RETRY_AFTER))
     }
 
-    fn not_now(cause: &str, retry_after: Option<Duration>) -> Self {
+    pub(super) fn not_now(cause: &str, retry_after: Option<Duration>) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let reply = Reply::Unavailable { status, retry_after, cause: cause.to_owned() };
         Self::whole(reply, Counts::default())
@@ -48,24 +50,24 @@ impl Sent {
 
     /// One request, one reply.
     pub(super) fn whole(reply: Reply, sent: Counts) -> Self {
-        let refused = if matches!(reply, Reply::Invalid { .. }) { sent } else { Counts::default() };
-        let stored = reply == Reply::Accepted;
-        Self { reply, refused, too_large: Counts::default(), stored }
+        let (stored, refused) = match &reply {
+            Reply::Accepted => (true, Counts::default()),
+            Reply::Invalid { written, .. } => {
+                let written = written.unwrap_or_default().min(sent);
+                (!written.is_zero(), sent - written)
+            }
+            _ => (false, Counts::default()),
+        };
+        Self { reply, refused, too_large: Counts::default(), stored, form: Form::PLAIN }
     }
 }
 
 /// Bytes that [`send_in_parts`] holds beside a compressed body of so many series: what it decodes to, where its fields
-/// are, and a part.
+/// are, and a part, which of remote write 2.0 is made anew with a table of its own.
 pub(super) fn holds(body: &[u8], series: u64) -> usize {
-    let decoded = snappy::decoded_len(body, u32::MAX as usize).unwrap_or(0);
+    let decoded = codec::decoded_len(body, u32::MAX as usize).unwrap_or(0);
     let pieces = usize::try_from(series).unwrap_or(usize::MAX).saturating_mul(size_of::<Piece>());
-    decoded.saturating_add(pieces).saturating_add(body.len())
-}
-
-/// A top-level field and what it carries.
-struct Piece {
-    field: Field,
-    counts: Counts,
+    decoded.saturating_mul(3).saturating_add(pieces).saturating_add(body.len())
 }
 
 /// Sends a body that was answered 413 in halves, and those in halves, down to single series.
@@ -75,26 +77,26 @@ pub(super) async fn send_in_parts(
     excerpt: String,
     deadline: Instant,
 ) -> Sent {
-    let mut raw = Vec::new();
-    let Some(pieces) = take_apart(&whole.body, &mut raw) else {
+    let Some(mut apart) = Apart::of(&whole.body, whole.form) else {
         // we made or checked this body, so it can be taken apart; if not, the sender keeps its data
         return Sent::not_now("the upstream answered 413 and the request cannot be split", None);
     };
     // until the upstream takes a part
-    let mut sent = Sent { stored: false, ..Sent::nothing() };
-    let mut encoder = snappy::Gatherer::default();
+    let mut sent = Sent { stored: false, form: whole.form, ..Sent::nothing() };
     // Parts still to be sent, the first on top: order within a series is kept.
     let mut open = Vec::new();
-    halve(&mut open, 0..pieces.len(), upstream, &mut sent, &pieces, &excerpt);
+    halve(&mut open, 0..apart.pieces.len(), upstream, &mut sent, &apart, &excerpt);
     while let Some(part) = open.pop() {
-        let Some(body) = compress(&raw, &pieces[part.clone()], &mut encoder) else { continue };
+        let Some(body) = apart.pack(part.clone()) else { continue };
         let outbound = Outbound { body, ..whole.clone() };
         match upstream.client.send_by(outbound, deadline).await {
             Reply::Accepted => sent.stored = true,
-            Reply::TooLarge { excerpt } => halve(&mut open, part, upstream, &mut sent, &pieces, &excerpt),
+            Reply::TooLarge { excerpt } => halve(&mut open, part, upstream, &mut sent, &apart, &excerpt),
             reply @ Reply::Invalid { .. } => {
-                sent.refused += total(&pieces[part]);
-                sent.reply = reply;
+                let part = Sent::whole(reply, apart.counts(part));
+                sent.stored |= part.stored;
+                sent.refused += part.refused;
+                sent.reply = part.reply;
             }
             // The sender comes again with all of it; what is stored already is stored again, with the same values.
             reply => return Sent::whole(reply, Counts::default()),
@@ -109,11 +111,11 @@ fn halve(
     part: std::ops::Range<usize>,
     upstream: &Upstream,
     sent: &mut Sent,
-    pieces: &[Piece],
+    apart: &Apart,
     excerpt: &str,
 ) {
     if part.len() < 2 {
-        sent.too_large += total(&pieces[part]);
+        sent.too_large += apart.counts(part);
         if !matches!(sent.reply, Reply::Invalid { .. }) {
             sent.reply = Reply::TooLarge { excerpt: excerpt.to_owned() };
         }
@@ -123,38 +125,4 @@ fn halve(
     let middle = part.start + part.len() / 2;
     open.push(middle..part.end);
     open.push(part.start..middle);
-}
-
-fn total(pieces: &[Piece]) -> Counts {
-    let mut all = Counts::default();
-    for piece in pieces {
-        all += piece.counts;
-    }
-    all
-}
-
-fn take_apart(body: &[u8], raw: &mut Vec<u8>) -> Option<Vec<Piece>> {
-    let length = snappy::decode(body, u32::MAX as usize, raw).ok()?.len();
-    raw.truncate(length);
-    let mut pieces = Vec::new();
-    for field in Fields::new(raw) {
-        let field = field.ok()?;
-        let mut counts = Counts::default();
-        if field.kind == FieldKind::Series {
-            let frame = v1::series(raw, &field).ok()?;
-            counts.samples = u64::from(frame.samples);
-            counts.histograms = u64::from(frame.histograms);
-            counts.exemplars = u64::from(frame.exemplars);
-        }
-        pieces.push(Piece { field, counts });
-    }
-    Some(pieces)
-}
-
-fn compress(raw: &[u8], pieces: &[Piece], encoder: &mut snappy::Gatherer) -> Option<Bytes> {
-    let (first, last) = (pieces.first()?, pieces.last()?);
-    let part = raw.get(first.field.start..last.field.end)?;
-    encoder.start(part.len());
-    encoder.push(part).ok()?;
-    encoder.finish().ok().map(Bytes::copy_from_slice)
 }

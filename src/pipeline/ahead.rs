@@ -33,6 +33,7 @@ impl<'b> Reader<'b, '_> {
         body: &'b [u8],
         fingerprint: impl Fn(&[u8]) -> Fingerprint,
     ) -> Result<(&'b [u8], bool), Undecodable> {
+        self.request.gone.clear();
         self.request.scan(body, &fingerprint, self.room)?;
         match self.latest_ms.filter(|latest_ms| self.request.newest_ms > *latest_ms) {
             None => Ok((body, true)),
@@ -48,7 +49,7 @@ impl<'b> Reader<'b, '_> {
         latest_ms: i64,
         fingerprint: &dyn Fn(&[u8]) -> Fingerprint,
     ) -> Result<&'b [u8], Undecodable> {
-        take_out(body, latest_ms, self.timely, self.outcome)?;
+        take_out(body, latest_ms, self.timely, (&mut self.request.gone, self.outcome))?;
         self.request.scan(self.timely, fingerprint, self.room)?;
         Ok(self.timely)
     }
@@ -56,16 +57,25 @@ impl<'b> Reader<'b, '_> {
 
 /// Writes the body without what is later than `latest_ms` into `rest`, and counts it as rejected. A series of which no
 /// sample is left goes with its exemplars.
-fn take_out(body: &[u8], latest_ms: i64, rest: &mut Vec<u8>, outcome: &mut Outcome) -> Result<(), WireError> {
+fn take_out(
+    body: &[u8],
+    latest_ms: i64,
+    rest: &mut Vec<u8>,
+    (gone, outcome): (&mut Vec<u32>, &mut Outcome),
+) -> Result<(), WireError> {
     rest.clear();
+    let mut number = 0;
     for field in Fields::new(body) {
         let field = field?;
-        let whole = field.start..field.end;
-        if field.kind == FieldKind::Series && v1::series(body, &field)?.newest_ms > latest_ms {
+        let is_series = field.kind == FieldKind::Series;
+        if is_series && v1::series(body, &field)?.newest_ms > latest_ms {
+            let before = rest.len();
             series(body, &field, latest_ms, rest, outcome)?;
+            gone.extend((rest.len() == before).then_some(number));
         } else {
-            rest.extend_from_slice(&body[whole]);
+            rest.extend_from_slice(&body[field.start..field.end]);
         }
+        number += u32::from(is_series);
     }
     Ok(())
 }

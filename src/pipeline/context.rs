@@ -15,6 +15,8 @@ pub(super) struct SeriesContext<'s> {
     pub(super) probe: &'s Probe,
     /// Whether nothing at all is known of it.
     pub(super) unknown: bool,
+    /// When it began, as it says of itself, Unix milliseconds.
+    pub(super) started_ms: Option<i64>,
     /// What it is sent as so far, and the generation of the policies that said so.
     pub(super) before: Option<(SentAs, u32)>,
 }

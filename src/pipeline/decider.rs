@@ -2,6 +2,7 @@
 
 use super::Policies;
 use super::edits::NO_EDIT;
+use super::expand::Frame;
 use super::outcome::Outcome;
 use super::scratch::{DecideScratch, EndMarker, Request, Slot, SlotState};
 use super::sender_history::sender_history;
@@ -31,6 +32,8 @@ pub(super) struct Decider<'a> {
 
 /// What deciding leaves behind.
 pub(super) struct Work<'w> {
+    /// What the series say of themselves, of remote write 2.0.
+    pub(super) frames: &'w [Frame],
     pub(super) loose: &'w mut Vec<Vec<u8>>,
     pub(super) end_markers: &'w mut Vec<EndMarker>,
     pub(super) scratch: &'w mut DecideScratch,
@@ -41,7 +44,7 @@ impl Decider<'_> {
     /// Gives every open slot its fate.
     pub(super) fn decide_all(
         &self,
-        body: &[u8],
+        (body, frames): (&[u8], &[Frame]),
         request: &mut Request,
         scratch: &mut DecideScratch,
         outcome: &mut Outcome,
@@ -51,7 +54,8 @@ impl Decider<'_> {
         // Borrowed from the body, so made anew for each request; it allocates only when something is unknown.
         let mut pairs = Vec::new();
         let Request { slots, probes, loose, end_markers, .. } = request;
-        let mut work = Work { loose, end_markers, scratch, outcome };
+        let mut work = Work { frames, loose, end_markers, scratch, outcome };
+        self.learn_said(body, slots, frames);
         if request.metadata > 0 {
             self.learn_metadata(body);
         }

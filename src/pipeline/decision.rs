@@ -60,7 +60,8 @@ impl Decider<'_> {
             Found::Stale(sent_as, generation) => (false, Some((sent_as, generation))),
             Found::Missing | Found::Skip | Found::Alias(_) => (true, None),
         };
-        let context = SeriesContext { series, pairs, body, slot: *slot, probe, unknown, before };
+        let started_ms = work.frames.get(number as usize).and_then(|frame| frame.said.started_ms());
+        let context = SeriesContext { series, pairs, body, slot: *slot, probe, unknown, started_ms, before };
         let among = Among::new(self, &context);
         let result = self.apply_policies(&among, &context, work);
         let send_decision = self.send_decision(&context, &result, work);

@@ -8,7 +8,7 @@ use super::scan::{FIELD_BYTES, FieldRoom};
 use super::scratch::bytes;
 use crate::series::Invalid;
 use crate::wire::v1;
-use crate::wire::v2::{self, Expanded, FieldKind, Fields, Symbols};
+use crate::wire::v2::{self, Expanded, Field, FieldKind, Fields, Symbols};
 use crate::wire::{Message, WireError};
 
 /// What a request takes without a room of its own, bytes.
@@ -19,45 +19,66 @@ const FREE_BYTES: usize = 1 << 20;
 pub(super) struct Expansion {
     symbols: Symbols,
     body: Vec<u8>,
-    /// What each series says of its metric, in order.
-    said: Vec<Expanded>,
+    /// Its series, in order, but for those that cannot be accepted.
+    frames: Vec<Frame>,
+    /// How many cannot.
+    broken: usize,
 }
 
-/// A body of 1.0, perhaps made of one of 2.0.
-pub(super) struct InV1<'b> {
-    pub(super) body: &'b [u8],
-    /// What each series says of its metric, in order; empty where the request is one of 1.0.
-    pub(super) said: &'b [Expanded],
-    /// How many fields of room are held for it.
-    pub(super) fields: usize,
+/// A series of 2.0.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    /// Where it stands.
+    pub(super) field: Field,
+    /// What it says beside what 1.0 can say.
+    pub(super) said: Expanded,
 }
 
 impl Expansion {
     /// Bytes held.
     pub(super) fn capacity(&self) -> usize {
-        self.symbols.bytes() + self.body.capacity() + bytes(&self.said)
+        self.symbols.bytes() + self.body.capacity() + bytes(&self.frames)
+    }
+
+    /// The texts of the request.
+    pub(super) fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// Its series, in order; none of a request of 1.0.
+    pub(super) fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// Whether all of it is in [`Expansion::body`].
+    pub(super) fn is_whole(&self) -> bool {
+        self.broken == 0
     }
 
     /// The body as 1.0.
-    pub(super) fn as_v1<'b>(
-        &'b mut self,
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Reads a body, if it is one of 2.0; says how many fields of room are held for it then.
+    pub(super) fn read(
+        &mut self,
         message: Message,
-        body: &'b [u8],
+        body: &[u8],
         most: usize,
         room: FieldRoom<'_>,
         outcome: &mut Outcome,
-    ) -> Result<InV1<'b>, Undecodable> {
+    ) -> Result<usize, Undecodable> {
+        self.frames.clear();
+        self.broken = 0;
         match message {
-            Message::V1 => Ok(InV1 { body, said: &[], fields: 0 }),
-            Message::V2 => {
-                let fields = self.read(body, most, room, outcome)?;
-                Ok(InV1 { body: &self.body, said: &self.said, fields })
-            }
+            Message::V1 => Ok(0),
+            Message::V2 => self.read_v2(body, most, room, outcome),
         }
     }
 
     /// Reads a body of 2.0. A series with references that lead nowhere is rejected here, and counted.
-    fn read(
+    fn read_v2(
         &mut self,
         body: &[u8],
         most: usize,
@@ -65,10 +86,9 @@ impl Expansion {
         outcome: &mut Outcome,
     ) -> Result<usize, Undecodable> {
         self.body.clear();
-        self.said.clear();
         let series = self.symbols.read(body).map_err(Undecodable::WireV2)?;
         let mut held = Held { free: FREE_BYTES, fields: 0 };
-        held.ask(series * size_of::<Expanded>() + self.symbols.bytes(), &mut *room)?;
+        held.ask(series * size_of::<Frame>() + self.symbols.bytes(), &mut *room)?;
         for field in Fields::new(body) {
             let field = field.map_err(Undecodable::WireV2)?;
             if field.kind != FieldKind::Series {
@@ -81,8 +101,9 @@ impl Expansion {
             if said.broken {
                 reject(&self.body, start, &body[field.start..field.end], outcome)?;
                 self.body.truncate(start);
+                self.broken += 1;
             } else {
-                self.said.push(said);
+                self.frames.push(Frame { field, said });
             }
             held.ask(self.body.len(), &mut *room)?;
         }

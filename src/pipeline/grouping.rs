@@ -151,7 +151,7 @@ impl Decider<'_> {
     }
 
     fn join(&self, context: &SeriesContext<'_>, place: Place) -> Join {
-        let SeriesContext { series, slot, body, unknown, .. } = *context;
+        let SeriesContext { series, slot, body, unknown, started_ms, .. } = *context;
         let Place { policy, group, group_key, replica, kind, bucket, block, others, inherits } = place;
         let mut first_ms = i64::MAX;
         let content = slot.labels_start as usize..slot.end as usize;
@@ -179,6 +179,7 @@ impl Decider<'_> {
             passed: context.before.is_some_and(|(sent_as, _)| sent_as.is_itself()),
             first_ms,
             inherits,
+            started_ms: started_ms.filter(|_| begins),
             keys: if begins { self.engine.starts.keys(self.tenant, labels) } else { Keys::default() },
             is_part: begins && PARTS.iter().any(|ending| labels.metric().ends_with(ending)),
             due_ms: begins.then(|| self.engine.starts.due(labels)).flatten(),

@@ -1,12 +1,12 @@
 //! What a request says of its series beside their values: the types of metrics, and when things began.
 
 use super::decider::Decider;
+use super::expand::Frame;
 use super::scratch::Slot;
 use crate::aggregate::{self, Declared, Starts};
 use crate::series::{Found, Labels, Probe, identity};
 use crate::wire::labels::LabelRun;
 use crate::wire::v1::{self, FieldKind, Fields};
-use crate::wire::v2::Expanded;
 
 impl Decider<'_> {
     /// Learns from a request's metadata what metrics are, before anything in it is decided: for reports of all that are
@@ -24,10 +24,10 @@ impl Decider<'_> {
     }
 
     /// Learns what series of remote write 2.0 say of their metrics, each of itself. Neighbours are mostly of one metric.
-    pub(super) fn learn_said(&self, body: &[u8], slots: &[Slot], said: &[Expanded]) {
+    pub(super) fn learn_said(&self, body: &[u8], slots: &[Slot], frames: &[Frame]) {
         let mut last: (&[u8], u64) = (b"", 0);
-        let typed = slots.iter().zip(said).filter(|(_, said)| said.metric_type != 0);
-        for (slot, said) in typed {
+        let said = frames.iter().map(|frame| frame.said);
+        for (slot, said) in slots.iter().zip(said).filter(|(_, said)| said.metric_type != 0) {
             let Some(name) = metric(body, slot).filter(|name| last != (*name, said.metric_type)) else {
                 continue;
             };

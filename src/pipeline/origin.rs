@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::wire::Message;
+use crate::wire::{Form, Message};
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,6 +13,8 @@ pub struct Origin<'a> {
     pub sender: Option<IpAddr>,
     /// Which message its body is.
     pub message: Message,
+    /// How what is left of it goes on. A request of 1.0 goes on as 1.0.
+    pub wanted: Form,
 }
 
 impl<'a> From<&'a str> for Origin<'a> {

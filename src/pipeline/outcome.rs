@@ -12,7 +12,7 @@ use crate::cardinality::{Observation, OnNode, PodKey};
 use crate::codec::CodecError;
 use crate::policy::{PolicyIndex, VerdictId};
 use crate::series::{Arrival, Fingerprint, Invalid, Remembered};
-use crate::wire::WireError;
+use crate::wire::{Form, WireError};
 
 /// Why a body could not be read; nothing in it was counted.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -162,6 +162,15 @@ pub struct Committed {
     pub aggregated: Vec<PolicyCounts>,
 }
 
+/// What remote write 2.0 says and 1.0 cannot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BeyondV1 {
+    /// Series that say when what they count began.
+    pub start_timestamps: u64,
+    /// Series that say what their metric is.
+    pub metadata: u64,
+}
+
 /// Room for new series that an outcome keeps from request to request.
 const NEW_SERIES_KEPT: usize = 512;
 
@@ -170,7 +179,9 @@ const NEW_SERIES_KEPT: usize = 512;
 pub struct Outcome {
     /// What goes upstream.
     pub body: Body,
-    /// The compressed body where something was taken out or goes under other labels.
+    /// How that is written.
+    pub form: Form,
+    /// The compressed body where something was taken out or goes under other labels, or in another form than it came in.
     pub spliced: Vec<u8>,
     /// All that was decoded.
     pub received: Counts,
@@ -187,8 +198,8 @@ pub struct Outcome {
     /// The same for requests that were rejected the same series with the same samples, in whatever order: the smallest of their
     /// hashes. `u64::MAX` where none was.
     pub rejected_mark: u64,
-    /// One of them, and the label that is the reason.
-    pub first_rejected: Option<Blamed>,
+    /// The first of them for each reason, in order.
+    pub blamed: Vec<Blamed>,
     /// Stale markers in place of what is withheld from now on.
     pub stale_markers: u64,
     /// Series sent although there was no room to note whose identity they have.
@@ -201,6 +212,10 @@ pub struct Outcome {
     pub decided_at: u32,
     /// Decoded size, bytes.
     pub decoded_bytes: u64,
+    /// The same as remote write 1.0.
+    pub plain_bytes: usize,
+    /// What is in the series that go upstream and has no place in remote write 1.0.
+    pub beyond_v1: BeyondV1,
     /// Series newly decided that a policy was to aggregate and could not.
     pub not_aggregated: Vec<(PolicyIndex, NotAggregated)>,
     /// The tenant is one too many: passed through.
@@ -215,6 +230,7 @@ impl Outcome {
     pub(super) fn start(&mut self, policies: &Arc<Policies>, now: u32) {
         self.decided_at = now;
         self.body = Body::Nothing;
+        self.form = Form::PLAIN;
         self.spliced.clear();
         self.received = Counts::default();
         self.forwarded = Counts::default();
@@ -222,13 +238,15 @@ impl Outcome {
         self.rejected = Default::default();
         self.rejected_series = 0;
         self.rejected_by = Default::default();
-        self.first_rejected = None;
+        self.blamed.clear();
         self.rejected_mark = u64::MAX;
         self.stale_markers = 0;
         self.unguarded = 0;
         self.rejected_metadata = 0;
         self.series = 0;
         self.decoded_bytes = 0;
+        self.plain_bytes = 0;
+        self.beyond_v1 = BeyondV1::default();
         self.overflow_tenant = false;
         self.not_aggregated.clear();
         // what a start or a new sender has blown up is not kept for the requests after it, which have few
@@ -255,7 +273,7 @@ impl Outcome {
         self.spliced.capacity() + self.effects.capacity()
     }
 
-    /// Counts a series, or a part of it, that cannot be accepted. `blamed` describes it, if it is the first.
+    /// Counts a series, or a part of it, that cannot be accepted. `blamed` describes it, if it is the first for this reason.
     pub(super) fn reject(
         &mut self,
         reason: Invalid,
@@ -263,8 +281,8 @@ impl Outcome {
         mark: u64,
         blamed: impl FnOnce() -> Blamed,
     ) {
-        if self.rejected_series == 0 {
-            self.first_rejected = Some(blamed());
+        if self.rejected_by[reason as usize] == 0 {
+            self.blamed.push(blamed());
         }
         self.rejected_mark = self.rejected_mark.min(mark);
         self.rejected[reason as usize] += counts;
@@ -280,36 +298,5 @@ impl Outcome {
             all += counts;
         }
         all
-    }
-
-    /// What the sender is told about data that cannot be accepted; `None` if all can. `written`: whether the
-    /// upstream has the rest.
-    pub fn complaint(&self, written: bool) -> Option<String> {
-        if self.rejected_series == 0 && self.rejected_metadata == 0 {
-            return None;
-        }
-        let mut reasons: Vec<String> = Vec::new();
-        for ((reason, counts), series) in Invalid::ALL.iter().zip(&self.rejected).zip(self.rejected_by) {
-            match counts.samples + counts.histograms {
-                _ if series == 0 => {}
-                0 => reasons.push(format!("{series} series without samples: {reason}")),
-                1 => reasons.push(format!("1 sample: {reason}")),
-                samples => reasons.push(format!("{samples} samples: {reason}")),
-            }
-        }
-        if self.rejected_metadata > 0 {
-            let entries = if self.rejected_metadata == 1 { "entry" } else { "entries" };
-            reasons.push(format!("{} metadata {entries}: {}", self.rejected_metadata, Invalid::InvalidUtf8));
-        }
-        let rest = self.rejected_series < self.series || self.body != Body::Nothing;
-        let first =
-            self.first_rejected.as_ref().map(|first| format!("; the first is {first}")).unwrap_or_default();
-        Some(format!(
-            "{} of {} series rejected{} ({}){first}",
-            self.rejected_series,
-            self.series,
-            if written && rest { ", the valid rest was written" } else { "" },
-            reasons.join("; ")
-        ))
     }
 }

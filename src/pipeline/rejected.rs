@@ -1,6 +1,5 @@
 //! Which series of a request cannot be accepted, and for which label: in words that a sender and a log can be told.
 
-use std::fmt;
 use std::ops::Range;
 
 use ahash::AHashSet;
@@ -10,6 +9,11 @@ use crate::wire::labels::{LabelRun, RawLabel};
 
 /// Characters of a name that are shown; both names and what is around them fit in 256 bytes.
 const SHOWN: usize = 48;
+/// Names of labels that are shown of a series, so many and in so many bytes.
+const NAMES: usize = 6;
+const NAMES_BYTES: usize = 56;
+/// An example in less than so many bytes would say nothing.
+const SHORTEST: usize = 12;
 /// Labels among which one that is given twice is looked for: `series.max_labels` is no more, and refuses those that have more.
 const MOST_GIVEN: usize = 1 << 16;
 
@@ -18,22 +22,41 @@ const MOST_GIVEN: usize = 1 << 16;
 pub struct Blamed {
     /// Its name, if it has one.
     pub metric: Option<String>,
+    /// The names of its labels but that of the metric's name, the first few, a line each.
+    pub labels: String,
     /// The label that is the reason, where it is one.
     pub label: Option<String>,
     /// Why.
     pub reason: Invalid,
 }
 
-impl fmt::Display for Blamed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.metric {
-            Some(metric) => write!(f, "`{metric}`")?,
-            None => f.write_str("a series without a name")?,
+impl Blamed {
+    /// The series as an example for its reason, in about so many bytes; empty where there is no room for one.
+    pub(super) fn shown(&self, most: usize) -> String {
+        if most < SHORTEST {
+            return String::new();
         }
-        match &self.label {
-            Some(label) => write!(f, ", label `{label}`"),
-            None => Ok(()),
+        let mut text = match &self.metric {
+            Some(metric) => format!(", as `{metric}`"),
+            None => ", as a series without a name".to_owned(),
+        };
+        if !self.labels.is_empty() {
+            let names = format!("{{{}}}", self.labels.replace('\n', ","));
+            if text.len() + names.len() <= most {
+                text.push_str(&names);
+            }
         }
+        if let Some(label) = &self.label
+            && text.len() + label.len() <= most
+        {
+            text.push_str(&format!(", label `{label}`"));
+        }
+        if text.len() > most {
+            let end = text.floor_char_boundary(most.saturating_sub('…'.len_utf8()));
+            text.truncate(end);
+            text.push('…');
+        }
+        text
     }
 }
 
@@ -42,7 +65,25 @@ impl fmt::Display for Blamed {
 pub(super) fn describe_rejected(body: &[u8], run: Range<usize>, reason: Invalid) -> Blamed {
     let labels = || LabelRun::new(body, run.start, run.end).map_while(Result::ok);
     let metric = labels().find(|label| label.name == b"__name__").map(|label| shown(label.value));
-    Blamed { metric, label: label(labels, reason).map(|label| shown(label.name)), reason }
+    let label = label(labels, reason).map(|label| shown(label.name));
+    Blamed { metric, labels: names(labels()), label, reason }
+}
+
+/// The names of the first few labels, a line each: what is shown of a name has no line breaks.
+fn names<'b>(labels: impl Iterator<Item = RawLabel<'b>>) -> String {
+    let mut names = String::with_capacity(NAMES_BYTES + '…'.len_utf8());
+    for (number, label) in labels.filter(|label| label.name != b"__name__").enumerate() {
+        if number > 0 {
+            names.push('\n');
+        }
+        let name = shown(label.name);
+        if number == NAMES || names.len() + name.len() > NAMES_BYTES {
+            names.push('…');
+            break;
+        }
+        names.push_str(&name);
+    }
+    names
 }
 
 /// The label that is the reason, where it is one.
@@ -77,7 +118,8 @@ fn shown(bytes: &[u8]) -> String {
     // a character takes up to ten when it is escaped
     let mut shown = String::new();
     for letter in text.chars() {
-        let part = quote::shown(letter.encode_utf8(&mut [0; 4])).into_owned();
+        let mut bytes = [0; 4];
+        let part = quote::shown(letter.encode_utf8(&mut bytes));
         if shown.len() + part.len() > SHOWN {
             shown.push('…');
             break;

@@ -6,7 +6,7 @@ use super::Policies;
 use super::edits::LOOSE;
 use super::outcome::Undecodable;
 use super::scan::{FIELD_BYTES, FieldRoom};
-use super::scratch::{Cut, EndMarker, Request, RewriteScratch, Slot, SlotState};
+use super::scratch::{Cut, EndMarker, Piece, Request, RewriteScratch, Slot, SlotState};
 use crate::codec::varint;
 use crate::policy::Disposition;
 use crate::series::edit;
@@ -29,8 +29,9 @@ pub(super) fn rewrite(
 ) -> Result<(), Undecodable> {
     request.cuts.clear();
     scratch.plain.clear();
+    scratch.pieces.clear();
     let mut free = FREE_BYTES;
-    for slot in &request.slots {
+    for (number, slot) in (0..).zip(&request.slots) {
         let fate = match slot.state {
             SlotState::Verdict(verdict) => Some(verdict.disposition()),
             SlotState::Rejected(_) | SlotState::Open => None,
@@ -38,7 +39,10 @@ pub(super) fn rewrite(
         if slot.end_marker > 0
             && let Some(end) = request.end_markers.get(slot.end_marker as usize - 1)
         {
+            let start = scratch.plain.len() as u32;
             marker(body, slot, end, scratch)?;
+            let end = scratch.plain.len() as u32;
+            scratch.pieces.push(Piece { slot: number, ends: true, start, end });
         }
         if fate == Some(Disposition::Rewrite) {
             let script = if slot.edit & LOOSE == 0 {
@@ -47,7 +51,10 @@ pub(super) fn rewrite(
                 request.loose.get((slot.edit & !LOOSE) as usize).map(Vec::as_slice)
             };
             let script = script.expect("an edit that is remembered is in the table of its generation");
+            let start = scratch.plain.len() as u32;
             series(body, slot, script, scratch)?;
+            let end = scratch.plain.len() as u32;
+            scratch.pieces.push(Piece { slot: number, ends: false, start, end });
         }
         if scratch.plain.len() > most {
             return Err(Undecodable::Outgrown(most));
@@ -89,7 +96,7 @@ fn cut(cuts: &mut Vec<Cut>, taken: Range<u32>, plain_end: usize) {
 /// Appends one series with edited labels; everything else in it keeps its bytes.
 #[inline]
 fn series(body: &[u8], slot: &Slot, script: &[u8], scratch: &mut RewriteScratch) -> Result<(), WireError> {
-    let RewriteScratch { plain, starts, places, block } = scratch;
+    let RewriteScratch { plain, starts, places, block, .. } = scratch;
     // room for the length that it had; nearly always it fits
     let (field, room) = open(plain, slot.end as usize - slot.labels_start as usize);
     let labels = canonical(body, slot, places, block)?;
@@ -109,7 +116,7 @@ fn series(body: &[u8], slot: &Slot, script: &[u8], scratch: &mut RewriteScratch)
 
 /// Appends the end of what a series was sent as until now.
 fn marker(body: &[u8], slot: &Slot, end: &EndMarker, scratch: &mut RewriteScratch) -> Result<(), WireError> {
-    let RewriteScratch { plain, starts, places, block } = scratch;
+    let RewriteScratch { plain, starts, places, block, .. } = scratch;
     let (field, room) = open(plain, slot.labels_end as usize - slot.labels_start as usize);
     let labels = canonical(body, slot, places, block)?;
     match &end.script {

@@ -2,12 +2,12 @@
 
 use super::expand::Expansion;
 use crate::cardinality::ObserveScratch;
-use crate::codec::snappy::Gatherer;
-use crate::codec::zstd;
+use crate::codec::{Packer, zstd};
 use crate::policy::{OwnedLabels, VerdictId};
 use crate::series::identity::{Form, Place};
 use crate::series::{Invalid, Probe};
 use crate::wire::v1::FirstSample;
+use crate::wire::v2::Composer;
 
 /// One series of the request in hand.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +63,17 @@ pub(super) struct Cut {
     pub(super) plain_end: u32,
 }
 
+/// A series in [`RewriteScratch::plain`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Place in [`Request::slots`] of the series that it stands before, or for.
+    pub(super) slot: u32,
+    /// Whether it is the end of what that was sent as; else it is the series itself, under other labels.
+    pub(super) ends: bool,
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
 /// The request in hand.
 #[derive(Default)]
 pub(super) struct Request {
@@ -82,6 +93,8 @@ pub(super) struct Request {
     pub(super) bad_metadata: Vec<(u32, u32)>,
     /// Series that are sent on, in whatever form.
     pub(super) kept_series: usize,
+    /// Series of which all is too far in the future: their numbers among those that came.
+    pub(super) gone: Vec<u32>,
     /// What is taken out and what takes its place, in order.
     pub(super) cuts: Vec<Cut>,
     /// Series that end as what they were sent as.
@@ -126,6 +139,8 @@ pub(super) struct PolicyHit {
 pub(super) struct RewriteScratch {
     /// The series, encoded, one after the other.
     pub(super) plain: Vec<u8>,
+    /// Whose they are.
+    pub(super) pieces: Vec<Piece>,
     /// Where the labels of one block start.
     pub(super) starts: Vec<u32>,
     /// Where the labels stand that are not canonical.
@@ -146,13 +161,14 @@ pub struct Scratch {
     pub(super) request: Request,
     pub(super) decide: DecideScratch,
     pub(super) rewrite: RewriteScratch,
-    pub(super) gatherer: Gatherer,
+    pub(super) composer: Composer,
+    pub(super) packer: Packer,
 }
 
 impl Scratch {
     /// Bytes held. A worker throws away a scratch that one huge request has blown up.
     pub fn capacity(&self) -> usize {
-        let Self { decoder, decoded, expansion, timely, request, decide, rewrite, gatherer } = self;
+        let Self { decoder, decoded, expansion, timely, request, decide, rewrite, composer, packer } = self;
         decoder.bytes()
             + decoded.capacity()
             + expansion.capacity()
@@ -171,7 +187,10 @@ impl Scratch {
             + bytes(&decide.policy_hits)
             + rewrite.plain.capacity()
             + bytes(&rewrite.places)
-            + gatherer.capacity()
+            + bytes(&rewrite.pieces)
+            + bytes(&request.gone)
+            + composer.bytes()
+            + packer.bytes()
     }
 }
 

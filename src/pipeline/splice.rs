@@ -1,46 +1,85 @@
 //! Last stage: the body with what was cut out and put in, compressed; or a word that it can go as it came.
 
-use super::outcome::{Body, Outcome};
-use super::scratch::{Cut, Request};
-use crate::codec::snappy::{Gatherer, SnappyError};
+use super::compose::{InV2, beyond_v1, compose};
+use super::outcome::{Body, Outcome, Undecodable};
+use super::scratch::{Cut, Request, RewriteScratch};
+use crate::codec::{CodecError, Packer};
+use crate::wire::v2::Composer;
+use crate::wire::{Form, Message};
 
-/// Decides what goes upstream and makes it where the body cannot go as it came, or is not what came.
-pub(super) fn splice(
-    (body, as_it_came): (&[u8], bool),
-    request: &mut Request,
-    plain: &[u8],
-    gatherer: &mut Gatherer,
-    outcome: &mut Outcome,
-) -> Result<(), SnappyError> {
-    if request.kept_series == 0 && request.end_markers.is_empty() && request.metadata == 0 {
-        outcome.body = Body::Nothing;
-        return Ok(());
+/// What a body is made of.
+pub(super) struct Splice<'a> {
+    /// The request in 1.0.
+    pub(super) body: &'a [u8],
+    /// Where it came in 2.0: the same in that.
+    pub(super) in_v2: InV2<'a>,
+    /// How it came; `None` where something was taken out of it already.
+    pub(super) came: Option<Form>,
+    /// How it goes on; 2.0 only if it came so.
+    pub(super) wanted: Form,
+}
+
+impl Splice<'_> {
+    /// Decides what goes upstream and makes it where the body cannot go as it came.
+    pub(super) fn run(
+        &self,
+        request: &mut Request,
+        rewrite: &RewriteScratch,
+        (composer, packer): (&mut Composer, &mut Packer),
+        outcome: &mut Outcome,
+    ) -> Result<(), Undecodable> {
+        outcome.beyond_v1 = beyond_v1(self.in_v2.expansion, request);
+        if request.kept_series == 0 && request.end_markers.is_empty() && request.metadata == 0 {
+            outcome.body = Body::Nothing;
+            outcome.effects.aggregated.forwarded = false;
+            return Ok(());
+        }
+        outcome.form = self.wanted;
+        outcome.effects.aggregated.forwarded = true;
+        cut_metadata(request, rewrite.plain.len() as u32);
+        if request.cuts.is_empty() && self.came == Some(self.wanted) {
+            outcome.body = Body::Untouched;
+            return Ok(());
+        }
+        let packed = match self.wanted.message {
+            Message::V1 => self.pack_v1(request, &rewrite.plain, packer)?,
+            Message::V2 => {
+                let pieces = (&rewrite.plain[..], &rewrite.pieces[..]);
+                let body = compose(self.in_v2, request, pieces, composer).map_err(Undecodable::WireV2)?;
+                packer.pack(self.wanted.encoding, body)?
+            }
+        };
+        outcome.spliced.extend_from_slice(packed);
+        outcome.body = Body::Spliced;
+        Ok(())
     }
-    if !request.bad_metadata.is_empty() {
-        let end = plain.len() as u32;
-        let cuts = request.bad_metadata.drain(..);
-        request.cuts.extend(cuts.map(|(start, end_of)| Cut {
-            start,
-            end: end_of,
-            plain_start: end,
-            plain_end: end,
-        }));
-        request.cuts.sort_unstable_by_key(|cut| cut.start);
+
+    /// The body of 1.0 with its cuts.
+    fn pack_v1<'p>(
+        &self,
+        request: &Request,
+        plain: &[u8],
+        packer: &'p mut Packer,
+    ) -> Result<&'p [u8], CodecError> {
+        let removed: usize = request.cuts.iter().map(|cut| (cut.end - cut.start) as usize).sum();
+        packer.start(self.wanted.encoding, self.body.len() - removed + plain.len());
+        let mut kept_from = 0;
+        for cut in &request.cuts {
+            packer.push(&self.body[kept_from..cut.start as usize])?;
+            packer.push(&plain[cut.plain_start as usize..cut.plain_end as usize])?;
+            kept_from = cut.end as usize;
+        }
+        packer.push(&self.body[kept_from..])?;
+        packer.finish()
     }
-    if request.cuts.is_empty() && as_it_came {
-        outcome.body = Body::Untouched;
-        return Ok(());
+}
+
+/// Adds the metadata that cannot be accepted to the cuts.
+fn cut_metadata(request: &mut Request, plain_end: u32) {
+    if request.bad_metadata.is_empty() {
+        return;
     }
-    let removed: usize = request.cuts.iter().map(|cut| (cut.end - cut.start) as usize).sum();
-    gatherer.start(body.len() - removed + plain.len());
-    let mut kept_from = 0;
-    for cut in &request.cuts {
-        gatherer.push(&body[kept_from..cut.start as usize])?;
-        gatherer.push(&plain[cut.plain_start as usize..cut.plain_end as usize])?;
-        kept_from = cut.end as usize;
-    }
-    gatherer.push(&body[kept_from..])?;
-    outcome.spliced.extend_from_slice(gatherer.finish()?);
-    outcome.body = Body::Spliced;
-    Ok(())
+    let cuts = request.bad_metadata.drain(..);
+    request.cuts.extend(cuts.map(|(start, end)| Cut { start, end, plain_start: plain_end, plain_end }));
+    request.cuts.sort_unstable_by_key(|cut| cut.start);
 }

@@ -114,6 +114,44 @@ fn a_pod_that_was_created_while_we_watched_counts_from_zero_at_once() {
 }
 
 #[test]
+fn a_counter_that_says_of_itself_when_it_began_is_believed() {
+    let mut rig = rig();
+    let old = |at: i64| ("x_total", "old", 500.0, if at == 0 { -3600 } else { 0 });
+    rig.put_started(0, &[old(0)]);
+    // born while we watched, and in front of us for an hour; nothing else says so, or it says something else
+    let young = ("x_total", "young", 5.0, 15);
+    rig.put_started(21, &[old(21), young, ("x_total", "late-to-the-party", 900.0, -3600)]);
+    for at in [50, 80, 110] {
+        rig.put_started(at, &[old(at)]);
+    }
+    // without a word it would be taken for born by now; and its process is older than it
+    let process = ("process_start_time_seconds", "lazy", (T / 1000 - 9999) as f64, 0);
+    let added = ("x_total", "added", 7e6, -99);
+    rig.put_started(119, &[old(119), added, ("x_total", "lazy", 3.0, 112), process]);
+    for at in [130, 150, 180] {
+        rig.put_started(
+            at,
+            &[old(at), ("x_total", "added", 7e6, -99), ("x_total", "lazy", 3.0, 112), process],
+        );
+    }
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:5 120:8 180:8");
+}
+
+#[test]
+fn what_a_counter_says_of_itself_is_not_forgotten_over_a_restart() {
+    let mut rig = rig();
+    for at in (0..=90).step_by(15) {
+        rig.put_started(at, &[("x_total", "old", 500.0, 0)]);
+    }
+    rig.put_started(105, &[("x_total", "old", 500.0, 0), ("x_total", "added", 7e6, -99)]);
+    rig.restart();
+    for at in (120..=240).step_by(15) {
+        rig.put_started(at, &[("x_total", "old", 500.0, 0), ("x_total", "added", 7e6, -99)]);
+    }
+    assert!(rig.points("x_total").ends_with("240:0"));
+}
+
+#[test]
 fn a_pod_made_anew_under_its_name_is_told_by_the_same_series_whatever_order_its_labels_have() {
     let seconds = |at: i64| (T / 1000 + at) as f64;
     let mut rig = rig();

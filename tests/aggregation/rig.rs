@@ -3,7 +3,7 @@
 use seriesgate::aggregate::{Outbox, Outgoing, Settings, Snapshot};
 use seriesgate::policy::{Action, Aggregation, Definition, MetricKind, Mode};
 use seriesgate::series::Fingerprinter;
-use seriesgate_proto::{WriteRequest, encode_snappy};
+use seriesgate_proto::{WriteRequest, encode_snappy, v2};
 
 use crate::pipeline::{Gate, NOW_MS, decode, expire, policy, text};
 use crate::world::{Output, shown};
@@ -70,6 +70,14 @@ impl Rig {
     pub(crate) fn send(&mut self, request: &WriteRequest) {
         self.gate.pass("", request);
         self.last = Some(request.clone());
+        self.collect();
+    }
+
+    /// As [`Rig::deliver`], of remote write 2.0.
+    pub(crate) fn deliver_v2(&mut self, request: &v2::Request) {
+        let newest = request.timeseries.iter().flat_map(|s| &s.samples).map(|sample| sample.timestamp).max();
+        self.move_clock(newest.unwrap_or(0));
+        self.gate.pass_v2("", request);
         self.collect();
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use seriesgate::policy::{Action, Aggregation, Keys, Mode};
-use seriesgate_proto::{Label, Sample, TimeSeries, WriteRequest};
+use seriesgate_proto::{Label, Sample, TimeSeries, WriteRequest, v2};
 
 use crate::pipeline::{assert_conserved, policy};
 use crate::rig::{Rig, aggregation};
@@ -48,6 +48,18 @@ impl Rig {
     pub(crate) fn put_all(&mut self, at: i64, all: &[(&str, &str, f64)]) {
         let of = |(name, pod, value): &(&str, &str, f64)| series(name, pod, &[(at, *value)]);
         self.deliver(&WriteRequest::of(all.iter().map(of).collect()));
+        assert_conserved(&self.gate.outcome);
+    }
+
+    /// One request of remote write 2.0 at one time, in which series say when they began: seconds after `T`; 0: they do not.
+    pub(crate) fn put_started(&mut self, at: i64, all: &[(&str, &str, f64, i64)]) {
+        let of = |(name, pod, value, _): &(&str, &str, f64, i64)| series(name, pod, &[(at, *value)]);
+        let mut request = v2::Request::of(&WriteRequest::of(all.iter().map(of).collect()));
+        for (series, (.., began)) in request.timeseries.iter_mut().zip(all) {
+            let start = if *began == 0 { 0 } else { T + began * 1000 };
+            series.samples.iter_mut().for_each(|sample| sample.start_timestamp = start);
+        }
+        self.deliver_v2(&request);
         assert_conserved(&self.gate.outcome);
     }
 

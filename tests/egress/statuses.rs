@@ -24,7 +24,7 @@ async fn every_status_becomes_what_the_contract_says() {
             200..=299 => assert_eq!(reply, Reply::Accepted, "{code}"),
             400 | 409 | 422 => {
                 let status = hyper::StatusCode::from_u16(code).unwrap();
-                assert_eq!(reply, Reply::Invalid { status, excerpt }, "{code}");
+                assert_eq!(reply, Reply::Invalid { status, excerpt, written: None }, "{code}");
             }
             413 => assert_eq!(reply, Reply::TooLarge { excerpt }, "{code}"),
             429 => assert_eq!(reply, Reply::Throttled { retry_after: None, excerpt }, "{code}"),

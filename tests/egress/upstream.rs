@@ -196,6 +196,8 @@ pub(crate) fn settings(url: String) -> config::Upstream {
         headers: Vec::new(),
         forward_authorization: false,
         on_throttle: OnThrottle::Pass,
+        protocol: config::Protocol::Auto,
+        protocol_retry: Duration::from_secs(3600),
         tls: config::Tls::default(),
     }
 }
@@ -234,7 +236,8 @@ impl Gate {
 pub(crate) const BODY: &[u8] = b"snappy, for all the client knows";
 
 pub(crate) fn outbound() -> Outbound {
-    Outbound { body: Bytes::from_static(BODY), query: None, headers: HeaderMap::new() }
+    let form = seriesgate::wire::Form::PLAIN;
+    Outbound { body: Bytes::from_static(BODY), form, query: None, headers: HeaderMap::new() }
 }
 
 /// The cause of a 503.

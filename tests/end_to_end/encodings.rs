@@ -10,12 +10,12 @@ use super::support::gate::{Gate, Setup};
 use super::support::http::{self, Reply};
 use super::{NO_NOISE, mixture};
 
-fn zstd(request: &WriteRequest) -> Vec<u8> {
+pub(crate) fn zstd(request: &WriteRequest) -> Vec<u8> {
     Encoder::default().encode(&request.encode_to_vec()).unwrap()
 }
 
 /// Sends a body under the name of an encoding, as vmagent does.
-async fn send(gate: &Gate, encoding: &'static str, body: Vec<u8>) -> Reply {
+pub(crate) async fn send(gate: &Gate, encoding: &'static str, body: Vec<u8>) -> Reply {
     let mut request = http::write_request(gate.write, body);
     request.headers_mut().insert("content-encoding", HeaderValue::from_static(encoding));
     request.headers_mut().insert("x-victoriametrics-remote-write-version", HeaderValue::from_static("1"));
@@ -25,7 +25,7 @@ async fn send(gate: &Gate, encoding: &'static str, body: Vec<u8>) -> Reply {
 #[tokio::test(flavor = "multi_thread")]
 async fn zstd_is_taken_under_its_own_name_and_under_that_of_snappy_and_the_other_way_round() {
     let backend = Backend::start(|_| stored()).await;
-    let gate = Setup::to(backend.url()).policy(NO_NOISE).start().await;
+    let gate = Setup::to(backend.url()).upstream("protocol: v1").policy(NO_NOISE).start().await;
     let request = mixture(3, 2);
     for (encoding, body) in [
         ("zstd", zstd(&request)),

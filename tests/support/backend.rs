@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use prost::Message as _;
-use seriesgate_proto::WriteRequest;
+use seriesgate_proto::{WriteRequest, v2};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -33,6 +33,23 @@ pub(crate) fn stored() -> Step {
     Step::Answer("HTTP/1.1 204 No Content\r\n\r\n".to_owned())
 }
 
+/// As a receiver of remote write 2.0 answers that takes all forms.
+pub(crate) fn stored_all(seen: &Seen) -> Step {
+    if !seen.is_v2() {
+        return stored();
+    }
+    let series = seen.v2().timeseries;
+    let count = |of: fn(&v2::TimeSeries) -> usize| series.iter().map(of).sum::<usize>();
+    let written = [count(|s| s.samples.len()), count(|s| s.histograms.len()), count(|s| s.exemplars.len())];
+    answer("204 No Content", &written_headers(written), "")
+}
+
+/// What a receiver of 2.0 says of samples, histograms and exemplars that it wrote.
+pub(crate) fn written_headers([samples, histograms, exemplars]: [usize; 3]) -> String {
+    let header = |kind: &str, count: usize| format!("x-prometheus-remote-write-{kind}-written: {count}\r\n");
+    header("samples", samples) + &header("histograms", histograms) + &header("exemplars", exemplars)
+}
+
 /// One request as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -44,9 +61,27 @@ pub(crate) struct Seen {
 impl Seen {
     /// The body without its compression.
     pub(crate) fn raw(&self) -> Vec<u8> {
+        if self.is_zstd() {
+            return zstd::bulk::decompress(&self.body, 64 << 20).unwrap();
+        }
         let mut raw = vec![0; snap::raw::decompress_len(&self.body).unwrap()];
         snap::raw::Decoder::new().decompress(&self.body, &mut raw).unwrap();
         raw
+    }
+
+    /// Whether it says that it is remote write 2.0.
+    pub(crate) fn is_v2(&self) -> bool {
+        self.head.contains("content-type: application/x-protobuf;proto=io.prometheus.write.v2.request\r\n")
+    }
+
+    /// Whether it says that it is zstd.
+    pub(crate) fn is_zstd(&self) -> bool {
+        self.head.contains("content-encoding: zstd\r\n")
+    }
+
+    /// The request, if it is one of 2.0.
+    pub(crate) fn v2(&self) -> v2::Request {
+        v2::Request::decode(self.raw().as_slice()).unwrap()
     }
 
     pub(crate) fn decoded(&self) -> WriteRequest {

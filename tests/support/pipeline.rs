@@ -2,11 +2,12 @@
 
 use prost::Message;
 use seriesgate::clock::Clock;
-use seriesgate::pipeline::{Body, Outcome, Pipeline, Scratch, Settings, Undecodable};
+use seriesgate::pipeline::{Body, Origin, Outcome, Pipeline, Scratch, Settings, Undecodable};
 use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
 use seriesgate::series::{Fingerprinter, Labels, Limits};
-use seriesgate_proto::{Label, Sample, TimeSeries, WriteRequest, encode_snappy};
+use seriesgate::wire::Message as Version;
+use seriesgate_proto::{Label, Sample, TimeSeries, WriteRequest, encode_snappy, snappy, v2};
 
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 
@@ -58,6 +59,14 @@ impl Gate {
     /// Decides and commits; returns how many series were new.
     pub(crate) fn pass(&mut self, tenant: &str, request: &WriteRequest) -> u64 {
         self.decide(tenant, &encode_snappy(request)).unwrap();
+        self.pipeline.commit(&self.outcome).new_series
+    }
+
+    /// The same of remote write 2.0.
+    pub(crate) fn pass_v2(&mut self, tenant: &str, request: &v2::Request) -> u64 {
+        let origin = Origin { scope: tenant, message: Version::V2, ..Origin::default() };
+        let body = snappy(&request.encode_to_vec());
+        self.pipeline.decide(origin, &body, &mut self.scratch, &mut self.outcome).unwrap();
         self.pipeline.commit(&self.outcome).new_series
     }
 

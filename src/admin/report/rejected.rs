@@ -24,6 +24,8 @@ pub struct Rejected {
     pub user_agent: String,
     /// The first series that was refused, where it was one and has a name.
     pub metric: Option<String>,
+    /// The names of its labels, the first few.
+    pub labels: Vec<String>,
     /// The label that is the reason, where it is one.
     pub label: Option<String>,
     /// As the metrics have it.
@@ -61,6 +63,7 @@ struct Row {
     sender: Option<IpAddr>,
     user_agent: String,
     metric: Option<String>,
+    labels: Vec<String>,
     label: Option<String>,
     reason: &'static str,
     message: String,
@@ -90,6 +93,7 @@ fn row(of: &Rejected) -> Row {
         sender: of.sender,
         user_agent: of.user_agent,
         metric: of.metric,
+        labels: of.labels,
         label: of.label,
         reason: of.reason,
         message: of.message,

@@ -60,6 +60,13 @@ impl Keys {
         self.0[0]
     }
 
+    /// What stands for the family alone, and not for what it is about.
+    pub(in crate::aggregate) fn of_the_family(self) -> Self {
+        let mut alone = Self::NONE;
+        alone.0[0] = self.0[0];
+        alone
+    }
+
     pub(in crate::aggregate) fn numbers(self) -> [u64; KINDS.len()] {
         self.0
     }

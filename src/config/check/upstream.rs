@@ -8,7 +8,7 @@ use super::Checker;
 use crate::config::at::At;
 use crate::config::position::Position;
 use crate::config::raw::{RawTls, RawUpstream};
-use crate::config::{OnThrottle, Tls, Upstream, expand};
+use crate::config::{OnThrottle, Protocol, Tls, Upstream, expand};
 
 impl Checker<'_> {
     pub(super) fn upstreams(&mut self, raw: Option<&At<Vec<At<RawUpstream>>>>) -> Option<Upstream> {
@@ -49,6 +49,10 @@ impl Checker<'_> {
         let headers = self.headers(raw);
         let throttle = [("pass", OnThrottle::Pass), ("retry", OnThrottle::Retry)];
         let on_throttle = self.choice(&raw.upstream_429, &throttle).unwrap_or_default();
+        let protocols =
+            [("auto", Protocol::Auto), ("v1", Protocol::V1), ("v2", Protocol::V2), ("zstd", Protocol::Zstd)];
+        let protocol = self.choice(&raw.protocol, &protocols).unwrap_or_default();
+        let protocol_retry = self.duration(&raw.protocol_retry, "1s", "30d");
         let tls = raw.tls.as_ref().map(|tls| self.inside("tls", |check| check.tls(tls, url.as_deref())));
         let tls = tls.unwrap_or_default();
         Some(Upstream {
@@ -61,6 +65,8 @@ impl Checker<'_> {
             headers,
             forward_authorization: raw.forward_authorization.value,
             on_throttle,
+            protocol,
+            protocol_retry,
             tls,
         })
     }

@@ -50,6 +50,12 @@ pub(crate) struct RawUpstream {
     /// What the sender is told when the upstream answers 429: `pass` = 429, `retry` = 503.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["pass", "retry"])))]
     pub(crate) upstream_429: At<String>,
+    /// In which form samples are sent: `auto` = as they came if the upstream takes that, else `v1`; `v1` = remote write 1.0 in snappy,
+    /// `v2` = 2.0 in snappy, `zstd` = 1.0 in zstd.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["auto", "v1", "v2", "zstd"])))]
+    pub(crate) protocol: At<String>,
+    /// After so long a form that the upstream did not take is tried again, with `protocol: auto`.
+    pub(crate) protocol_retry: At<DurationText>,
     /// TLS settings, for an `https://` url only.
     pub(crate) tls: Option<At<RawTls>>,
 }
@@ -69,6 +75,8 @@ impl Default for RawUpstream {
             headers_from_files: None,
             forward_authorization: At::default_value(false),
             upstream_429: At::default_value("pass"),
+            protocol: At::default_value("auto"),
+            protocol_retry: At::default_value("1h"),
             tls: None,
         }
     }

@@ -26,6 +26,13 @@ pub struct Expanded {
     pub unit: u64,
 }
 
+impl Expanded {
+    /// When what it counts began, where that is said.
+    pub fn started_ms(&self) -> Option<i64> {
+        Some(self.start_ms).filter(|start| *start != 0)
+    }
+}
+
 /// Appends a series to a body of 1.0. A start timestamp is no part of that, nor is what is said of its metric.
 ///
 /// # Errors

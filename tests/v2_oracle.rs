@@ -1,5 +1,5 @@
-//! A request of remote write 2.0 becomes one of 1.0 as a model on prost's types says, in whatever legal form it is written;
-//! and what prost refuses is refused.
+//! A request of remote write 2.0 becomes one of 1.0, and one of 2.0 with another table, as models on prost's types say, in whatever
+//! legal form it is written; and what prost refuses is refused.
 
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 #![allow(unreachable_pub, missing_docs)] // what the derive makes is as public as the struct
@@ -7,7 +7,7 @@
 use proptest::prelude::*;
 use prost::Message;
 use seriesgate::wire::WireErrorKind;
-use seriesgate::wire::v2::{self, FieldKind, Fields, Symbols};
+use seriesgate::wire::v2::{self, Came, Composer, Field, FieldKind, Fields, Symbols};
 use seriesgate_proto::v2 as proto;
 use seriesgate_proto::{Exemplar, Label, TimeSeries, WriteRequest};
 
@@ -267,6 +267,102 @@ proptest! {
     #[test]
     fn noise_is_judged_as_prost_judges(body in proptest::collection::vec(any::<u8>(), 0..64)) {
         prop_assert_eq!(by_expansion(&body), by_model(&body), "{:02x?}", body);
+    }
+}
+
+/// Series with their texts, as Rust prints them: what two requests have in common that say the same under different tables.
+fn content(request: &Request) -> Vec<String> {
+    let series = |series: &proto::TimeSeries| {
+        let mut texts = series.clone();
+        let labels = pairs(&request.symbols, &texts.labels_refs);
+        texts.labels_refs.clear();
+        let exemplars: Vec<_> =
+            texts.exemplars.iter().map(|e| pairs(&request.symbols, &e.labels_refs)).collect();
+        texts.exemplars.iter_mut().for_each(|exemplar| exemplar.labels_refs.clear());
+        let get = |at: &mut u32| {
+            let text = request.symbols.get(*at as usize).cloned();
+            *at = 0;
+            text
+        };
+        let said = texts.metadata.as_mut().map(|said| (get(&mut said.help_ref), get(&mut said.unit_ref)));
+        format!("{labels:?} {exemplars:?} {said:?} {texts:?}")
+    };
+    request.timeseries.iter().map(series).collect()
+}
+
+/// The series of a body that are not broken.
+fn good_series(body: &[u8]) -> (Symbols, Vec<Field>) {
+    let mut symbols = Symbols::default();
+    symbols.read(body).unwrap();
+    let series = Fields::new(body).map(Result::unwrap).filter(|field| field.kind == FieldKind::Series);
+    let good = series
+        .filter(|field| !v2::expand((body, &symbols), field, &mut Vec::new(), MOST).unwrap().unwrap().broken);
+    let good = good.collect();
+    (symbols, good)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_composed_says_the_same_under_its_own_table_and_under_that_which_came(
+        request in request(), order in any::<u64>(), adopt in any::<bool>(), filters in any::<bool>(),
+    ) {
+        let body = reordered(&request, order);
+        prop_assume!(!request.timeseries.is_empty());
+        let (symbols, good) = good_series(&body);
+        let came = Came { body: &body, symbols: &symbols };
+        let mut composer = Composer::default();
+        // used before, for something else
+        composer.start();
+        composer.add_v1(&TimeSeries::named("other", &[("a", "b")]).encode_to_vec()).unwrap();
+        if adopt { composer.start_with(came) } else { composer.start() }
+        for field in &good {
+            if filters {
+                composer.copy_parts(came, field, None, |_| true).unwrap();
+            } else {
+                composer.copy(came, field).unwrap();
+            }
+        }
+        let composed = Request::decode(composer.finish()).unwrap();
+        let said = model(&request);
+        let wanted = content(&request).into_iter().zip(&said).filter(|(_, said)| said.is_some());
+        let wanted: Vec<_> = wanted.map(|(content, _)| content).collect();
+        prop_assert_eq!(content(&composed), wanted);
+        prop_assert_eq!(&composed.symbols[0], &Vec::<u8>::new());
+        if !adopt {
+            let different: std::collections::BTreeSet<_> = composed.symbols.iter().collect();
+            prop_assert_eq!(different.len(), composed.symbols.len(), "every text once");
+        }
+    }
+
+    #[test]
+    fn what_is_expanded_and_composed_again_says_the_same_but_for_what_1_0_cannot_say(request in request()) {
+        let body = request.encode_to_vec();
+        let (symbols, good) = good_series(&body);
+        let mut composer = Composer::default();
+        composer.start();
+        for field in &good {
+            let mut series = Vec::new();
+            v2::expand((&body, &symbols), field, &mut series, MOST).unwrap().unwrap();
+            let inner = seriesgate::wire::v1::Fields::new(&series).next().unwrap().unwrap();
+            composer.add_v1(&series[inner.content..inner.end]).unwrap();
+        }
+        let composed = Request::decode(composer.finish()).unwrap();
+        let mut poorer = request.clone();
+        for series in &mut poorer.timeseries {
+            series.metadata = None;
+            series.samples.iter_mut().for_each(|sample| sample.start_timestamp = 0);
+            series.histograms.iter_mut().for_each(|histogram| histogram.start_timestamp = 0);
+            // a label without a value is none
+            let named = |pair: &[u32]| {
+                let is_empty = |at: u32| request.symbols.get(at as usize).is_none_or(Vec::is_empty);
+                is_empty(pair[0]) || pair.get(1).is_none_or(|value| !is_empty(*value))
+            };
+            series.labels_refs = series.labels_refs.chunks(2).filter(|pair| named(pair)).flatten().copied().collect();
+        }
+        let wanted = content(&poorer).into_iter().zip(model(&request)).filter(|(_, said)| said.is_some());
+        prop_assert_eq!(content(&composed), wanted.map(|(content, _)| content).collect::<Vec<_>>());
     }
 }
 

@@ -1,0 +1,32 @@
+//! What a pipeline is made with.
+
+use crate::series::Limits;
+use crate::{aggregate, cardinality};
+
+/// What a pipeline is made with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Series remembered at most.
+    pub max_tracked: usize,
+    /// Scopes told apart at most.
+    pub max_tenants: usize,
+    /// Decoded body at most, bytes.
+    pub max_decoded_bytes: usize,
+    /// Bounds of one series.
+    pub limits: Limits,
+    /// Samples that are further ahead of our clock are rejected, milliseconds; `None`: none is.
+    pub max_future_ms: Option<i64>,
+    /// Whether a series that is withheld from now on, or goes under other labels, ends with a stale marker.
+    pub stale_markers: bool,
+    /// What is counted of series, and how much of it is kept.
+    pub tracking: cardinality::Settings,
+    /// Bounds of all aggregations.
+    pub aggregation: aggregate::Settings,
+}
+
+impl Settings {
+    /// Twice the limit of what comes in: rules may add labels, not without bounds.
+    pub(super) fn max_rewritten_bytes(&self) -> usize {
+        self.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2)
+    }
+}
