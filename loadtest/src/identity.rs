@@ -7,12 +7,17 @@ use xxhash_rust::xxh3::xxh3_64;
 /// sums, so the order of labels does not matter, and what a series would be called without a label is a subtraction away.
 pub fn of_label(name: &[u8], value: &[u8]) -> u64 {
     let mut message = Vec::with_capacity(name.len() + value.len() + 8);
-    for (key, text) in [(0x0a, name), (0x12, value)] {
-        message.push(key);
-        crate::snappy::put_len(&mut message, text.len());
-        message.extend_from_slice(text);
-    }
+    put_label(&mut message, name, value);
     of_message(&message)
+}
+
+/// Appends a label's message as everybody writes it.
+pub(crate) fn put_label(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for (key, text) in [(0x0a, name), (0x12, value)] {
+        out.push(key);
+        crate::snappy::put_len(out, text.len());
+        out.extend_from_slice(text);
+    }
 }
 
 /// The same of a label's message that is written in that way.

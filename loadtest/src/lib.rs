@@ -20,6 +20,7 @@ pub mod cluster;
 
 pub mod body;
 pub mod identity;
+pub mod protocol;
 pub mod rich;
 pub mod scope;
 pub mod snappy;

@@ -1,4 +1,4 @@
-//! A backend that counts: it accepts remote write 1.0 on any path and says what arrived.
+//! A backend that counts: it accepts remote write 1.0 and 2.0 on any path, in snappy or zstd, and says what arrived.
 //!
 //! `GET /stats` answers with [`Stats`] as JSON. What a body holds is found by this crate's own walk, so
 //! that its count and the proxy's never share a mistake. At [`Level::Verify`] it keeps what arrived of every series, to be
@@ -10,7 +10,9 @@ mod remote;
 mod server;
 mod talk;
 mod totals;
+mod unpack;
 mod walk;
+mod writes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ pub use ledger::{Arrived, Ledger};
 pub use remote::{Backend, OnThread};
 pub use totals::{Level, Stats};
 
+use crate::protocol::{Encoding, Version};
 use server::Shared;
 use walk::Labels;
 
@@ -132,12 +135,16 @@ impl SinkHandle {
     }
 }
 
-/// Shows the series of a remote-write 1.0 body, compressed or not: labels, and times in Unix milliseconds with values.
-pub fn read_body(body: &[u8], mut visit: impl FnMut(&[(&[u8], &[u8])], &[(i64, f64)])) -> Result<(), String> {
-    let raw = walk::decompress(body);
+/// Shows the series of a body of a version, compressed or not: labels, and times in Unix milliseconds with values.
+pub fn read_body(
+    body: &[u8],
+    version: Version,
+    mut visit: impl FnMut(&[(&[u8], &[u8])], &[(i64, f64)]),
+) -> Result<(), String> {
+    let raw = unpack::unpack(body, Encoding::of_body(body));
     let raw = raw.as_deref().unwrap_or(body);
     let mut samples = Vec::new();
-    walk::each_series(raw, Labels::Read, |series| {
+    walk::each_series(raw, version, Labels::Read, |series| {
         samples.clear();
         samples
             .extend(series.samples.iter().map(|&(timestamp_ms, bits)| (timestamp_ms, f64::from_bits(bits))));

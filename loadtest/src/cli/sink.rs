@@ -28,7 +28,8 @@ pub(super) struct SinkArgs {
     #[arg(long, default_value_t = 20_000_000, value_name = "N")]
     max_series: usize,
     /// What it does to its senders, ACT@AFTER+FOR[*SHARE] with times in seconds from its start; may be given more than
-    /// once. Acts: a status (503, or 429:5 with Retry-After), latency:MS, stall, reset, gone, taken:STATUS
+    /// once. Acts: a status (503, or 429:5 with Retry-After), latency:MS, stall, reset, gone, taken:STATUS; of some requests
+    /// only, v2:STATUS and zstd:STATUS refuse 2.0 and zstd, lose-v2 answers 2.0 with 204 and takes nothing of it
     #[arg(long, value_name = "EPISODE", value_parser = crate::sink::parse_episode)]
     behave: Vec<crate::sink::Episode>,
     /// Do not stop when standard input ends

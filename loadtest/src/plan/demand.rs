@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::body::BodyBuilder;
 use crate::expect::Expectations;
 use crate::fleet::{Expect, Fate, Lane};
+use crate::protocol::Version;
 use crate::run::{RunOptions, fleet_of};
 use crate::scenario::{Scenario, Variant};
 use crate::sink::read_body;
@@ -85,7 +86,7 @@ impl SentOn {
     fn add(&mut self, body: &[u8], expect: &Expectations) {
         let mut kept = BodyBuilder::new(usize::MAX);
         let (mut all, mut changed) = (0, 0);
-        read_body(body, |labels, samples| {
+        read_body(body, Version::One, |labels, samples| {
             let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
             let labels: Vec<(&str, &str)> =
                 labels.iter().map(|&(name, value)| (text(name), text(value))).collect();

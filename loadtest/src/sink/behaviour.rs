@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::names::Seed;
+use crate::protocol::{Encoding, Form, Version};
 
 /// One episode. Times count from the moment the schedule was given to the sink.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,24 @@ pub enum Act {
     Reset,
     /// Nobody listens, and connections are closed.
     Gone,
+    /// If it is of 2.0, it is answered with this status and nothing of it is taken.
+    RefuseV2(u16),
+    /// If it is in zstd, it is answered with this status and nothing of it is taken.
+    RefuseZstd(u16),
+    /// If it is of 2.0, it is answered as one of 1.0 that was taken, and nothing of it is taken: what a receiver does that reads
+    /// it as 1.0, and finds no series in it.
+    LoseV2,
+}
+
+impl Act {
+    /// Whether it is about requests of this form.
+    fn concerns(&self, form: Form) -> bool {
+        match self {
+            Self::RefuseV2(_) | Self::LoseV2 => form.version == Version::Two,
+            Self::RefuseZstd(_) => form.encoding == Encoding::Zstd,
+            _ => true,
+        }
+    }
 }
 
 fn all() -> f64 {
@@ -51,7 +70,7 @@ fn all() -> f64 {
 }
 
 /// Reads `ACT@AFTER+FOR[*SHARE]`, times in seconds: `503@10+20`, `429:5@0+10*0.5`, `latency:200@5+5`, `stall@5+5`, `reset@5+5`,
-/// `gone@5+5`, `taken:500@5+5`.
+/// `gone@5+5`, `taken:500@5+5`; of some forms of requests only, `v2:415@0+60`, `zstd:400@0+60`, `lose-v2@0+60`.
 pub fn parse(text: &str) -> Result<Episode, String> {
     let shape = "want ACT@AFTER+FOR or ACT@AFTER+FOR*SHARE, times in seconds, as in 503@10+20";
     let (act, when) = text.split_once('@').ok_or(shape)?;
@@ -68,6 +87,9 @@ pub fn parse(text: &str) -> Result<Episode, String> {
             Act::Latency(ms.parse().map_err(|_| "latency wants milliseconds, as latency:200")?)
         }
         ("taken", code) => Act::TakeAndRefuse(status(code)?),
+        ("v2", code) => Act::RefuseV2(status(code)?),
+        ("zstd", code) => Act::RefuseZstd(status(code)?),
+        ("lose-v2", "") => Act::LoseV2,
         ("stall", "") => Act::Stall,
         ("reset", "") => Act::Reset,
         ("gone", "") => Act::Gone,
@@ -94,11 +116,12 @@ impl Behaviour {
 
     /// What happens to the next request, if anything, and how long the episode still lasts. The first episode that
     /// applies wins; which requests are its share is drawn from their number, so it is the same in each run.
-    pub(super) fn next(&mut self, since: Duration) -> Option<(Act, Duration)> {
+    pub(super) fn next(&mut self, since: Duration, form: Form) -> Option<(Act, Duration)> {
         let now_s = since.as_secs_f64();
         self.asked += 1;
         let draw = Seed::new(self.asked).unit();
-        let mut under_way = self.episodes.iter().filter(|episode| episode.is_on(now_s));
+        let applies = |episode: &&Episode| episode.is_on(now_s) && episode.act.concerns(form);
+        let mut under_way = self.episodes.iter().filter(applies);
         let episode = under_way.find(|episode| draw < episode.share)?;
         let left = Duration::from_secs_f64((episode.after_s + episode.for_s - now_s).max(0.0));
         Some((episode.act.clone(), left))
@@ -128,7 +151,12 @@ mod tests {
         assert_eq!(episode("429:5@0+10*0.5").share, 0.5);
         assert_eq!(episode("latency:200@5+5").act, Act::Latency(200));
         assert_eq!((episode("stall@1+2").after_s, episode("stall@1+2").for_s), (1.0, 2.0));
-        for bad in ["503", "503@x+1", "200@0+1", "latency@0+1", "gone:1@0+1", "503@1"] {
+        assert_eq!(episode("v2:415@0+1").act, Act::RefuseV2(415));
+        assert_eq!(episode("zstd:400@0+1").act, Act::RefuseZstd(400));
+        assert_eq!(episode("lose-v2@0+1").act, Act::LoseV2);
+        for bad in
+            ["v2@0+1", "zstd:200@0+1", "503", "503@x+1", "200@0+1", "latency@0+1", "gone:1@0+1", "503@1"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }
@@ -136,10 +164,22 @@ mod tests {
     #[test]
     fn a_share_is_a_share_and_time_counts() {
         let mut behaviour = Behaviour::new(vec![parse("503@10+20*0.25").unwrap()]);
-        assert!(behaviour.next(Duration::from_secs(9)).is_none());
-        let hit = (0..4000).filter(|_| behaviour.next(Duration::from_secs(12)).is_some()).count();
+        assert!(behaviour.next(Duration::from_secs(9), Form::default()).is_none());
+        let hit =
+            (0..4000).filter(|_| behaviour.next(Duration::from_secs(12), Form::default()).is_some()).count();
         assert!((900..1100).contains(&hit), "{hit}");
-        assert!(behaviour.next(Duration::from_secs(30)).is_none());
+        assert!(behaviour.next(Duration::from_secs(30), Form::default()).is_none());
         assert!(!behaviour.is_gone(Duration::from_secs(12)));
+    }
+
+    #[test]
+    fn what_is_about_a_form_leaves_the_others_to_the_next() {
+        let episodes = ["v2:415@0+9", "zstd:400@0+9", "503@0+9"].map(|text| parse(text).unwrap());
+        let mut behaviour = Behaviour::new(episodes.to_vec());
+        let mut act =
+            |version, encoding| behaviour.next(Duration::ZERO, Form { version, encoding }).unwrap().0;
+        assert_eq!(act(Version::Two, Encoding::Zstd), Act::RefuseV2(415));
+        assert_eq!(act(Version::One, Encoding::Zstd), Act::RefuseZstd(400));
+        assert_eq!(act(Version::One, Encoding::Snappy), Act::Refuse { status: 503, retry_after: None });
     }
 }

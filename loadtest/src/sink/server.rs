@@ -1,4 +1,4 @@
-//! The sink's port: accepting, behaving, answering.
+//! The sink's port: accepting, behaving, answering; what becomes of a write is in `writes`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -23,18 +23,19 @@ use super::SinkOptions;
 use super::behaviour::{Act, Behaviour, Episode};
 use super::talk::{self, SCOPED};
 use super::totals::Totals;
-use crate::{clock, scope};
+use crate::clock;
+use crate::protocol::Form;
 
 /// The largest body taken, compressed, in bytes.
-const MAX_BODY_BYTES: usize = 64 << 20;
+pub(super) const MAX_BODY_BYTES: usize = 64 << 20;
 /// How often it is looked up whether to go or to come back.
 const LOOK: Duration = Duration::from_millis(20);
 
-type SinkResponse = Response<Full<Bytes>>;
+pub(super) type SinkResponse = Response<Full<Bytes>>;
 
 pub(super) struct Shared {
     pub(super) totals: Totals,
-    delay: Duration,
+    pub(super) delay: Duration,
     pub(super) status: watch::Sender<StatusCode>,
     /// The schedule, and when it was given.
     behaviour: Mutex<(Instant, Behaviour)>,
@@ -125,10 +126,11 @@ impl Shared {
         behaviour.1.is_gone(behaviour.0.elapsed())
     }
 
-    fn act(&self) -> Option<(Act, Duration)> {
+    /// What happens to the next request, and how long that lasts.
+    pub(super) fn act(&self, form: Form) -> Option<(Act, Duration)> {
         let mut behaviour = self.behaviour.lock();
         let since = behaviour.0.elapsed();
-        behaviour.1.next(since)
+        behaviour.1.next(since, form)
     }
 
     async fn answer(&self, request: Request<Incoming>) -> io::Result<SinkResponse> {
@@ -159,61 +161,9 @@ impl Shared {
             Err(error) => text(StatusCode::BAD_REQUEST, &format!("not a list of episodes: {error}\n")),
         }
     }
-
-    async fn write(&self, request: Request<Incoming>) -> io::Result<SinkResponse> {
-        let salt = if self.totals.is_scoped() { salt(&request) } else { 0 };
-        let body = match Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => {
-                self.totals.undecodable();
-                return Ok(text(StatusCode::BAD_REQUEST, &format!("unreadable body: {error}\n")));
-            }
-        };
-        if !self.delay.is_zero() {
-            sleep(self.delay).await;
-        }
-        let mut status = *self.status.borrow();
-        match self.act() {
-            None => {}
-            Some((Act::Latency(ms), _)) => sleep(Duration::from_millis(ms)).await,
-            Some((Act::Stall, left)) => sleep(left).await,
-            Some((Act::Reset | Act::Gone, _)) => return Err(io::ErrorKind::ConnectionReset.into()),
-            Some((Act::Refuse { status, retry_after }, _)) => {
-                self.totals.turned_away();
-                return Ok(refusal(status, retry_after));
-            }
-            Some((Act::TakeAndRefuse(code), _)) => status = code_of(code),
-        }
-        if !status.is_success() && status == *self.status.borrow() {
-            self.totals.turned_away();
-            return Ok(text(status, "this sink was told to answer so\n"));
-        }
-        Ok(match self.totals.add(&body, salt) {
-            Ok(()) => text(status, ""),
-            Err(error) => text(StatusCode::BAD_REQUEST, &format!("{error}\n")),
-        })
-    }
 }
 
-/// What the scope of a request adds to identities.
-fn salt(request: &Request<Incoming>) -> u64 {
-    let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    scope::salt(headers, request.uri().query())
-}
-
-fn code_of(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-fn refusal(status: u16, retry_after: Option<u32>) -> SinkResponse {
-    let mut response = text(code_of(status), "this sink was told to answer so\n");
-    if let Some(seconds) = retry_after {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
-
-fn text(status: StatusCode, message: &str) -> SinkResponse {
+pub(super) fn text(status: StatusCode, message: &str) -> SinkResponse {
     let mut response = Response::new(Full::new(Bytes::copy_from_slice(message.as_bytes())));
     *response.status_mut() = status;
     response

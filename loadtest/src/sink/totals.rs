@@ -8,7 +8,9 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Entry, Ledger};
+use super::unpack::unpack;
 use super::walk::{self, BadBody, Labels};
+use crate::protocol::{Form, Version};
 use crate::rich::RichTotals;
 
 /// Most values of the grouping label that are told apart; the rest is counted as [`OTHER`].
@@ -19,7 +21,7 @@ const OTHER: &str = "__other__";
 /// How closely bodies are looked at: each level costs the machine more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Level {
-    /// Requests and compressed bytes only; nothing is decompressed.
+    /// Requests and compressed bytes only; nothing is decompressed but bodies of 2.0, whose answers say what was written.
     Bytes,
     /// Also samples, exemplars, histograms and decompressed bytes.
     Samples,
@@ -38,20 +40,26 @@ pub struct Stats {
     pub requests: u64,
     /// Bytes of them, compressed.
     pub wire_bytes: u64,
-    /// Bytes of them, decompressed; 0 at [`Level::Bytes`].
+    /// Bodies taken by what they were: version and encoding.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forms: BTreeMap<String, u64>,
+    /// Bytes of them, decompressed; without those of 1.0 at [`Level::Bytes`], as the three that follow.
     pub raw_bytes: u64,
-    /// Samples, without histograms and exemplars; 0 at [`Level::Bytes`].
+    /// Samples, without histograms and exemplars.
     pub samples: u64,
-    /// Exemplars; 0 at [`Level::Bytes`].
+    /// Exemplars.
     pub exemplars: u64,
-    /// Native histograms; 0 at [`Level::Bytes`].
+    /// Native histograms.
     pub histograms: u64,
     /// Distinct label sets, whatever the order of labels; 0 below [`Level::Series`].
     pub distinct_series: u64,
-    /// Bodies that could not be read, answered with 400.
+    /// Bodies that could not be read, answered with 400, or with 415 where their headers say so already.
     pub undecodable: u64,
     /// Bodies that were answered with an error because the sink was told to.
     pub turned_away: u64,
+    /// Bodies that were answered as if they had been taken, because the sink was told to.
+    #[serde(default)]
+    pub lost: u64,
     /// Samples whose series had a newer one before; 0 below [`Level::Verify`].
     #[serde(default)]
     pub out_of_order: u64,
@@ -82,6 +90,14 @@ struct State {
     /// 64-bit hashes of label sets: among ten million, two would share one in 370,000 runs.
     seen: HashSet<u64, RandomState>,
     ledger: Ledger,
+}
+
+/// What a body held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) samples: u64,
+    pub(super) histograms: u64,
+    pub(super) exemplars: u64,
 }
 
 /// One body's contribution, found before the lock is taken.
@@ -132,22 +148,27 @@ impl Totals {
         self.state.lock().stats.turned_away += 1;
     }
 
-    /// Counts a body, or nothing of it if any part cannot be read. Its scope adds `salt` to identities.
-    pub(super) fn add(&self, body: &[u8], salt: u64) -> Result<(), BadBody> {
-        let found = self.find(body, salt).inspect_err(|_| self.undecodable())?;
-        self.state.lock().add(found, body.len() as u64, self.max_series);
-        Ok(())
+    pub(super) fn lost(&self) {
+        self.state.lock().stats.lost += 1;
     }
 
-    fn find(&self, body: &[u8], salt: u64) -> Result<Found, BadBody> {
+    /// Counts a body, or nothing of it if any part cannot be read; says what was in it. Its scope adds `salt` to identities.
+    pub(super) fn add(&self, body: &[u8], form: Form, salt: u64) -> Result<Written, BadBody> {
+        let found = self.find(body, form, salt).inspect_err(|_| self.undecodable())?;
+        let Stats { samples, histograms, exemplars, .. } = found.stats;
+        self.state.lock().add(found, body.len() as u64, form, self.max_series);
+        Ok(Written { samples, histograms, exemplars })
+    }
+
+    fn find(&self, body: &[u8], form: Form, salt: u64) -> Result<Found, BadBody> {
         let mut found = Found::default();
-        if self.level == Level::Bytes {
+        if self.level == Level::Bytes && form.version == Version::One {
             return Ok(found);
         }
-        let raw = walk::decompress(body)?;
+        let raw = unpack(body, form.encoding)?;
         found.stats.raw_bytes = raw.len() as u64;
         let wanted = if self.level >= Level::Series { Labels::Read } else { Labels::Skip };
-        walk::each_series(&raw, wanted, |series| {
+        walk::each_series(&raw, form.version, wanted, |series| {
             found.stats.samples += series.samples.len() as u64;
             found.stats.exemplars += series.exemplars.len() as u64;
             found.stats.histograms += series.histograms.len() as u64;
@@ -181,9 +202,10 @@ impl Totals {
 }
 
 impl State {
-    fn add(&mut self, found: Found, wire_bytes: u64, max_series: usize) {
+    fn add(&mut self, found: Found, wire_bytes: u64, form: Form, max_series: usize) {
         let stats = &mut self.stats;
         stats.requests += 1;
+        *stats.forms.entry(form.to_string()).or_default() += 1;
         stats.wire_bytes += wire_bytes;
         stats.raw_bytes += found.stats.raw_bytes;
         stats.samples += found.stats.samples;

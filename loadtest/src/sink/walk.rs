@@ -1,13 +1,20 @@
-//! Reads what a remote-write 1.0 body holds, without building messages: just enough to count it.
+//! Reads what a body holds, without building messages: just enough to count it. Series of 1.0 here, of 2.0 in `version2`.
+
+mod version2;
+
+use std::borrow::Cow;
 
 use crate::body::{bytes_key, framed_len};
 use crate::identity;
+use crate::protocol::Version;
 
 /// Why a body could not be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BadBody {
-    /// Not snappy, or it claims more than [`MAX_RAW_BYTES`].
+    /// Not snappy, or it claims more than is decoded.
     Snappy(String),
+    /// Not zstd, or it holds more than is decoded.
+    Zstd(String),
     /// Not the protobuf of a write request.
     Protobuf(&'static str),
 }
@@ -16,27 +23,10 @@ impl std::fmt::Display for BadBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Snappy(why) => write!(f, "bad snappy: {why}"),
+            Self::Zstd(why) => write!(f, "bad zstd: {why}"),
             Self::Protobuf(why) => write!(f, "bad protobuf: {why}"),
         }
     }
-}
-
-/// The largest body decoded, in bytes.
-const MAX_RAW_BYTES: usize = 256 << 20;
-
-/// Decompresses a body.
-pub(super) fn decompress(body: &[u8]) -> Result<Vec<u8>, BadBody> {
-    let claimed = snap::raw::decompress_len(body).map_err(|error| BadBody::Snappy(error.to_string()))?;
-    // snappy never makes more than about 21 bytes of one
-    if claimed > MAX_RAW_BYTES || claimed > body.len() * 22 + 64 {
-        return Err(BadBody::Snappy(format!("{} bytes cannot hold {claimed}", body.len())));
-    }
-    let mut raw = vec![0; claimed];
-    let len = snap::raw::Decoder::new()
-        .decompress(body, &mut raw)
-        .map_err(|error| BadBody::Snappy(error.to_string()))?;
-    raw.truncate(len);
-    Ok(raw)
 }
 
 /// One field of a message.
@@ -107,7 +97,8 @@ pub(super) struct Series<'a> {
     pub(super) identity: u64,
     /// Times in Unix milliseconds, and the bits of values.
     pub(super) samples: Vec<(i64, u64)>,
-    pub(super) exemplars: Vec<&'a [u8]>,
+    /// As 1.0 has them.
+    pub(super) exemplars: Vec<Cow<'a, [u8]>>,
     pub(super) histograms: Vec<&'a [u8]>,
 }
 
@@ -119,15 +110,26 @@ pub(super) enum Labels {
 }
 
 /// Shows every series of a decompressed body; the labels only if asked for.
-pub(super) fn each_series<'a>(
-    raw: &'a [u8],
+pub(super) fn each_series(
+    raw: &[u8],
+    version: Version,
     wanted: Labels,
-    mut visit: impl FnMut(&Series<'a>),
+    mut visit: impl FnMut(&Series<'_>),
 ) -> Result<(), BadBody> {
+    if version == Version::Two {
+        return version2::each_series(raw, wanted, visit);
+    }
     let mut request = Fields(raw);
     let mut series = Series::default();
     while let Some((number, value)) = request.next()? {
-        let (1, Value::Bytes(message)) = (number, value) else { continue };
+        let message = match (number, value) {
+            (1, Value::Bytes(message)) => message,
+            // read as 1.0, a request of 2.0 is one without series
+            (4 | 5, Value::Bytes(_)) => {
+                return Err(BadBody::Protobuf("a field of 2.0 in a request of 1.0"));
+            }
+            _ => continue,
+        };
         series.read(message, wanted)?;
         visit(&series);
     }
@@ -135,18 +137,22 @@ pub(super) fn each_series<'a>(
 }
 
 impl<'a> Series<'a> {
-    fn read(&mut self, message: &'a [u8], wanted: Labels) -> Result<(), BadBody> {
+    fn clear(&mut self) {
         self.labels.clear();
         self.samples.clear();
         self.exemplars.clear();
         self.histograms.clear();
         self.identity = 0;
+    }
+
+    fn read(&mut self, message: &'a [u8], wanted: Labels) -> Result<(), BadBody> {
+        self.clear();
         let mut fields = Fields(message);
         while let Some((number, value)) = fields.next()? {
             match (number, value) {
                 (1, Value::Bytes(label)) if wanted == Labels::Read => self.read_label(label)?,
                 (2, Value::Bytes(sample)) => self.samples.push(read_sample(sample)?),
-                (3, Value::Bytes(exemplar)) => self.exemplars.push(exemplar),
+                (3, Value::Bytes(exemplar)) => self.exemplars.push(exemplar.into()),
                 (4, Value::Bytes(histogram)) => self.histograms.push(histogram),
                 _ => {}
             }

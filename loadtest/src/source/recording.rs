@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::template::TemplateSeries;
 use crate::law::Kind;
+use crate::protocol::Version;
 use crate::sink::read_body;
 
 /// One recorded body.
@@ -42,13 +43,13 @@ fn read_file(file: &Path) -> Result<Record> {
     let bytes = std::fs::read(file)?;
     let mut series = Vec::new();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    read_body(&bytes, |labels, samples| {
+    read_body(&bytes, Version::One, |labels, samples| {
         let labels = labels.iter().map(|(name, value)| (text(name), text(value))).collect();
         series.push(RecordedSeries { labels, samples: samples.to_vec() });
     })
     .map_err(|error| anyhow::anyhow!("not a remote-write 1.0 body, compressed or not: {error}"))?;
     if series.is_empty() {
-        bail!("no series in it (a remote-write 2.0 body looks so too)");
+        bail!("no series in it");
     }
     Ok(Record { series })
 }
