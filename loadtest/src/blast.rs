@@ -21,6 +21,7 @@ use crate::client::{Client, Target};
 use crate::clock;
 use crate::names::Seed;
 use crate::process::{self, Usage};
+use crate::protocol::Protocol;
 use crate::shape::{Population, Shape};
 use connection::{Connection, Outcome};
 
@@ -45,6 +46,8 @@ pub struct BlastOptions {
     pub churn: f64,
     /// Series in one request.
     pub batch_series: usize,
+    /// How requests are written.
+    pub protocol: Protocol,
     /// Labels of the series.
     pub shape: Shape,
     /// Where names and values come from.
@@ -79,6 +82,7 @@ impl Default for BlastOptions {
             connections: 4,
             churn: 0.0,
             batch_series: crate::body::DEFAULT_BATCH_SERIES,
+            protocol: Protocol::V1,
             shape: Shape::K8s14,
             seed: 1,
             pid: None,
@@ -112,6 +116,7 @@ pub async fn run(target: Target, options: BlastOptions) -> Result<Report> {
 
 /// Sends what was prepared and measures it.
 pub async fn send(target: Target, options: &BlastOptions, prepared: Arc<Prepared>) -> Result<Report> {
+    let target = target.with_protocol(options.protocol);
     let sent = Arc::new(AtomicU64::new(0));
     let ticker = (options.progress == Progress::Shown)
         .then(|| tokio::spawn(show_progress(Arc::clone(&sent), prepared.total_samples())));
@@ -157,7 +162,12 @@ impl Window<'_> {
         let start = clock::monotonic();
         let tasks: Vec<_> = (0..self.options.connections)
             .map(|share| {
-                let connection = Connection::new(self.target.clone(), deadline, Arc::clone(self.sent));
+                let connection = Connection::new(
+                    self.target.clone(),
+                    self.options.protocol,
+                    deadline,
+                    Arc::clone(self.sent),
+                );
                 let (prepared, pace) = (Arc::clone(self.prepared), self.options.pace);
                 tokio::spawn(connection.send_all(prepared, share, from..to, start, pace))
             })

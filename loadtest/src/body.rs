@@ -1,9 +1,14 @@
-//! Remote-write 1.0 bodies: protobuf written straight from borrowed labels, then snappy.
+//! Bodies: protobuf written straight from borrowed labels, then compressed. Series of 1.0 are written here, of 2.0 in
+//! `version2`.
 //!
 //! The encoder is this crate's own and knows sizes before it writes, so a body costs one pass and no
 //! allocation per series; tests read the result back with prost.
 
 use bytes::Bytes;
+
+use crate::packer;
+use crate::protocol::{Protocol, Version};
+use crate::version2::Request;
 
 /// Series in one body where nothing else is said; what Prometheus sends by default.
 pub const DEFAULT_BATCH_SERIES: usize = 2000;
@@ -11,7 +16,7 @@ pub const DEFAULT_BATCH_SERIES: usize = 2000;
 /// A body ready to be posted.
 #[derive(Clone, Debug)]
 pub struct Body {
-    /// Snappy in block format.
+    /// Compressed.
     pub bytes: Bytes,
     /// Series in it, with one sample each.
     pub series: u64,
@@ -22,8 +27,10 @@ pub struct Body {
 /// Gathers series into bodies of a given number.
 pub struct BodyBuilder {
     batch_series: usize,
+    protocol: Protocol,
     series: usize,
     raw: Vec<u8>,
+    request: Request,
     compressed: Vec<u8>,
     snappy: snap::raw::Encoder,
 }
@@ -39,16 +46,28 @@ impl BodyBuilder {
     pub fn new(batch_series: usize) -> Self {
         Self {
             batch_series: batch_series.max(1),
+            protocol: Protocol::V1,
             series: 0,
             raw: Vec::new(),
+            request: Request::default(),
             compressed: Vec::new(),
             snappy: snap::raw::Encoder::new(),
         }
     }
 
+    /// The same in another protocol.
+    #[must_use]
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
     /// Adds a series with one sample at a time in Unix milliseconds. Returns the body it filled, if any.
     pub fn push(&mut self, labels: &[(&str, &str)], value: f64, timestamp_ms: i64) -> Option<Body> {
-        put_series(&mut self.raw, labels, value, timestamp_ms);
+        match self.protocol.form().version {
+            Version::One => put_series(&mut self.raw, labels, value, timestamp_ms),
+            Version::Two => self.request.push(labels, value, timestamp_ms),
+        }
         self.series += 1;
         if self.series == self.batch_series { self.finish() } else { None }
     }
@@ -58,13 +77,12 @@ impl BodyBuilder {
         if self.series == 0 {
             return None;
         }
-        self.compressed.resize(snap::raw::max_compress_len(self.raw.len()), 0);
-        let len = self
-            .snappy
-            .compress(&self.raw, &mut self.compressed)
-            .expect("the output has room and the input is below 4 GiB");
+        if !self.request.is_empty() {
+            self.request.finish(&mut self.raw);
+        }
+        packer::pack(&self.raw, self.protocol, &mut self.snappy, &mut self.compressed);
         let body = Body {
-            bytes: Bytes::copy_from_slice(&self.compressed[..len]),
+            bytes: Bytes::copy_from_slice(&self.compressed),
             series: self.series as u64,
             raw_bytes: self.raw.len() as u64,
         };
@@ -121,7 +139,7 @@ pub(crate) fn put_text(out: &mut Vec<u8>, field: u8, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-fn varint_len(value: u64) -> usize {
+pub(crate) fn varint_len(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 

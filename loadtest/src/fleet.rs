@@ -7,14 +7,16 @@
 //!
 //! A **segment** is a stretch of compressed series of one object (a pod, a run, a target) in which only values and times are
 //! written anew for each scrape. A body is segments put one behind the other, so series that come and go cost the others
-//! nothing. A series stays in its lane for as long as it lives, which keeps its samples in order.
+//! nothing. For 2.0 a segment is the texts that its series are made of, and a body is written and compressed whole. A series stays in its lane for as long as it lives, which keeps its samples in order.
 
 mod account;
 mod lane;
 mod metadata;
 mod planner;
+mod repack;
 mod rich_series;
 mod segment;
+mod spelled;
 mod teams;
 
 pub use account::Sent;

@@ -1,7 +1,33 @@
 //! What a series is known by, and a sum of its samples that tells whether they all arrived as they were sent: the same
 //! on every host, so that sender and sink need not share one.
 
+#[allow(clippy::disallowed_types)] // keys are hashes that this crate made
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use xxhash_rust::xxh3::xxh3_64;
+
+/// A map of what is known by a hash already.
+#[allow(clippy::disallowed_types)]
+pub(crate) type ByHash<T> = HashMap<u64, T, BuildHasherDefault<AsItIs>>;
+
+/// Takes a hash for its own.
+#[derive(Default)]
+pub(crate) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
 
 /// What one label adds to the identity of its series: a hash of its message as protobuf has it, name before value. Identities are
 /// sums, so the order of labels does not matter, and what a series would be called without a label is a subtraction away.

@@ -20,10 +20,12 @@ pub mod cluster;
 
 pub mod body;
 pub mod identity;
+mod packer;
 pub mod protocol;
 pub mod rich;
 pub mod scope;
 pub mod snappy;
+mod version2;
 
 pub mod client;
 pub mod sink;

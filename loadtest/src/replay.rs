@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::body::{bytes_key, framed_len, put_head, put_varint};
+use crate::body::BodyBuilder;
 use crate::fleet::{Expect, Loaded};
 use crate::identity;
 use crate::names::Seed;
+use crate::protocol::Protocol;
 use crate::send::Ready;
 use crate::source::{Record, RecordedSeries, renamed_value};
 
@@ -36,11 +37,11 @@ pub struct Replay {
 type Sample<'a> = (&'a [(String, String)], i64, f64);
 
 impl Replay {
-    /// The bodies for so many lanes and a batch, which end at a time (Unix milliseconds), with what is expected of them.
+    /// The bodies for so many lanes, of a batch and in a protocol, which end at a time (Unix milliseconds), with what is expected of them.
     pub fn bodies(
         &self,
         lanes: usize,
-        batch: usize,
+        (batch, protocol): (usize, Protocol),
         end_ms: i64,
         expect: &dyn Expect,
     ) -> Result<Vec<Vec<Ready>>> {
@@ -59,7 +60,7 @@ impl Replay {
                     let shift_ms = shift_ms + time * loop_ms;
                     let at_ms = start_of(record) - first_ms + time * loop_ms;
                     let after = Duration::from_secs_f64(at_ms as f64 / 1000.0 / self.speed);
-                    for (lane, ready) in split(&renamed, (lanes, batch), shift_ms, after, expect) {
+                    for (lane, ready) in split(&renamed, (lanes, batch, protocol), shift_ms, after, expect) {
                         bytes += ready.body.len() + ready.samples.len() * 40;
                         out[lane].push(ready);
                     }
@@ -113,7 +114,7 @@ fn start_of(record: &Record) -> i64 {
 /// Bodies of a record, each series in the lane that is its own.
 fn split(
     series: &[RecordedSeries],
-    (lanes, batch): (usize, usize),
+    (lanes, batch, protocol): (usize, usize, Protocol),
     shift_ms: i64,
     after: Duration,
     expect: &dyn Expect,
@@ -131,29 +132,22 @@ fn split(
     let mut out = Vec::new();
     for (lane, samples) in by_lane {
         for samples in samples.chunks(batch) {
-            out.push((lane, ready(samples, after, expect)));
+            out.push((lane, ready(samples, protocol, after, expect)));
         }
     }
     out
 }
 
 /// One body, every sample in a series of its own, as Prometheus sends them.
-fn ready(samples: &[(u64, Sample<'_>)], after: Duration, expect: &dyn Expect) -> Ready {
-    let mut raw = Vec::new();
+fn ready(samples: &[(u64, Sample<'_>)], protocol: Protocol, after: Duration, expect: &dyn Expect) -> Ready {
+    let mut builder = BodyBuilder::new(usize::MAX).with_protocol(protocol);
     let mut told = Vec::with_capacity(samples.len());
     for &(identity, (labels, timestamp_ms, value)) in samples {
         let labels: Vec<(&str, &str)> = labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        let mut sample = vec![1 << 3 | 1];
-        sample.extend(value.to_le_bytes());
-        sample.push(2 << 3);
-        put_varint(&mut sample, timestamp_ms.cast_unsigned());
-        put_head(&mut raw, &labels, framed_len(sample.len()));
-        raw.push(bytes_key(2));
-        put_varint(&mut raw, sample.len() as u64);
-        raw.extend_from_slice(&sample);
+        builder.push(&labels, value, timestamp_ms);
         told.push((identity, timestamp_ms, value.to_bits(), expect.fate(&labels)));
     }
-    let body = snap::raw::Encoder::new().compress_vec(&raw).expect("a batch is far below 4 GiB");
-    let loaded = Loaded { samples: samples.len() as u64, raw_bytes: raw.len() as u64, ..Loaded::default() };
-    Ready { body: body.into(), loaded, after, samples: told }
+    let body = builder.finish().expect("chunks are not empty");
+    let loaded = Loaded { samples: body.series, raw_bytes: body.raw_bytes, ..Loaded::default() };
+    Ready { body: body.bytes, loaded, after, samples: told }
 }

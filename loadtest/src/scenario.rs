@@ -19,6 +19,7 @@ pub use series::SourceFile;
 pub use span::Span;
 
 use crate::expect::Expectation;
+use crate::protocol::Protocol;
 use crate::scope::Scope;
 
 /// A scenario as its file has it.
@@ -74,6 +75,9 @@ pub struct Scenario {
     /// Samples in a request.
     #[serde(default = "prometheus_batch")]
     pub batch: usize,
+    /// How requests are written.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Whether what is gone ends with a stale marker.
     #[serde(default = "yes")]
     pub stale_markers: bool,

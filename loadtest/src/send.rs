@@ -22,6 +22,8 @@ pub use routes::{Deal, Routes};
 pub use send_counts::{Delays, Percentiles, Second, SendCounts};
 pub use work::Ready;
 
+use crate::protocol::Protocol;
+
 /// How a receiver is written to.
 #[derive(Clone)]
 pub struct SendOptions {
@@ -31,6 +33,8 @@ pub struct SendOptions {
     pub threads: usize,
     /// Whether 429 is tried again (`retry_on_http_429` of Prometheus).
     pub retry_on_429: bool,
+    /// How bodies are written, which decides what an answer has to say.
+    pub protocol: Protocol,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// How long after the last body was due what is left is still tried.

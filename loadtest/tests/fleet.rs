@@ -6,13 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use prost::Message;
 use seriesgate_loadtest::cluster::{Agent, Cluster, ClusterSpec};
 use seriesgate_loadtest::fleet::{ExpectAll, Lane, Planner, Source, Spread};
 use seriesgate_loadtest::identity;
 use seriesgate_loadtest::names::Seed;
+use seriesgate_loadtest::protocol::Protocol;
 use seriesgate_loadtest::shape::{Population, Shape};
 use seriesgate_loadtest::source::{Clusters, Plain, Template, parse_exposition};
-use seriesgate_proto::WriteRequest;
+use seriesgate_proto::{Exemplar, Histogram, Label, TimeSeries, WriteRequest, v2};
 
 const START_MS: i64 = 1_700_000_000_000;
 const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
@@ -23,24 +25,33 @@ type Sample = (String, i64, u64);
 struct Rig {
     planner: Planner,
     lanes: Vec<Lane>,
+    protocol: Protocol,
+    /// Series that ended.
+    ended: usize,
 }
 
 impl Rig {
     fn new(source: Box<dyn Source>, lanes: usize, batch: usize) -> Self {
-        let spread = Spread { lanes, batch, within_ms: 0, stale_markers: true, metadata: true, shards: 1 };
+        Self::speaking(source, lanes, batch, Protocol::V1)
+    }
+
+    fn speaking(source: Box<dyn Source>, lanes: usize, batch: usize, protocol: Protocol) -> Self {
+        let spread =
+            Spread { lanes, batch, within_ms: 0, stale_markers: true, metadata: true, shards: 1, protocol };
         let planner = Planner::new(source, Arc::new(ExpectAll), spread);
-        Self { planner, lanes: (0..lanes).map(|_| Lane::new(batch)).collect() }
+        let lanes = (0..lanes).map(|_| Lane::new(batch).with_protocol(protocol)).collect();
+        Self { planner, lanes, protocol, ended: 0 }
     }
 
     /// All bodies of a scrape by lane.
     fn scrape(&mut self, at_ms: i64) -> Vec<Vec<WriteRequest>> {
         let steps = self.planner.scrape(at_ms);
         let mut all = Vec::new();
-        for (lane, step) in self.lanes.iter_mut().zip(steps) {
-            lane.begin(step);
+        for (number, step) in steps.into_iter().enumerate() {
+            self.lanes[number].begin(step);
             let (mut bodies, mut body) = (Vec::new(), Vec::new());
-            while let Some(loaded) = lane.next_body(&mut body) {
-                let request = decode(&body);
+            while let Some(loaded) = self.lanes[number].next_body(&mut body) {
+                let request = self.decode(&body);
                 let samples: usize = request.timeseries.iter().map(|series| series.samples.len()).sum();
                 assert_eq!(loaded.samples as usize, samples);
                 bodies.push(request);
@@ -49,12 +60,55 @@ impl Rig {
         }
         all
     }
+
+    /// What is in a body, as 1.0 says it.
+    fn decode(&mut self, body: &[u8]) -> WriteRequest {
+        let request = match self.protocol {
+            Protocol::V1 => decode(body),
+            Protocol::V2 => of_2_0(&v2::Request::decode(unpack(body).as_slice()).unwrap()),
+            Protocol::Zstd => WriteRequest::decode(zstd::decode_all(body).unwrap().as_slice()).unwrap(),
+        };
+        let samples = request.timeseries.iter().flat_map(|series| &series.samples);
+        self.ended += samples.filter(|sample| sample.value.to_bits() == STALE_BITS).count();
+        request
+    }
+}
+
+fn unpack(body: &[u8]) -> Vec<u8> {
+    let mut raw = vec![0; snap::raw::decompress_len(body).unwrap()];
+    snap::raw::Decoder::new().decompress(body, &mut raw).unwrap();
+    raw
 }
 
 fn decode(body: &[u8]) -> WriteRequest {
-    let mut raw = vec![0; snap::raw::decompress_len(body).unwrap()];
-    let len = snap::raw::Decoder::new().decompress(body, &mut raw).unwrap();
-    prost::Message::decode(&raw[..len]).unwrap()
+    WriteRequest::decode(unpack(body).as_slice()).unwrap()
+}
+
+fn of_2_0(request: &v2::Request) -> WriteRequest {
+    let text = |position: u32| request.symbols[position as usize].as_str();
+    let labels = |refs: &[u32]| -> Vec<Label> {
+        assert!(refs.len().is_multiple_of(2));
+        refs.as_chunks::<2>().0.iter().map(|&[name, value]| Label::new(text(name), text(value))).collect()
+    };
+    let series = |series: &v2::TimeSeries| TimeSeries {
+        labels: labels(&series.labels_refs),
+        samples: series
+            .samples
+            .iter()
+            .map(|sample| seriesgate_proto::Sample::at(sample.timestamp, sample.value))
+            .collect(),
+        exemplars: series
+            .exemplars
+            .iter()
+            .map(|e| Exemplar { labels: labels(&e.labels_refs), value: e.value, timestamp: e.timestamp })
+            .collect(),
+        histograms: series
+            .histograms
+            .iter()
+            .map(|histogram| Histogram::decode(histogram.encode_to_vec().as_slice()).unwrap())
+            .collect(),
+    };
+    WriteRequest::of(request.timeseries.iter().map(series).collect())
 }
 
 fn samples(bodies: &[Vec<WriteRequest>]) -> Vec<Sample> {
@@ -133,7 +187,15 @@ fn a_refused_body_was_not_sent() {
     let mut planner = Planner::new(
         Box::new(Plain::new(population, 0)),
         Arc::new(ExpectAll),
-        Spread { lanes: 1, batch: 100, within_ms: 0, stale_markers: true, metadata: true, shards: 1 },
+        Spread {
+            lanes: 1,
+            batch: 100,
+            within_ms: 0,
+            stale_markers: true,
+            metadata: true,
+            shards: 1,
+            protocol: Protocol::V1,
+        },
     );
     let mut lane = Lane::new(100);
     let mut body = Vec::new();
@@ -228,8 +290,15 @@ fn exemplars_and_native_histograms_are_valid() {
 fn metadata_is_told_once_a_minute_by_one_lane_of_each_agent() {
     let spec = ClusterSpec { histograms: true, ..ClusterSpec::incident(7) };
     let source = Box::new(Clusters::new(&spec, 1, START_MS));
-    let spread =
-        Spread { lanes: 4, batch: 500, within_ms: 0, stale_markers: true, metadata: true, shards: 2 };
+    let spread = Spread {
+        lanes: 4,
+        batch: 500,
+        within_ms: 0,
+        stale_markers: true,
+        metadata: true,
+        shards: 2,
+        protocol: Protocol::V1,
+    };
     let mut planner = Planner::new(source, Arc::new(ExpectAll), spread);
     let mut told = |seconds: i64| -> Vec<Option<WriteRequest>> {
         let steps = planner.scrape(START_MS + seconds * 1000);
@@ -247,4 +316,87 @@ fn metadata_is_told_once_a_minute_by_one_lane_of_each_agent() {
     assert_eq!(kind("http_request_duration_seconds_bucket"), None);
     assert!(told(15).iter().all(Option::is_none));
     assert!(told(60)[2].is_some());
+}
+
+/// What is in each body of each lane, in any order.
+fn sorted(bodies: Vec<Vec<WriteRequest>>) -> Vec<Vec<Vec<Vec<u8>>>> {
+    let body = |body: WriteRequest| {
+        let mut all: Vec<Vec<u8>> = body.timeseries.iter().map(Message::encode_to_vec).collect();
+        all.sort();
+        all
+    };
+    bodies.into_iter().map(|bodies| bodies.into_iter().map(body).collect()).collect()
+}
+
+/// Versions differ in their words only: the same cluster, scrape by scrape, in each protocol.
+#[test]
+fn every_protocol_sends_the_same() {
+    let rig = |protocol| {
+        let spec = ClusterSpec { histograms: true, keep_past_runs: false, ..ClusterSpec::incident(7) };
+        let clusters = Clusters::new(&spec, 2, START_MS).with_rich(true, true);
+        Rig::speaking(Box::new(clusters), 3, 200, protocol)
+    };
+    let (mut one, mut two, mut zstd) = (rig(Protocol::V1), rig(Protocol::V2), rig(Protocol::Zstd));
+    for minute in 0..40 {
+        let at_ms = START_MS + minute * 60_000;
+        let sent = sorted(one.scrape(at_ms));
+        assert!(sorted(two.scrape(at_ms)) == sent, "minute {minute} in 2.0");
+        assert!(sorted(zstd.scrape(at_ms)) == sent, "minute {minute} in zstd");
+    }
+    let told = |rig: &Rig| {
+        let mut sent: Vec<_> =
+            rig.lanes.iter().flat_map(Lane::sent).map(|sent| (sent.identity, sent.count, sent.sum)).collect();
+        sent.sort_unstable();
+        (sent, rig.lanes.iter().map(Lane::rich).collect::<Vec<_>>())
+    };
+    assert!(told(&one) == told(&two) && told(&one) == told(&zstd));
+    assert!(one.ended > 500, "{} series ended", one.ended);
+}
+
+/// What Prometheus' queue writes: a table of its own for each request, the empty text first, each once, before the series;
+/// sorted labels; with metadata the type and the help of each series.
+#[test]
+fn bodies_of_2_0_are_as_prometheus_makes_them() {
+    for metadata in [true, false] {
+        let spec = ClusterSpec { histograms: true, ..ClusterSpec::incident(7) };
+        let source = Box::new(Clusters::new(&spec, 1, START_MS));
+        let protocol = Protocol::V2;
+        let spread =
+            Spread { lanes: 1, batch: 300, within_ms: 0, stale_markers: true, metadata, shards: 1, protocol };
+        let mut planner = Planner::new(source, Arc::new(ExpectAll), spread);
+        let mut lane = Lane::new(300).with_protocol(protocol);
+        let step = planner.scrape(START_MS).remove(0);
+        assert!(step.metadata.is_none(), "no requests of its own");
+        lane.begin(step);
+        let (mut body, mut kinds) = (Vec::new(), BTreeMap::new());
+        while let Some(loaded) = lane.next_body(&mut body) {
+            let raw = unpack(&body);
+            assert_eq!(raw.len() as u64, loaded.raw_bytes);
+            // the table is all in front
+            let request = v2::Request::decode(raw.as_slice()).unwrap();
+            let table: usize = v2::Request { timeseries: Vec::new(), ..request.clone() }.encoded_len();
+            assert_eq!(v2::Request::decode(&raw[..table]).unwrap().symbols, request.symbols);
+            assert_eq!(request.symbols[0], "");
+            let texts: BTreeSet<&String> = request.symbols.iter().collect();
+            assert_eq!(texts.len(), request.symbols.len(), "each once");
+            for series in &request.timeseries {
+                let text = |position: u32| request.symbols[position as usize].as_str();
+                let labels: Vec<_> =
+                    series.labels_refs.as_chunks::<2>().0.iter().map(|&[n, v]| (text(n), text(v))).collect();
+                assert!(labels.is_sorted() && series.samples.len() == 1);
+                let said = series.metadata.expect("Prometheus writes an empty one where nothing is said");
+                if metadata {
+                    kinds.insert(labels[0].1.to_owned(), said.r#type);
+                    assert!(text(said.help_ref).starts_with("What "));
+                } else {
+                    assert_eq!(said, v2::Metadata::default());
+                }
+            }
+        }
+        let kind = |name: &str| kinds.get(name).copied();
+        let expected = |kind| if metadata { Some(kind) } else { None };
+        assert_eq!(kind("http_requests_total"), expected(1));
+        assert_eq!(kind("kube_pod_info"), expected(2));
+        assert_eq!(kind("http_request_duration_seconds_bucket"), expected(3));
+    }
 }

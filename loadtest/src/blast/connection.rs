@@ -14,6 +14,7 @@ use super::prepare::Prepared;
 use crate::body::Body;
 use crate::client::{Client, Target};
 use crate::clock;
+use crate::protocol::Protocol;
 
 /// Attempts for one body before it is given up.
 const MAX_ATTEMPTS: u32 = 10;
@@ -61,14 +62,21 @@ impl Outcome {
 /// One share being sent.
 pub(super) struct Connection {
     client: Client,
+    protocol: Protocol,
     deadline: Instant,
     answered_samples: Arc<AtomicU64>,
     outcome: Outcome,
 }
 
 impl Connection {
-    pub(super) fn new(target: Target, deadline: Instant, answered_samples: Arc<AtomicU64>) -> Self {
-        Self { client: Client::new(target), deadline, answered_samples, outcome: Outcome::default() }
+    pub(super) fn new(
+        target: Target,
+        protocol: Protocol,
+        deadline: Instant,
+        answered_samples: Arc<AtomicU64>,
+    ) -> Self {
+        let (client, outcome) = (Client::new(target), Outcome::default());
+        Self { client, protocol, deadline, answered_samples, outcome }
     }
 
     /// Sends one connection's bodies of some scrapes, a scrape every `pace` after `start`.
@@ -103,12 +111,14 @@ impl Connection {
                 self.outcome.retries += 1;
             }
             match self.attempt(body).await {
-                Ok(status) if status.is_success() => {
+                Ok((status, true)) if status.is_success() => {
                     self.outcome.accepted += body.series;
                     self.answered_samples.fetch_add(body.series, Relaxed);
                     return;
                 }
-                Ok(status) if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() => break,
+                Ok((status, _)) if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() => {
+                    break;
+                }
                 Ok(_) => {}
                 Err(error) => {
                     self.outcome.broken += 1;
@@ -126,8 +136,8 @@ impl Connection {
         self.deadline.saturating_duration_since(clock::monotonic())
     }
 
-    /// One request and its answer, counted.
-    async fn attempt(&mut self, body: &Body) -> Result<StatusCode> {
+    /// One request and its answer, counted; and whether a success takes all of it.
+    async fn attempt(&mut self, body: &Body) -> Result<(StatusCode, bool)> {
         let limit = REQUEST_TIMEOUT.min(self.left());
         let answer = self.client.post(body.bytes.clone(), limit).await?;
         self.outcome.latencies_ns.push(u64::try_from(answer.took.as_nanos()).unwrap_or(u64::MAX));
@@ -135,6 +145,9 @@ impl Connection {
         if !answer.status.is_success() {
             self.outcome.last_error = Some(format!("{}: {}", answer.status, answer.excerpt()));
         }
-        Ok(answer.status)
+        let taken = answer.takes(body.series, self.protocol);
+        let is_taken = taken.is_ok();
+        self.outcome.last_error = taken.err().or(self.outcome.last_error.take());
+        Ok((answer.status, is_taken))
     }
 }

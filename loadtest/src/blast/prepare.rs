@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use super::BlastOptions;
 use crate::body::{Body, BodyBuilder};
+use crate::protocol::Protocol;
 use crate::shape::Population;
 
 /// Simulated time between two scrapes, in milliseconds.
@@ -32,6 +33,7 @@ impl Prepared {
             scrapes,
             connections: options.connections as u64,
             batch_series: options.batch_series,
+            protocol: options.protocol,
             start_ms: now_ms - i64::from(scrapes) * SCRAPE_INTERVAL_MS,
             bytes: AtomicU64::new(0),
             max_bytes: options.max_prepared_bytes,
@@ -97,6 +99,7 @@ struct Plan {
     scrapes: u32,
     connections: u64,
     batch_series: usize,
+    protocol: Protocol,
     start_ms: i64,
     /// Compressed bytes built so far, by all threads.
     bytes: AtomicU64,
@@ -116,7 +119,7 @@ impl Plan {
     /// One scrape's bodies; `incarnations` holds the scrape at which each pod was last replaced.
     fn build_scrape(&self, share: u64, scrape: u64, incarnations: &mut [u64]) -> Result<Vec<Body>> {
         let seed = self.population.seed.child(9);
-        let mut builder = BodyBuilder::new(self.batch_series);
+        let mut builder = BodyBuilder::new(self.batch_series).with_protocol(self.protocol);
         let mut bodies = Vec::new();
         let scraped_ms = self.start_ms + i64::try_from(scrape)? * SCRAPE_INTERVAL_MS;
         for (pod, incarnation) in (0..).zip(incarnations) {

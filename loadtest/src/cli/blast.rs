@@ -9,6 +9,7 @@ use clap::Args;
 use super::{print, share};
 use crate::blast::{self, BlastOptions, Progress};
 use crate::client::{Reach, Target};
+use crate::protocol::Protocol;
 use crate::shape::Shape;
 
 #[derive(Debug, Args)]
@@ -33,6 +34,9 @@ pub(super) struct BlastArgs {
     /// Series in one request
     #[arg(long, default_value_t = crate::body::DEFAULT_BATCH_SERIES)]
     batch: usize,
+    /// How requests are written
+    #[arg(long, value_enum, default_value_t)]
+    protocol: Protocol,
     /// Labels of the series
     #[arg(long, value_enum, default_value_t)]
     shape: Shape,
@@ -92,6 +96,7 @@ impl BlastArgs {
             connections: self.connections,
             churn: self.churn,
             batch_series: self.batch,
+            protocol: self.protocol,
             shape: self.shape,
             seed: self.seed,
             pid: self.pid,

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use crate::client::Reach;
+use crate::protocol::Protocol;
 use crate::proxy::ProxySpec;
 use crate::run::RunOptions;
 use crate::scenario::{Scenario, SourceFile, Span};
@@ -95,6 +96,9 @@ pub(super) struct LoadArgs {
     /// Samples in a request
     #[arg(long)]
     batch: Option<usize>,
+    /// How requests are written, instead of as the scenario says
+    #[arg(long, value_enum)]
+    protocol: Option<Protocol>,
     /// Where names and values come from
     #[arg(long)]
     seed: Option<u64>,
@@ -120,6 +124,7 @@ impl LoadArgs {
         scenario.agents = self.agents.unwrap_or(scenario.agents);
         scenario.shards = self.shards.unwrap_or(scenario.shards);
         scenario.batch = self.batch.unwrap_or(scenario.batch);
+        scenario.protocol = self.protocol.unwrap_or(scenario.protocol);
         scenario.every = self.every.or(scenario.every);
         match &mut scenario.source {
             SourceFile::Plain { series, shape, churn, more_labels } => {

@@ -10,6 +10,7 @@ use super::load::ProxyArgs;
 use super::run::{OutputArgs, exit};
 use super::shown::Shown;
 use crate::page;
+use crate::protocol::Protocol;
 use crate::replay::Replay;
 use crate::run::{self, RunOptions};
 use crate::scenario::{Scenario, Variant};
@@ -37,6 +38,9 @@ pub(super) struct ReplayArgs {
     /// Samples in a request
     #[arg(long, default_value_t = crate::body::DEFAULT_BATCH_SERIES)]
     batch: usize,
+    /// How requests are written, whatever was recorded
+    #[arg(long, value_enum, default_value_t)]
+    protocol: Protocol,
     /// The most MiB that prepared bodies may take
     #[arg(long, default_value_t = 4096, value_name = "MIB")]
     max_prepared_mib: usize,
@@ -53,6 +57,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     scenario.name =
         format!("{} at {} times the speed, {} copies", args.recording.display(), args.speed, args.copies);
     (scenario.shards, scenario.batch) = (args.shards, args.batch);
+    scenario.protocol = args.protocol;
     scenario.check()?;
     let variant = Variant { name: "forward".into(), ..Variant::default() };
     let mut options = RunOptions::new(scenario, variant, args.proxy.proxy()?);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::target::Target;
 use crate::clock;
+use crate::protocol::{Protocol, Version};
 
 /// The most of an answer that is read.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -45,6 +46,21 @@ impl WriteResponse {
     pub fn excerpt(&self) -> String {
         String::from_utf8_lossy(&self.body[..self.body.len().min(MAX_EXCERPT_BYTES)]).trim().to_owned()
     }
+
+    /// Whether so many samples were taken. To a sender of 2.0 a receiver has to say so, as one that knows only 1.0 finds nothing
+    /// in a body of 2.0 and takes that: Prometheus counts such a body as lost.
+    pub fn takes(&self, samples: u64, protocol: Protocol) -> Result<(), String> {
+        if !self.status.is_success() || protocol.form().version == Version::One {
+            return Ok(());
+        }
+        let header = "x-prometheus-remote-write-samples-written";
+        let said = self.headers.get(header).map(|said| String::from_utf8_lossy(said.as_bytes()));
+        match said {
+            Some(said) if said.parse() == Ok(samples) => Ok(()),
+            Some(said) => Err(format!("{}, and {said} of {samples} samples were written", self.status)),
+            None => Err(format!("{} without {header}: nothing of 2.0 was taken", self.status)),
+        }
+    }
 }
 
 impl Client {
@@ -53,7 +69,7 @@ impl Client {
         Self { target, sender: None }
     }
 
-    /// Posts one compressed remote-write 1.0 body, and waits for the answer up to `limit`. Any status is
+    /// Posts one body in the target's protocol, and waits for the answer up to `limit`. Any status is
     /// an answer; an error means that there was none.
     pub async fn post(&mut self, body: Bytes, limit: Duration) -> Result<WriteResponse> {
         // taken out, so that a failure or a dropped call leaves no half-used connection behind
@@ -107,9 +123,9 @@ impl Client {
         *request.uri_mut() = self.target.path.clone();
         let headers = request.headers_mut();
         headers.insert(HOST, self.target.host.clone());
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-        headers.insert("x-prometheus-remote-write-version", HeaderValue::from_static("0.1.0"));
+        for (name, value) in self.target.protocol.headers() {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
         headers.insert(USER_AGENT, HeaderValue::from_static("seriesgate-loadtest"));
         for (name, value) in &self.target.headers {
             headers.insert(name, value.clone());

@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
 
+use crate::protocol::Protocol;
+
 /// Which receivers may be sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -26,6 +28,8 @@ pub struct Target {
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// Where connections come from, if that matters.
     pub(super) from: Option<IpAddr>,
+    /// What bodies are.
+    pub(super) protocol: Protocol,
 }
 
 impl Target {
@@ -52,6 +56,7 @@ impl Target {
             path: path.parse()?,
             headers: Vec::new(),
             from: None,
+            protocol: Protocol::V1,
         })
     }
 
@@ -61,6 +66,13 @@ impl Target {
         let value = HeaderValue::from_str(value.trim()).with_context(|| format!("bad value for {name}"))?;
         self.headers.push((name, value));
         Ok(self)
+    }
+
+    /// Says of every body that it is in this protocol.
+    #[must_use]
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
     }
 
     /// Adds a query to the URL.

@@ -11,9 +11,11 @@ use super::account::{Sent, accounts};
 use super::planner::{Born, LaneStep};
 use super::rich_series::RichSeries;
 use super::segment::Segment;
+use super::spelled::Draft;
 use crate::identity;
 use crate::law::Law;
 use crate::names::Seed;
+use crate::protocol::Protocol;
 use crate::rich::RichTotals;
 
 struct Object {
@@ -29,6 +31,7 @@ struct Object {
 pub struct Lane {
     number: usize,
     batch: usize,
+    protocol: Protocol,
     objects: Vec<Object>,
     /// Where those are that have not ended.
     by_id: HashMap<u64, usize>,
@@ -57,6 +60,9 @@ pub struct Lane {
     /// Those of the last body.
     last_rich: (RichTotals, RichTotals),
     snappy: snap::raw::Encoder,
+    /// The body of 2.0 under way, and room for it.
+    draft: Draft,
+    raw: Vec<u8>,
 }
 
 impl Lane {
@@ -65,6 +71,7 @@ impl Lane {
         Self {
             number: 0,
             batch: batch.max(1),
+            protocol: Protocol::V1,
             objects: Vec::new(),
             by_id: HashMap::default(),
             at_ms: 0,
@@ -83,7 +90,16 @@ impl Lane {
             histograms: RichTotals::default(),
             last_rich: Default::default(),
             snappy: snap::raw::Encoder::new(),
+            draft: Draft::default(),
+            raw: Vec::new(),
         }
+    }
+
+    /// The same in another protocol, that of its planner.
+    #[must_use]
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
     }
 
     /// Begins a scrape: what was born, what has ended. The scrape before must have been sent to its end.

@@ -28,8 +28,9 @@ pub(super) struct Families {
 }
 
 impl Families {
-    pub(super) fn see(&mut self, labels: &[(&str, &str)], law: &Law) {
-        let Some((_, name)) = labels.iter().find(|label| label.0 == "__name__") else { return };
+    /// Learns of a series; returns the type of its family by number, and the family.
+    pub(super) fn see<'a>(&mut self, labels: &[(&str, &'a str)], law: &Law) -> Option<(u8, &'a str)> {
+        let &(_, name) = labels.iter().find(|label| label.0 == "__name__")?;
         let bucket = name.strip_suffix("_bucket");
         let family = bucket.or_else(|| {
             let part = ["_count", "_sum"].iter().find_map(|end| name.strip_suffix(end))?;
@@ -45,6 +46,7 @@ impl Families {
         if !self.types.contains_key(family) && self.types.len() < MAX_FAMILIES {
             self.types.insert(family.to_owned(), kind);
         }
+        Some((kind as u8, family))
     }
 
     /// The request that is due at a time, compressed.
@@ -55,7 +57,7 @@ impl Families {
         self.told_ms = Some(at_ms);
         let mut raw = Vec::new();
         for (family, kind) in &self.types {
-            let help = format!("What {} counts or measures.", family.replace('_', " "));
+            let help = help(family);
             raw.push(bytes_key(3));
             put_varint(&mut raw, (2 + framed_len(family.len()) + framed_len(help.len())) as u64);
             raw.extend([1 << 3, *kind as u8]);
@@ -65,4 +67,9 @@ impl Families {
         let packed = snap::raw::Encoder::new().compress_vec(&raw);
         Some(packed.expect("two thousand names are far below 4 GiB").into())
     }
+}
+
+/// What is said of a family.
+pub(super) fn help(family: &str) -> String {
+    format!("What {} counts or measures.", family.replace('_', " "))
 }

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use ahash::HashMap;
 use bytes::Bytes;
 
-use super::metadata::Families;
+use super::metadata::{Families, help};
+use super::repack::to_zstd;
 use super::rich_series::RichSeries;
 use super::segment::{Builder, Segment};
+use super::spelled::Said;
 use super::teams::{Place, Teams};
 use super::{Expect, Fate, Source};
 use crate::cluster::Visit;
 use crate::law::Law;
 use crate::names::Seed;
+use crate::protocol::{Protocol, Version};
 use crate::rich::Rich;
 
 /// Series in one segment at most, so that bodies fill up to nearly their size.
@@ -56,6 +59,8 @@ pub struct Spread {
     pub metadata: bool,
     /// Lanes of one agent.
     pub shards: usize,
+    /// What is sent.
+    pub protocol: Protocol,
 }
 
 /// Follows a source from scrape to scrape.
@@ -155,9 +160,16 @@ impl Planner {
         self.series
     }
 
-    /// Prometheus sends all metadata once a minute, in requests of their own; here one lane of each agent does.
+    /// Prometheus sends all metadata once a minute, in requests of their own; here one lane of each agent does. In 2.0 every
+    /// series has its own with it.
     fn tell_metadata(&mut self, at_ms: i64, steps: &mut [LaneStep]) {
-        let Some(body) = self.spread.metadata.then(|| self.families.body(at_ms)).flatten() else { return };
+        let is_told = self.spread.metadata && self.spread.protocol.form().version == Version::One;
+        let Some(mut body) = is_told.then(|| self.families.body(at_ms)).flatten() else { return };
+        if self.spread.protocol == Protocol::Zstd {
+            let mut packed = Vec::from(body);
+            to_zstd(&mut packed);
+            body = packed.into();
+        }
         let first = steps.iter_mut().step_by(self.spread.shards.max(1));
         for step in first.filter(|step| step.joined) {
             step.metadata = Some(body.clone());
@@ -195,28 +207,35 @@ impl Visit for Sight<'_> {
             let known = self.known.entry(place.id).or_insert(fresh);
             known.seen = self.scrape;
             if std::mem::replace(&mut known.state, state) != state {
-                self.building.push(Building::new(place, self.spread.within_ms));
+                self.building.push(Building::new(place, self.spread));
             }
         }
         !self.building.is_empty()
     }
 
     fn series(&mut self, labels: &[(&str, &str)], law: &Law) {
-        self.families.see(labels, law);
+        let family = self.families.see(labels, law);
+        let told = family.filter(|_| self.spread.metadata && self.version() == Version::Two);
+        let help = told.map(|(_, family)| help(family)).unwrap_or_default();
+        let said = Said { kind: told.map_or(0, |(kind, _)| kind), help: &help };
         let fate = self.expect.fate(labels);
         for building in &mut self.building {
-            building.series(labels, law, fate, self.spread.batch);
+            building.series(labels, (law, said), fate, self.spread.batch);
         }
     }
 
     fn rich(&mut self, labels: &[(&str, &str)], what: Rich) {
         for building in &mut self.building {
-            building.born.rich.push(RichSeries::new(labels, what));
+            building.born.rich.push(RichSeries::new(labels, what, self.spread.protocol.form().version));
         }
     }
 }
 
 impl Sight<'_> {
+    fn version(&self) -> Version {
+        self.spread.protocol.form().version
+    }
+
     fn finish(&mut self) {
         for mut building in self.building.drain(..) {
             building.close_segment();
@@ -229,16 +248,17 @@ impl Sight<'_> {
 }
 
 impl Building {
-    fn new(place: Place, within_ms: i64) -> Self {
-        let offset_ms = Seed::new(place.id).child(12).below(within_ms.max(1).unsigned_abs()).cast_signed();
+    fn new(place: Place, spread: Spread) -> Self {
+        let within_ms = spread.within_ms.max(1).unsigned_abs();
+        let offset_ms = Seed::new(place.id).child(12).below(within_ms).cast_signed();
         let born = Born { id: place.id, offset_ms, segments: Vec::new(), rich: Vec::new() };
-        Self { place, series: 0, born, builder: Builder::default() }
+        Self { place, series: 0, born, builder: Builder::new(spread.protocol.form().version) }
     }
 
-    fn series(&mut self, labels: &[(&str, &str)], law: &Law, fate: Fate, batch: usize) {
+    fn series(&mut self, labels: &[(&str, &str)], (law, said): (&Law, Said<'_>), fate: Fate, batch: usize) {
         let Place { salt, factor, .. } = self.place;
         self.series += 1;
-        self.builder.push(labels, law.times(factor), fate.within(salt), salt);
+        self.builder.push(labels, (law.times(factor), said), fate.within(salt), salt);
         if self.builder.is_full() || self.builder.len() >= SEGMENT_SERIES.min(batch) {
             self.close_segment();
         }

@@ -1,57 +1,121 @@
 //! Series of exemplars and native histograms: rare beside plain samples, so they are written anew each time.
 
+use super::spelled::{Draft, Said, Spelled, Spelling};
 use crate::body::{bytes_key, framed_len, put_head, put_varint};
 use crate::law::STALE_MARKER;
 use crate::names::{self, Seed};
+use crate::protocol::Version;
 use crate::rich::Rich;
+use crate::version2::{Request, hash};
 
-/// A series with its labels as the wire has them.
+/// A series with its labels.
 pub(super) struct RichSeries {
-    head: Vec<u8>,
+    labels: Labels,
     what: Rich,
 }
 
+enum Labels {
+    /// As the wire of 1.0 has them.
+    Head(Vec<u8>),
+    Spelled(Spelled),
+}
+
 impl RichSeries {
-    pub(super) fn new(labels: &[(&str, &str)], what: Rich) -> Self {
+    pub(super) fn new(labels: &[(&str, &str)], what: Rich, version: Version) -> Self {
+        if version == Version::Two {
+            let mut spelling = Spelling::default();
+            spelling.push(labels, Said::default());
+            return Self { labels: Labels::Spelled(spelling.finish()), what };
+        }
         let mut head = Vec::new();
         put_head(&mut head, labels, 0);
         // only the labels: the length in front depends on what comes behind
         let skip = 1 + head[1..].iter().take_while(|byte| **byte >= 0x80).count() + 1;
-        Self { head: head.split_off(skip), what }
+        Self { labels: Labels::Head(head.split_off(skip)), what }
     }
 
     pub(super) fn what(&self) -> Rich {
         self.what
     }
 
-    /// Appends the series as it is at a time; its last if it has ended. Exemplars do not end. Returns the message of the
-    /// exemplar or histogram, which is what has to arrive unchanged.
-    pub(super) fn put(&self, out: &mut Vec<u8>, timestamp_ms: i64, ended: bool) -> Option<Vec<u8>> {
-        let (field, message) = match self.what {
+    /// Appends the series as it is at a time, to a body of 1.0 or to a draft of 2.0; its last if it has ended. Exemplars do not
+    /// end. Returns the message of the exemplar or histogram as 1.0 has it, which is what has to arrive unchanged.
+    pub(super) fn put(
+        &self,
+        (out, draft): (&mut Vec<u8>, &mut Draft),
+        timestamp_ms: i64,
+        ended: bool,
+    ) -> Option<Vec<u8>> {
+        let exemplar = match self.what {
             Rich::Exemplar { .. } if ended => return None,
-            Rich::Exemplar { seed } => (3, exemplar(seed.child(timestamp_ms.unsigned_abs()), timestamp_ms)),
-            Rich::Histogram { since_s, per_second } => {
-                let age_s = (timestamp_ms.div_euclid(1000) - since_s).max(0) as f64;
-                (4, histogram((age_s * per_second) as u64, timestamp_ms, ended))
-            }
+            Rich::Exemplar { seed } => Some(Exemplar::new(seed, timestamp_ms)),
+            Rich::Histogram { .. } => None,
         };
-        out.push(bytes_key(1));
-        put_varint(out, (self.head.len() + framed_len(message.len())) as u64);
-        out.extend_from_slice(&self.head);
-        put_message(out, field, &message);
+        let message = match (self.what, &exemplar) {
+            (Rich::Histogram { since_s, per_second }, _) => {
+                let age_s = (timestamp_ms.div_euclid(1000) - since_s).max(0) as f64;
+                histogram((age_s * per_second) as u64, timestamp_ms, ended)
+            }
+            (_, exemplar) => exemplar.as_ref().map(Exemplar::message).unwrap_or_default(),
+        };
+        match &self.labels {
+            Labels::Head(head) => {
+                out.push(bytes_key(1));
+                put_varint(out, (head.len() + framed_len(message.len())) as u64);
+                out.extend_from_slice(head);
+                put_message(out, if exemplar.is_some() { 3 } else { 4 }, &message);
+            }
+            Labels::Spelled(spelled) => {
+                draft.locate(spelled);
+                match &exemplar {
+                    Some(exemplar) => {
+                        let message = exemplar.message_of_2_0(&mut draft.request);
+                        draft.series(spelled, 0, (4, &message));
+                    }
+                    None => draft.series(spelled, 0, (3, &message)),
+                }
+            }
+        }
         Some(message)
     }
 }
 
-fn exemplar(seed: Seed, timestamp_ms: i64) -> Vec<u8> {
-    let mut label = Vec::new();
-    put_message(&mut label, 1, b"trace_id");
-    put_message(&mut label, 2, &names::hex64(seed).as_bytes()[..32]);
-    let mut out = Vec::new();
-    put_message(&mut out, 1, &label);
-    put_double(&mut out, 2, (seed.unit() * 1e4).round() / 1e4);
-    put_number(&mut out, 3, timestamp_ms.cast_unsigned());
-    out
+/// An exemplar with a trace's id.
+struct Exemplar {
+    id: String,
+    /// Value and time, as both versions have them.
+    rest: Vec<u8>,
+}
+
+impl Exemplar {
+    fn new(seed: Seed, timestamp_ms: i64) -> Self {
+        let seed = seed.child(timestamp_ms.unsigned_abs());
+        let mut rest = Vec::new();
+        put_double(&mut rest, 2, (seed.unit() * 1e4).round() / 1e4);
+        put_number(&mut rest, 3, timestamp_ms.cast_unsigned());
+        Self { id: names::hex64(seed)[..32].to_owned(), rest }
+    }
+
+    fn message(&self) -> Vec<u8> {
+        let mut label = Vec::new();
+        put_message(&mut label, 1, b"trace_id");
+        put_message(&mut label, 2, self.id.as_bytes());
+        let mut out = Vec::new();
+        put_message(&mut out, 1, &label);
+        out.extend_from_slice(&self.rest);
+        out
+    }
+
+    /// Its texts in the table of a request.
+    fn message_of_2_0(&self, request: &mut Request) -> Vec<u8> {
+        let (mut refs, mut out) = (Vec::new(), Vec::new());
+        for text in ["trace_id", &self.id] {
+            put_varint(&mut refs, request.position(hash(text), text).into());
+        }
+        put_message(&mut out, 1, &refs);
+        out.extend_from_slice(&self.rest);
+        out
+    }
 }
 
 /// prometheus.Histogram: count 1, sum 3, schema 4, zero threshold 5, zero count 6, positive spans 11, positive deltas 12,

@@ -27,7 +27,8 @@ pub(super) fn load(options: &RunOptions) -> Result<(Load, Times)> {
     let Some(replay) = &options.replay else {
         return Ok((Load::new(planner, lanes, times), times));
     };
-    let bodies = replay.bodies(lanes.len(), scenario.batch, clock::unix_ms(), &*expect)?;
+    let bodies =
+        replay.bodies(lanes.len(), (scenario.batch, scenario.protocol), clock::unix_ms(), &*expect)?;
     Ok((Load::new(planner, lanes, times).with_ready(bodies), times))
 }
 
@@ -35,7 +36,7 @@ pub(super) fn load(options: &RunOptions) -> Result<(Load, Times)> {
 pub(super) fn routes(options: &RunOptions, urls: &[String], times: Times) -> Result<Routes> {
     let scenario = &options.scenario;
     let target = |url: &String, agent: usize| {
-        let mut target = Target::parse(url, options.reach)?;
+        let mut target = Target::parse(url, options.reach)?.with_protocol(scenario.protocol);
         for (name, value) in &options.headers {
             target = target.with_header(name, value)?;
         }
@@ -71,6 +72,7 @@ pub(crate) fn fleet_of(scenario: &Scenario, expect: Arc<dyn Expect>) -> Result<(
         stale_markers: scenario.stale_markers,
         metadata: scenario.metadata,
         shards: scenario.shards,
+        protocol: scenario.protocol,
     };
     let salts: Vec<u64> = scenario.scopes.iter().map(Scope::salt).collect();
     let planner = Planner::new(scenario.source(start_ms)?, expect, spread).with_scopes(&salts);
@@ -78,7 +80,7 @@ pub(crate) fn fleet_of(scenario: &Scenario, expect: Arc<dyn Expect>) -> Result<(
         let after_ms = i64::try_from(join.at.0.as_millis()).unwrap_or(i64::MAX);
         planner.with_join(join.agent, start_ms.saturating_add(after_ms))
     });
-    let lanes = (0..lanes).map(|_| Lane::new(scenario.batch)).collect();
+    let lanes = (0..lanes).map(|_| Lane::new(scenario.batch).with_protocol(scenario.protocol)).collect();
     Ok((planner, lanes, Times { start_ms, step_ms }))
 }
 

@@ -57,6 +57,7 @@ impl<'a> Session<'a> {
             routes: Arc::new(prepare::routes(options, &gates.urls(), times)?),
             threads: options.threads,
             retry_on_429: options.scenario.retry_on_429,
+            protocol: options.scenario.protocol,
             timeout: Duration::from_secs(30),
             drain: options.drain,
         };

@@ -58,6 +58,14 @@ impl Meter {
         }
     }
 
+    /// An answer was no error, and said that something was not taken.
+    pub(super) fn lost(&self, taken: Result<(), String>) {
+        let Err(why) = taken else { return };
+        let mut inner = self.inner.lock();
+        inner.second.failed += 1;
+        inner.send_counts.last_error = Some(why);
+    }
+
     pub(super) fn broken(&self, error: &anyhow::Error) {
         let mut inner = self.inner.lock();
         inner.send_counts.broken += 1;

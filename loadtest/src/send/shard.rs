@@ -156,7 +156,10 @@ impl Post {
                 Ok(answer) => {
                     self.meter.status(answer);
                     if answer.status.is_success() {
-                        return (Fate::Accepted, receiver);
+                        let taken = answer.takes(loaded.samples, self.options.protocol);
+                        let fate = if taken.is_ok() { Fate::Accepted } else { Fate::Refused };
+                        self.meter.lost(taken);
+                        return (fate, receiver);
                     }
                     if !self.is_temporary(answer.status) {
                         return (Fate::Refused, receiver);

@@ -1,13 +1,9 @@
 //! What arrived of every series: how many samples, a sum that tells whether they are those that were sent, and whether
 //! they came in order.
 
-#[allow(clippy::disallowed_types)] // keys are hashes that this crate made
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use serde::{Deserialize, Serialize};
 
-use crate::identity;
+use crate::identity::{self, ByHash};
 use crate::rich::RichTotals;
 
 /// One sample with its series.
@@ -43,29 +39,10 @@ pub struct Arrived {
     newest_mix: u64,
 }
 
-/// Identities are hashes already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, identity: u64) {
-        self.0 = identity;
-    }
-}
-
 /// What arrived.
 #[derive(Default)]
-#[allow(clippy::disallowed_types)]
 pub struct Ledger {
-    series: HashMap<u64, Arrived, BuildHasherDefault<AsItIs>>,
+    series: ByHash<Arrived>,
     pub(super) out_of_order: u64,
     pub(super) duplicates: u64,
     /// Samples of series for which there was no room.

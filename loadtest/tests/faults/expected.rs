@@ -9,6 +9,7 @@ use std::time::Duration;
 use seriesgate_loadtest::client::{Client, Reach, Target};
 use seriesgate_loadtest::expect::{Expectation, Expectations};
 use seriesgate_loadtest::fleet::{Lane, Planner, Spread};
+use seriesgate_loadtest::protocol::Protocol;
 use seriesgate_loadtest::proxy::ProxySpec;
 use seriesgate_loadtest::run::{self, RunOptions};
 use seriesgate_loadtest::scenario::{Scenario, Variant};
@@ -87,8 +88,15 @@ fn aggregated(off: Option<f64>) -> Verdict {
     let select = r#"{__name__=~".+_total"}"#.to_owned();
     let expect =
         Expectations::new(&[Expectation::Aggregated { select, without: vec!["pod".into()] }]).unwrap();
-    let spread =
-        Spread { lanes: 1, batch: 1000, within_ms: 0, stale_markers: true, metadata: false, shards: 1 };
+    let spread = Spread {
+        lanes: 1,
+        batch: 1000,
+        within_ms: 0,
+        stale_markers: true,
+        metadata: false,
+        shards: 1,
+        protocol: Protocol::V1,
+    };
     let mut planner = Planner::new(scenario.source(START_MS).unwrap(), Arc::new(expect), spread);
     let mut lanes = vec![Lane::new(1000)];
     // by metric: what was shown so far, and by series its last value

@@ -10,6 +10,7 @@ use seriesgate_loadtest::client::{Client, Reach, Target};
 use seriesgate_loadtest::expect::{Expectation, Expectations};
 use seriesgate_loadtest::fleet::{Lane, Planner, Spread};
 use seriesgate_loadtest::identity;
+use seriesgate_loadtest::protocol::Protocol;
 use seriesgate_loadtest::proxy::{INSTANCE_LABEL, instance};
 use seriesgate_loadtest::scenario::Scenario;
 use seriesgate_loadtest::scope::Scope;
@@ -111,8 +112,15 @@ impl Rig {
         let scenario = Scenario::parse(&text, directory.path()).unwrap();
         let select = r#"{__name__=~".+_total"}"#.to_owned();
         let expect = [Expectation::Aggregated { select, without: vec!["pod".into()] }];
-        let spread =
-            Spread { lanes: 4, batch: 1000, within_ms: 0, stale_markers: true, metadata: false, shards: 2 };
+        let spread = Spread {
+            lanes: 4,
+            batch: 1000,
+            within_ms: 0,
+            stale_markers: true,
+            metadata: false,
+            shards: 2,
+            protocol: Protocol::V1,
+        };
         let account = |id: &str| Scope {
             headers: [("AccountID".to_owned(), id.to_owned())].into(),
             query: format!("x={id}"),

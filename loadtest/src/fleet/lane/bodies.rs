@@ -1,7 +1,10 @@
 //! The bodies of a scrape, one after the other, and what becomes of each.
 
 use super::Lane;
+use crate::fleet::repack::to_zstd;
 use crate::fleet::segment::Segment;
+use crate::packer;
+use crate::protocol::{Protocol, Version};
 use crate::rich::Rich;
 use crate::snappy;
 
@@ -31,15 +34,16 @@ impl Lane {
                 if loaded.samples > 0 && loaded.samples as usize + segment.slots.len() > self.batch {
                     break;
                 }
-                segment.write(at_ms, object.ended);
+                segment.write(at_ms, object.ended, &mut self.draft);
                 loaded.samples += segment.slots.len() as u64;
-                loaded.raw_bytes += segment.raw_len as u64;
+                loaded.raw_bytes += segment.packed().1 as u64;
                 pieces.push(self.next);
                 self.next.1 += 1;
                 continue;
             }
             for series in &object.rich {
-                let Some(message) = series.put(&mut rich_raw, at_ms, object.ended) else { continue };
+                let to = (&mut rich_raw, &mut self.draft);
+                let Some(message) = series.put(to, at_ms, object.ended) else { continue };
                 match series.what() {
                     Rich::Exemplar { .. } => self.last_rich.0.add(&message),
                     Rich::Histogram { .. } => self.last_rich.1.add(&message),
@@ -47,7 +51,7 @@ impl Lane {
             }
             self.next = (self.next.0 + 1, 0);
         }
-        if pieces.is_empty() && rich_raw.is_empty() {
+        if pieces.is_empty() && rich_raw.is_empty() && self.draft.request.is_empty() {
             return None;
         }
         self.exemplars.merge(self.last_rich.0);
@@ -55,12 +59,21 @@ impl Lane {
         loaded.rich = self.last_rich.0.count + self.last_rich.1.count;
         loaded.raw_bytes += rich_raw.len() as u64;
         self.sent_series += loaded.samples as usize;
+        if self.protocol.form().version == Version::Two {
+            self.draft.request.finish(&mut self.raw);
+            loaded.raw_bytes = self.raw.len() as u64;
+            packer::pack(&self.raw, self.protocol, &mut self.snappy, out);
+            return Some(loaded);
+        }
         out.clear();
         snappy::put_len(out, loaded.raw_bytes as usize);
         for (object, segment) in pieces {
-            out.extend_from_slice(self.objects[object].segments[segment].bytes());
+            out.extend_from_slice(self.objects[object].segments[segment].packed().0);
         }
         self.append_compressed(&rich_raw, out);
+        if self.protocol == Protocol::Zstd {
+            to_zstd(out);
+        }
         Some(loaded)
     }
 
