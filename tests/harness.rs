@@ -9,6 +9,7 @@ use std::time::Duration;
 use seriesgate_loadtest::client::Reach;
 use seriesgate_loadtest::outage::{self, Plan};
 use seriesgate_loadtest::plan;
+use seriesgate_loadtest::protocol::Protocol;
 use seriesgate_loadtest::proxy::ProxySpec;
 use seriesgate_loadtest::run::{self, Outcome, RunOptions};
 use seriesgate_loadtest::scenario::{Join, Scenario, Span, Variant};
@@ -201,4 +202,34 @@ fn a_plan_sees_the_traffic_of_a_gate_that_runs() {
     );
     assert!(demands[1].out_samples() < demands[0].out_samples() * 0.97, "{demands:?}");
     assert!(demands[1].out_series() < demands[0].out_series(), "{demands:?}");
+}
+
+/// The same scenario in another protocol, without policies and with one that rewrites.
+fn in_protocol(protocol: Protocol) {
+    for variant in [None, Some("relabel")] {
+        let mut options = options("small", variant);
+        options.scenario.protocol = protocol;
+        let seriesgate_loadtest::scenario::SourceFile::Cluster(cluster) = &mut options.scenario.source else {
+            panic!()
+        };
+        if variant.is_none() {
+            (cluster.exemplars, cluster.native_histograms) = (true, true);
+        }
+        let outcome = clean(&options);
+        assert!(outcome.to_string().contains(&format!("protocol    {protocol} sent")), "{outcome}");
+        assert_eq!(outcome.flow.out_samples, outcome.accepted);
+        let verdict = outcome.verdict.unwrap();
+        assert!(verdict.sent_samples > 100_000, "{verdict:?}");
+        assert_eq!(verdict.exact_series == verdict.sent_series, variant.is_none(), "{verdict:?}");
+    }
+}
+
+#[test]
+fn what_comes_as_2_0_is_forwarded_bit_for_bit() {
+    in_protocol(Protocol::V2);
+}
+
+#[test]
+fn what_comes_in_zstd_is_forwarded_bit_for_bit() {
+    in_protocol(Protocol::Zstd);
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::page;
+use crate::protocol::Protocol;
 use crate::run::{self, Outcome, Progress, RunOptions};
 
 /// What a comparison found.
@@ -15,6 +16,9 @@ pub struct Comparison {
     pub scenario: String,
     /// What the first proxy did with the series.
     pub variant: String,
+    /// How requests were written.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Names of both.
     pub names: [String; 2],
     /// What was measured.
@@ -73,6 +77,7 @@ pub fn compare(
     Ok(Comparison {
         scenario: options[0].scenario.name.clone(),
         variant: options[0].variant.name.clone(),
+        protocol: options[0].scenario.protocol,
         names: [options[0].proxy.name(), options[1].proxy.name()],
         rows: rows(&runs),
         runs,
@@ -162,9 +167,10 @@ impl fmt::Display for Comparison {
         let [first, second] = &self.names;
         writeln!(
             f,
-            "{}, {}: mean (least to most) of {} runs each, in turns",
+            "{}, {}, sent as {}: mean (least to most) of {} runs each, in turns",
             self.scenario,
             self.variant,
+            self.protocol,
             self.runs.len()
         )?;
         writeln!(f)?;

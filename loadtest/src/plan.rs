@@ -18,6 +18,7 @@ pub use experiment::calibrate;
 pub use live::observe;
 
 use crate::page;
+use crate::protocol::Protocol;
 use crate::run::{bytes, count};
 
 /// How a plan is made of figures.
@@ -71,6 +72,9 @@ pub struct Need {
 pub struct Plan {
     /// What it is for.
     pub of: String,
+    /// How requests are written.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Without policies first.
     pub needs: Vec<Need>,
     /// The error of the coefficients on runs that they were not fitted to: median and most, as shares, of cores and of
@@ -111,7 +115,8 @@ impl Plan {
     /// A plan from demands.
     pub fn new(of: &str, demands: &[Demand], calibration: &Calibration, sizing: &Sizing) -> Self {
         let needs = demands.iter().map(|demand| Need::of(demand, calibration, sizing)).collect();
-        Self { of: of.into(), needs, errors: [calibration.cpu_error, calibration.memory_error] }
+        let protocol = demands.first().map(|demand| demand.protocol).unwrap_or_default();
+        Self { of: of.into(), protocol, needs, errors: [calibration.cpu_error, calibration.memory_error] }
     }
 
     /// The head of the table.
@@ -167,6 +172,15 @@ impl fmt::Display for Plan {
             percent(cpu.1),
             percent(memory.0),
             percent(memory.1)
+        )?;
+        if self.protocol == Protocol::V1 {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\nThe coefficients are of 1.0 in snappy. What comes in {} is priced as 1.0 that is compressed anew: what it costs to read \
+             {} itself is not in the figures.",
+            self.protocol, self.protocol
         )
     }
 }

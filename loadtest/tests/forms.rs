@@ -76,8 +76,10 @@ fn forms(request: &WriteRequest) -> [(&'static str, &'static str, Vec<u8>); 4] {
     ]
 }
 
-/// What is kept of every series, and of exemplars and histograms.
-fn kept(sink: &SinkHandle) -> (BTreeMap<u64, (u32, u64)>, [(u64, u64); 2]) {
+/// Of every series how many samples are kept and their sum; the same of all exemplars and histograms.
+type Kept = (BTreeMap<u64, (u32, u64)>, [(u64, u64); 2]);
+
+fn kept(sink: &SinkHandle) -> Kept {
     sink.ledger(|ledger| {
         let series = ledger.all().map(|(identity, arrived)| (identity, (arrived.count, arrived.sum)));
         let (exemplars, histograms) = ledger.rich;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use seriesgate_loadtest::expect::Expectation;
 use seriesgate_loadtest::plan::Demand;
+use seriesgate_loadtest::protocol::Protocol;
 use seriesgate_loadtest::proxy::ProxySpec;
 use seriesgate_loadtest::run::{self, RunOptions};
 use seriesgate_loadtest::scenario::{Scenario, Variant};
@@ -37,6 +38,35 @@ fn a_demand_is_what_a_run_sends() {
     assert!(close(demand.out_wire_bytes(), outcome.flow.out_wire_bytes));
     let known = outcome.verdict.unwrap().sent_series as f64;
     assert_eq!(demand.series + demand.gone, known);
+}
+
+/// What comes in otherwise is smaller on the wire, goes on as 1.0 in snappy, and is all compressed anew.
+#[test]
+fn a_demand_in_another_protocol_is_of_the_same_samples() {
+    let in_protocol = |protocol| {
+        let mut options = options();
+        options.scenario.protocol = protocol;
+        Demand::of(&options, &options.variant).unwrap()
+    };
+    let one = in_protocol(Protocol::V1);
+    for protocol in [Protocol::V2, Protocol::Zstd] {
+        let other = in_protocol(protocol);
+        assert_eq!(
+            (other.samples, other.born, other.series, other.requests),
+            (one.samples, one.born, one.series, one.requests)
+        );
+        let close = |a: f64, b: f64| (a / b - 1.0).abs() < 0.02;
+        assert!(close(other.raw_bytes, one.raw_bytes), "{} {}", other.raw_bytes, one.raw_bytes);
+        // a whole body is packed better than segments, which refer to nothing outside of them
+        assert!((0.7..1.05).contains(&(other.out_wire_bytes() / one.out_wire_bytes())), "{other:?} {one:?}");
+        assert!(other.wire_bytes < one.wire_bytes);
+        assert_eq!((one.rewritten_bytes(), other.rewritten_bytes()), (0.0, other.raw_bytes));
+    }
+    let mut options = options();
+    options.scenario.protocol = Protocol::V2;
+    let outcome = run::run(&options, |_| {}).unwrap();
+    let close = in_protocol(Protocol::V2).wire_bytes / outcome.flow.in_wire_bytes as f64;
+    assert!((0.97..1.03).contains(&close), "{close}");
 }
 
 #[test]

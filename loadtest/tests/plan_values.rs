@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use seriesgate_loadtest::plan::{Calibration, Coefficients, Need, Plan, Sizing};
+use seriesgate_loadtest::protocol::Protocol;
 
 fn repo(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -30,7 +31,7 @@ fn need(variant: &str, cores: f64, replicas: u32, replica_memory_mib: f64, disk_
 }
 
 fn plan(needs: Vec<Need>) -> Plan {
-    Plan { of: "mine, a scrape every 15s".into(), needs, errors: [(0.0, 0.0); 2] }
+    Plan { of: "mine, a scrape every 15s".into(), protocol: Protocol::V1, needs, errors: [(0.0, 0.0); 2] }
 }
 
 /// What a JSON schema of the chart's kind has against a value.

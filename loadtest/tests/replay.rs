@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use seriesgate_loadtest::fleet::ExpectAll;
+use seriesgate_loadtest::protocol::Protocol;
 use seriesgate_loadtest::proxy::ProxySpec;
 use seriesgate_loadtest::replay::Replay;
 use seriesgate_loadtest::run::{self, RunOptions};
@@ -50,7 +51,7 @@ fn replay(directory: &Path) -> Replay {
 fn copies_have_pods_of_their_own_and_time_goes_on() {
     let directory = recording();
     let end_ms = FIRST_MS + 1_000_000_000;
-    let lanes = replay(directory.path()).bodies(3, 50, end_ms, &ExpectAll).unwrap();
+    let lanes = replay(directory.path()).bodies(3, (50, Protocol::V1), end_ms, &ExpectAll).unwrap();
     let mut times: BTreeMap<Vec<(String, String)>, Vec<i64>> = BTreeMap::new();
     let mut homes: BTreeMap<Vec<(String, String)>, usize> = BTreeMap::new();
     for (lane, bodies) in lanes.iter().enumerate() {
@@ -88,13 +89,17 @@ fn every_sample_arrives_as_it_was_recorded() {
     let directory = recording();
     let text = "{ name: replay, warm: 0, scrapes: 1, metadata: false, source: { plain: { series: 1 } } }";
     let scenario = Scenario::parse(text, Path::new(".")).unwrap();
-    let variant = scenario.variant(None).unwrap();
-    let mut options = RunOptions::new(scenario, variant, ProxySpec::Nothing);
-    options.replay = Some(replay(directory.path()));
-    let outcome = run::run(&options, |_| {}).unwrap();
-    let verdict = outcome.verdict.unwrap();
-    assert_eq!(verdict.faults, Vec::<String>::new());
-    assert_eq!((verdict.exact_series, verdict.arrived_samples), (123, 123 * 12));
+    for protocol in [Protocol::V1, Protocol::V2, Protocol::Zstd] {
+        let scenario = Scenario { protocol, ..scenario.clone() };
+        let variant = scenario.variant(None).unwrap();
+        let mut options = RunOptions::new(scenario, variant, ProxySpec::Nothing);
+        options.replay = Some(replay(directory.path()));
+        let outcome = run::run(&options, |_| {}).unwrap();
+        let verdict = outcome.verdict.unwrap();
+        assert_eq!(verdict.faults, Vec::<String>::new());
+        assert_eq!((verdict.exact_series, verdict.arrived_samples), (123, 123 * 12));
+        assert_eq!(outcome.flow.out_forms.keys().collect::<Vec<_>>(), [&protocol.to_string()]);
+    }
 }
 
 #[test]

@@ -40,6 +40,7 @@ fn mistakes_are_named() {
     assert!(error("name: x\nsource: { plain: { serie: 5 } }").contains("serie"));
     assert!(error("name: x\nintervall: 5s\nsource: { plain: { series: 5 } }").contains("intervall"));
     assert!(error("name: x\ninterval: 5\nsource: { plain: { series: 5 } }").contains("15s"));
+    assert!(error("name: x\nprotocol: v3\nsource: { plain: { series: 5 } }").contains("zstd"));
     assert!(error("name: x\nshards: 0\nsource: { plain: { series: 5 } }").contains("shard"));
     assert!(error("name: x\nsource: { plain: { series: 5, churn: 3 } }").contains("churn"));
     let bad =

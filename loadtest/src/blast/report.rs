@@ -10,6 +10,7 @@ use super::BlastOptions;
 use super::connection::Outcome;
 use super::prepare::Prepared;
 use crate::process::Usage;
+use crate::protocol::Protocol;
 
 /// The outcome of a blast. All counts are of the measured window, without warming up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Report {
     pub samples_unsent: u64,
     /// The same three for the scrapes before the measured window.
     pub warm_samples: [u64; 3],
+    /// How requests were written.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Series in one scrape.
     pub series: u64,
     /// Series over all scrapes, warming up and replaced pods included.
@@ -91,6 +95,7 @@ impl Report {
             samples_refused: outcome.refused,
             samples_unsent: outcome.unsent,
             warm_samples: [warmed.accepted, warmed.refused, warmed.unsent],
+            protocol: options.protocol,
             series: options.series,
             distinct_series: prepared.distinct_series(),
             wall_seconds,
@@ -145,6 +150,7 @@ impl fmt::Display for Report {
             self.samples_accepted, self.samples_refused, self.samples_unsent
         )?;
         writeln!(f, "warming up  {warm_accepted} accepted, {warm_refused} refused, {warm_unsent} unsent")?;
+        writeln!(f, "protocol    {}", self.protocol)?;
         writeln!(f, "series      {} a scrape, {} distinct in all", self.series, self.distinct_series)?;
         writeln!(f, "rate        {:.0} samples/s over {:.2} s", self.samples_per_second, self.wall_seconds)?;
         writeln!(

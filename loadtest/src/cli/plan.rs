@@ -115,7 +115,12 @@ pub(super) fn plan(args: &PlanArgs) -> Result<ExitCode> {
         crate::send::Pace::Every(time) => format!("a scrape every {}", Span(time)),
         crate::send::Pace::Rate(rate) => format!("{rate:.0} samples/s"),
     };
-    let plan = Plan::new(&format!("{}, {every}", options.scenario.name), &demands, &calibration, &sizing);
+    let plan = Plan::new(
+        &format!("{}, {every}, {}", options.scenario.name, options.scenario.protocol),
+        &demands,
+        &calibration,
+        &sizing,
+    );
     args.output.write(&plan, &text(args, &plan, &sizing), || plan_page(&plan))?;
     if !args.check {
         return Ok(ExitCode::SUCCESS);

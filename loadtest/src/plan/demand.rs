@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::body::BodyBuilder;
 use crate::expect::Expectations;
 use crate::fleet::{Expect, Fate, Lane};
-use crate::protocol::Version;
+use crate::protocol::Protocol;
 use crate::run::{RunOptions, fleet_of};
 use crate::scenario::{Scenario, Variant};
 use crate::sink::read_body;
@@ -19,6 +19,9 @@ use crate::sink::read_body;
 pub struct Demand {
     /// The variant.
     pub variant: String,
+    /// How requests are written.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Length of the window on the clock, in seconds.
     pub seconds: f64,
     /// Scrapes in it.
@@ -37,7 +40,7 @@ pub struct Demand {
     pub requests: f64,
     /// Samples.
     pub samples: f64,
-    /// Bytes before compression.
+    /// Bytes before compression, of what is written in 2.0 those that 1.0 has.
     pub raw_bytes: f64,
     /// Compressed bytes.
     pub wire_bytes: f64,
@@ -75,23 +78,26 @@ fn looked_at(scrape: u64, scenario: &Scenario) -> bool {
     scrape >= scenario.warm && (scrape - scenario.warm) % every == every / 2
 }
 
-/// What a gate would send on: bodies of which nothing is taken out as they came, others compressed anew.
+/// What a gate would send on: bodies of 1.0 in snappy of which nothing is taken out as they came, all else made such a body.
 #[derive(Default)]
 struct SentOn {
     samples: u64,
     bytes: usize,
+    /// What came in, as 1.0 has it, before compression.
+    raw_bytes: u64,
 }
 
 impl SentOn {
-    fn add(&mut self, body: &[u8], expect: &Expectations) {
-        let mut kept = BodyBuilder::new(usize::MAX);
+    fn add(&mut self, body: &[u8], protocol: Protocol, expect: &Expectations) {
+        let (mut whole, mut kept) = (BodyBuilder::new(usize::MAX), BodyBuilder::new(usize::MAX));
         let (mut all, mut changed) = (0, 0);
-        read_body(body, Version::One, |labels, samples| {
+        read_body(body, protocol.form().version, |labels, samples| {
             let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
             let labels: Vec<(&str, &str)> =
                 labels.iter().map(|&(name, value)| (text(name), text(value))).collect();
             for &(at_ms, value) in samples {
                 all += 1;
+                whole.push(&labels, value, at_ms);
                 let fate = expect.fate(&labels);
                 changed += u64::from(fate != Fate::Exact);
                 if matches!(fate, Fate::Exact | Fate::Relabeled) {
@@ -102,12 +108,17 @@ impl SentOn {
         .expect("our own bodies can be read");
         self.samples += all;
         let anew = kept.finish().map_or(0, |body| body.bytes.len());
-        self.bytes += if changed == 0 { body.len() } else { anew };
+        self.bytes += if changed == 0 && protocol == Protocol::V1 { body.len() } else { anew };
+        self.raw_bytes += whole.finish().map_or(0, |body| body.raw_bytes);
     }
 
     /// Bytes sent on for each sample that came in.
     fn bytes_a_sample(&self) -> f64 {
         self.bytes as f64 / self.samples.max(1) as f64
+    }
+
+    fn raw_bytes_a_sample(&self) -> f64 {
+        self.raw_bytes as f64 / self.samples.max(1) as f64
     }
 }
 
@@ -138,6 +149,7 @@ impl Demand {
         let (mut planner, mut lanes, times) = fleet_of(scenario, Arc::<Expectations>::clone(&expect))?;
         let mut demand = Self {
             variant: variant.name.clone(),
+            protocol: scenario.protocol,
             scrapes: scenario.scrapes as f64,
             step_s: super::seconds(scenario.interval.0),
             connections: lanes.len() as f64,
@@ -161,7 +173,7 @@ impl Demand {
                 lane.begin(step);
                 while let Some(loaded) = lane.next_body(&mut body) {
                     if looked_at(scrape, scenario) {
-                        sent_on.add(&body, &expect);
+                        sent_on.add(&body, scenario.protocol, &expect);
                     }
                     if measured {
                         demand.requests += 1.0;
@@ -177,6 +189,9 @@ impl Demand {
         let remembered = (IDLE_AFTER_S / (all as f64 * demand.step_s).max(1e-9)).min(1.0);
         demand.born = born(&lanes) - born_before;
         demand.gone = (born(&lanes) - demand.series).max(0.0) * remembered;
+        if scenario.protocol == Protocol::V2 {
+            demand.raw_bytes = demand.samples * sent_on.raw_bytes_a_sample();
+        }
         demand.sent_on_bytes = demand.samples * sent_on.bytes_a_sample();
         demand.disposed = disposed(&lanes);
         demand.disposed.removed -= warm.removed;
@@ -213,10 +228,10 @@ impl Demand {
         self.born * kept
     }
 
-    /// Bytes, before compression, of what a policy makes the gate compress anew.
+    /// Bytes, before compression, of what the gate compresses anew: what a policy changes, and all that is not 1.0 in snappy.
     pub fn rewritten_bytes(&self) -> f64 {
         let Disposed { removed, relabeled, aggregated, .. } = self.disposed;
-        if removed + relabeled + aggregated == 0.0 {
+        if removed + relabeled + aggregated == 0.0 && self.protocol == Protocol::V1 {
             return 0.0;
         }
         self.raw_bytes * self.out_samples() / self.samples.max(1.0)

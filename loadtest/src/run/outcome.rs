@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RunOptions;
 use crate::process::Usage;
+use crate::protocol::Protocol;
 use crate::send::{Headroom, Percentiles, Phase, Second};
 use crate::sink::Stats;
 use crate::verify::Verdict;
@@ -19,6 +20,9 @@ pub struct Outcome {
     pub variant: String,
     /// The proxy's name.
     pub proxy: String,
+    /// How requests were written.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Series of the last scrape.
     pub series: u64,
     /// Series born in the window.
@@ -76,7 +80,7 @@ pub struct Cost {
 }
 
 /// What went in and what came out in the window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Flow {
     /// Samples accepted.
     pub in_samples: u64,
@@ -92,6 +96,9 @@ pub struct Flow {
     pub out_wire_bytes: u64,
     /// Requests that arrived.
     pub out_requests: u64,
+    /// The same by version and encoding.
+    #[serde(default)]
+    pub out_forms: BTreeMap<String, u64>,
     /// Distinct series that arrived, warming up included.
     pub out_series: u64,
 }
@@ -136,9 +143,17 @@ impl Flow {
             out_samples: after.samples.saturating_sub(before.samples),
             out_wire_bytes: after.wire_bytes.saturating_sub(before.wire_bytes),
             out_requests: after.requests.saturating_sub(before.requests),
+            out_forms: forms(before, after),
             out_series: after.distinct_series,
         }
     }
+}
+
+/// Requests that arrived in between, by version and encoding.
+fn forms(before: &Stats, after: &Stats) -> BTreeMap<String, u64> {
+    let came = |form: &String| before.forms.get(form).copied().unwrap_or(0);
+    let gained = after.forms.iter().map(|(form, count)| (form.clone(), count.saturating_sub(came(form))));
+    gained.filter(|(_, count)| *count > 0).collect()
 }
 
 impl Outcome {
@@ -157,6 +172,7 @@ impl Outcome {
             scenario: options.scenario.name.clone(),
             variant: options.variant.name.clone(),
             proxy: options.proxy.name(),
+            protocol: options.scenario.protocol,
             series: phase.series as u64,
             born: phase.born,
             offered_per_second: offered as f64 / phase.scheduled.as_secs_f64().max(1e-9),

@@ -46,6 +46,10 @@ impl fmt::Display for Outcome {
         if self.warm_lost > 0 {
             writeln!(f, "warming up  {} samples were not accepted", count(self.warm_lost))?;
         }
+        let arrived: Vec<String> =
+            self.flow.out_forms.iter().map(|(form, n)| format!("{} x {form}", count(*n))).collect();
+        let arrived = if arrived.is_empty() { "nothing".to_owned() } else { arrived.join(", ") };
+        writeln!(f, "protocol    {} sent; {arrived} arrived", self.protocol)?;
         let ms = &self.latency;
         writeln!(
             f,
