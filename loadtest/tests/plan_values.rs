@@ -34,30 +34,39 @@ fn plan(needs: Vec<Need>) -> Plan {
     Plan { of: "mine, a scrape every 15s".into(), protocol: Protocol::V1, needs, errors: [(0.0, 0.0); 2] }
 }
 
-/// What a JSON schema of the chart's kind has against a value.
-fn objections(at: &str, schema: &Value, value: &Value) -> Vec<String> {
+/// What a part of a JSON schema of the chart's kind has against a value.
+fn objections(at: &str, (root, part): (&Value, &Value), value: &Value) -> Vec<String> {
+    if let Some(named) = part["$ref"].as_str() {
+        let part = root.pointer(named.strip_prefix('#').unwrap()).unwrap();
+        return objections(at, (root, part), value);
+    }
     let mut found = Vec::new();
-    let is = match schema["type"].as_str().unwrap() {
+    let types = part["type"].as_array().map_or(std::slice::from_ref(&part["type"]), Vec::as_slice);
+    let is = types.iter().any(|kind| match kind.as_str().unwrap() {
         "object" => value.is_object(),
         "integer" => value.is_u64(),
+        "number" => value.is_number(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
         other => panic!("{at}: the test does not know `{other}`"),
-    };
-    let number = |key: &str| schema[key].as_f64().zip(value.as_f64());
+    });
+    let number = |key: &str| part[key].as_f64().zip(value.as_f64());
     let low = number("minimum").is_some_and(|(least, value)| value < least);
     let high = number("maximum").is_some_and(|(most, value)| value > most);
-    let pattern = schema["pattern"].as_str().map(|pattern| regex::Regex::new(pattern).unwrap());
-    let odd = pattern.zip(value.as_str()).is_some_and(|(pattern, text)| !pattern.is_match(text));
+    let is_match = |pattern: &str, text| regex::Regex::new(pattern).unwrap().is_match(text);
+    let odd = part["pattern"].as_str().zip(value.as_str()).is_some_and(|(p, text)| !is_match(p, text));
     if !is || low || high || odd {
         found.push(format!("{at}: {value}"));
     }
-    let strict = schema["additionalProperties"] == Value::Bool(false);
+    let strict = part["additionalProperties"] == Value::Bool(false);
     for (key, value) in value.as_object().into_iter().flatten() {
-        match &schema["properties"][key] {
-            Value::Null if strict => found.push(format!("{at}/{key} is not known")),
-            Value::Null => {}
-            below => found.extend(objections(&format!("{at}/{key}"), below, value)),
+        let patterns = part["patternProperties"].as_object().into_iter().flatten();
+        let alike = patterns.filter(|(pattern, _)| is_match(pattern, key)).map(|(_, below)| below);
+        match part["properties"].get(key).into_iter().chain(alike).next() {
+            None if strict => found.push(format!("{at}/{key} is not known")),
+            None => {}
+            Some(below) => found.extend(objections(&format!("{at}/{key}"), (root, below), value)),
         }
     }
     found
@@ -66,7 +75,8 @@ fn objections(at: &str, schema: &Value, value: &Value) -> Vec<String> {
 fn against_the_chart(values: &str) -> Vec<String> {
     let schema = std::fs::read_to_string(repo("../deploy/helm/seriesgate/values.schema.json")).unwrap();
     let values: Value = serde_saphyr::from_str(values).unwrap();
-    objections("", &serde_json::from_str(&schema).unwrap(), &values)
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    objections("", (&schema, &schema), &values)
 }
 
 #[test]
