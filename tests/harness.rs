@@ -204,32 +204,43 @@ fn a_plan_sees_the_traffic_of_a_gate_that_runs() {
     assert!(demands[1].out_series() < demands[0].out_series(), "{demands:?}");
 }
 
-/// The same scenario in another protocol, without policies and with one that rewrites.
-fn in_protocol(protocol: Protocol) {
-    for variant in [None, Some("relabel")] {
-        let mut options = options("small", variant);
-        options.scenario.protocol = protocol;
-        let seriesgate_loadtest::scenario::SourceFile::Cluster(cluster) = &mut options.scenario.source else {
-            panic!()
-        };
-        if variant.is_none() {
-            (cluster.exemplars, cluster.native_histograms) = (true, true);
-        }
-        let outcome = clean(&options);
-        assert!(outcome.to_string().contains(&format!("protocol    {protocol} sent")), "{outcome}");
-        assert_eq!(outcome.flow.out_samples, outcome.accepted);
-        let verdict = outcome.verdict.unwrap();
-        assert!(verdict.sent_samples > 100_000, "{verdict:?}");
-        assert_eq!(verdict.exact_series == verdict.sent_series, variant.is_none(), "{verdict:?}");
-    }
+/// The same scenario in another protocol, with exemplars and native histograms: what arrives, and whether that is all there was.
+fn in_protocol(protocol: Protocol, variant: Option<&str>) -> Outcome {
+    let mut options = options("small", variant);
+    options.scenario.protocol = protocol;
+    let seriesgate_loadtest::scenario::SourceFile::Cluster(cluster) = &mut options.scenario.source else {
+        panic!()
+    };
+    (cluster.exemplars, cluster.native_histograms) = (true, true);
+    let outcome = clean(&options);
+    assert!(outcome.to_string().contains(&format!("protocol    {protocol} sent")), "{outcome}");
+    let verdict = outcome.verdict.as_ref().unwrap();
+    assert!(verdict.sent_samples > 100_000, "{verdict:?}");
+    outcome
+}
+
+fn is_forwarded_bit_for_bit(protocol: Protocol) {
+    let outcome = in_protocol(protocol, None);
+    assert_eq!(outcome.flow.out_samples, outcome.accepted);
+    let verdict = outcome.verdict.unwrap();
+    assert_eq!(verdict.exact_series, verdict.sent_series);
 }
 
 #[test]
 fn what_comes_as_2_0_is_forwarded_bit_for_bit() {
-    in_protocol(Protocol::V2);
+    is_forwarded_bit_for_bit(Protocol::V2);
 }
 
 #[test]
 fn what_comes_in_zstd_is_forwarded_bit_for_bit() {
-    in_protocol(Protocol::Zstd);
+    is_forwarded_bit_for_bit(Protocol::Zstd);
+}
+
+/// A sender of 2.0 takes what is dropped for written, or it would say that it was lost.
+#[test]
+fn policies_see_the_same_series_in_2_0() {
+    let outcome = in_protocol(Protocol::V2, Some("drop-runs"));
+    assert!(outcome.flow.out_samples < outcome.accepted * 95 / 100, "{outcome}");
+    let verdict = in_protocol(Protocol::V2, Some("relabel")).verdict.unwrap();
+    assert!(verdict.relabeled.0 > 10_000 && verdict.exact_series > 1000, "{verdict:?}");
 }

@@ -64,6 +64,8 @@ fn what_cannot_be_done_says_what_to_do() {
         (&["capacity", "small", "--no-proxy", "--sweep", "churn=1"], "gateway-1m"),
         (&["replay", "/nowhere"], "/nowhere"),
         (&["run", "small", "--behave", "boom"], "503@10+20"),
+        (&["run", "small", "--protocol", "v3"], "zstd"),
+        (&["sink", "--behave", "v2:200@0+1"], "between 400 and 599"),
     ] {
         let failed = loadtest(words);
         let err = text(&failed.stderr);
