@@ -106,6 +106,15 @@ fn a_small_cluster_has_small_gates_and_no_disk() {
 }
 
 #[test]
+fn a_plan_says_that_its_coefficients_are_of_another_protocol() {
+    for protocol in [Protocol::V1, Protocol::V2, Protocol::Zstd] {
+        let text = Plan { protocol, ..plan(vec![need("forward", 0.05, 2, 25.0, 0.0)]) }.to_string();
+        let said = format!("What comes in {protocol} is priced as 1.0");
+        assert_eq!(text.contains(&said), protocol != Protocol::V1, "{text}");
+    }
+}
+
+#[test]
 fn the_program_prints_them() {
     let cpu = Coefficients { sample: 1e-6, ..Coefficients::default() };
     let calibration = Calibration {
@@ -132,7 +141,12 @@ fn the_program_prints_them() {
     let (out, err) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned());
     assert!(output.status.success(), "{out}{err}");
-    assert!(out.starts_with("# small, ") && out.contains("\nreplicas: 2\n"), "{out}{err}");
+    assert!(
+        out.starts_with("# small, ")
+            && out.contains(", 1.0 in snappy: values of")
+            && out.contains("\nreplicas: 2\n"),
+        "{out}{err}"
+    );
     assert_eq!(against_the_chart(&out), [""; 0]);
     for other in ["--json", "--check"] {
         let output = run(&[other]);
