@@ -126,7 +126,8 @@ fn checked(
         let message = "the file is empty; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }";
         return Err(vec![ConfigError::new(Position::default(), message, None)]);
     }
-    let Reading { raw, refusals, unread, aliased } = reading::parse(text);
+    let Reading { raw, refusals, unread, aliased, guarded } = reading::parse(text);
+    source.guard(guarded);
     let (refusals, concealed) = without_secrets(&source, refusals);
     let unknown = refusals.iter().filter(|refusal| refusal.unknown_key.is_some());
     source.hide_behind(unknown.map(|refusal| refusal.position));

@@ -5,6 +5,7 @@
 
 mod comment;
 mod doubtful;
+mod nodes;
 mod odd;
 mod strict;
 mod url;
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 pub(super) use doubtful::is_plain_path;
+pub(super) use nodes::{Guarded, guarded};
 pub use url::secrets as secrets_of_url;
 
 /// What a line begins inside of.
@@ -325,6 +327,19 @@ fn one(range: Range<usize>) -> Vec<Range<usize>> {
     std::iter::once(range).collect()
 }
 
+/// What is hidden of the part of a line that belongs to a value that was read.
+pub(super) fn hidden_of(line: &str, part: Range<usize>, is_url: bool) -> Vec<Range<usize>> {
+    let letters: Vec<char> = line.chars().collect();
+    let part = part.start.min(letters.len())..part.end.min(letters.len());
+    if part.is_empty() {
+        Vec::new()
+    } else if is_url {
+        url::in_value(&letters, part)
+    } else {
+        one(part)
+    }
+}
+
 /// Sorted, without overlaps and empty ranges.
 pub(super) fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.retain(|range| !range.is_empty());
@@ -332,7 +347,7 @@ pub(super) fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     let mut merged: Vec<Range<usize>> = Vec::new();
     for range in ranges {
         match merged.last_mut() {
-            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
             _ => merged.push(range),
         }
     }

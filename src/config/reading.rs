@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize as _;
 
 use super::collect::{BadKey, Walk};
+use super::mask::{self, Guarded};
 use super::position::Position;
 use super::raw::{LATER_POLICY_KEYS, RawConfig};
 use super::reader::{Context, Error, NodeReader};
@@ -24,6 +25,8 @@ pub(crate) struct Reading {
     pub(crate) unread: BTreeSet<String>,
     /// Texts that aliases stand for, and where they are written.
     pub(crate) aliased: Vec<(Position, String)>,
+    /// Values that must not be shown whole.
+    pub(crate) guarded: Vec<Guarded>,
 }
 
 /// Reads one document, its tree again behind each mistake that can be stepped over.
@@ -57,8 +60,11 @@ pub(crate) fn parse(text: &str) -> Reading {
         }
     };
     let (keys, unread) = walk.into_inner().into_found();
+    let unknown = keys.iter().filter(|(_, key)| matches!(key, BadKey::Unknown { .. }));
+    let unknown: BTreeSet<Position> = unknown.map(|(position, _)| *position).collect();
+    let guarded = tree.documents.iter().flat_map(|document| mask::guarded(document, &unknown)).collect();
     refusals.extend(keys.into_iter().map(|(position, key)| bad_key(position, key)));
-    Reading { raw, refusals, unread, aliased: tree.aliased }
+    Reading { raw, refusals, unread, aliased: tree.aliased, guarded }
 }
 
 fn read<'n>(tree: &'n Tree<'n>, walk: &'n RefCell<Walk>) -> Result<RawConfig, Error> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::mask;
+use super::mask::{self, Guarded};
 use super::position::Position;
 use super::yaml::MERGE_KEY;
 
@@ -25,13 +25,39 @@ pub(crate) struct Source<'a> {
     lines: Vec<&'a str>,
     /// For each line the characters that must not be shown.
     hidden: Vec<Vec<Range<usize>>>,
+    /// Values that are known, and must not be shown whole.
+    guarded: Vec<Guarded>,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
+        let lines = lines_of(text.trim_start_matches('\u{feff}'));
         let hidden = mask::hidden(&lines, &BTreeSet::new());
-        Self { lines, hidden }
+        Self { lines, hidden, guarded: Vec::new() }
+    }
+
+    /// Hides what must not be shown of these values.
+    pub(crate) fn guard(&mut self, values: Vec<Guarded>) {
+        self.guarded = values;
+        self.hide(self.hidden.clone());
+    }
+
+    /// What is hidden is this, and what must not be shown of the values that are known.
+    fn hide(&mut self, mut hidden: Vec<Vec<Range<usize>>>) {
+        let from_0 = |n: u32| (n as usize).saturating_sub(1);
+        for Guarded { from, to, is_url } in &self.guarded {
+            for number in from_0(from.line)..=from_0(to.line) {
+                let (Some(line), Some(ranges)) = (self.lines.get(number), hidden.get_mut(number)) else {
+                    break;
+                };
+                let start = if number == from_0(from.line) { from_0(from.column) } else { indent(line) };
+                let end = if number == from_0(to.line) { from_0(to.column) } else { usize::MAX };
+                // no URL goes on in the next line
+                let is_url = *is_url && number == from_0(from.line);
+                ranges.extend(mask::hidden_of(line, start..end.max(start), is_url));
+            }
+        }
+        self.hidden = hidden.into_iter().map(mask::merged).collect();
     }
 
     /// Hides what stands behind these keys, too: they may be misspelt names of secrets.
@@ -39,13 +65,13 @@ impl<'a> Source<'a> {
         let from_0 = |n: u32| (n as usize).saturating_sub(1);
         let places: BTreeSet<_> = keys.map(|key| (from_0(key.line), from_0(key.column))).collect();
         if !places.is_empty() {
-            self.hidden = mask::hidden(&self.lines, &places);
+            self.hide(mask::hidden(&self.lines, &places));
         }
     }
 
     /// Shows only what is surely no secret: the text is no valid YAML.
     pub(crate) fn distrust(&mut self) {
-        self.hidden = mask::hidden_strictly(&self.lines);
+        self.hide(mask::hidden_strictly(&self.lines));
     }
 
     /// Whether a key was written as one: a word with a colon behind it. Without, it may be a value where a comma was one
@@ -115,6 +141,25 @@ impl<'a> Source<'a> {
         let shown = masked(line, &hidden, column, end);
         Some(cropped(shown, end < length))
     }
+}
+
+/// The lines as YAML ends them: by a line feed, a carriage return, or both.
+fn lines_of(text: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while let Some(end) = rest.find(['\n', '\r']) {
+        lines.push(&rest[..end]);
+        let both = rest[end..].starts_with("\r\n");
+        rest = &rest[end + 1 + usize::from(both)..];
+    }
+    if !rest.is_empty() {
+        lines.push(rest);
+    }
+    lines
+}
+
+fn indent(line: &str) -> usize {
+    line.chars().take_while(|c| *c == ' ').count()
 }
 
 /// An excerpt of a text that is not a line of the file, with the caret at a byte offset.

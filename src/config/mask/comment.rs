@@ -1,8 +1,11 @@
 //! Where a line's comment begins. People keep old passwords in comments, so no line is shown with one.
 
-/// The place of the `#`, where there is a comment. A quote that is not closed in this line is none: more is a comment then.
+/// The place of the `#`, where there is a comment, or one is meant: the blank in front of it was forgotten. A quote that is not
+/// closed in this line is none: more is a comment then.
 pub(super) fn start(line: &[char]) -> Option<usize> {
-    let opens = |at: usize| (at == 0 || line[at - 1].is_whitespace()) && line[at] == '#';
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '-' | '.' | '?' | '=' | '&' | '%');
+    let goes_on = |at: usize| line.get(at + 1).is_some_and(|c| !c.is_whitespace());
+    let opens = |at: usize| line[at] == '#' && (at == 0 || !is_part(line[at - 1]) || !goes_on(at));
     let mut at = 0;
     while at < line.len() {
         if opens(at) {
@@ -40,13 +43,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_comment_begins_behind_a_blank_and_outside_of_quotes() {
+    fn a_comment_begins_outside_of_quotes() {
         for (line, kept) in [
             ("a: b # c", "a: b "),
             ("# c", ""),
             ("  # c", "  "),
             ("a: b#c", "a: b#c"),
             ("a: 'b # c' # d", "a: 'b # c' "),
+            // without a blank it is meant as one
+            ("a: 'b'# c", "a: 'b'"),
+            ("a: 'b # c'#d", "a: 'b # c'"),
+            ("{ a: [ b ]}#c", "{ a: [ b ]}"),
+            ("a: |#c", "a: |"),
+            ("a: 5x# c", "a: 5x"),
             ("a: 'it''s # b' # d", "a: 'it''s # b' "),
             (r#"a: "b \" # c" # d"#, r#"a: "b \" # c" "#),
             (r#"- {a="b # c"} # d"#, r#"- {a="b # c"} "#),

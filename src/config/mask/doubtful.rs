@@ -37,7 +37,8 @@ pub(super) fn hidden(line: &[char], inside: &mut Inside) -> Vec<Range<usize>> {
     ranges
 }
 
-fn rule(name: &str) -> Option<IsPlain> {
+/// What must hold of the value of a key, if it may be a secret at the wrong place.
+pub(super) fn rule(name: &str) -> Option<IsPlain> {
     match name {
         "username" => Some(|text| !text.contains(':')),
         _ if name.ends_with("_file") || name.ends_with("_files") => Some(is_plain_path),

@@ -103,6 +103,10 @@ impl Words {
         if line[first] == '#' {
             return None;
         }
+        // below a key with a value of several lines may stand anything
+        if !is_free && Key::at(line, first).is_none() {
+            return Some(first);
+        }
         let mut at = first;
         while at < line.len() {
             // what an anchor names may be used as a secret
@@ -124,8 +128,37 @@ impl Words {
                 return Some(at);
             }
             at = key.end;
+            if key.name.eq_ignore_ascii_case("url") && !is_free {
+                match self.end_of_plain_url(line, at) {
+                    Some(end) => at = end,
+                    None => return Some(at),
+                }
+            }
         }
         None
+    }
+
+    /// The end of a URL of which nothing has to be hidden, if that is all of the value that begins behind `from`.
+    fn end_of_plain_url(&self, line: &[char], from: usize) -> Option<usize> {
+        let start = from + line[from..].iter().take_while(|c| c.is_whitespace()).count();
+        let quote = line.get(start).filter(|c| matches!(c, '"' | '\''));
+        let is_end = |c: &char| c.is_whitespace() || matches!(c, ',' | '"' | '\'');
+        let quotes = usize::from(quote.is_some());
+        let behind = start + quotes;
+        let mut end = line[behind..].iter().position(is_end).map_or(line.len(), |n| behind + n);
+        if quote.is_some() {
+            end += usize::from(line.get(end) == quote);
+        }
+        let rest: Vec<char> = line[end..].iter().copied().filter(|c| !c.is_whitespace()).collect();
+        let next = end + line[end..].iter().take_while(|c| c.is_whitespace() || matches!(c, ',')).count();
+        let ends = match rest.first() {
+            None | Some('}' | ']' | '#') => true,
+            Some(',') => {
+                Key::at(line, next).is_some_and(|key| key.has_colon && self.keys.contains(&key.name))
+            }
+            Some(_) => false,
+        };
+        (end > behind && ends && super::url::in_value(line, start..end).is_empty()).then_some(end)
     }
 
     /// Where that ends which is surely no part of a secret, in a line that may be one.

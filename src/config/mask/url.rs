@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::is_reference;
+use super::{comment, is_reference};
 
 /// Words of the paths at which backends take remote write.
 const KNOWN: [&str; 17] = [
@@ -29,13 +29,15 @@ const KNOWN: [&str; 17] = [
 const LONGEST_ACCOUNT: usize = 10;
 /// Letters of a part of a path that is too short to be a credential.
 const TOO_SHORT: usize = 3;
+/// Digits of a port.
+const LONGEST_PORT: usize = 5;
 
 /// The parts of a URL that may be credentials, as it stands: user, parts of the path, query. Whole paths and queries come
 /// before their parts.
 pub fn secrets(url: &str) -> Vec<String> {
     let letters: Vec<char> = url.chars().collect();
     let text = |range: Range<usize>| letters[range].iter().collect::<String>();
-    let parts = hidden(&letters);
+    let parts = in_value(&letters, 0..letters.len());
     let path = parts.first().map(|first| first.start).filter(|_| parts.len() > 1);
     let whole = path.zip(parts.last()).map(|(start, last)| start..last.end);
     whole.into_iter().chain(parts.iter().cloned()).map(text).collect()
@@ -44,57 +46,118 @@ pub fn secrets(url: &str) -> Vec<String> {
 /// What of the URLs in a line is not to be shown.
 pub(super) fn hidden(line: &[char]) -> Vec<Range<usize>> {
     let starts = (0..line.len().saturating_sub(2)).filter(|at| line[*at..at + 3] == [':', '/', '/']);
-    starts.flat_map(|at| in_url(line, at + 3)).chain(misspelt(line)).collect()
+    starts.flat_map(|at| in_text(line, at + 3..end(line, at))).collect()
 }
 
-/// The same of the value of `url` where it has no scheme, and what is behind a blank in it.
-fn misspelt(line: &[char]) -> Vec<Range<usize>> {
-    let key = ['u', 'r', 'l', ':'];
-    let Some(at) = (0..line.len()).find(|at| line[*at..].starts_with(&key)) else { return Vec::new() };
-    let from = at + key.len();
-    let Some(mut start) = line[from..].iter().position(|c| !c.is_whitespace()).map(|n| from + n) else {
-        return Vec::new();
+/// The same of the value of `url`, which is all of `value`: it may have no scheme, and quotes.
+pub(super) fn in_value(line: &[char], value: Range<usize>) -> Vec<Range<usize>> {
+    let text = &line[value.clone()];
+    let quotes = usize::from(matches!(text.first(), Some('"' | '\'')));
+    let is_closed = quotes > 0 && text.len() > 1 && text.first() == text.last();
+    let end = value.end - usize::from(is_closed);
+    let scheme = text.windows(3).position(|three| three == [':', '/', '/']).map(|at| value.start + at + 3);
+    let start = value.start + quotes;
+    let slashes = line[start..end].iter().take_while(|c| **c == '/').count();
+    in_text(line, scheme.unwrap_or(start + slashes)..end)
+}
+
+/// Where the text ends in which a URL stands; `colon` is behind its scheme.
+fn end(line: &[char], colon: usize) -> usize {
+    let word = line[..colon].iter().rev().take_while(|c| c.is_ascii_alphanumeric()).count();
+    let start = colon - word;
+    let closing = |at: usize| comment::closing_quote(line, at);
+    // in quotes of its own only these end it; a quote in it is a part of it
+    if let Some(end) = start.checked_sub(1).and_then(closing) {
+        return end;
+    }
+    let mut at = 0;
+    while at < start {
+        match closing(at) {
+            Some(end) if end > start => return word_end(line, start, end),
+            end => at = end.unwrap_or(at) + 1,
+        }
+    }
+    let in_flow = line[..start].iter().any(|c| matches!(c, '{' | '['));
+    let ends = |at: &usize| {
+        let is_last = line.get(at + 1).is_none_or(|c| c.is_whitespace() || matches!(c, ',' | '}' | ']'));
+        let ends = is_last && matches!(line[*at], ',' | '}' | ']');
+        in_flow && ends && !(line[*at] == '}' && closes_variable(&line[start..*at]))
     };
-    let quote = Some(line[start]).filter(|c| matches!(c, '"' | '\''));
-    start += usize::from(quote.is_some());
-    let is_end = |c: &char| quote.map_or(matches!(c, ',' | '}' | '#'), |quote| *c == quote);
-    let end = line[start..].iter().position(is_end).map_or(line.len(), |n| start + n);
-    let value = &line[start..end];
-    let mut ranges = Vec::new();
-    if !value.windows(3).any(|three| three == [':', '/', '/']) {
-        let slashes = value.iter().take_while(|c| **c == '/').count();
-        ranges = in_url(&line[..end], start + slashes);
-    }
-    let blank = value.iter().position(|c| c.is_whitespace()).map(|n| start + n);
-    ranges.extend(
-        blank.filter(|blank| line[*blank..end].iter().any(|c| !c.is_whitespace())).map(|blank| blank..end),
-    );
-    ranges
+    let bound = comment::start(line).filter(|bound| *bound > start).unwrap_or(line.len());
+    let bound = (start..bound).find(ends).unwrap_or(bound);
+    word_end(line, start, bound)
 }
 
-/// The same of one URL; `start` is behind its scheme.
-fn in_url(line: &[char], start: usize) -> Vec<Range<usize>> {
-    let stop = |c: &char| c.is_whitespace() || matches!(c, '"' | '\'');
-    let end = line[start..].iter().position(stop).map_or(line.len(), |n| start + n);
+/// Whether a brace behind this text closes a `${NAME}`.
+fn closes_variable(text: &[char]) -> bool {
+    let opened = text.iter().rposition(|c| matches!(c, '{' | '}'));
+    opened.is_some_and(|at| at > 0 && text[at] == '{' && text[at - 1] == '$')
+}
+
+/// The end of the word that begins at `start`. A user and a query may have blanks in them by mistake.
+fn word_end(line: &[char], start: usize, bound: usize) -> usize {
+    let text = &line[start..bound];
+    let blank =
+        |from: usize| text[from..].iter().position(|c| c.is_whitespace()).map_or(bound, |n| start + from + n);
+    let end = text.iter().rposition(|c| *c == '@').map_or_else(|| blank(0), blank);
+    if line[start..end].contains(&'?') { bound } else { end }
+}
+
+/// The same of one URL, from behind its scheme to the end of the text that it is.
+fn in_text(line: &[char], url: Range<usize>) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
-    let mut host = start;
-    if let Some(sign) = line[start..end].iter().rposition(|c| *c == '@') {
-        ranges.push(start..start + sign);
-        host = start + sign;
+    let mut host = url.start;
+    if let Some(sign) = line[url.clone()].iter().rposition(|c| *c == '@') {
+        ranges.push(host..host + sign);
+        host += sign;
     }
-    let query = line[host..end].iter().position(|c| *c == '?').map_or(end, |n| host + n);
-    let path = line[host..query].iter().position(|c| *c == '/').map_or(query, |n| host + n);
+    let within = |range: Range<usize>, is: fn(&char) -> bool| {
+        line[range.clone()].iter().position(is).map_or(range.end, |n| range.start + n)
+    };
+    // nothing of a URL stands behind a blank
+    let end = within(host..url.end, |c| c.is_whitespace());
+    let query = within(host..end, |c| *c == '?');
+    let path = within(host..query, |c| *c == '/');
     let mut from = path;
     while from < query {
-        let to = line[from + 1..query].iter().position(|c| *c == '/').map_or(query, |n| from + 1 + n);
+        let to = within(from + 1..query, |c| *c == '/');
         if !is_known(&line[from + 1..to]) {
             ranges.push(from + 1..to);
         }
         from = to;
     }
     ranges.push((query + 1).min(end)..end);
-    ranges.retain(|range| !range.is_empty());
-    ranges
+    ranges.push(end..url.end);
+    ranges.extend(no_host(line, host..path).map(|odd| odd..url.end));
+    ranges.retain(|range| line[range.clone()].iter().any(|c| !c.is_whitespace()));
+    super::merged(ranges)
+}
+
+/// From where on the name and the port of a host are none: a user and a password stand there, and the `@` was forgotten.
+fn no_host(line: &[char], host: Range<usize>) -> Option<usize> {
+    let text = &line[host.clone()];
+    let text = &text[usize::from(text.first() == Some(&'@'))..];
+    let start = host.end - text.len();
+    // what YAML has behind a URL without a blank
+    let is_closer = |at: &usize| {
+        matches!(text[*at], ',' | ')' | '}') && !(text[*at] == '}' && closes_variable(&text[..*at]))
+    };
+    let closers = (0..text.len()).rev().take_while(is_closer).count();
+    let text = &text[..text.len() - closers];
+    let name = match text.first() {
+        Some('[') => text.iter().position(|c| *c == ']').map_or(0, |end| end + 1),
+        _ => text.iter().take_while(|c| **c != ':').count(),
+    };
+    let of_name = |c: &char| {
+        c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':' | '%' | '$' | '{' | '}')
+    };
+    if !text[..name].iter().all(of_name) {
+        return Some(start);
+    }
+    let port = text.get(name + 1..).unwrap_or_default();
+    let is_number = port.len() <= LONGEST_PORT && port.iter().all(char::is_ascii_digit);
+    let is_port = text.get(name).is_none_or(|c| *c == ':') && (is_number || is_reference(port));
+    (!is_port).then_some(start + name + usize::from(text.get(name) == Some(&':')))
 }
 
 /// Whether a part of a path is a word that everybody knows, a short number, or a variable.
@@ -138,6 +201,21 @@ mod tests {
             ("https://a/xxxx https://b/yyyy", "https://a/**** https://b/****"),
             ("https://a/x/y", "https://a/x/y"),
             ("[https://host/write]", "[https://host/write]"),
+            ("http://[::1]:9201/write", "http://[::1]:9201/write"),
+            ("{ a: http://${HOST}:${PORT} }", "{ a: http://${HOST}:${PORT} }"),
+            // a quote is a part of a URL that is in none, and an escaped one is
+            ("a: http://b/w?t=q\"zabc", "a: http://b/w?********"),
+            ("a: http://u:p\"zabc@b/w", "a: http://*******@b/w"),
+            ("a: 'http://u:p\"z@b/w' # c", "a: 'http://*****@b/w' # c"),
+            (r#"a: "http://b/w?t=q\"z", c: d"#, r#"a: "http://b/w?*****", c: d"#),
+            ("{a=\"http://b/w\", c=\"d@e\"}", "{a=\"http://b/w\", c=\"d@e\"}"),
+            // a forgotten `@host`, and blanks
+            ("a: http://v:abc/w", "a: http://v:*****"),
+            ("a: http://v:123456/w", "a: http://v:********"),
+            ("a: http://v\"abc/w", "a: http://*******"),
+            ("a: http://u:ab cd@v/w # x", "a: http://*******@v/w # x"),
+            ("{ a: http://u:ab cd@v/w, b: c }", "{ a: http://*******@v/w, b: c }"),
+            ("a: http://v/w?b c d", "a: http://v/w?*****"),
         ] {
             assert_eq!(masked(url), shown);
         }

@@ -24,7 +24,7 @@ pub(in crate::config) struct Tree<'t> {
     pub(in crate::config) documents: Vec<Node<'t>>,
     /// Why it could not be read to its end. It may have been read to the end of all `documents`.
     pub(in crate::config) failure: Option<Refusal>,
-    /// The values of a text of ours that have a tag of no known meaning, or one that means another kind of value.
+    /// The tags in a text of ours that have no known meaning, or mean another kind of value than the one behind them.
     pub(in crate::config) tags: Vec<Position>,
     /// Texts that aliases stand for, and where they are written.
     pub(in crate::config) aliased: Vec<(Position, String)>,
@@ -90,10 +90,11 @@ impl<'t> Builder<'t> {
         self.is_ended = matches!(event, Event::DocumentEnd { written: true })
             || (self.is_ended && matches!(event, Event::Other));
         match event {
-            Event::Scalar { text, plain, properties } => {
+            Event::Scalar { text, plain, end, properties } => {
                 let extent = Extent { events: 1, nodes: 1, scalar_bytes: text.len(), height: 0 };
                 let node = Node::new(position, Kind::Scalar { text, plain }, properties.tag);
-                self.admit(&node, properties.anchor, extent)?;
+                let node = Node { end, ..node };
+                self.admit(&node, &properties, extent)?;
                 self.finish(node, properties.anchor, extent)
             }
             Event::List(properties) => self.start(position, Kind::List(Vec::new()), &properties),
@@ -117,7 +118,7 @@ impl<'t> Builder<'t> {
         let before = self.usage.extent;
         let node = Node::new(position, kind, properties.tag);
         let anchor = properties.anchor;
-        self.admit(&node, anchor, Extent { events: 1, nodes: 1, scalar_bytes: 0, height: 1 })?;
+        self.admit(&node, properties, Extent { events: 1, nodes: 1, scalar_bytes: 0, height: 1 })?;
         if anchor != 0 {
             self.anchors.insert(anchor, None);
         }
@@ -126,13 +127,13 @@ impl<'t> Builder<'t> {
     }
 
     /// Whether there may be a node, which takes at least `extent`.
-    fn admit(&mut self, node: &Node<'_>, anchor: usize, extent: Extent) -> Result<(), Refusal> {
+    fn admit(&mut self, node: &Node<'_>, properties: &Properties, extent: Extent) -> Result<(), Refusal> {
         self.usage
-            .node(extent, anchor != 0, self.open.len())
+            .node(extent, properties.anchor != 0, self.open.len())
             .map_err(|TooMuch| Refusal::new(node.position, TOO_LARGE))?;
         self.only_document(node.position)?;
         if self.is_own && !node.tag.fits(&node.kind) {
-            self.tree.tags.push(node.position);
+            self.tree.tags.push(properties.tag_position);
         }
         Ok(())
     }

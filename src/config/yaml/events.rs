@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use granit_parser::{ErrorKind, Event as Parsed, Marker, Parser, ScalarStyle, ScanError, StrInput};
+use granit_parser::{ErrorKind, Event as Parsed, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 use super::Refusal;
 use super::scalar::Tag;
@@ -17,6 +17,7 @@ pub(super) enum Event<'t> {
     Scalar {
         text: Cow<'t, str>,
         plain: bool,
+        end: Position,
         properties: Properties,
     },
     List(Properties),
@@ -34,6 +35,8 @@ pub(super) struct Properties {
     /// Of each anchor another one; 0 for none.
     pub(super) anchor: usize,
     pub(super) tag: Tag,
+    /// Where the tag is written, if there is one.
+    pub(super) tag_position: Position,
 }
 
 /// The events of a text with their places, up to the first that is no YAML.
@@ -51,22 +54,24 @@ impl<'t> Iterator for Events<'t> {
 
     fn next(&mut self) -> Option<Self::Item> {
         Some(match self.0.next_event()? {
-            Ok((event, span)) => Ok((translated(event, !span.is_empty()), position(&span.start))),
+            Ok((event, span)) => Ok((translated(event, &span), position(&span.start))),
             Err(error) => Err(refusal(&error)),
         })
     }
 }
 
-fn translated(event: Parsed<'_>, has_text: bool) -> Event<'_> {
+fn translated<'t>(event: Parsed<'t>, span: &Span) -> Event<'t> {
     let properties = |anchor, tag: Option<Cow<'_, granit_parser::Tag>>| Properties {
         anchor,
         tag: tag.map_or(Tag::None, |tag| meant(&tag)),
+        tag_position: position(&span.tag_start.unwrap_or(span.start)),
     };
     match event {
         Parsed::DocumentStart(..) => Event::DocumentStart,
-        Parsed::DocumentEnd => Event::DocumentEnd { written: has_text },
+        Parsed::DocumentEnd => Event::DocumentEnd { written: !span.is_empty() },
         Parsed::Scalar(text, style, anchor, tag) => {
-            Event::Scalar { text, plain: style == ScalarStyle::Plain, properties: properties(anchor, tag) }
+            let plain = style == ScalarStyle::Plain;
+            Event::Scalar { text, plain, end: position(&span.end), properties: properties(anchor, tag) }
         }
         Parsed::SequenceStart(_, anchor, tag) => Event::List(properties(anchor, tag)),
         Parsed::MappingStart(_, anchor, tag) => Event::Mapping(properties(anchor, tag)),

@@ -10,6 +10,8 @@ use crate::config::position::Position;
 #[derive(Debug)]
 pub(in crate::config) struct Node<'t> {
     pub(in crate::config) position: Position,
+    /// Of a text, behind its last character and its quotes; of anything else its beginning.
+    pub(in crate::config) end: Position,
     pub(in crate::config) tag: Tag,
     /// Whether the text could not be read to the end of this value.
     pub(in crate::config) cut: bool,
@@ -34,7 +36,7 @@ pub(in crate::config) enum Kind<'t> {
 
 impl<'t> Node<'t> {
     pub(super) fn new(position: Position, kind: Kind<'t>, tag: Tag) -> Self {
-        Self { position, tag, cut: false, kind }
+        Self { position, end: position, tag, cut: false, kind }
     }
 
     /// A value without any text.
