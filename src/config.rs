@@ -8,12 +8,14 @@
 
 mod at;
 mod check;
+mod cited;
 mod collect;
 mod duration;
 mod errors;
 mod expand;
 mod files;
 mod headers;
+mod lines;
 mod load;
 mod mask;
 mod model;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::at::At;
+use super::cited::cited;
 use super::errors::ConfigError;
 use super::files::FilesRead;
 use super::position::Position;
@@ -18,6 +19,7 @@ use super::source::Source;
 use super::suggest::{did_you_mean, listed};
 use super::{Config, duration, expand, size};
 
+mod address;
 mod aggregation;
 mod auth;
 mod files;
@@ -31,6 +33,8 @@ mod series;
 mod tracking;
 mod upstream;
 mod workload;
+
+pub(super) use address::unquoted as unquoted_address;
 
 /// Collects mistakes, and knows what surrounds the file.
 pub(crate) struct Checker<'a> {
@@ -143,7 +147,7 @@ impl Checker<'_> {
             return Duration::ZERO;
         };
         if !(bound(min)..=bound(max)).contains(&value) {
-            let text = &at.value.0;
+            let text = cited(&at.value.0);
             self.refuse(at.position, format!("`{text}` is out of range; expected `{min}` to `{max}`"));
         }
         value
@@ -154,7 +158,7 @@ impl Checker<'_> {
         let bound = |text| size::parse(text).expect("bounds in the code are sizes");
         let Some(value) = self.accept(at.position, size::parse(&at.value.0)) else { return 0 };
         if !(bound(min)..=bound(max)).contains(&value) {
-            let text = &at.value.0;
+            let text = cited(&at.value.0);
             self.refuse(at.position, format!("`{text}` is out of range; expected `{min}` to `{max}`"));
         }
         usize::try_from(value).unwrap_or(usize::MAX)
@@ -168,7 +172,7 @@ impl Checker<'_> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let hint = did_you_mean(&at.value, &words).map(|near| format!("; did you mean `{near}`?"));
         let message =
-            format!("expected {}, found `{}`{}", either(&words), at.value, hint.unwrap_or_default());
+            format!("expected {}, found `{}`{}", either(&words), cited(&at.value), hint.unwrap_or_default());
         self.refuse(at.position, message);
         None
     }
@@ -197,7 +201,7 @@ impl Checker<'_> {
         }
         let path = self.base_dir.join(&at.value);
         if path.exists() && !path.is_dir() {
-            self.refuse(at.position, format!("`{}` is not a directory", path.display()));
+            self.refuse(at.position, format!("`{}` is not a directory", cited(&path.to_string_lossy())));
         }
         Some(path)
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::cited::cited;
+
 /// Units from the largest, the order in which they may stand. A year is 365 days, a week 7, as in Prometheus.
 const UNITS_MS: [(&str, u64); 7] = [
     ("y", 365 * 24 * 3_600_000),
@@ -21,6 +23,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         return Err("expected a duration such as `30s`, `5m` or `1h30m`, found nothing".into());
     }
     if text.bytes().all(|b| b.is_ascii_digit()) {
+        let text = cited(text);
         return Err(format!("`{text}` has no unit; write a duration such as `{text}s` or `{text}m`"));
     }
     let mut rest = text;
@@ -37,7 +40,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             .and_then(|n| n.checked_mul(*unit_ms))
             .and_then(|ms| ms.checked_add(total_ms))
             .filter(|ms| *ms <= MAX_MS)
-            .ok_or_else(|| format!("`{text}` is too long; the longest duration is some 292 years"))?;
+            .ok_or_else(|| {
+                format!("`{}` is too long; the longest duration is some 292 years", cited(text))
+            })?;
         rest = after;
     }
     Ok(Duration::from_millis(total_ms))
@@ -53,11 +58,14 @@ fn next_part(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn not_a_duration(text: &str) -> String {
+    let text = cited(text);
     format!("`{text}` is not a duration; write whole numbers with units, such as `90s`, `1h30m` or `500ms`")
 }
 
 fn bad_unit(text: &str, unit: &str) -> String {
-    if UNITS_MS.iter().any(|(name, _)| *name == unit) {
+    let is_known = UNITS_MS.iter().any(|(name, _)| *name == unit);
+    let [text, unit] = [text, unit].map(cited);
+    if is_known {
         return format!(
             "`{text}` has `{unit}` out of order; each unit once, larger ones first: y w d h m s ms"
         );

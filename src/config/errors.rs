@@ -60,6 +60,10 @@ impl ConfigError {
         Self { position, message: message.into(), excerpt, note: None }
     }
 
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
     pub(crate) fn with_note(mut self, note: Option<Note>) -> Self {
         self.note = note;
         self

@@ -4,6 +4,8 @@
 
 use std::cell::Cell;
 
+use super::cited::cited;
+
 /// Replaces all references in `text`. `env` gives the value of a variable, `None` where it is not set.
 pub(crate) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
@@ -27,7 +29,7 @@ pub(crate) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result
                     .into(),
             );
         }
-        out.push_str(&env(name).ok_or_else(|| format!("the environment variable `{name}` is not set"))?);
+        out.push_str(&env(name).ok_or_else(|| unset(name))?);
         rest = &inner[end + 1..];
     }
     out.push_str(rest);
@@ -43,6 +45,14 @@ pub(crate) fn refers(text: &str) -> bool {
     };
     expand(text, &note).ok();
     asked.get()
+}
+
+/// A name in small letters is shown nowhere: braces may stand in a password.
+fn unset(name: &str) -> String {
+    if name.contains(|c: char| c.is_ascii_lowercase()) {
+        return "the environment variable named here is not set".into();
+    }
+    format!("the environment variable `{}` is not set", cited(name))
 }
 
 fn is_name(name: &str) -> bool {

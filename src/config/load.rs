@@ -4,9 +4,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::Config;
-use super::check::Checker;
+use super::check::{Checker, unquoted_address};
 use super::errors::{ConfigError, ConfigErrors, Place};
 use super::files::FilesRead;
+use super::lines::lines;
 use super::position::Position;
 use super::reading::{self, Reading};
 use super::remarks::{Found, Remarks};
@@ -134,16 +135,29 @@ fn checked(
     if raw.is_none() || !concealed.is_empty() {
         source.distrust();
     }
+    // what seemed to be a key may be a part of a secret in a text that is no YAML
+    let (refusals, concealed_too) = without_secrets(&source, refusals);
     source.conceal(&concealed);
+    source.conceal(&concealed_too);
     let secret_texts = secret_texts(&source, aliased);
     let refused = refusals.into_iter().map(|refusal| {
         // Only the key is shown: what follows it may be a secret under a misspelt name.
-        let until = refusal.unknown_key.map(|key| key.chars().count());
-        ConfigError::new(refusal.position, refusal.message, source.excerpt(refusal.position, until))
+        let until = refusal.unknown_key.as_ref().map(|key| key.chars().count());
+        let address = source
+            .tail(refusal.position)
+            .filter(|_| refusal.unknown_key.is_none())
+            .and_then(unquoted_address);
+        let message = address.unwrap_or(refusal.message);
+        ConfigError::new(refusal.position, message, source.excerpt(refusal.position, until))
     });
     let errors: Vec<ConfigError> = refused.collect();
-    let hidden =
-        |errors: Vec<ConfigError>| errors.into_iter().map(|error| error.without(&secret_texts)).collect();
+    let hidden = |errors: Vec<ConfigError>| {
+        let told = |error: ConfigError| {
+            let own = source.texts_not_shown(error.position());
+            error.without(&own).without(&secret_texts)
+        };
+        errors.into_iter().map(told).collect()
+    };
     let Some(raw) = raw else { return Err(hidden(errors)) };
     let mut checker = Checker::new(&source, base_dir, secrets, std::mem::take(files));
     (checker.errors, checker.unread) = (errors, unread);
@@ -190,8 +204,11 @@ fn without_secrets(source: &Source<'_>, refusals: Vec<Refusal>) -> (Vec<Refusal>
 
 fn not_utf8(bytes: &[u8], valid: usize) -> ConfigError {
     let before = String::from_utf8_lossy(&bytes[..valid]);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    // the byte stands behind the last of these characters
+    let whole = lines(&before);
+    let is_new = before.is_empty() || before.ends_with(['\n', '\r']);
+    let line = whole.len() + usize::from(is_new);
+    let column = if is_new { 1 } else { whole.last().map_or(0, |last| last.chars().count()) + 1 };
     let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let position = Position { line: narrow(line), column: narrow(column) };
     ConfigError::new(position, format!("not UTF-8 text: byte 0x{:02x}", bytes[valid]), None)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize as _;
 
+use super::cited::cited;
 use super::collect::{BadKey, Walk};
 use super::mask::{self, Guarded};
 use super::position::Position;
@@ -59,6 +60,14 @@ pub(crate) fn parse(text: &str) -> Reading {
             break None;
         }
     };
+    // what was refused as a whole may have hidden that there is more to refuse
+    let failure = tree.failure.iter().filter(|_| raw.is_none()).cloned();
+    let unclosed = tree.unclosed.map(|open| Refusal::new(open, yaml::UNCLOSED));
+    for refusal in failure.chain(unclosed) {
+        if !refusals.iter().any(|known| known.position == refusal.position) {
+            refusals.push(refusal);
+        }
+    }
     let (keys, unread) = walk.into_inner().into_found();
     let unknown = keys.iter().filter(|(_, key)| matches!(key, BadKey::Unknown { .. }));
     let unknown: BTreeSet<Position> = unknown.map(|(position, _)| *position).collect();
@@ -80,7 +89,7 @@ fn bad_key(position: Position, key: BadKey) -> Refusal {
         BadKey::Unknown { key, known } => {
             Refusal { message: unknown_key(&key, known), position, unknown_key: Some(key) }
         }
-        BadKey::Twice { key } => Refusal::new(position, format!("`{key}` is given twice")),
+        BadKey::Twice { key } => Refusal::new(position, format!("`{}` is given twice", cited(&key))),
     }
 }
 
@@ -88,15 +97,16 @@ fn unknown_key(field: &str, expected: &[&'static str]) -> String {
     if field == yaml::MERGE_KEY {
         return yaml::NO_MERGE_KEYS.to_owned();
     }
+    let shown = cited(field);
     let in_policy = expected.contains(&"match");
     if in_policy && LATER_POLICY_KEYS.contains(&field) {
         return format!(
-            "`{field}` is not in this version; a policy has {}, its actions are `pass`, `drop`, `relabel`, `aggregate` and `limit`",
+            "`{shown}` is not in this version; a policy has {}, its actions are `pass`, `drop`, `relabel`, `aggregate` and `limit`",
             listed(expected)
         );
     }
     match did_you_mean(field, expected) {
-        Some(near) => format!("unknown key `{field}`; did you mean `{near}`?"),
-        None => format!("unknown key `{field}`; expected one of {}", listed(expected)),
+        Some(near) => format!("unknown key `{shown}`; did you mean `{near}`?"),
+        None => format!("unknown key `{shown}`; expected one of {}", listed(expected)),
     }
 }

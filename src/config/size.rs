@@ -1,5 +1,7 @@
 //! Sizes: `1MB` is 10^6 bytes, `1MiB` is 2^20, and so is `1Mi`, as Kubernetes writes it.
 
+use super::cited::cited;
+
 const UNITS: [(&str, u64); 14] = [
     ("B", 1),
     ("kB", 1_000),
@@ -23,13 +25,16 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     let (number, unit) = text.split_at(digits);
     if number.is_empty() || unit.starts_with(['.', ',']) {
         return Err(format!(
-            "`{text}` is not a size; write a whole number with a unit, such as `512KB` or `32MiB`"
+            "`{}` is not a size; write a whole number with a unit, such as `512KB` or `32MiB`",
+            cited(text)
         ));
     }
     if unit.is_empty() {
+        let text = cited(text);
         return Err(format!("`{text}` has no unit; write a size such as `{text}B` or `{text}MiB`"));
     }
     let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit.trim_start()) else {
+        let [text, unit] = [text, unit].map(cited);
         return Err(format!(
             "`{text}` has the unknown unit `{unit}`; known are B, KB, MB, GB, TB (powers of 1000) and KiB, MiB, GiB, TiB or Ki, Mi, Gi, Ti (of 1024)"
         ));
@@ -38,7 +43,7 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
         .parse::<u64>()
         .ok()
         .and_then(|n| n.checked_mul(*factor))
-        .ok_or_else(|| format!("`{text}` is more than 2^64 bytes"))
+        .ok_or_else(|| format!("`{}` is more than 2^64 bytes", cited(text)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use super::cited::cited;
+use super::lines::lines;
 use super::mask::{self, Guarded};
 use super::position::Position;
 use super::yaml::MERGE_KEY;
@@ -16,7 +20,7 @@ const MAX_WIDTH: usize = 120;
 #[derive(Clone, Debug)]
 pub(crate) struct Excerpt {
     pub(crate) text: String,
-    /// Characters before the caret.
+    /// Columns before the caret.
     pub(crate) caret: usize,
 }
 
@@ -31,7 +35,7 @@ pub(crate) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        let lines = lines_of(text.trim_start_matches('\u{feff}'));
+        let lines = lines(text.trim_start_matches('\u{feff}'));
         let hidden = mask::hidden(&lines, &BTreeSet::new());
         Self { lines, hidden, guarded: Vec::new() }
     }
@@ -42,10 +46,16 @@ impl<'a> Source<'a> {
         self.hide(self.hidden.clone());
     }
 
+    /// What a message about the value at this place must not repeat, in any form that it may do so.
+    pub(crate) fn texts_not_shown(&self, position: Position) -> Vec<String> {
+        let values = self.guarded.iter().filter(|value| value.from == position && !value.text.is_empty());
+        values.flat_map(|value| [value.text.clone(), cited(&value.text)]).collect()
+    }
+
     /// What is hidden is this, and what must not be shown of the values that are known.
     fn hide(&mut self, mut hidden: Vec<Vec<Range<usize>>>) {
         let from_0 = |n: u32| (n as usize).saturating_sub(1);
-        for Guarded { from, to, is_url } in &self.guarded {
+        for Guarded { from, to, is_url, .. } in &self.guarded {
             for number in from_0(from.line)..=from_0(to.line) {
                 let (Some(line), Some(ranges)) = (self.lines.get(number), hidden.get_mut(number)) else {
                     break;
@@ -55,6 +65,9 @@ impl<'a> Source<'a> {
                 // no URL goes on in the next line
                 let is_url = *is_url && number == from_0(from.line);
                 ranges.extend(mask::hidden_of(line, start..end.max(start), is_url));
+                // a quote in the value hides from the text alone that a comment follows
+                let rest = line.chars().skip(end).skip_while(|c| c.is_whitespace()).next();
+                ranges.extend((rest == Some('#')).then_some(end..usize::MAX));
             }
         }
         self.hidden = hidden.into_iter().map(mask::merged).collect();
@@ -143,21 +156,6 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The lines as YAML ends them: by a line feed, a carriage return, or both.
-fn lines_of(text: &str) -> Vec<&str> {
-    let mut lines = Vec::new();
-    let mut rest = text;
-    while let Some(end) = rest.find(['\n', '\r']) {
-        lines.push(&rest[..end]);
-        let both = rest[end..].starts_with("\r\n");
-        rest = &rest[end + 1 + usize::from(both)..];
-    }
-    if !rest.is_empty() {
-        lines.push(rest);
-    }
-    lines
-}
-
 fn indent(line: &str) -> usize {
     line.chars().take_while(|c| *c == ' ').count()
 }
@@ -168,8 +166,8 @@ pub(crate) fn excerpt_of(text: &str, offset: usize) -> Excerpt {
     let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
     let end = text[offset..].find('\n').map_or(text.len(), |at| offset + at);
     let line = &text[start..end];
-    let caret = text[start..offset].chars().count();
-    cropped(masked(line, &[], caret, line.chars().count()), false)
+    let column = text[start..offset].chars().count();
+    cropped(masked(line, &[], column, line.chars().count()), false)
 }
 
 fn masked(line: &str, hidden: &[Range<usize>], column: usize, end: usize) -> Excerpt {
@@ -190,25 +188,38 @@ fn masked(line: &str, hidden: &[Range<usize>], column: usize, end: usize) -> Exc
             Some(_) => {}
             // A tab or a control character would put the caret at the wrong place, or worse.
             None => {
-                text.push(if c == '\t' {
-                    ' '
-                } else if c.is_control() {
-                    '\u{fffd}'
-                } else {
-                    c
-                });
-                width += 1;
+                let shown = match c {
+                    '\t' => ' ',
+                    c if c.is_control() => char::REPLACEMENT_CHARACTER,
+                    c => c,
+                };
+                text.push(shown);
+                width += columns(shown);
             }
         }
     }
     Excerpt { text, caret: caret.unwrap_or(width) }
 }
 
+/// How wide a character is where it is shown.
+fn columns(c: char) -> usize {
+    c.width().unwrap_or(1)
+}
+
 fn cropped(mut excerpt: Excerpt, more_follows: bool) -> Excerpt {
-    let width = excerpt.text.chars().count();
+    let width = excerpt.text.width();
     if width > MAX_WIDTH {
-        let start = excerpt.caret.saturating_sub(MAX_WIDTH / 2).min(width - MAX_WIDTH);
-        let mut text: String = excerpt.text.chars().skip(start).take(MAX_WIDTH).collect();
+        let earliest = excerpt.caret.saturating_sub(MAX_WIDTH / 2).min(width - MAX_WIDTH);
+        let (mut text, mut start, mut end) = (String::new(), 0, 0);
+        for c in excerpt.text.chars() {
+            end += columns(c);
+            // a wide character is shown whole or not at all
+            if end - columns(c) < earliest {
+                start = end;
+            } else if end - start <= MAX_WIDTH {
+                text.push(c);
+            }
+        }
         if start > 0 {
             text.insert(0, '…');
             excerpt.caret = excerpt.caret - start + 1;

@@ -3,6 +3,7 @@
 //! Says what is wrong in the words of the config's reader; where, the caller renders.
 
 mod bounds;
+mod brackets;
 mod build;
 mod events;
 pub(super) mod scalar;
@@ -19,6 +20,8 @@ pub(super) use tree::{Kind, Node};
 pub(super) const NO_MERGE_KEYS: &str = "merge keys (`<<`) are not supported; state the keys";
 /// The key of one.
 pub(super) const MERGE_KEY: &str = "<<";
+/// What is said of a bracket that is open where a text is no YAML.
+pub(super) const UNCLOSED: &str = "the bracket that opens here is not closed where it should be";
 pub(super) const NO_TAGS: &str = "YAML tags are not supported";
 
 /// What was refused.

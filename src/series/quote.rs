@@ -7,6 +7,9 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
+/// Characters of a text that a message repeats.
+const LONGEST_CITED: usize = 80;
+
 /// Whether a character is seen as itself in one place of a line.
 pub fn prints(c: char) -> bool {
     matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1
@@ -25,6 +28,15 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 /// The same of several lines: line feeds stay.
 pub fn shown_lines(text: &str) -> String {
     text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
+}
+
+/// A text as a message repeats it, in one line: what does not print escaped, and no more than its beginning.
+pub fn cited(text: &str) -> String {
+    let shown = shown(text);
+    match shown.char_indices().nth(LONGEST_CITED) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown.into_owned(),
+    }
 }
 
 /// A string of PromQL, in double quotes.
@@ -144,6 +156,13 @@ mod tests {
         "back\\slash\\n `tick` ${1} #{x}",
         "é 中 ok",
     ];
+
+    #[test]
+    fn a_message_repeats_the_beginning_of_a_text_in_one_line() {
+        assert_eq!(cited("a\nb\u{202e}"), "a\\nb\\u202e");
+        assert_eq!(cited(&"中".repeat(80)), "中".repeat(80));
+        assert_eq!(cited(&"中".repeat(81)), format!("{}…", "中".repeat(80)));
+    }
 
     #[test]
     fn what_does_not_print_is_shown_as_an_escape() {

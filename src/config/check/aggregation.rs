@@ -6,6 +6,7 @@ use super::Checker;
 use crate::clock::milliseconds;
 use crate::config::Aggregation;
 use crate::config::at::At;
+use crate::config::cited::cited;
 use crate::config::position::Position;
 use crate::config::raw::{DurationText, RawAggregation, RawPolicy};
 use crate::policy::{self, Keys, MetricKind, Output, VirtualLabel, is_part_of_meaning};
@@ -52,21 +53,21 @@ impl Checker<'_> {
 
     /// The label of an instance takes the place of what a series has there.
     fn is_free(&mut self, label: &At<String>, raw: &RawAggregation) -> bool {
-        let name = label.value.as_str();
-        let replica = raw.replica_labels.iter().any(|replica| replica.value == name);
+        let name = cited(&label.value);
+        let replica = raw.replica_labels.iter().any(|replica| replica.value == label.value);
         if replica {
             let message = format!(
                 "`{name}` is one of `replica_labels`, which tell the replicas of one agent apart; choose another label, \
                  or give that list without it"
             );
             self.refuse(label.position, message);
-        } else if is_part_of_meaning(name) {
+        } else if is_part_of_meaning(&label.value) {
             self.refuse(
                 label.position,
                 format!("`{name}` is part of what series mean; choose another label"),
             );
         }
-        !replica && !is_part_of_meaning(name)
+        !replica && !is_part_of_meaning(&label.value)
     }
 
     /// The part of an `aggregate` policy that no other action has; `None` if a mistake was found.

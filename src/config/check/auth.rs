@@ -2,6 +2,7 @@
 
 use super::{Checker, http};
 use crate::config::at::At;
+use crate::config::cited::cited;
 use crate::config::position::Position;
 use crate::config::raw::{RawBasicAuth, RawUpstream, SecretText};
 use crate::config::{BasicAuth, Secret, UpstreamAuth};
@@ -138,7 +139,8 @@ impl Checker<'_> {
     ) {
         let Some(lower) = self.accept(name.position, http::header_name(&name.value)) else { return };
         if let Some((_, first)) = seen.iter().find(|(known, _)| *known == lower) {
-            let message = format!("the header `{}` is given twice, first in line {}", name.value, first.line);
+            let message =
+                format!("the header `{}` is given twice, first in line {}", cited(&name.value), first.line);
             self.refuse(name.position, message);
             return;
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Checker;
 use crate::config::at::At;
+use crate::config::cited::cited;
 use crate::config::mask::is_plain_path;
 use crate::config::position::Position;
 
@@ -68,7 +69,7 @@ impl Checker<'_> {
     fn shown(&self, path: &Path) -> String {
         let written = path.strip_prefix(self.base_dir).unwrap_or(path);
         if written.to_str().is_some_and(is_plain_path) {
-            format!("`{}`", path.display())
+            format!("`{}`", cited(&path.to_string_lossy()))
         } else {
             "the file named here (not shown: it looks like a secret, and a path is expected)".to_owned()
         }

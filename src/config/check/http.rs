@@ -1,5 +1,6 @@
 //! What HTTP allows in header names and values.
 
+use crate::config::cited::cited;
 use crate::config::headers::is_reserved;
 
 /// The name in lower case, if a config may set or read it.
@@ -12,7 +13,7 @@ pub(super) fn header_name(name: &str) -> Result<String, String> {
         return Err("`Authorization` is not set here; use `basic_auth` or `bearer_token`".into());
     }
     if is_reserved(&lower) {
-        return Err(format!("`{name}` belongs to the remote-write protocol and cannot be chosen"));
+        return Err(format!("`{}` belongs to the remote-write protocol and cannot be chosen", cited(name)));
     }
     Ok(lower)
 }

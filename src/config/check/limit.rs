@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Checker;
 use crate::config::Aggregation;
 use crate::config::at::At;
+use crate::config::cited::cited;
 use crate::config::position::Position;
 use crate::config::raw::RawPolicy;
 use crate::policy::{Fold, Limit, VirtualLabel, is_part_of_meaning};
@@ -36,7 +37,7 @@ impl Checker<'_> {
         for label in &by {
             if by.iter().filter(|other| *other == label).count() > 1 {
                 let position = raw.by.as_ref().map_or(at, |by| by.position);
-                self.refuse(position, format!("`{label}` is given twice"));
+                self.refuse(position, format!("`{}` is given twice", cited(label)));
                 break;
             }
         }
@@ -86,21 +87,22 @@ impl Checker<'_> {
     }
 
     fn can_be_folded(&mut self, label: &At<String>, by: &[String], common: &Aggregation) {
-        let name = label.value.as_str();
-        if name.is_empty() {
+        let written = label.value.as_str();
+        let name = cited(written);
+        if written.is_empty() {
             self.refuse(label.position, "expected the name of a label, found nothing");
-        } else if is_part_of_meaning(name) {
+        } else if is_part_of_meaning(written) {
             let message =
                 format!("`{name}` is part of what series mean: what differs in it must not be added up");
             self.refuse(label.position, message);
-        } else if VirtualLabel::named(name).is_some() {
+        } else if VirtualLabel::named(written).is_some() {
             self.refuse(label.position, format!("`{name}` is never sent, so there is nothing to fold"));
-        } else if common.replica_labels.iter().any(|replica| replica == name) {
+        } else if common.replica_labels.iter().any(|replica| replica == written) {
             let message = format!(
                 "`{name}` is one of `replica_labels`: replicas send the same, and adding them up counts it twice"
             );
             self.refuse(label.position, message);
-        } else if by.iter().any(|by| by == name) {
+        } else if by.iter().any(|by| by == written) {
             let message = format!("`{name}` is in `by`, too: the overflow of all groups would become one");
             self.refuse(label.position, message);
         }

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::{Checker, http};
+use super::{Checker, address, http};
 use crate::config::at::At;
+use crate::config::cited::cited;
 use crate::config::raw::{RawAdmin, RawListen, RawTenant};
 use crate::config::{Admin, Listen, OnInvalid, Tenant, duration, size};
 
@@ -46,7 +47,7 @@ impl Checker<'_> {
         if duration::parse(&at.value.0).is_ok_and(|value| value < min) {
             let message = format!(
                 "`{}` is too short; Prometheus keeps idle connections for 5m and must be the one to close them: expected at least `{MIN_IDLE}`",
-                at.value.0
+                cited(&at.value.0)
             );
             self.refuse(at.position, message);
         }
@@ -95,7 +96,7 @@ impl Checker<'_> {
 
     /// Port 0 of a stand-in overlaps with nothing.
     fn address(&mut self, at: &At<String>) -> SocketAddr {
-        let parsed = at.value.parse().map_err(|_| not_an_address(&at.value));
+        let parsed = at.value.parse().map_err(|_| address::refused(&at.value));
         self.accept(at.position, parsed).unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0))
     }
 
@@ -109,22 +110,6 @@ impl Checker<'_> {
         }
         at.value.clone()
     }
-}
-
-fn not_an_address(text: &str) -> String {
-    // it may hold a password
-    if text.contains("://") {
-        return "expected an IP address with a port, such as `0.0.0.0:9201`, and no URL".into();
-    }
-    let hint = match text.rsplit_once(':') {
-        Some(("", port)) if port.parse::<u16>().is_ok() => {
-            format!("; for all interfaces write `0.0.0.0:{port}`")
-        }
-        Some(("localhost", port)) => format!("; host names are not looked up, write `127.0.0.1:{port}`"),
-        None if text.parse::<IpAddr>().is_ok() => "; the port is missing".into(),
-        _ => "; an IPv6 address stands in brackets: `[::1]:9201`".into(),
-    };
-    format!("`{text}` is not an IP address with a port, such as `0.0.0.0:9201`{hint}")
 }
 
 /// Whether the two cannot both be bound.

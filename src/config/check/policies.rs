@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Checker;
 use crate::config::Aggregation;
 use crate::config::at::At;
+use crate::config::cited::cited;
 use crate::config::errors::{ConfigError, Note};
 use crate::config::position::Position;
 use crate::config::raw::{MatchText, RawPolicy};
@@ -24,8 +25,11 @@ impl Checker<'_> {
         for (at, policy) in raw.iter().enumerate() {
             if let Some(name) = &policy.value.name {
                 if let Some(first) = first_lines.get(name.value.as_str()) {
-                    let message =
-                        format!("the name `{}` is taken by the policy in line {}", name.value, first.line);
+                    let message = format!(
+                        "the name `{}` is taken by the policy in line {}",
+                        cited(&name.value),
+                        first.line
+                    );
                     self.refuse(name.position, message);
                 } else {
                     first_lines.insert(&name.value, name.position);

@@ -40,7 +40,7 @@ pub(super) fn hidden(line: &[char], inside: &mut Inside) -> Vec<Range<usize>> {
 /// What must hold of the value of a key, if it may be a secret at the wrong place.
 pub(super) fn rule(name: &str) -> Option<IsPlain> {
     match name {
-        "username" => Some(|text| !text.contains(':')),
+        "username" => Some(|text| !text.contains(|c: char| c == ':' || c.is_whitespace())),
         _ if name.ends_with("_file") || name.ends_with("_files") => Some(is_plain_path),
         _ => None,
     }

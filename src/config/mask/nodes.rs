@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::doubtful::{self, IsPlain};
 use super::{is_reference, names_a_secret};
 use crate::config::position::Position;
-use crate::config::yaml::{Kind, Node};
+use crate::config::yaml::{Kind, MERGE_KEY, Node};
 
 /// A value of which not all may be shown.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub(crate) struct Guarded {
     pub(crate) to: Position,
     /// What of it may be shown is told by what URLs consist of; else it is nothing.
     pub(crate) is_url: bool,
+    pub(crate) text: String,
 }
 
 /// What is shown of a value, by the key in front of it.
@@ -56,7 +57,12 @@ impl Walk<'_> {
                 };
                 if !is_shown && !is_variable(text) {
                     let is_url = matches!(rule, Rule::Url | Rule::All);
-                    self.found.push(Guarded { from: node.position, to: node.end, is_url });
+                    self.found.push(Guarded {
+                        from: node.position,
+                        to: node.end,
+                        is_url,
+                        text: text.to_string(),
+                    });
                 }
             }
             (Kind::List(items), Rule::Pairs(_)) => {
@@ -72,30 +78,35 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, key: &Node<'_>, value: &Node<'_>, rule: Rule) {
-        let rule_of_value = match (rule, &key.meant().kind) {
-            (Rule::Nothing | Rule::Url | Rule::If(_), _) => {
+        let name = match &key.meant().kind {
+            Kind::Scalar { text, .. } if is_word(text) => Some(text),
+            _ => None,
+        };
+        let rule = match (rule, name) {
+            (Rule::Free, _) => Rule::Free,
+            (Rule::Nothing | Rule::Url | Rule::If(_), _) | (_, None) => {
                 self.node(key, Rule::Nothing);
                 Rule::Nothing
             }
             (Rule::Pairs(is_plain), _) => Rule::If(is_plain),
-            (_, Kind::Scalar { text, .. }) if !self.unknown.contains(&key.position) => match rule {
-                Rule::Free => Rule::Free,
-                _ => rule_of(text),
-            },
-            // a mapping as a key is nothing of ours
-            _ => {
-                self.unnamed(key);
-                Rule::Nothing
-            }
+            _ if self.unknown.contains(&key.position) => Rule::Nothing,
+            (_, Some(name)) => rule_of(name),
         };
-        self.node(value, rule_of_value);
+        let is_apart = matches!(rule, Rule::All | Rule::If(_)) && is_apart(key, value.meant());
+        self.node(value, if is_apart { Rule::Nothing } else { rule });
     }
+}
 
-    fn unnamed(&mut self, key: &Node<'_>) {
-        if !matches!(key.meant().kind, Kind::Scalar { .. }) {
-            self.node(key, Rule::Nothing);
-        }
-    }
+/// Whether a text is not all in the line of its key, and may have been meant for another one.
+fn is_apart(key: &Node<'_>, value: &Node<'_>) -> bool {
+    let is_text = matches!(value.kind, Kind::Scalar { .. });
+    is_text && (value.position.line != key.position.line || value.end.line != key.position.line)
+}
+
+/// Whether a text may be a key, or the name of a header, or is a sign at the wrong place. Any other may be a part of a secret.
+fn is_word(text: &str) -> bool {
+    let of_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    text == MERGE_KEY || text.len() <= 1 || text.chars().all(of_key)
 }
 
 fn rule_of(key: &str) -> Rule {
@@ -103,6 +114,8 @@ fn rule_of(key: &str) -> Rule {
     match name.as_str() {
         "upstreams" | "tls" | "basic_auth" => Rule::Mapping,
         "policies" => Rule::Free,
+        // what was to be the next key may have become a part of it
+        "name" => Rule::If(|text| !text.contains(['"', '\'', '{', '[', ':', '='])),
         "url" => Rule::Url,
         "headers" => Rule::Pairs(|_| false),
         "headers_from_files" => Rule::Pairs(doubtful::is_plain_path),

@@ -32,11 +32,11 @@ pub(super) fn begins_with_key(line: &[char]) -> bool {
 /// For each line the first character that must not be shown; nothing behind it may be, either.
 pub(super) fn hidden_from(lines: &[&str]) -> Vec<usize> {
     let words = &*WORDS;
-    let (mut section, mut in_doubt) = (None, false);
+    let (mut section, mut in_doubt, mut has_url) = (None, false, false);
     let of_line = |line: &&str| {
         let line: Vec<char> = line.chars().collect();
         if let Some(begun) = words.section(&line) {
-            (section, in_doubt) = (Some(begun), false);
+            (section, in_doubt, has_url) = (Some(begun), false, false);
         }
         if in_doubt {
             return words.end_of_plain(&line);
@@ -44,9 +44,13 @@ pub(super) fn hidden_from(lines: &[&str]) -> Vec<usize> {
         // policies have labels and text of any kind
         let is_free = section.as_deref() == Some("policies");
         let odd = super::odd::hidden(&line).map(|behind| behind.start).filter(|_| !is_free);
-        let doubt = words.first_doubt(&line, is_free).into_iter().chain(odd).min();
+        let doubt = words.first_doubt(&line, is_free, &mut has_url).into_iter().chain(odd).min();
         in_doubt = doubt.is_some();
-        doubt.unwrap_or(line.len())
+        // a quote that is open may make a text of a comment
+        let comment = line.iter().position(|c| *c == '#');
+        let is_behind = |at: &usize| line[..*at].iter().any(|c| !c.is_whitespace());
+        let comment = comment.filter(|at| !is_free && is_behind(at));
+        doubt.into_iter().chain(comment).min().unwrap_or(line.len())
     };
     lines.iter().map(of_line).collect()
 }
@@ -96,11 +100,11 @@ impl Words {
         self.keys.contains(name) && !names_a_secret(&name.to_ascii_lowercase())
     }
 
-    /// Where doubt begins in a line before which there is none.
-    fn first_doubt(&self, line: &[char], is_free: bool) -> Option<usize> {
+    /// Where doubt begins in a line before which there is none. What stands below a URL may be the rest of it.
+    fn first_doubt(&self, line: &[char], is_free: bool, has_url: &mut bool) -> Option<usize> {
         let first =
             line.iter().position(|c| !matches!(c, ' ' | '\t' | '-' | '?' | '{' | '[' | '}' | ']' | ','))?;
-        if line[first] == '#' {
+        if line[first] == '#' && (first == 0 || line[first - 1].is_whitespace()) {
             return None;
         }
         // below a key with a value of several lines may stand anything
@@ -122,17 +126,18 @@ impl Words {
             let is_named = names_a_secret && (!is_free || key.is_followed_by_colon || at == first);
             if is_named || key.has_colon && !is_known && !is_free {
                 // a word by itself may be the secret
-                return Some(if is_known || key.has_colon { key.end } else { at });
+                return Some(if is_known || key.has_colon && !*has_url { key.end } else { at });
             }
             if at == first && !is_free && !(key.has_colon && is_known) {
                 return Some(at);
             }
             at = key.end;
             if key.name.eq_ignore_ascii_case("url") && !is_free {
-                match self.end_of_plain_url(line, at) {
-                    Some(end) => at = end,
+                *has_url = true;
+                at = match self.end_of_plain_url(line, at) {
+                    Some(end) => end,
                     None => return Some(at),
-                }
+                };
             }
         }
         None
@@ -147,17 +152,15 @@ impl Words {
         let behind = start + quotes;
         let mut end = line[behind..].iter().position(is_end).map_or(line.len(), |n| behind + n);
         if quote.is_some() {
-            end += usize::from(line.get(end) == quote);
+            let closed = line.get(end).filter(|c| Some(*c) == quote);
+            closed?;
+            end += 1;
         }
-        let rest: Vec<char> = line[end..].iter().copied().filter(|c| !c.is_whitespace()).collect();
-        let next = end + line[end..].iter().take_while(|c| c.is_whitespace() || matches!(c, ',')).count();
-        let ends = match rest.first() {
-            None | Some('}' | ']' | '#') => true,
-            Some(',') => {
-                Key::at(line, next).is_some_and(|key| key.has_colon && self.keys.contains(&key.name))
-            }
-            Some(_) => false,
-        };
+        let is_mark = |c: &char| c.is_whitespace() || matches!(c, '}' | ']' | ',' | '{');
+        let next = end + line[end..].iter().take_while(|c| is_mark(c)).count();
+        let ends = line.get(next).is_none_or(|c| *c == '#')
+            || next > end
+                && Key::at(line, next).is_some_and(|key| key.has_colon && self.keys.contains(&key.name));
         (end > behind && ends && super::url::in_value(line, start..end).is_empty()).then_some(end)
     }
 

@@ -205,9 +205,9 @@ mod tests {
             ("{ a: http://${HOST}:${PORT} }", "{ a: http://${HOST}:${PORT} }"),
             // a quote is a part of a URL that is in none, and an escaped one is
             ("a: http://b/w?t=q\"zabc", "a: http://b/w?********"),
-            ("a: http://u:p\"zabc@b/w", "a: http://*******@b/w"),
+            ("a: http://u:p\"zabc@b/w", "a: http://********@b/w"),
             ("a: 'http://u:p\"z@b/w' # c", "a: 'http://*****@b/w' # c"),
-            (r#"a: "http://b/w?t=q\"z", c: d"#, r#"a: "http://b/w?*****", c: d"#),
+            (r#"a: "http://b/w?t=q\"z", c: d"#, r#"a: "http://b/w?******", c: d"#),
             ("{a=\"http://b/w\", c=\"d@e\"}", "{a=\"http://b/w\", c=\"d@e\"}"),
             // a forgotten `@host`, and blanks
             ("a: http://v:abc/w", "a: http://v:*****"),

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::bounds::{Bounds, Extent, FOREIGN, OWN, TooMuch, Usage};
+use super::brackets;
 use super::events::{Event, Events, Properties};
 use super::scalar::{self, Tag};
 use super::tree::{Kind, Node};
 use super::{MERGE_KEY, Refusal};
+use crate::config::cited::cited;
 use crate::config::position::Position;
 
 const TOO_LARGE: &str =
@@ -24,6 +26,8 @@ pub(in crate::config) struct Tree<'t> {
     pub(in crate::config) documents: Vec<Node<'t>>,
     /// Why it could not be read to its end. It may have been read to the end of all `documents`.
     pub(in crate::config) failure: Option<Refusal>,
+    /// The bracket that seems to be the reason.
+    pub(in crate::config) unclosed: Option<Position>,
     /// The tags in a text of ours that have no known meaning, or mean another kind of value than the one behind them.
     pub(in crate::config) tags: Vec<Position>,
     /// Texts that aliases stand for, and where they are written.
@@ -59,6 +63,7 @@ struct Open<'t> {
     before: Extent,
     /// Of what is in it.
     height: usize,
+    in_brackets: bool,
     /// Of a mapping, where its value is yet to come.
     key: Option<Node<'t>>,
     /// Keys of a mapping that is not ours; and whether they are no text.
@@ -75,6 +80,8 @@ impl<'t> Builder<'t> {
         for event in Events::new(text) {
             let taken = event.and_then(|(event, position)| self.take(event, position));
             if let Err(failure) = taken {
+                let open = self.open.iter().filter(|open| open.in_brackets).map(|open| open.node.position);
+                self.tree.unclosed = brackets::unclosed(text, open, failure.position);
                 self.cut(failure.position);
                 if !(self.is_own && self.is_ended) {
                     self.tree.failure = Some(failure);
@@ -122,7 +129,16 @@ impl<'t> Builder<'t> {
         if anchor != 0 {
             self.anchors.insert(anchor, None);
         }
-        self.open.push(Open { node, anchor, before, height: 0, key: None, keys: BTreeSet::new() });
+        let in_brackets = properties.in_brackets;
+        self.open.push(Open {
+            node,
+            anchor,
+            before,
+            height: 0,
+            in_brackets,
+            key: None,
+            keys: BTreeSet::new(),
+        });
         Ok(())
     }
 
@@ -208,7 +224,7 @@ impl Open<'_> {
         let is_ordinary = matches!(meant.tag, Tag::None | Tag::Text) && !(*plain && text == MERGE_KEY);
         let is_no_text = *plain && meant.tag == Tag::None && !scalar::is_text(text);
         if is_ordinary && !self.keys.insert((text.to_string(), is_no_text)) {
-            return Err(Refusal::new(key.position, format!("`{text}` is given twice")));
+            return Err(Refusal::new(key.position, format!("`{}` is given twice", cited(text))));
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::error::{LARGE, PatternError};
 use super::flags::{Flags, START};
 use super::output::Output;
 use super::property;
+use crate::series::quote;
 
 /// What is written may grow by Unicode classes; Go has a limit for that as well.
 const MAX_TEXT: usize = 1 << 20;
@@ -114,6 +115,6 @@ impl<'a> Parser<'a> {
 
     /// An error in what stands from `start` to here.
     pub(super) fn error(&self, message: &str, start: usize) -> PatternError {
-        PatternError::new(format!("{message}: `{}`", &self.text[start..self.at]), start)
+        PatternError::new(format!("{message}: `{}`", quote::cited(&self.text[start..self.at])), start)
     }
 }

@@ -10,6 +10,7 @@ use super::template::Template;
 use super::text::{RuleError, RuleField, RuleText};
 use crate::policy::VirtualLabel;
 use crate::policy::pattern::Pattern;
+use crate::series::quote;
 
 const DEFAULT_SEPARATOR: &str = ";";
 const DEFAULT_REPLACEMENT: &str = "$1";
@@ -84,7 +85,11 @@ impl Rule {
         let written = text.action.as_deref().unwrap_or("replace");
         let action = written.to_ascii_lowercase();
         if !ACTIONS.contains(&action.as_str()) {
-            let message = format!("unknown relabel action `{written}`; there are {}", ACTIONS.join(", "));
+            let message = format!(
+                "unknown relabel action `{}`; there are {}",
+                quote::cited(written),
+                ACTIONS.join(", ")
+            );
             return Err(RuleError::new(RuleField::Action, message));
         }
         check(text, &action)?;

@@ -3,6 +3,7 @@
 use super::escape::escape;
 use super::{METRIC_NAME, MatchOp, Matcher, Selector, SelectorError};
 use crate::policy::pattern::Pattern;
+use crate::series::quote;
 
 /// A matcher and where its parts stand.
 struct Placed {
@@ -17,7 +18,7 @@ pub(super) fn selector(text: &str) -> Result<Selector, SelectorError> {
     for Placed { matcher, value_at, .. } in &placed {
         if matches!(matcher.op, MatchOp::Regex | MatchOp::NotRegex) {
             Pattern::compile(&matcher.value).map_err(|reason| SelectorError {
-                message: format!("the regex of `{}`: {reason}", matcher.name),
+                message: format!("the regex of `{}`: {reason}", quote::cited(&matcher.name)),
                 offset: Cursor { text, at: *value_at }.place(reason.offset),
             })?;
         }
@@ -34,7 +35,10 @@ pub fn parse_series(text: &str) -> Result<Vec<(String, String)>, SelectorError> 
     }
     placed.sort_by(|a, b| a.matcher.name.cmp(&b.matcher.name));
     if let Some(twice) = placed.windows(2).find(|pair| pair[0].matcher.name == pair[1].matcher.name) {
-        return Err(fault(format!("the label `{}` is given twice", twice[1].matcher.name), twice[1].name_at));
+        return Err(fault(
+            format!("the label `{}` is given twice", quote::cited(&twice[1].matcher.name)),
+            twice[1].name_at,
+        ));
     }
     let labels = placed.into_iter().map(|placed| (placed.matcher.name, placed.matcher.value));
     Ok(labels.filter(|(_, value)| !value.is_empty()).collect())
@@ -72,8 +76,10 @@ impl<'a> Cursor<'a> {
         if let Some(metric) = metric {
             let mut others = placed.iter().enumerate().filter(|(at, _)| *at != metric);
             if let Some((_, twice)) = others.find(|(_, placed)| placed.matcher.name == METRIC_NAME) {
-                let message =
-                    format!("the metric name is given twice, see `{}`", placed[metric].matcher.value);
+                let message = format!(
+                    "the metric name is given twice, see `{}`",
+                    quote::cited(&placed[metric].matcher.value)
+                );
                 return Err(fault(message, twice.name_at));
             }
         }
