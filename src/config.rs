@@ -41,8 +41,8 @@ pub use errors::{ConfigError, ConfigErrors};
 pub use files::FilesRead;
 pub use headers::is_framing;
 pub use load::Loaded;
-pub(crate) use load::read_text;
-pub use mask::secrets_of_url;
+pub(crate) use load::{read_stream, read_text};
+pub use mask::{secrets_of_url, shown_url};
 pub use model::{
     Admin, Aggregation, BasicAuth, Config, Listen, Memory, OnInvalid, OnThrottle, Protocol, Secret, Series,
     Tenant, Tls, Tracking, Upstream, UpstreamAuth,

@@ -354,6 +354,65 @@ fn what_cannot_be_written_is_a_failure() {
     }
 }
 
+/// What clap refuses it repeats.
+#[test]
+fn a_password_in_a_url_is_not_repeated() {
+    let dir = files();
+    for args in [
+        "report --admin http://u:hunter2@h:9202",
+        "health --admin http://u:hunter2@h",
+        "health --admin=https://u:hunter2@h/hunter2",
+        "report --admin u:hunter2",
+        "report --admin http://u:hun\"ter2@h",
+        "health --admin http://h?hunter2",
+        "report --by http://u:hunter2@h",
+        "report http://u:hunter2@h",
+        "http://u:hunter2@h",
+        "report --amin=http://u:hunter2@h",
+        "check good.yaml http://u:hunter2@h",
+    ] {
+        let (code, out, err) = run(dir.path(), &args.split(' ').collect::<Vec<_>>(), "");
+        assert_eq!((code, out.as_str()), (2, ""), "{args}: {err}");
+        assert!(!err.contains("hunter2") && !err.contains("ter2"), "{args}: {err}");
+        assert!(args.contains("amin=") || err.contains("<secret>"), "{args}: {err}");
+    }
+}
+
+#[test]
+fn rules_come_from_standard_input_where_the_config_does_not() {
+    let dir = files();
+    let rules = fs::read_to_string(dir.path().join("rules.yaml")).unwrap();
+    let (code, out, _) = run(dir.path(), &["check", "drops.yaml", "--rules", "-"], &rules);
+    assert!(code == 0 && out.contains("<stdin>:") && out.contains("1 rule file, 1 rule, "), "{out}");
+    let (code, _, err) = run(dir.path(), &["check", "drops.yaml", "--rules", "-"], "groups: 5\n");
+    assert!(code == 1 && err.starts_with("<stdin>:1:"), "{err}");
+    let (code, out, err) = run(dir.path(), &["check", "-", "--rules", "-"], GOOD);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert_eq!(err, "the config and --rules cannot all come from standard input, which is read once\n");
+}
+
+#[test]
+fn a_command_says_what_is_in_its_way() {
+    let dir = files();
+    let (code, _, err) = run(dir.path(), &["man", "rules.yaml"], "");
+    assert_eq!(
+        (code, err.as_str()),
+        (1, "man: rules.yaml is a file; expected a directory, into which all pages go\n")
+    );
+    for stdin in ["", "\n\n", "# a comment\n"] {
+        for args in [&["explain", "good.yaml"][..], &["explain", "--json", "good.yaml"]] {
+            let (code, out, err) = run(dir.path(), args, stdin);
+            assert_eq!((code, out.as_str()), (0, ""), "{stdin:?}");
+            assert_eq!(err, "warning: there is nothing to explain: no series was given\n", "{stdin:?}");
+        }
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = command.current_dir(dir.path()).args(["explain", "good.yaml", "up"]).stdout(full).output();
+    let told = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(told.starts_with("cannot write to standard output: "), "{told}");
+}
+
 /// A command ends as it would if somebody read what it says.
 #[test]
 fn whoever_cannot_be_told_changes_nothing() {

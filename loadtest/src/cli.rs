@@ -69,7 +69,10 @@ pub fn command() -> clap::Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return told(&error),
+    };
     // these two end by themselves what they have begun
     if !matches!(command, Command::Sink(_) | Command::Blast(_)) {
         end_with_children();
@@ -91,6 +94,25 @@ pub fn main() -> ExitCode {
         eprintln!("seriesgate-loadtest: {error:#}");
         ExitCode::from(2)
     })
+}
+
+/// Says what is wrong with the command line, or what it asks for: that has to be out for it to be well.
+fn told(error: &clap::Error) -> ExitCode {
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        Err(error_of_output)
+            if !error.use_stderr() && error_of_output.kind() != std::io::ErrorKind::BrokenPipe =>
+        {
+            // there may be nowhere left to say it
+            writeln!(
+                std::io::stderr(),
+                "seriesgate-loadtest: cannot write to standard output: {error_of_output}"
+            )
+            .ok();
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+    }
 }
 
 /// Has a signal that ends this process end the proxies first that it started.

@@ -131,6 +131,23 @@ fn child_of(parent: &Child) -> u32 {
     panic!("it started nothing");
 }
 
+/// As on a disk that is full.
+#[test]
+fn what_the_command_line_asks_for_and_cannot_be_written_is_a_failure() {
+    for words in [&["--version"][..], &["--help"], &["run", "--help"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(PROGRAM).args(words).stdout(full).output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {told}");
+        assert!(told.contains("cannot write to standard output: No space left on device"), "{told}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(PROGRAM).args(words).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{words:?}");
+    }
+    assert_eq!(loadtest(&["bogus"]).status.code(), Some(2));
+}
+
 /// Every series is new in every scrape, twenty times a second: more than can be prepared.
 #[test]
 fn a_result_that_the_sender_limited_is_refused() {

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::load;
 use super::output::{say, tell};
 use crate::config::{Config, Secrets};
 use crate::policy::Definition;
@@ -39,7 +40,7 @@ pub(super) struct Options {
     #[command(flatten)]
     config: super::ConfigFile,
     /// Rule files to hold against the policies: of Prometheus, Mimir, or PrometheusRule resources; `*`, `?` and
-    /// `[…]` stand for several. It takes all files behind it, so the config stands in front.
+    /// `[…]` stand for several, `-` for standard input. It takes all files behind it, so the config stands in front.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     rules: Vec<PathBuf>,
     /// Exit 1 where there is a warning, too.
@@ -54,9 +55,13 @@ pub(super) struct Options {
 /// Exit 0 and a summary, or 2 and every mistake; 1 where what was found is none of the config.
 pub(super) fn check(options: &Options) -> ExitCode {
     let path = options.config.path();
+    let rules = options.rules.iter().any(|file| load::is_stdin(file));
+    if let Some(why) = load::read_twice(&[("the config", load::is_stdin(path)), ("--rules", rules)]) {
+        return load::refuse(&why);
+    }
     let env = |name: &str| std::env::var(name).ok();
     let secrets = if options.no_secrets { Secrets::NotAsked } else { Secrets::Asked(&env) };
-    let loaded = match super::load::once(path, secrets) {
+    let loaded = match load::once(path, secrets) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -64,7 +69,7 @@ pub(super) fn check(options: &Options) -> ExitCode {
     if let Some(warning) = limit_of(&config).and_then(|limit| memory::warning(&config, limit)) {
         remarks.warn(loaded.max_tracked, warning);
     }
-    let name = quote::shown(&super::load::name(path)).into_owned();
+    let name = quote::shown(&load::name(path)).into_owned();
     say(format_args!(
         "{name}: ok, {}, upstream `{}`{}",
         if config.policies.len() == 1 {

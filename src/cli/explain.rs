@@ -64,14 +64,25 @@ pub(super) fn explain(options: &Options) -> ExitCode {
         }
     };
     match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(Read { series: 0, all_good: true }) => {
+            tell!("warning: there is nothing to explain: no series was given");
+            ExitCode::SUCCESS
+        }
+        Ok(Read { all_good: true, .. }) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
         Err(error) if super::output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            tell!("{error}");
+            super::output::failed(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// What there was to explain.
+struct Read {
+    series: usize,
+    /// Whether all of it could be read.
+    all_good: bool,
 }
 
 struct Explainer {
@@ -84,23 +95,31 @@ struct Explainer {
 }
 
 impl Explainer {
-    /// Explains every line; `false` if one could not be read. A blank one is no series.
+    /// Explains every line that is a series: a comment is none.
     fn all(
         &self,
         lines: impl Iterator<Item = std::io::Result<String>>,
         out: &mut impl Write,
-    ) -> std::io::Result<bool> {
-        let mut good = true;
+    ) -> std::io::Result<Read> {
+        let mut read = Read { series: 0, all_good: true };
         for line in lines {
-            let line = line?;
+            let line = match line {
+                Ok(line) => line,
+                Err(error) => {
+                    tell!("cannot read standard input: {error}");
+                    read.all_good = false;
+                    break;
+                }
+            };
             let text = line.trim();
             if text.starts_with('#') {
                 continue;
             }
+            read.series += 1;
             match series::read(text) {
                 Ok(labels) => self.one(&labels, out)?,
                 Err(why) => {
-                    good = false;
+                    read.all_good = false;
                     // with --json each line has its answer where answers are read
                     if self.json {
                         writeln!(out, "{}", quote::json(json!({ "error": why }).to_string()))?;
@@ -111,7 +130,7 @@ impl Explainer {
                 }
             }
         }
-        Ok(good)
+        Ok(read)
     }
 
     fn one(&self, labels: &BTreeMap<String, String>, out: &mut impl Write) -> std::io::Result<()> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap_mangen::Man;
 
@@ -42,6 +42,9 @@ fn main_page() -> Result<()> {
 
 fn all(dir: &Path) -> Result<()> {
     let shown = || format!("cannot write to {}", dir.display());
+    if dir.exists() && !dir.is_dir() {
+        bail!("{} is a file; expected a directory, into which all pages go", dir.display());
+    }
     std::fs::create_dir_all(dir).with_context(shown)?;
     clap_mangen::generate_to(super::command(), dir).with_context(shown)
 }

@@ -1,10 +1,11 @@
 //! What to type: examples of each command, shown by `--help` and where something else was typed.
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Error, Parser as _};
 
 use super::output::tell;
 use super::{Cli, output};
+use crate::config::shown_url;
 use crate::series::quote;
 
 /// Behind the list of commands.
@@ -89,7 +90,22 @@ pub(super) fn in_full() -> String {
 
 /// The command line; ends the program where it asks for help, or is wrong.
 pub(super) fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| end(&error))
+    Cli::try_parse().unwrap_or_else(|error| end(&without_credentials(error)))
+}
+
+/// The same error. It repeats what was typed, and URLs are typed with passwords in them.
+fn without_credentials(mut error: Error) -> Error {
+    let is_admin =
+        error.get(ContextKind::InvalidArg).is_some_and(|arg| arg.to_string().starts_with("--admin"));
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
+        let Some(ContextValue::String(typed)) = error.get(kind) else { continue };
+        let may_be_url = typed.contains("://") || typed.contains('@');
+        if may_be_url || is_admin && kind == ContextKind::InvalidValue {
+            let shown = ContextValue::String(shown_url(typed));
+            error.insert(kind, shown);
+        }
+    }
+    error
 }
 
 fn end(error: &Error) -> ! {

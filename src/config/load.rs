@@ -47,11 +47,8 @@ impl Config {
     /// Reads and checks what comes from standard input or a pipe, which nobody can read again. `name` is for the errors, relative
     /// paths start at the working directory.
     pub fn load_stream(stream: impl Read, name: &str, secrets: Secrets<'_>) -> Result<Loaded, ConfigErrors> {
-        let mut bytes = Vec::new();
-        let read = stream.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes);
-        let files = FilesRead::default();
-        let text = text_of(read, name, &files)?;
-        Self::parse_file(&text, name, Path::new(""), secrets, files)
+        let text = read_stream(stream, name)?;
+        Self::parse_file(&text, name, Path::new(""), secrets, FilesRead::default())
     }
 
     /// Checks a text. `file_name` is for the errors, relative paths start at `base_dir`.
@@ -85,6 +82,13 @@ impl Config {
 /// The text of a file, if it is one of bearable size.
 pub(crate) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     read_file(path).map(|(text, _)| text)
+}
+
+/// The same of what comes from standard input or a pipe; `name` is for the errors.
+pub(crate) fn read_stream(stream: impl Read, name: &str) -> Result<String, ConfigErrors> {
+    let mut bytes = Vec::new();
+    let read = stream.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes);
+    text_of(read, name, &FilesRead::default())
 }
 
 fn read_file(path: &Path) -> Result<(String, FilesRead), ConfigErrors> {

@@ -15,7 +15,7 @@ use std::ops::Range;
 
 pub(super) use doubtful::is_plain_path;
 pub(super) use nodes::{Guarded, guarded};
-pub use url::secrets as secrets_of_url;
+pub use url::{secrets as secrets_of_url, shown_url};
 
 /// What a line begins inside of.
 enum Inside {

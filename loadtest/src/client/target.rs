@@ -41,7 +41,16 @@ impl Target {
         }
         let authority = uri.authority().with_context(|| format!("{url:?} names no host"))?;
         let host = authority.host().trim_matches(['[', ']']);
-        let port = authority.port_u16().unwrap_or(80);
+        // what stands behind an IPv6 address in brackets, or behind a name
+        let behind = authority.as_str().rsplit(']').next().unwrap_or_default();
+        let port = match behind.rsplit_once(':') {
+            None => 80,
+            Some((_, port)) => port
+                .parse()
+                .ok()
+                .filter(|port| *port > 0)
+                .with_context(|| format!("{url:?}: its port is not a number from 1 to 65535"))?,
+        };
         let addrs: Vec<SocketAddr> =
             (host, port).to_socket_addrs().with_context(|| format!("cannot resolve {host:?}"))?.collect();
         if reach == Reach::Loopback && !addrs.iter().all(|addr| addr.ip().is_loopback()) {
@@ -104,6 +113,21 @@ mod tests {
         assert!(Target::parse("http://192.0.2.1:9201/api/v1/write", Reach::Anywhere).is_ok());
         assert!(Target::parse("http://127.0.0.1:9201/x?y=1", Reach::Loopback).is_ok());
         assert!(Target::parse("http://[::1]:9201/", Reach::Loopback).is_ok());
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_refused() {
+        for url in
+            ["http://127.0.0.1:65536/", "http://[::1]:99999/x", "http://localhost:0", "http://localhost:/w"]
+        {
+            let refused = Target::parse(url, Reach::Loopback).unwrap_err().to_string();
+            assert!(refused.contains("its port is not a number from 1 to 65535"), "{refused}");
+        }
+        for (url, port) in
+            [("http://127.0.0.1/", 80), ("http://[::1]/", 80), ("http://127.0.0.1:65535/", 65535)]
+        {
+            assert_eq!(Target::parse(url, Reach::Loopback).unwrap().addr.port(), port);
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::reads::Read;
-use crate::config::{At, ConfigErrors, FilesRead, Position, Source, documents, read_text};
+use crate::cli::load;
+use crate::config::{At, ConfigErrors, FilesRead, Position, Source, documents, read_stream, read_text};
 use crate::series::quote::shown;
 use raw::RawDocument;
 use reader::Reader;
@@ -67,8 +68,13 @@ pub(super) struct Remark {
 impl RulesFile {
     /// Reads and checks a file; an error is that there is no text to read.
     pub(super) fn load(path: &Path) -> Result<RulesFile, ConfigErrors> {
-        let text = read_text(path)?;
-        Ok(RulesFile::parse(path.display().to_string(), text))
+        let name = load::name(path).into_owned();
+        let text = if load::is_stdin(path) {
+            read_stream(std::io::stdin().lock(), &name)?
+        } else {
+            read_text(path)?
+        };
+        Ok(RulesFile::parse(name, text))
     }
 
     fn parse(name: String, text: String) -> RulesFile {

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::{comment, is_reference};
+use crate::config::source::MASK;
 
 /// Words of the paths at which backends take remote write.
 const KNOWN: [&str; 17] = [
@@ -41,6 +42,19 @@ pub fn secrets(url: &str) -> Vec<String> {
     let path = parts.first().map(|first| first.start).filter(|_| parts.len() > 1);
     let whole = path.zip(parts.last()).map(|(start, last)| start..last.end);
     whole.into_iter().chain(parts.iter().cloned()).map(text).collect()
+}
+
+/// A text that may be a URL, without what may be a credential in it.
+pub fn shown_url(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let (mut shown, mut from) = (String::new(), 0);
+    for part in in_value(&letters, 0..letters.len()) {
+        shown.extend(&letters[from..part.start]);
+        shown.push_str(MASK);
+        from = part.end;
+    }
+    shown.extend(&letters[from..]);
+    shown
 }
 
 /// What of the URLs in a line is not to be shown.

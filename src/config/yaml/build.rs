@@ -221,8 +221,8 @@ impl Open<'_> {
     fn once(&mut self, key: &Node<'_>) -> Result<(), Refusal> {
         let meant = key.meant();
         let Kind::Scalar { text, plain } = &meant.kind else { return Ok(()) };
-        let is_ordinary = matches!(meant.tag, Tag::None | Tag::Text) && !(*plain && text == MERGE_KEY);
-        let is_no_text = *plain && meant.tag == Tag::None && !scalar::is_text(text);
+        let is_ordinary = matches!(meant.tag, Tag::None | Tag::Text);
+        let is_no_text = *plain && meant.tag == Tag::None && (!scalar::is_text(text) || text == MERGE_KEY);
         if is_ordinary && !self.keys.insert((text.to_string(), is_no_text)) {
             return Err(Refusal::new(key.position, format!("`{}` is given twice", cited(text))));
         }

@@ -80,8 +80,10 @@ fn our_text_is_one_document_and_files_of_others_have_any_number() {
 fn keys_given_twice_are_refused_in_files_of_others() {
     let twice = |text: &str| failure(&foreign(text));
     assert_eq!(twice("a: 1\nb: { c: 1, 'c': 2 }"), Some((2, 12, "`c` is given twice".into())));
+    assert_eq!(twice("<<: { a: 1 }\n<<: { b: 1 }"), Some((2, 1, "`<<` is given twice".into())));
     assert_eq!(twice("&k a: 1\n*k : 2"), Some((2, 1, "`a` is given twice".into())));
-    for text in ["1: a\n'1': b", "<<: { a: 1 }\n<<: { b: 1 }", "a: { c: 1 }\nb: { c: 1 }", "!x a: 1\na: 2"] {
+    for text in ["1: a\n'1': b", "<<: { a: 1 }\n'<<': { b: 1 }", "a: { c: 1 }\nb: { c: 1 }", "!x a: 1\na: 2"]
+    {
         assert_eq!(twice(text), None, "{text}");
     }
 }
