@@ -241,7 +241,8 @@ fn a_series_that_is_nothing_is_a_mistake_and_a_blank_line_is_not() {
         let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert!(code == 1 && err.is_empty() && answer["error"].is_string(), "{out}{err}");
     }
-    assert_eq!(run(dir.path(), &["explain", "good.yaml"], " \n\n"), (0, String::new(), String::new()));
+    let nothing = "warning: there is nothing to explain: no series was given\n".to_owned();
+    assert_eq!(run(dir.path(), &["explain", "good.yaml"], " \n\n"), (0, String::new(), nothing));
 }
 
 /// Neither of them talks to the upstream.

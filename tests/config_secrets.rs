@@ -53,17 +53,18 @@ fn with_slips(text: &str, slips: &[(usize, usize, bool)]) -> String {
         let at = at.min(parts.len() - 1);
         if *puts {
             parts.insert(at, SLIPS[slip % SLIPS.len()].to_owned());
-        // a comment without its `#` is a text, and behind no sign a password is a part of a host's name
-        } else if !SECRET.contains(&parts[at].as_str())
-            && parts[at] != "#"
-            && !(matches!(parts[at].as_str(), ":" | "=")
-                && parts.get(at + 1).is_some_and(|next| next == SECRET[0]))
-            && !parts[at].chars().any(char::is_alphabetic)
-        {
+        } else if !(parts[at].chars().any(char::is_alphabetic) || is_kept(&parts, at)) {
             parts.remove(at);
         }
     }
     parts.concat()
+}
+
+/// What tells a secret from what is shown: a comment without its `#` is a text, and behind no sign a password is a part of a
+/// host's name.
+fn is_kept(parts: &[String], at: usize) -> bool {
+    let is_sign = matches!(parts[at].as_str(), ":" | "=");
+    parts[at] == "#" || is_sign && parts.get(at + 1).is_some_and(|next| next == SECRET[0])
 }
 
 /// Numbers that look random and are the same in each run.

@@ -333,7 +333,7 @@ mod tests {
                 json,
             };
             let mut out = Vec::new();
-            assert!(explainer.all(std::iter::once(Ok(series.to_owned())), &mut out).unwrap());
+            assert!(explainer.all(std::iter::once(Ok(series.to_owned())), &mut out).unwrap().all_good);
             String::from_utf8(out).unwrap()
         };
         for (series, verdict, shown) in [

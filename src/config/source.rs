@@ -66,7 +66,7 @@ impl<'a> Source<'a> {
                 let is_url = *is_url && number == from_0(from.line);
                 ranges.extend(mask::hidden_of(line, start..end.max(start), is_url));
                 // a quote in the value hides from the text alone that a comment follows
-                let rest = line.chars().skip(end).skip_while(|c| c.is_whitespace()).next();
+                let rest = line.chars().skip(end).find(|c| !c.is_whitespace());
                 ranges.extend((rest == Some('#')).then_some(end..usize::MAX));
             }
         }
