@@ -327,17 +327,22 @@ fn one(range: Range<usize>) -> Vec<Range<usize>> {
     std::iter::once(range).collect()
 }
 
-/// What is hidden of the part of a line that belongs to a value that was read.
-pub(super) fn hidden_of(line: &str, part: Range<usize>, is_url: bool) -> Vec<Range<usize>> {
+/// What is hidden of the parts of a line that belong to values that were read, and whether each is a URL.
+pub(super) fn hidden_of(line: &str, parts: Vec<(Range<usize>, bool)>) -> Vec<Range<usize>> {
     let letters: Vec<char> = line.chars().collect();
-    let part = part.start.min(letters.len())..part.end.min(letters.len());
-    if part.is_empty() {
-        Vec::new()
-    } else if is_url {
-        url::in_value(&letters, part)
-    } else {
-        one(part)
+    let mut ranges = Vec::new();
+    for (part, is_url) in parts {
+        let part = part.start.min(letters.len())..part.end.min(letters.len());
+        // a quote in the value hides from the text alone that a comment follows
+        let behind = letters[part.end..].iter().find(|c| !c.is_whitespace());
+        ranges.extend((behind == Some(&'#')).then_some(part.end..letters.len()));
+        if is_url && !part.is_empty() {
+            ranges.extend(url::in_value(&letters, part));
+        } else {
+            ranges.push(part);
+        }
     }
+    ranges
 }
 
 /// Sorted, without overlaps and empty ranges.

@@ -1,6 +1,6 @@
 //! The text of the file, for excerpts: one line, its secrets masked, and where the caret goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -55,20 +55,17 @@ impl<'a> Source<'a> {
     /// What is hidden is this, and what must not be shown of the values that are known.
     fn hide(&mut self, mut hidden: Vec<Vec<Range<usize>>>) {
         let from_0 = |n: u32| (n as usize).saturating_sub(1);
+        let mut by_line: BTreeMap<usize, Vec<(Range<usize>, bool)>> = BTreeMap::new();
         for Guarded { from, to, is_url, .. } in &self.guarded {
-            for number in from_0(from.line)..=from_0(to.line) {
-                let (Some(line), Some(ranges)) = (self.lines.get(number), hidden.get_mut(number)) else {
-                    break;
-                };
-                let start = if number == from_0(from.line) { from_0(from.column) } else { indent(line) };
+            let (first, last) = (from_0(from.line), from_0(to.line).min(self.lines.len().saturating_sub(1)));
+            for number in first..=last {
+                let start = if number == first { from_0(from.column) } else { indent(self.lines[number]) };
                 let end = if number == from_0(to.line) { from_0(to.column) } else { usize::MAX };
-                // no URL goes on in the next line
-                let is_url = *is_url && number == from_0(from.line);
-                ranges.extend(mask::hidden_of(line, start..end.max(start), is_url));
-                // a quote in the value hides from the text alone that a comment follows
-                let rest = line.chars().skip(end).find(|c| !c.is_whitespace());
-                ranges.extend((rest == Some('#')).then_some(end..usize::MAX));
+                by_line.entry(number).or_default().push((start..end.max(start), *is_url));
             }
+        }
+        for (number, values) in by_line {
+            hidden[number].extend(mask::hidden_of(self.lines[number], values));
         }
         self.hidden = hidden.into_iter().map(mask::merged).collect();
     }
@@ -173,11 +170,14 @@ pub(crate) fn excerpt_of(text: &str, offset: usize) -> Excerpt {
 fn masked(line: &str, hidden: &[Range<usize>], column: usize, end: usize) -> Excerpt {
     let mut text = String::new();
     let (mut width, mut caret) = (0, None);
+    let mut ahead = hidden.iter().peekable();
     for (at, c) in line.chars().enumerate().take(end) {
         if at == column {
             caret = caret.or(Some(width));
         }
-        match hidden.iter().find(|range| range.contains(&at)) {
+        // they are sorted, and none overlaps another
+        while ahead.next_if(|range| range.end <= at).is_some() {}
+        match ahead.peek().filter(|range| range.contains(&at)) {
             Some(range) if range.start == at => {
                 if range.contains(&column) {
                     caret = Some(width);

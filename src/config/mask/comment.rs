@@ -1,5 +1,7 @@
 //! Where a line's comment begins. People keep old passwords in comments, so no line is shown with one.
 
+use std::ops::Range;
+
 /// The place of the `#`, where there is a comment, or one is meant: the blank in front of it was forgotten. A quote that is not
 /// closed in this line is none: more is a comment then.
 pub(super) fn start(line: &[char]) -> Option<usize> {
@@ -14,6 +16,18 @@ pub(super) fn start(line: &[char]) -> Option<usize> {
         at = closing_quote(line, at).map_or(at, |end| end) + 1;
     }
     None
+}
+
+/// Texts in quotes, in the order of the line, without their quotes.
+pub(super) fn quoted(line: &[char]) -> Vec<Range<usize>> {
+    let mut texts = Vec::new();
+    let mut at = 0;
+    while at < line.len() {
+        let end = closing_quote(line, at);
+        texts.extend(end.map(|end| at + 1..end));
+        at = end.unwrap_or(at) + 1;
+    }
+    texts
 }
 
 /// The end of the quoted text that begins at `at`, if one does and ends in this line.

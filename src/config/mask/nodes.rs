@@ -56,7 +56,9 @@ impl Walk<'_> {
                     Rule::Url | Rule::Nothing | Rule::Mapping | Rule::Pairs(_) => false,
                 };
                 if !is_shown && !is_variable(text) {
-                    let is_url = matches!(rule, Rule::Url | Rule::All);
+                    // of one in several lines the user may stand in the first, and the `@` in another
+                    let is_whole = node.position.line == node.end.line;
+                    let is_url = matches!(rule, Rule::Url | Rule::All) && is_whole;
                     self.found.push(Guarded {
                         from: node.position,
                         to: node.end,

@@ -33,8 +33,8 @@ pub(super) fn begins_with_key(line: &[char]) -> bool {
 pub(super) fn hidden_from(lines: &[&str]) -> Vec<usize> {
     let words = &*WORDS;
     let (mut section, mut in_doubt, mut has_url) = (None, false, false);
-    let of_line = |line: &&str| {
-        let line: Vec<char> = line.chars().collect();
+    let of_line = |number: usize| {
+        let line: Vec<char> = lines[number].chars().collect();
         if let Some(begun) = words.section(&line) {
             (section, in_doubt, has_url) = (Some(begun), false, false);
         }
@@ -44,7 +44,11 @@ pub(super) fn hidden_from(lines: &[&str]) -> Vec<usize> {
         // policies have labels and text of any kind
         let is_free = section.as_deref() == Some("policies");
         let odd = super::odd::hidden(&line).map(|behind| behind.start).filter(|_| !is_free);
-        let doubt = words.first_doubt(&line, is_free, &mut has_url).into_iter().chain(odd).min();
+        let doubt = words
+            .first_doubt(&line, is_free, &mut has_url, || go_on(&lines[number + 1..]))
+            .into_iter()
+            .chain(odd)
+            .min();
         in_doubt = doubt.is_some();
         // a quote that is open may make a text of a comment
         let comment = line.iter().position(|c| *c == '#');
@@ -52,7 +56,16 @@ pub(super) fn hidden_from(lines: &[&str]) -> Vec<usize> {
         let comment = comment.filter(|at| !is_free && is_behind(at));
         doubt.into_iter().chain(comment).min().unwrap_or(line.len())
     };
-    lines.iter().map(of_line).collect()
+    (0..lines.len()).map(of_line).collect()
+}
+
+/// Whether a value goes on in these lines: the first with anything in it begins with no key and closes no bracket.
+fn go_on(lines: &[&str]) -> bool {
+    let next = lines.iter().find(|line| !line.trim().is_empty());
+    next.is_some_and(|next| {
+        let letters: Vec<char> = next.chars().collect();
+        !begins_with_key(&letters) && !next.trim_start().starts_with(['}', ']', ',', '#', '{', '['])
+    })
 }
 
 impl Words {
@@ -101,7 +114,13 @@ impl Words {
     }
 
     /// Where doubt begins in a line before which there is none. What stands below a URL may be the rest of it.
-    fn first_doubt(&self, line: &[char], is_free: bool, has_url: &mut bool) -> Option<usize> {
+    fn first_doubt(
+        &self,
+        line: &[char],
+        is_free: bool,
+        has_url: &mut bool,
+        goes_on: impl Fn() -> bool,
+    ) -> Option<usize> {
         let first =
             line.iter().position(|c| !matches!(c, ' ' | '\t' | '-' | '?' | '{' | '[' | '}' | ']' | ','))?;
         if line[first] == '#' && (first == 0 || line[first - 1].is_whitespace()) {
@@ -135,8 +154,8 @@ impl Words {
             if key.name.eq_ignore_ascii_case("url") && !is_free {
                 *has_url = true;
                 at = match self.end_of_plain_url(line, at) {
-                    Some(end) => end,
-                    None => return Some(at),
+                    Some(end) if end < line.len() || !goes_on() => end,
+                    _ => return Some(at),
                 };
             }
         }

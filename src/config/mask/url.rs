@@ -60,7 +60,12 @@ pub fn shown_url(text: &str) -> String {
 /// What of the URLs in a line is not to be shown.
 pub(super) fn hidden(line: &[char]) -> Vec<Range<usize>> {
     let starts = (0..line.len().saturating_sub(2)).filter(|at| line[*at..at + 3] == [':', '/', '/']);
-    starts.flat_map(|at| in_text(line, at + 3..end(line, at))).collect()
+    let mut starts = starts.peekable();
+    if starts.peek().is_none() {
+        return Vec::new();
+    }
+    let (quoted, comment) = (comment::quoted(line), comment::start(line));
+    starts.flat_map(|at| in_text(line, at + 3..end(line, at, &quoted, comment))).collect()
 }
 
 /// The same of the value of `url`, which is all of `value`: it may have no scheme, and quotes.
@@ -75,21 +80,17 @@ pub(super) fn in_value(line: &[char], value: Range<usize>) -> Vec<Range<usize>> 
     in_text(line, scheme.unwrap_or(start + slashes)..end)
 }
 
-/// Where the text ends in which a URL stands; `colon` is behind its scheme.
-fn end(line: &[char], colon: usize) -> usize {
+/// Where the text ends in which a URL stands; `colon` is behind its scheme, `quoted` are the texts in quotes of the line.
+fn end(line: &[char], colon: usize, quoted: &[Range<usize>], comment: Option<usize>) -> usize {
     let word = line[..colon].iter().rev().take_while(|c| c.is_ascii_alphanumeric()).count();
     let start = colon - word;
-    let closing = |at: usize| comment::closing_quote(line, at);
     // in quotes of its own only these end it; a quote in it is a part of it
-    if let Some(end) = start.checked_sub(1).and_then(closing) {
+    if let Some(end) = start.checked_sub(1).and_then(|quote| comment::closing_quote(line, quote)) {
         return end;
     }
-    let mut at = 0;
-    while at < start {
-        match closing(at) {
-            Some(end) if end > start => return word_end(line, start, end),
-            end => at = end.unwrap_or(at) + 1,
-        }
+    let next = quoted.partition_point(|text| text.end <= start);
+    if let Some(text) = quoted.get(next).filter(|text| text.contains(&start)) {
+        return word_end(line, start, text.end);
     }
     let in_flow = line[..start].iter().any(|c| matches!(c, '{' | '['));
     let ends = |at: &usize| {
@@ -97,7 +98,7 @@ fn end(line: &[char], colon: usize) -> usize {
         let ends = is_last && matches!(line[*at], ',' | '}' | ']');
         in_flow && ends && !(line[*at] == '}' && closes_variable(&line[start..*at]))
     };
-    let bound = comment::start(line).filter(|bound| *bound > start).unwrap_or(line.len());
+    let bound = comment.filter(|bound| *bound > start).unwrap_or(line.len());
     let bound = (start..bound).find(ends).unwrap_or(bound);
     word_end(line, start, bound)
 }
