@@ -26,8 +26,8 @@ use self::complaints::Complaints;
 use crate::admin::Rejected;
 use crate::aggregate::Outbox;
 use crate::codec::{CodecError, Encoding};
-use crate::config::OnInvalid;
-use crate::egress::{Client, Outbound};
+use crate::config::{OnInvalid, OnRefusal};
+use crate::egress::{Client, Outbound, Reply};
 use crate::health::Health;
 use crate::intake::{Handler, Hold, Inbound, SenderReply, TurnedAway, Typed};
 use crate::pipeline::{
@@ -49,6 +49,19 @@ pub struct Upstream {
     pub client: Client,
     /// Counts.
     pub metrics: Arc<EgressMetrics>,
+}
+
+impl Upstream {
+    /// Whether a body of so many bytes is more than the upstream takes; then in words.
+    fn is_over(&self, bytes: usize) -> Option<String> {
+        let most = self.client.max_body_bytes().filter(|most| bytes > *most)?;
+        Some(format!("{bytes} bytes, and upstreams[].max_body is {most}"))
+    }
+
+    /// Whether what is refused is to be looked for, so that the rest is kept.
+    fn bisects(&self, reply: &Reply) -> bool {
+        self.client.on_400() == OnRefusal::Bisect && matches!(reply, Reply::Invalid { written: None, .. })
+    }
 }
 
 /// The gate: what the write port hands its requests to.
@@ -208,14 +221,12 @@ impl Gate {
         let delivered = deliver(&upstream, parcel, deadline, &mut |bytes| hold.add(bytes)).await;
         Some(match delivered {
             Delivered::Sent(sent) => sent,
-            Delivered::TooLarge { outbound, excerpt } => {
-                match timeout_at(deadline, self.splits.acquire()).await {
-                    Ok(_turn) if hold.add(split::holds(&outbound.body, series)) => {
-                        split::send_in_parts(&upstream, outbound, excerpt, deadline).await
-                    }
-                    _ => split::Sent::busy(),
+            Delivered::InParts(outbound, why) => match timeout_at(deadline, self.splits.acquire()).await {
+                Ok(_turn) if hold.add(split::holds(&outbound.body, series)) => {
+                    split::send_in_parts(&upstream, outbound, why, deadline).await
                 }
-            }
+                _ => split::Sent::busy(),
+            },
         })
     }
 }

@@ -24,6 +24,8 @@ mod limits;
 mod lives;
 #[path = "end_to_end/memory.rs"]
 mod memory;
+#[path = "end_to_end/parts.rs"]
+mod parts;
 #[path = "end_to_end/protocols.rs"]
 mod protocols;
 #[path = "end_to_end/relabeling.rs"]

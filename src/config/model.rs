@@ -114,6 +114,10 @@ pub struct Upstream {
     pub forward_authorization: bool,
     /// What the sender is told when the upstream answers 429.
     pub on_throttle: OnThrottle,
+    /// Compressed bytes of a body at most; larger ones are split.
+    pub max_body_bytes: Option<usize>,
+    /// What becomes of a body of which the upstream refuses something.
+    pub on_400: OnRefusal,
     /// In which form samples are sent.
     pub protocol: Protocol,
     /// After so long a form that was refused is tried again.
@@ -135,6 +139,8 @@ impl std::fmt::Debug for Upstream {
             .field("headers", &self.headers)
             .field("forward_authorization", &self.forward_authorization)
             .field("on_throttle", &self.on_throttle)
+            .field("max_body_bytes", &self.max_body_bytes)
+            .field("on_400", &self.on_400)
             .field("protocol", &self.protocol)
             .field("protocol_retry", &self.protocol_retry)
             .field("tls", &self.tls)
@@ -184,6 +190,16 @@ pub enum OnThrottle {
     Pass,
     /// 503: the sender keeps its data and comes again.
     Retry,
+}
+
+/// What becomes of a body of which the upstream refuses something (400, 409, 422).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnRefusal {
+    /// The sender is told, and all of it counts as refused.
+    #[default]
+    Pass,
+    /// Its halves are sent alone, so that what is refused is found and the rest is kept.
+    Bisect,
 }
 
 /// In which form samples are sent to an upstream.

@@ -18,7 +18,7 @@ use super::warnings::Warnings;
 use super::{EgressError, Outbound, Reply};
 use super::{retry_after, secrets};
 use crate::clock::{Clock, Jitter};
-use crate::config::{OnThrottle, Upstream};
+use crate::config::{OnRefusal, OnThrottle, Upstream};
 use crate::telemetry::EgressMetrics;
 use crate::via::Via;
 use crate::wire::Form;
@@ -31,6 +31,8 @@ pub struct Client {
     timeout: Duration,
     on_throttle: OnThrottle,
     takes: Takes,
+    max_body_bytes: Option<usize>,
+    on_400: OnRefusal,
     secrets: Vec<String>,
     clock: Clock,
     jitter: Jitter,
@@ -53,6 +55,8 @@ impl Client {
             timeout: upstream.timeout,
             on_throttle: upstream.on_throttle,
             takes: Takes::new(upstream.protocol, upstream.protocol_retry, Arc::clone(&metrics)),
+            max_body_bytes: upstream.max_body_bytes,
+            on_400: upstream.on_400,
             secrets: secrets::configured(upstream),
             clock: Clock::system(),
             jitter,
@@ -110,6 +114,16 @@ impl Client {
                 reply
             }
         }
+    }
+
+    /// Compressed bytes of a body at most.
+    pub fn max_body_bytes(&self) -> Option<usize> {
+        self.max_body_bytes
+    }
+
+    /// What becomes of a body of which something is refused.
+    pub fn on_400(&self) -> OnRefusal {
+        self.on_400
     }
 
     /// In which form a body goes that is in this one.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Upstream;
-use super::split::Sent;
+use super::split::{Sent, Why};
 use super::transcode::{self, Transcoded};
 use crate::egress::{Outbound, Reply};
 use crate::pipeline::Counts;
@@ -27,13 +27,8 @@ pub(super) struct Parcel {
 pub(super) enum Delivered {
     /// It is over.
     Sent(Sent),
-    /// It is to be split.
-    TooLarge {
-        /// What was sent.
-        outbound: Outbound,
-        /// What the upstream said.
-        excerpt: String,
-    },
+    /// It is to be split: what, and why.
+    InParts(Outbound, Why),
 }
 
 /// Sends a body, in the form that it is in if the upstream takes that. `room` is asked for the bytes that another form takes.
@@ -52,6 +47,9 @@ pub(super) async fn deliver(
             Err(sent) => return Delivered::Sent(sent),
         };
     }
+    if let Some(said) = upstream.is_over(outbound.body.len()) {
+        return Delivered::InParts(outbound, Why::TooLarge(said));
+    }
     let mut reply = client.send_by(outbound.clone(), deadline).await;
     if client.tries_plain(outbound.form, &reply) {
         let plain = match adapt(&outbound, Form::PLAIN, plain_bytes, room) {
@@ -66,7 +64,8 @@ pub(super) async fn deliver(
         (reply, outbound) = (again, plain);
     }
     match reply {
-        Reply::TooLarge { excerpt } => Delivered::TooLarge { outbound, excerpt },
+        Reply::TooLarge { excerpt } => Delivered::InParts(outbound, Why::TooLarge(excerpt)),
+        reply if upstream.bisects(&reply) => Delivered::InParts(outbound, Why::Refused(reply)),
         reply => Delivered::Sent(Sent { form: outbound.form, ..Sent::whole(reply, counts) }),
     }
 }

@@ -160,8 +160,8 @@ impl Gate {
         // as many points as wait are bounded elsewhere
         let parcel = Parcel { outbound, counts, plain_bytes: 0 };
         let sent = match deliver(&upstream, parcel, deadline, &mut |_| true).await {
-            Delivered::TooLarge { outbound, excerpt } => {
-                split::send_in_parts(&upstream, outbound, excerpt, deadline).await
+            Delivered::InParts(outbound, why) => {
+                split::send_in_parts(&upstream, outbound, why, deadline).await
             }
             Delivered::Sent(sent) => sent,
         };

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use tokio::time::Instant;
 
 use super::Upstream;
-use super::apart::{Apart, Piece};
+use super::apart::{Apart, Part, Piece};
 use crate::codec;
 use crate::egress::{Outbound, Reply};
 use crate::pipeline::Counts;
@@ -70,59 +70,97 @@ pub(super) fn holds(body: &[u8], series: u64) -> usize {
     decoded.saturating_mul(3).saturating_add(pieces).saturating_add(body.len())
 }
 
-/// Sends a body that was answered 413 in halves, and those in halves, down to single series.
-pub(super) async fn send_in_parts(
-    upstream: &Upstream,
-    whole: Outbound,
-    excerpt: String,
-    deadline: Instant,
-) -> Sent {
-    let Some(mut apart) = Apart::of(&whole.body, whole.form) else {
+/// Why a body is sent in parts.
+pub(super) enum Why {
+    /// It is too large: what was said of that.
+    TooLarge(String),
+    /// Something in it is refused, and the upstream keeps nothing of a body in which that is so: its reply.
+    Refused(Reply),
+}
+
+/// Sends a body in halves, and those in halves, down to single samples.
+pub(super) async fn send_in_parts(upstream: &Upstream, whole: Outbound, why: Why, deadline: Instant) -> Sent {
+    let Some(apart) = Apart::of(&whole.body, whole.form) else {
         // we made or checked this body, so it can be taken apart; if not, the sender keeps its data
-        return Sent::not_now("the upstream answered 413 and the request cannot be split", None);
+        return Sent::not_now("the upstream does not take the request in one and it cannot be split", None);
     };
     // until the upstream takes a part
-    let mut sent = Sent { stored: false, form: whole.form, ..Sent::nothing() };
-    // Parts still to be sent, the first on top: order within a series is kept.
-    let mut open = Vec::new();
-    halve(&mut open, 0..apart.pieces.len(), upstream, &mut sent, &apart, &excerpt);
-    while let Some(part) = open.pop() {
-        let Some(body) = apart.pack(part.clone()) else { continue };
-        let outbound = Outbound { body, ..whole.clone() };
-        match upstream.client.send_by(outbound, deadline).await {
-            Reply::Accepted => sent.stored = true,
-            Reply::TooLarge { excerpt } => halve(&mut open, part, upstream, &mut sent, &apart, &excerpt),
-            reply @ Reply::Invalid { .. } => {
-                let part = Sent::whole(reply, apart.counts(part));
-                sent.stored |= part.stored;
-                sent.refused += part.refused;
-                sent.reply = part.reply;
+    let sent = Sent { stored: false, form: whole.form, ..Sent::nothing() };
+    let part = apart.whole();
+    let tries = bisections(apart.len());
+    let mut splitting = Splitting { upstream, apart, open: Vec::new(), sent, tries };
+    splitting.halve(part, why);
+    while let Some(part) = splitting.open.pop() {
+        let Some(body) = splitting.apart.pack(&part) else { continue };
+        if let Some(said) = upstream.is_over(body.len()) {
+            splitting.halve(part, Why::TooLarge(said));
+            continue;
+        }
+        match upstream.client.send_by(Outbound { body, ..whole.clone() }, deadline).await {
+            Reply::Accepted => splitting.sent.stored = true,
+            Reply::TooLarge { excerpt } => splitting.halve(part, Why::TooLarge(excerpt)),
+            reply @ Reply::Invalid { .. } if upstream.bisects(&reply) => {
+                splitting.halve(part, Why::Refused(reply));
             }
+            reply @ Reply::Invalid { .. } => splitting.refuse(&part, reply),
             // The sender comes again with all of it; what is stored already is stored again, with the same values.
             reply => return Sent::whole(reply, Counts::default()),
         }
     }
-    sent
+    splitting.sent
 }
 
-/// Puts both halves of a part on the stack; a part that cannot be halved is too large for good.
-fn halve(
-    open: &mut Vec<std::ops::Range<usize>>,
-    part: std::ops::Range<usize>,
-    upstream: &Upstream,
-    sent: &mut Sent,
-    apart: &Apart,
-    excerpt: &str,
-) {
-    if part.len() < 2 {
-        sent.too_large += apart.counts(part);
-        if !matches!(sent.reply, Reply::Invalid { .. }) {
-            sent.reply = Reply::TooLarge { excerpt: excerpt.to_owned() };
+/// Requests at most that look for what is refused in a body of so many series: enough for one that is alone, and for a few more.
+/// What is not found by then is refused with its neighbours.
+fn bisections(series: usize) -> usize {
+    2 * series.max(2).ilog2() as usize + MORE_TRIES
+}
+
+/// See [`bisections`].
+const MORE_TRIES: usize = 32;
+
+/// A body on its way in parts.
+struct Splitting<'u> {
+    upstream: &'u Upstream,
+    apart: Apart,
+    /// Parts still to be sent, the first on top: order within a series is kept.
+    open: Vec<Part>,
+    sent: Sent,
+    /// Halves that may still be made to find what is refused.
+    tries: usize,
+}
+
+impl Splitting<'_> {
+    /// Puts both halves of a part on the stack; what cannot be halved is at its end.
+    fn halve(&mut self, part: Part, why: Why) {
+        let may_try = !matches!(why, Why::Refused(_)) || self.tries >= 2;
+        let Some([first, second]) = self.apart.halves(&part).filter(|_| may_try) else {
+            match why {
+                Why::Refused(reply) => self.refuse(&part, reply),
+                Why::TooLarge(excerpt) => {
+                    self.sent.too_large += self.apart.counts(&part);
+                    if !matches!(self.sent.reply, Reply::Invalid { .. }) {
+                        self.sent.reply = Reply::TooLarge { excerpt };
+                    }
+                }
+            }
+            return;
+        };
+        match why {
+            Why::Refused(_) => {
+                self.tries -= 2;
+                self.upstream.metrics.bisections.increment(1);
+            }
+            Why::TooLarge(_) => self.upstream.metrics.splits.increment(1),
         }
-        return;
+        self.open.extend([second, first]);
     }
-    upstream.metrics.splits.increment(1);
-    let middle = part.start + part.len() / 2;
-    open.push(middle..part.end);
-    open.push(part.start..middle);
+
+    /// A part is refused for good.
+    fn refuse(&mut self, part: &Part, reply: Reply) {
+        let part = Sent::whole(reply, self.apart.counts(part));
+        self.sent.stored |= part.stored;
+        self.sent.refused += part.refused;
+        self.sent.reply = part.reply;
+    }
 }

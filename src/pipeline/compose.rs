@@ -55,9 +55,9 @@ pub(super) fn compose<'c>(
     } else {
         composer.start();
     }
-    let keeps = |part: Part| {
-        let (Part::Sample(ms) | Part::Histogram(ms)) = part;
-        latest_ms.is_none_or(|latest_ms| ms <= latest_ms)
+    let keeps = |part: Part| match part {
+        Part::Sample(ms) | Part::Histogram(ms) => latest_ms.is_none_or(|latest_ms| ms <= latest_ms),
+        Part::Exemplar => true,
     };
     let mut pieces = pieces.iter().peekable();
     for ((number, slot), frame) in (0..).zip(&request.slots).zip(left(expansion, request)) {

@@ -20,6 +20,8 @@ pub struct EgressMetrics {
     pub retries: Counter,
     /// Requests split after a 413.
     pub splits: Counter,
+    /// Requests split to find what is refused.
+    pub bisections: Counter,
     /// Times kept connections were left for new ones.
     pub aged: Counter,
     /// Requests sent again in plain because the upstream did not take their form.
@@ -51,6 +53,7 @@ impl EgressMetrics {
             bytes: registry.counter(&names::UPSTREAM_BYTES, &labels),
             retries: registry.counter(&names::UPSTREAM_RETRIES, &labels),
             aged: registry.counter(&names::UPSTREAM_AGED, &labels),
+            bisections: registry.counter(&names::UPSTREAM_BISECTIONS, &labels),
             fallbacks: registry.counter(&names::UPSTREAM_FALLBACKS, &labels),
             lost_starts: lost("start_timestamp"),
             lost_metadata: lost("metadata"),

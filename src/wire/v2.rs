@@ -8,7 +8,7 @@ mod expand;
 
 use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
 
-pub use compose::{Came, Composer, Part};
+pub use compose::{Came, Composer, Part, for_each_part};
 pub use expand::{Expanded, TooLong, expand};
 
 /// What a top-level field of a request is.
@@ -134,23 +134,6 @@ impl Symbols {
     pub fn bytes(&self) -> usize {
         self.0.capacity() * size_of::<(u32, u32)>()
     }
-}
-
-/// How many samples, native histograms and exemplars a series has.
-///
-/// # Errors
-/// If it is no series.
-pub fn counts(body: &[u8], field: &Field) -> Result<[u64; 3], WireError> {
-    let mut counts = [0; 3];
-    let mut parts = Cursor::new(body, field.content, field.end);
-    while !parts.is_done() {
-        let (number, kind) = parts.key()?;
-        parts.skip(number, kind, MAX_DEPTH - 1)?;
-        if let (2..=4, WireType::Len) = (number, kind) {
-            counts[number as usize - 2] += 1;
-        }
-    }
-    Ok(counts)
 }
 
 /// Shows the positions in a field of references: packed, where `field` is its content, or a single one.

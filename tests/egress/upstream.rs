@@ -196,6 +196,8 @@ pub(crate) fn settings(url: String) -> config::Upstream {
         headers: Vec::new(),
         forward_authorization: false,
         on_throttle: OnThrottle::Pass,
+        max_body_bytes: None,
+        on_400: config::OnRefusal::Pass,
         protocol: config::Protocol::Auto,
         protocol_retry: Duration::from_secs(3600),
         tls: config::Tls::default(),

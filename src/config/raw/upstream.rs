@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{DurationText, SecretText};
+use super::{DurationText, SecretText, SizeText};
 use crate::config::at::At;
 use crate::config::yaml::{MERGE_KEY, NO_MERGE_KEYS};
 
@@ -50,6 +50,13 @@ pub(crate) struct RawUpstream {
     /// What the sender is told when the upstream answers 429: `pass` = 429, `retry` = 503.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["pass", "retry"])))]
     pub(crate) upstream_429: At<String>,
+    /// Bytes of a body at most, compressed: larger ones are split before they are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_body: Option<At<SizeText>>,
+    /// What becomes of a request of which the upstream refuses something (400, 409, 422): `pass` = the sender is told, `bisect` = halves
+    /// are sent alone until what is refused is found, for backends that keep nothing of such a request.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["pass", "bisect"])))]
+    pub(crate) on_400: At<String>,
     /// In which form samples are sent: `auto` = as they came if the upstream takes that, else `v1`; `v1` = remote write 1.0 in snappy,
     /// `v2` = 2.0 in snappy, `zstd` = 1.0 in zstd.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["auto", "v1", "v2", "zstd"])))]
@@ -75,6 +82,8 @@ impl Default for RawUpstream {
             headers_from_files: None,
             forward_authorization: At::default_value(false),
             upstream_429: At::default_value("pass"),
+            max_body: None,
+            on_400: At::default_value("pass"),
             protocol: At::default_value("auto"),
             protocol_retry: At::default_value("1h"),
             tls: None,

@@ -48,6 +48,8 @@ pub enum Part {
     Sample(i64),
     /// A native histogram of this time, Unix milliseconds.
     Histogram(i64),
+    /// An exemplar.
+    Exemplar,
 }
 
 /// A series of a body of 2.0, and the table that it refers to.
@@ -145,7 +147,7 @@ impl Composer {
         came: Came<'_>,
         field: &Field,
         labels: Option<LabelRun<'_>>,
-        keeps: impl Fn(Part) -> bool,
+        mut keeps: impl FnMut(Part) -> bool,
     ) -> Result<(), WireError> {
         let start = self.open_series();
         let content = || Cursor::new(came.body, field.content, field.end);
@@ -164,6 +166,7 @@ impl Composer {
                 (1, _) => {}
                 (2, WireType::Len) if !keeps(Part::Sample(time(inside.message()?, 2)?)) => {}
                 (3, WireType::Len) if !keeps(Part::Histogram(time(inside.message()?, 15)?)) => {}
+                (4, WireType::Len) if !keeps(Part::Exemplar) => {}
                 (4, WireType::Len) if !self.adopted => self.exemplar(came, inside.message()?)?,
                 (5, WireType::Len) if !self.adopted => self.metadata(came, inside.message()?)?,
                 _ => self.series.extend_from_slice(&came.body[from..parts.at]),
@@ -330,6 +333,26 @@ impl Composer {
         }
         Ok(())
     }
+}
+
+/// Shows what a series has, in order.
+///
+/// # Errors
+/// If it is no series.
+pub fn for_each_part(body: &[u8], field: &Field, mut visit: impl FnMut(Part)) -> Result<(), WireError> {
+    let mut parts = Cursor::new(body, field.content, field.end);
+    while !parts.is_done() {
+        let (number, kind) = parts.key()?;
+        let mut inside = parts;
+        parts.skip(number, kind, MAX_DEPTH - 1)?;
+        match (number, kind) {
+            (2, WireType::Len) => visit(Part::Sample(time(inside.message()?, 2)?)),
+            (3, WireType::Len) => visit(Part::Histogram(time(inside.message()?, 15)?)),
+            (4, WireType::Len) => visit(Part::Exemplar),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A text, by its position.
