@@ -7,6 +7,7 @@ mod complaints;
 mod deliver;
 mod exchange;
 pub(crate) mod flush;
+mod metadata;
 mod pool;
 mod rejected;
 mod scope;
@@ -39,6 +40,7 @@ use crate::telemetry::{
 use crate::wire::{Form, Message, WireErrorKind};
 use deliver::{Delivered, Parcel, deliver};
 use exchange::Exchange;
+use metadata::Told;
 use pool::Pool;
 use rejected::{LastRejected, Sender};
 use scope::Scopes;
@@ -83,6 +85,7 @@ pub struct Gate {
     scopes: Scopes,
     complaints: Complaints,
     rejected: LastRejected,
+    told: Told,
 }
 
 /// What a gate needs to send what aggregations make.
@@ -138,6 +141,7 @@ impl Gate {
             scopes: Scopes::new(&aggregation.tenant_header),
             complaints: Complaints::new(on_invalid),
             rejected: LastRejected::default(),
+            told: Told::default(),
         }
     }
 
@@ -160,13 +164,15 @@ impl Gate {
 
     /// Memory of what waits to be sent and of buffers that no request uses, bytes, by part.
     pub fn held(&self) -> [(&'static str, usize); 2] {
-        let buffers = self.scratches.bytes(Scratch::capacity) + self.outcomes.bytes(Outcome::capacity);
+        let pooled = self.scratches.bytes(Scratch::capacity) + self.outcomes.bytes(Outcome::capacity);
+        let buffers = pooled + self.told.bytes();
         [("outbox", self.outbox.bytes()), ("buffers", buffers)]
     }
 
     /// Sends through another upstream from now on; requests in hand finish with the one they began with.
     pub fn replace_upstream(&self, upstream: Upstream) {
         self.upstream.store(Arc::new(upstream));
+        self.told.forget();
     }
 
     /// Runs the pipeline over a body; `is_long`: away from other tasks.
@@ -214,12 +220,14 @@ impl Gate {
             }
         };
         let upstream = self.upstream.load_full();
-        let Outcome { form, forwarded: counts, series, plain_bytes, .. } = *exchange.outcome();
-        let parcel = Parcel { outbound: Outbound { body, form, query, headers }, counts, plain_bytes };
+        let Outcome { form, forwarded: counts, series, plain_bytes, ref metadata, .. } = *exchange.outcome();
+        let outbound = Outbound { body, form, query, headers };
+        let head =
+            (!metadata.entries.is_empty()).then(|| Outbound { body: Bytes::new(), ..outbound.clone() });
+        let parcel = Parcel { outbound, counts, plain_bytes };
         // one for all parts: a sender waits for its request, not for ours
         let deadline = upstream.client.deadline();
-        let delivered = deliver(&upstream, parcel, deadline, &mut |bytes| hold.add(bytes)).await;
-        Some(match delivered {
+        let sent = match deliver(&upstream, parcel, deadline, &mut |bytes| hold.add(bytes)).await {
             Delivered::Sent(sent) => sent,
             Delivered::InParts(outbound, why) => match timeout_at(deadline, self.splits.acquire()).await {
                 Ok(_turn) if hold.add(split::holds(&outbound.body, series)) => {
@@ -227,7 +235,11 @@ impl Gate {
                 }
                 _ => split::Sent::busy(),
             },
-        })
+        };
+        if let Some(head) = head.filter(|_| sent.stored) {
+            self.told.send(&upstream, head, metadata, deadline).await;
+        }
+        Some(sent)
     }
 }
 
@@ -331,8 +343,7 @@ impl Gate {
         }
         if sent.form.message == Message::V1 {
             let metrics = &self.upstream.load().metrics;
-            metrics.lost_starts.increment(outcome.beyond_v1.start_timestamps);
-            metrics.lost_metadata.increment(outcome.beyond_v1.metadata);
+            metrics.lost_starts.increment(outcome.started);
         }
         if sent.stored {
             let committed = self.pipeline.commit(outcome);

@@ -26,6 +26,7 @@ mod groups;
 mod in_force;
 mod learn;
 mod memory;
+mod metadata;
 mod observe;
 mod origin;
 mod outcome;
@@ -51,6 +52,7 @@ use parking_lot::Mutex;
 pub use counts::Counts;
 pub use examples::{Example, KEPT as EXAMPLES_KEPT};
 pub use fates::{Fate, Returned};
+pub use metadata::{Entry, Metadata};
 pub use origin::Origin;
 pub use outcome::{Body, Committed, Outcome, Release, Undecodable};
 pub use policies::Policies;
@@ -155,14 +157,12 @@ impl Pipeline {
 
         let Scratch { decoder, decoded, expansion, timely, request, decide, rewrite, composer, packer } =
             scratch;
-        decide.policy_hits.clear();
         let most = settings.max_decoded_bytes;
         let came = codec::decode(decoder, compressed, most, decoded)?;
         outcome.decoded_bytes = came.len() as u64;
         let beside = expansion.read(origin.message, came, most, &mut *room, outcome)?;
         let room: FieldRoom<'_> = &mut |fields| room(fields.saturating_add(beside));
         let body = if origin.message == Message::V1 { came } else { expansion.body() };
-        outcome.plain_bytes = body.len();
         let tenant = self.tenants.resolve(origin.scope, &self.prints);
         let latest_ms = settings.max_future_ms.map(|ahead| self.clock.unix_ms().saturating_add(ahead));
         let reader = ahead::Reader { latest_ms, timely, request, outcome, room: &mut *room };
@@ -193,6 +193,7 @@ impl Pipeline {
             in_v2: compose::InV2 { body: came, expansion, latest_ms: latest_ms.filter(|_| !is_whole) },
             came: Some(form).filter(|_| is_whole && expansion.is_whole()),
             wanted: origin.wanted,
+            scope: (&self.prints, origin.scope),
         };
         splice.run(request, rewrite, (composer, packer), outcome)?;
         let examples = &mut outcome.effects.examples;

@@ -1,13 +1,12 @@
 //! The rest of a request of remote write 2.0 as 2.0: what stays keeps its bytes, or at least all that 1.0 has no place for.
 
 use super::expand::{Expansion, Frame};
-use super::outcome::BeyondV1;
-use super::scratch::{Piece, Request, SlotState};
+use super::scratch::{Piece, Request, Slot, SlotState};
 use crate::policy::Disposition;
 use crate::wire::WireError;
 use crate::wire::labels::LabelRun;
 use crate::wire::v1;
-use crate::wire::v2::{Came, Composer, Expanded, Part};
+use crate::wire::v2::{Came, Composer, Part};
 
 /// A request of 2.0.
 #[derive(Clone, Copy)]
@@ -19,21 +18,16 @@ pub(super) struct InV2<'a> {
     pub(super) latest_ms: Option<i64>,
 }
 
-/// What the series that go upstream say and 1.0 cannot.
-pub(super) fn beyond_v1(expansion: &Expansion, request: &Request) -> BeyondV1 {
-    let mut beyond = BeyondV1::default();
-    for (slot, frame) in request.slots.iter().zip(left(expansion, request)) {
-        if matches!(slot.state, SlotState::Verdict(verdict) if verdict.disposition().forwards()) {
-            let Expanded { start_ms, metric_type, help, unit, .. } = frame.said;
-            beyond.start_timestamps += u64::from(start_ms != 0);
-            beyond.metadata += u64::from(metric_type != 0 || help != 0 || unit != 0);
-        }
-    }
-    beyond
+/// How many of the series that go upstream say when what they count began, which 1.0 has no place for.
+pub(super) fn started(expansion: &Expansion, request: &Request) -> u64 {
+    let goes_on =
+        |slot: &Slot| matches!(slot.state, SlotState::Verdict(verdict) if verdict.disposition().forwards());
+    let series = request.slots.iter().zip(left(expansion, request));
+    series.filter(|(slot, frame)| frame.said.start_ms != 0 && goes_on(slot)).count() as u64
 }
 
 /// The series that have a slot.
-fn left<'a>(expansion: &'a Expansion, request: &'a Request) -> impl Iterator<Item = &'a Frame> {
+pub(super) fn left<'a>(expansion: &'a Expansion, request: &'a Request) -> impl Iterator<Item = &'a Frame> {
     let mut gone = request.gone.iter().peekable();
     let frames = (0..).zip(expansion.frames());
     frames.filter(move |(number, _)| gone.next_if_eq(&number).is_none()).map(|(_, frame)| frame)

@@ -88,7 +88,7 @@ impl Decider<'_> {
 const NAME_BYTES: usize = 12;
 
 /// The name of a series. It is the first label nearly always: names in capitals are sorted before it.
-fn metric<'b>(body: &'b [u8], slot: &Slot) -> Option<&'b [u8]> {
+pub(super) fn metric<'b>(body: &'b [u8], slot: &Slot) -> Option<&'b [u8]> {
     // the first label as senders write it: its length, its name, the length of its value
     if let [0x0a, length, label @ ..] = body.get(slot.labels())?
         && let Some([value @ 0..=0x7f, rest @ ..]) = label.strip_prefix(b"\x0a\x08__name__\x12")

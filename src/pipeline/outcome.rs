@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::scratch::bytes;
-use super::{Blamed, Counts, Example, Policies};
+use super::{Blamed, Counts, Example, Metadata, Policies};
 use crate::admission::Reserved;
 use crate::aggregate::{Batch, NotAggregated, PolicyCounts};
 use crate::cardinality::{Observation, OnNode, PodKey};
@@ -162,15 +162,6 @@ pub struct Committed {
     pub aggregated: Vec<PolicyCounts>,
 }
 
-/// What remote write 2.0 says and 1.0 cannot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BeyondV1 {
-    /// Series that say when what they count began.
-    pub start_timestamps: u64,
-    /// Series that say what their metric is.
-    pub metadata: u64,
-}
-
 /// Room for new series that an outcome keeps from request to request.
 const NEW_SERIES_KEPT: usize = 512;
 
@@ -214,8 +205,10 @@ pub struct Outcome {
     pub decoded_bytes: u64,
     /// The same as remote write 1.0.
     pub plain_bytes: usize,
-    /// What is in the series that go upstream and has no place in remote write 1.0.
-    pub beyond_v1: BeyondV1,
+    /// Series of remote write 2.0 among those that go upstream that say when what they count began.
+    pub started: u64,
+    /// What they say of their metrics, where they go as 1.0.
+    pub metadata: Metadata,
     /// Series newly decided that a policy was to aggregate and could not.
     pub not_aggregated: Vec<(PolicyIndex, NotAggregated)>,
     /// The tenant is one too many: passed through.
@@ -246,7 +239,8 @@ impl Outcome {
         self.series = 0;
         self.decoded_bytes = 0;
         self.plain_bytes = 0;
-        self.beyond_v1 = BeyondV1::default();
+        self.started = 0;
+        self.metadata.clear();
         self.overflow_tenant = false;
         self.not_aggregated.clear();
         // what a start or a new sender has blown up is not kept for the requests after it, which have few
@@ -270,7 +264,7 @@ impl Outcome {
 
     /// Bytes held. What one huge request has blown up is not kept for the next.
     pub fn capacity(&self) -> usize {
-        self.spliced.capacity() + self.effects.capacity()
+        self.spliced.capacity() + self.effects.capacity() + self.metadata.capacity()
     }
 
     /// Counts a series, or a part of it, that cannot be accepted. `blamed` describes it, if it is the first for this reason.

@@ -1,9 +1,11 @@
 //! Last stage: the body with what was cut out and put in, compressed; or a word that it can go as it came.
 
-use super::compose::{InV2, beyond_v1, compose};
+use super::compose::{InV2, compose, started};
+use super::metadata;
 use super::outcome::{Body, Outcome, Undecodable};
 use super::scratch::{Cut, Request, RewriteScratch};
 use crate::codec::{CodecError, Packer};
+use crate::series::Fingerprinter;
 use crate::wire::v2::Composer;
 use crate::wire::{Form, Message};
 
@@ -17,6 +19,8 @@ pub(super) struct Splice<'a> {
     pub(super) came: Option<Form>,
     /// How it goes on; 2.0 only if it came so.
     pub(super) wanted: Form,
+    /// Whose it is, and what names are hashed with.
+    pub(super) scope: (&'a Fingerprinter, &'a str),
 }
 
 impl Splice<'_> {
@@ -28,7 +32,11 @@ impl Splice<'_> {
         (composer, packer): (&mut Composer, &mut Packer),
         outcome: &mut Outcome,
     ) -> Result<(), Undecodable> {
-        outcome.beyond_v1 = beyond_v1(self.in_v2.expansion, request);
+        outcome.plain_bytes = self.body.len();
+        outcome.started = started(self.in_v2.expansion, request);
+        if self.wanted.message == Message::V1 {
+            metadata::collect(self.body, self.in_v2, request, self.scope, &mut outcome.metadata);
+        }
         if request.kept_series == 0 && request.end_markers.is_empty() && request.metadata == 0 {
             outcome.body = Body::Nothing;
             outcome.effects.aggregated.forwarded = false;

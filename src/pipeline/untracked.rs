@@ -26,6 +26,7 @@ pub(super) struct Untracked<'a> {
 impl Untracked<'_> {
     /// Gives every open slot its fate.
     pub(super) fn run(&mut self, body: &[u8], request: &mut Request) -> Result<(), WireError> {
+        self.scratch.policy_hits.clear();
         let Request { slots, loose, probes, .. } = request;
         let mut pairs = Vec::new();
         // canonical labels that series of this request go under by rules

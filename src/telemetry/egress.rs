@@ -28,7 +28,7 @@ pub struct EgressMetrics {
     pub fallbacks: Counter,
     /// Series of remote write 2.0 sent as 1.0, which has no place for their start timestamps.
     pub lost_starts: Counter,
-    /// The same for what they say of their metrics.
+    /// Metrics whose type, help and unit it did not take.
     pub lost_metadata: Counter,
     /// Whether it takes remote write 2.0.
     pub takes_v2: Gauge,

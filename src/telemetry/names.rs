@@ -53,7 +53,7 @@ metrics! {
     UPSTREAM_SPLITS = Counter "seriesgate_upstream_splits_total" ["upstream"] "Requests split in two because they were too large for the upstream: it answered 413, or the 400 that VictoriaMetrics answers above `-maxInsertRequestSize`.";
     UPSTREAM_BISECTIONS = Counter "seriesgate_upstream_bisections_total" ["upstream"] "Requests split in two because the upstream refused something in them (upstreams[].on_400: bisect).";
     UPSTREAM_FALLBACKS = Counter "seriesgate_upstream_fallbacks_total" ["upstream"] "Requests sent again as remote write 1.0 in snappy because the upstream did not take the form that they were in.";
-    UPSTREAM_NOT_CARRIED = Counter "seriesgate_upstream_not_carried_total" ["upstream", "what"] "Series of remote write 2.0 that went on as 1.0 without what that has no place for: start_timestamp, metadata.";
+    UPSTREAM_NOT_CARRIED = Counter "seriesgate_upstream_not_carried_total" ["upstream", "what"] "What of remote write 2.0 did not go on as 1.0: start_timestamp = series that said when what they count began, metadata = metrics whose type, help and unit the upstream did not take.";
     UPSTREAM_TAKES = Gauge "seriesgate_upstream_takes" ["upstream", "protocol"] "Whether the upstream takes remote write 2.0 (v2) and zstd: 1 = it took it, 0 = it did not, -1 = it was not sent any yet.";
     UPSTREAM_AGED = Counter "seriesgate_upstream_connections_aged_total" ["upstream"] "Times the kept connections were left for new ones because they reached upstreams[].max_connection_age.";
     SAMPLES_RECEIVED = Counter "seriesgate_samples_received_total" [] "Float samples decoded, each time a request comes.";

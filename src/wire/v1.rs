@@ -361,6 +361,24 @@ pub fn metadata_type<'b>(body: &'b [u8], field: &Field) -> Option<(u64, &'b str)
     (!family.is_empty()).then_some((number, family))
 }
 
+/// Appends a metadata entry: the type by its number, the metric's name, and its help and unit.
+pub fn put_metadata(out: &mut Vec<u8>, metric_type: u64, family: &[u8], (help, unit): (&[u8], &[u8])) {
+    out.extend_from_slice(&[0x1a, 0]);
+    let start = out.len() - 1;
+    if metric_type != 0 {
+        out.push(0x08);
+        varint::put(out, metric_type as usize);
+    }
+    for (tag, text) in [(0x12, family), (0x22, help), (0x2a, unit)] {
+        if !text.is_empty() {
+            out.push(tag);
+            varint::put(out, text.len());
+            out.extend_from_slice(text);
+        }
+    }
+    varint::fill(out, start, 1);
+}
+
 /// Checks a metadata entry.
 ///
 /// # Errors

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use prost::Message as _;
-use seriesgate_proto::{Exemplar, Label, TimeSeries, WriteRequest, encode_snappy, snappy, v2};
+use seriesgate_proto::{
+    Exemplar, Label, MetricMetadata, TimeSeries, WriteRequest, encode_snappy, snappy, v2,
+};
 
 use super::encodings::{send as send_encoded, zstd};
 use super::support::backend::{Backend, Seen, Step, answer, stored, stored_all, written_headers};
@@ -197,15 +199,38 @@ async fn what_policies_leave_of_2_0_keeps_all_that_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_1_0_has_no_place_for_is_counted() {
+async fn what_series_say_of_their_metrics_goes_to_an_upstream_of_1_0_in_requests_of_its_own() {
     let backend = Backend::start(stored_all).await;
     let gate = Setup::to(backend.url()).upstream("protocol: v1").policy(NO_NOISE).start().await;
-    assert_eq!(send(&gate, &rich(&["a", "noise", "b"])).await.status, 204);
-    assert_eq!(versions(&backend), [false]);
-    let metrics = gate.metrics().await;
-    for what in ["start_timestamp", "metadata"] {
-        assert_eq!(metrics.sum("seriesgate_upstream_not_carried_total", &[("what", what)]), 2.0, "{what}");
+    for _ in 0..2 {
+        assert_eq!(send(&gate, &rich(&["a", "noise", "b"])).await.status, 204);
     }
+    let mut again = rich(&["a", "b"]);
+    again.timeseries[1].metadata.as_mut().unwrap().r#type = 1;
+    assert_eq!(send(&gate, &again).await.status, 204);
+    let seen: Vec<_> = backend.seen().iter().map(Seen::decoded).collect();
+    let metadata = |metric: &str, r#type: i32| {
+        let help = format!("help of {metric}");
+        MetricMetadata { r#type, metric_family_name: metric.into(), help, unit: String::new() }
+    };
+    let said: Vec<_> = seen.iter().map(|request| request.metadata.clone()).collect();
+    let first = vec![metadata("a", 2), metadata("b", 2)];
+    assert_eq!(said, [vec![], first, vec![], vec![], vec![metadata("b", 1)]], "only what is news");
+    assert!(seen.iter().all(|request| request.timeseries.is_empty() != request.metadata.is_empty()));
+    let metrics = gate.metrics().await;
+    let lost = |what| metrics.sum("seriesgate_upstream_not_carried_total", &[("what", what)]);
+    assert_eq!((lost("start_timestamp"), lost("metadata")), (6.0, 0.0));
+    // what is refused costs the samples nothing, and is said again
+    backend.answer_by(|seen| {
+        if seen.decoded().metadata.is_empty() { stored() } else { answer("400 Bad Request", "", "no") }
+    });
+    for _ in 0..2 {
+        let reply = send(&gate, &rich(&["c"])).await;
+        assert_eq!((reply.status, written(&reply)), (204, Some([2, 0, 1])));
+    }
+    assert_eq!(backend.seen().len(), 5 + 4);
+    let metrics = gate.metrics().await;
+    assert_eq!(metrics.sum("seriesgate_upstream_not_carried_total", &[("what", "metadata")]), 2.0);
     gate.finish().await;
 }
 
@@ -304,7 +329,7 @@ async fn what_is_too_far_in_the_future_is_taken_out_of_2_0_too() {
 async fn metadata_alone_is_nothing_to_an_upstream_of_2_0() {
     let backend = Backend::start(stored_all).await;
     let gate = Setup::to(backend.url()).upstream("protocol: v2").start().await;
-    let metadata = seriesgate_proto::MetricMetadata { metric_family_name: "up".into(), ..Default::default() };
+    let metadata = MetricMetadata { metric_family_name: "up".into(), ..Default::default() };
     let request = WriteRequest { timeseries: vec![], metadata: vec![metadata] };
     assert_eq!(gate.send(&request).await.status, 204);
     assert_eq!(backend.seen().len(), 0);

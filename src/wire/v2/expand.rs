@@ -27,6 +27,11 @@ pub struct Expanded {
 }
 
 impl Expanded {
+    /// Whether it says what its metric is.
+    pub fn says_something(&self) -> bool {
+        self.metric_type != 0 || self.help != 0 || self.unit != 0
+    }
+
     /// When what it counts began, where that is said.
     pub fn started_ms(&self) -> Option<i64> {
         Some(self.start_ms).filter(|start| *start != 0)
