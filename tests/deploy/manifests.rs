@@ -228,3 +228,19 @@ fn an_aggregator_keeps_its_state_and_tells_its_gates_apart() {
     let service = manifest.of_kind("Service")[0];
     assert_eq!(service["spec"]["sessionAffinity"], "ClientIP");
 }
+
+#[test]
+fn the_docs_send_arms_prom_to_the_service_of_its_manifest() {
+    let manifest = Manifest::all().into_iter().find(|manifest| manifest.name == "arms-prom").unwrap();
+    let services = manifest.of_kind("Service");
+    let service = services.iter().find(|service| service["spec"]["clusterIP"] != "None").unwrap();
+    let name = service["metadata"]["name"].as_str().unwrap();
+    let ports = service["spec"]["ports"].as_array().unwrap();
+    let port =
+        ports.iter().find(|port| port["name"] == "write").unwrap_or(&ports[0])["port"].as_u64().unwrap();
+    // the namespace is that of the command above it
+    let url = format!("http://{name}.seriesgate.svc:{port}/api/v1/write");
+    let docs = read("docs/deploy.md");
+    let section = docs.split("## In front of arms-prom").nth(1).unwrap();
+    assert!(section.contains(&format!("- url: {url}\n")), "{url}");
+}

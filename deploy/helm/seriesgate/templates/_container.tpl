@@ -76,7 +76,8 @@ volumeMounts:
 {{- define "seriesgate.containerSecurity" -}}
 {{- $own := deepCopy (.Values.securityContext | default dict) -}}
 {{- if eq .Values.mode "sidecar" -}}
-{{- $own = merge $own (omit (.Values.podSecurityContext | default dict) "fsGroup" "fsGroupChangePolicy" "supplementalGroups" "sysctls") -}}
+{{- /* what a container has of it; the rest is a pod's alone */ -}}
+{{- $own = merge $own (pick (.Values.podSecurityContext | default dict) "appArmorProfile" "runAsGroup" "runAsNonRoot" "runAsUser" "seLinuxOptions" "seccompProfile" "windowsOptions") -}}
 {{- end -}}
 {{- toYaml $own -}}
 {{- end }}
