@@ -126,6 +126,16 @@ pub fn put_canonical(out: &mut Vec<u8>, name: &str, value: &str) {
 /// Appends one label in canonical form; name and value are UTF-8.
 #[inline]
 pub fn put_label(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    let inside = name.len() + value.len() + 4;
+    if inside < 0x80 {
+        // nearly all labels: every length is one byte
+        out.reserve(inside + 2);
+        out.extend_from_slice(&[TAG_1_LEN, inside as u8, TAG_1_LEN, name.len() as u8]);
+        out.extend_from_slice(name);
+        out.extend_from_slice(&[TAG_2_LEN, value.len() as u8]);
+        out.extend_from_slice(value);
+        return;
+    }
     out.push(TAG_1_LEN);
     varint::put(out, inner_len(name.len(), value.len()));
     out.push(TAG_1_LEN);

@@ -86,9 +86,9 @@ impl Writer<'_> {
         let mut name = None;
         while !series.is_done() {
             match series.key()? {
+                (1, WireType::Len) if name.is_none() => name = self.packed_labels(series.message()?)?,
                 (1, kind) => for_each_reference(&mut series, kind, |position| {
-                    // a label without a value is none
-                    self.half_label(&mut name, position, |name, value| name.is_empty() || !value.is_empty());
+                    self.half_label(&mut name, position, is_label);
                 })?,
                 (number, kind) => series.skip(number, kind, MAX_DEPTH - 1)?,
             }
@@ -97,14 +97,31 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Takes a reference: to a name, and then to its value, which completes a label.
+    /// Packed references, two at a time, as nearly all labels come; returns the one that is left over.
     #[inline]
+    fn packed_labels(&mut self, mut packed: Cursor<'_>) -> Result<Option<u64>, WireError> {
+        while !packed.is_done() {
+            let before = packed.varint()? & u64::from(u32::MAX);
+            if packed.is_done() {
+                return Ok(Some(before));
+            }
+            let position = packed.varint()? & u64::from(u32::MAX);
+            self.label(before, position, is_label);
+        }
+        Ok(None)
+    }
+
+    /// Takes a reference: to a name, and then to its value, which completes a label.
     fn half_label(&mut self, name: &mut Option<u64>, position: u64, counts: impl Fn(&[u8], &[u8]) -> bool) {
-        let Some(before) = name.take() else {
-            *name = Some(position);
-            return;
-        };
-        let (name, value) = (self.symbols.get(self.body, before), self.symbols.get(self.body, position));
+        match name.take() {
+            Some(before) => self.label(before, position, counts),
+            None => *name = Some(position),
+        }
+    }
+
+    #[inline]
+    fn label(&mut self, name: u64, value: u64, counts: impl Fn(&[u8], &[u8]) -> bool) {
+        let (name, value) = (self.symbols.get(self.body, name), self.symbols.get(self.body, value));
         match (name, value) {
             (Some(name), Some(value)) => {
                 // so that what is written is no longer than a label more
@@ -229,4 +246,9 @@ impl Writer<'_> {
     fn close(&mut self, field: usize) {
         varint::fill(self.out, field, 1);
     }
+}
+
+/// A label without a value is none; one without a name is a mistake, which is to be seen.
+fn is_label(name: &[u8], value: &[u8]) -> bool {
+    name.is_empty() || !value.is_empty()
 }
