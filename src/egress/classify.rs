@@ -83,7 +83,9 @@ fn what_to_check(status: StatusCode, answer: &UpstreamResponse) -> String {
         401 => "check the upstream's credentials".to_owned(),
         403 => "check the upstream's credentials and what they allow".to_owned(),
         404 | 405 => "check the path in the upstream's url".to_owned(),
-        415 => "check that the upstream's url is a remote write 1.0 endpoint".to_owned(),
+        415 => "it takes no remote write 1.0: set the upstream's `protocol: v2` if it takes 2.0 only, else check \
+                its url"
+            .to_owned(),
         _ => "check the upstream's url and credentials".to_owned(),
     }
 }
@@ -190,8 +192,7 @@ mod tests {
 
     #[test]
     fn causes_say_what_to_check() {
-        for (code, hint) in
-            [(302, "redirects"), (401, "credentials"), (404, "path"), (415, "remote write 1.0")]
+        for (code, hint) in [(302, "redirects"), (401, "credentials"), (404, "path"), (415, "`protocol: v2`")]
         {
             let (_, failure) = classified(code, OnThrottle::Pass);
             let cause = failure.unwrap().cause;
