@@ -168,6 +168,8 @@ accepts=0
 for memory in 512Mi 536870912 0.5Gi 524288Ki 5e8 536870912000m; do
     accepted --set "resources.requests.memory=$memory"
 done
+accepted --set-string image.tag=$(printf '0123456789abcdef%.0s' 1 2 3 4)
+accepted --set-string image.tag=_x-
 accepted --set resources.requests.cpu=0.25 --set resources.limits.cpu=250m
 # Kubernetes takes the limit for the request
 accepted --set-json resources.requests.cpu=null --set resources.limits.cpu=1

@@ -25,7 +25,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- define "seriesgate.labels" -}}
 {{ include "seriesgate.selector" . }}
 app.kubernetes.io/component: {{ .Values.mode }}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ include "seriesgate.version" . | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
@@ -62,4 +62,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- define "seriesgate.configSecret" -}}
 {{- .Values.existingSecret | default (printf "%s-config" (include "seriesgate.fullname" .)) -}}
+{{- end }}
+
+{{/* A tag may be twice as long as a label, and begin and end with what a label may not. */}}
+{{- define "seriesgate.version" -}}
+{{- .Values.image.tag | default .Chart.AppVersion | trimAll "_.-" | trunc 63 | trimAll "_.-" -}}
 {{- end }}
