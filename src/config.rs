@@ -12,6 +12,7 @@ mod cited;
 mod collect;
 mod duration;
 mod errors;
+mod excerpt;
 mod expand;
 mod files;
 mod headers;

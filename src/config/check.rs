@@ -99,9 +99,9 @@ impl Checker<'_> {
         Some(config)
     }
 
+    /// The line is added to those mistakes that are shown.
     fn refuse(&mut self, position: Position, message: impl Into<String>) {
-        let excerpt = self.source.excerpt(position, None);
-        self.errors.push(ConfigError::new(position, message, excerpt));
+        self.errors.push(ConfigError::new(position, message, None));
     }
 
     /// Checks the mapping at `path`, below the one that is being checked.
@@ -122,9 +122,9 @@ impl Checker<'_> {
     fn could_not_read(&self, keys: &[&str]) -> bool {
         keys.iter().any(|key| {
             let path = self.path_of(key);
-            let below =
-                |unread: &String| unread.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.'));
-            self.unread.contains(&path) || self.unread.iter().any(below)
+            let inside = format!("{path}.");
+            let below = self.unread.range(inside.clone()..).next();
+            self.unread.contains(&path) || below.is_some_and(|below| below.starts_with(&inside))
         })
     }
 

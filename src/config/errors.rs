@@ -2,15 +2,21 @@
 
 use std::fmt;
 
+use super::excerpt::Excerpt;
 use super::files::FilesRead;
 use super::position::Position;
-use super::source::{Excerpt, MASK};
+use super::source::{MASK, Source};
 
-/// Everything found wrong with one file, in the order of the file. `Display` renders all of it.
+/// Mistakes of a config file that are shown. Those that are of the file as a whole are a few, and come on top.
+const MAX_SHOWN: usize = 50;
+
+/// What was found wrong with one file, in the order of the file. `Display` renders all of it.
 #[derive(Clone, Debug)]
 pub struct ConfigErrors {
     file: String,
     errors: Vec<ConfigError>,
+    /// Further ones that were found.
+    more: usize,
     files: FilesRead,
 }
 
@@ -20,6 +26,8 @@ pub struct ConfigError {
     position: Position,
     message: String,
     excerpt: Option<Excerpt>,
+    /// How many characters of its line are shown from its place on, if not all.
+    until: Option<usize>,
     note: Option<Note>,
 }
 
@@ -41,10 +49,20 @@ impl ConfigErrors {
     pub(crate) fn new(file: &str, mut errors: Vec<ConfigError>, files: FilesRead) -> Self {
         // What concerns the file as a whole has no place and comes first.
         errors.sort_by_key(|error| error.position);
-        Self { file: file.to_owned(), errors, files }
+        Self { file: file.to_owned(), errors, more: 0, files }
     }
 
-    /// The mistakes, in the order of the file. Never empty.
+    /// The same with further mistakes that are counted only.
+    pub(crate) fn and_more(self, more: usize) -> Self {
+        Self { more, ..self }
+    }
+
+    /// How many mistakes were found beyond those that are told.
+    pub fn more(&self) -> usize {
+        self.more
+    }
+
+    /// The mistakes that are told, in the order of the file. Never empty.
     pub fn errors(&self) -> &[ConfigError] {
         &self.errors
     }
@@ -57,7 +75,28 @@ impl ConfigErrors {
 
 impl ConfigError {
     pub(crate) fn new(position: Position, message: impl Into<String>, excerpt: Option<Excerpt>) -> Self {
-        Self { position, message: message.into(), excerpt, note: None }
+        Self { position, message: message.into(), excerpt, until: None, note: None }
+    }
+
+    /// The first ones of a file, and how many there are beyond.
+    pub(crate) fn first(mut all: Vec<Self>) -> (Vec<Self>, usize) {
+        all.sort_by_key(|error| error.position);
+        let whole_file = all.partition_point(|error| !error.position.is_known());
+        let found = all.len();
+        all.truncate(whole_file + MAX_SHOWN);
+        let more = found - all.len();
+        (all, more)
+    }
+
+    /// The same with so many characters of its line from its place on.
+    pub(crate) fn until(self, until: Option<usize>) -> Self {
+        Self { until, ..self }
+    }
+
+    /// The same with its line.
+    pub(crate) fn shown_in(mut self, source: &Source<'_>) -> Self {
+        self.excerpt = source.excerpt(self.position, self.until);
+        self
     }
 
     pub(crate) fn position(&self) -> Position {
@@ -129,6 +168,9 @@ impl fmt::Display for ConfigErrors {
                 f.write_str("\n")?;
             }
             error.render(&self.file, f)?;
+        }
+        if self.more > 0 {
+            write!(f, "\nand {} more", self.more)?;
         }
         Ok(())
     }

@@ -75,7 +75,8 @@ impl Config {
             }
             Err(errors) => errors,
         };
-        Err(ConfigErrors::new(file_name, errors, files))
+        let (errors, more) = errors;
+        Err(ConfigErrors::new(file_name, errors, files).and_more(more))
     }
 }
 
@@ -125,11 +126,11 @@ fn checked(
     base_dir: &Path,
     secrets: Secrets<'_>,
     files: &mut FilesRead,
-) -> Result<Checked, Vec<ConfigError>> {
+) -> Result<Checked, (Vec<ConfigError>, usize)> {
     let mut source = Source::new(text);
     if source.is_blank() {
         let message = "the file is empty; the least is\nupstreams:\n  - { name: primary, url: http://HOST:PORT/api/v1/write }";
-        return Err(vec![ConfigError::new(Position::default(), message, None)]);
+        return Err((vec![ConfigError::new(Position::default(), message, None)], 0));
     }
     let Reading { raw, refusals, unread, aliased, guarded } = reading::parse(text);
     source.guard(guarded);
@@ -152,15 +153,16 @@ fn checked(
             .filter(|_| refusal.unknown_key.is_none())
             .and_then(unquoted_address);
         let message = address.unwrap_or(refusal.message);
-        ConfigError::new(refusal.position, message, source.excerpt(refusal.position, until))
+        ConfigError::new(refusal.position, message, None).until(until)
     });
     let errors: Vec<ConfigError> = refused.collect();
     let hidden = |errors: Vec<ConfigError>| {
         let told = |error: ConfigError| {
             let own = source.texts_not_shown(error.position());
-            error.without(&own).without(&secret_texts)
+            error.shown_in(&source).without(&own).without(&secret_texts)
         };
-        errors.into_iter().map(told).collect()
+        let (first, more) = ConfigError::first(errors);
+        (first.into_iter().map(told).collect(), more)
     };
     let Some(raw) = raw else { return Err(hidden(errors)) };
     let mut checker = Checker::new(&source, base_dir, secrets, std::mem::take(files));

@@ -7,6 +7,7 @@ mod comment;
 mod doubtful;
 mod nodes;
 mod odd;
+mod signs;
 mod strict;
 mod url;
 
@@ -104,8 +105,9 @@ fn hidden_in(line: &[char], marked: &[usize], inside: &mut Inside) -> Vec<Range<
         Err(hidden) => return hidden,
     };
     let mut ranges = if from > indent { one(indent..from) } else { Vec::new() };
+    let signs = Signs::of(line);
     while let Some(key) = next_secret_key(line, marked, from) {
-        let range = secret_value(line, &key, inside);
+        let range = secret_value(line, &key, &signs, inside);
         from = range.end.max(key.value_from);
         if !range.is_empty() && !is_reference(&line[range.clone()]) {
             ranges.push(range);
@@ -180,6 +182,24 @@ fn without_colon(line: &[char], indent: usize) -> Option<Range<usize>> {
     (!name.contains(':') && names_a_secret(&name) && line[value] != ':').then_some(value..line.len())
 }
 
+/// What is asked of a line for each of its keys, found once.
+struct Signs {
+    first_brace: usize,
+    /// Behind the last quote.
+    quotes_end: usize,
+}
+
+impl Signs {
+    fn of(line: &[char]) -> Self {
+        let quote = line.iter().rposition(|c| matches!(c, '"' | '\''));
+        Self { first_brace: first_brace(line), quotes_end: quote.map_or(0, |quote| quote + 1) }
+    }
+}
+
+fn first_brace(line: &[char]) -> usize {
+    line.iter().position(|c| *c == '{').unwrap_or(line.len())
+}
+
 struct Key {
     name: String,
     starts_at: usize,
@@ -190,7 +210,7 @@ struct Key {
 fn next_secret_key(line: &[char], marked: &[usize], from: usize) -> Option<Key> {
     let mut at = from;
     while at < line.len() {
-        if marked.contains(&at) {
+        if marked.binary_search(&at).is_ok() {
             let colon = line[at..].iter().position(|c| *c == ':').map_or(line.len(), |n| at + n + 1);
             return Some(Key { name: String::new(), starts_at: at, value_from: colon });
         }
@@ -220,7 +240,7 @@ fn names_a_secret(name: &str) -> bool {
 }
 
 /// The part of this line that the value of `key` covers; `inside` says how it goes on in the next line.
-fn secret_value(line: &[char], key: &Key, inside: &mut Inside) -> Range<usize> {
+fn secret_value(line: &[char], key: &Key, signs: &Signs, inside: &mut Inside) -> Range<usize> {
     let start = line[key.value_from..].iter().position(|c| !c.is_whitespace()).map(|n| key.value_from + n);
     let Some(start) = start.filter(|at| line[*at] != '#') else {
         *inside = match key.name.as_str() {
@@ -230,7 +250,7 @@ fn secret_value(line: &[char], key: &Key, inside: &mut Inside) -> Range<usize> {
         };
         return key.value_from..key.value_from;
     };
-    let in_flow = line[..key.starts_at].contains(&'{');
+    let in_flow = signs.first_brace < key.starts_at;
     match line[start] {
         '{' if key.name == "basic_auth" => start..start,
         '{' | '[' => {
@@ -244,7 +264,7 @@ fn secret_value(line: &[char], key: &Key, inside: &mut Inside) -> Range<usize> {
         '"' => quoted(line, start, &['"'], inside),
         '\'' => quoted(line, start, &['\''], inside),
         // A quote further on may hold any of the closers below: hide the rest.
-        _ if line[start..].contains(&'"') || line[start..].contains(&'\'') => start..line.len(),
+        _ if start < signs.quotes_end => start..line.len(),
         '$' if in_flow && line.get(start + 1) == Some(&'{') => {
             let close = line[start..].iter().position(|c| *c == '}').map_or(line.len(), |n| start + n + 1);
             let rest = until(line, close, &[',', '}'], inside);

@@ -40,7 +40,7 @@ pub(crate) fn parse(text: &str) -> Reading {
     let raw = loop {
         if refusals.len() >= MAX_REFUSALS {
             let message = format!(
-                "{MAX_REFUSALS} values cannot be read, here they are; the rest of the file was not checked"
+                "{MAX_REFUSALS} values cannot be read; the rest of the file was not checked"
             );
             refusals.push(Refusal::new(Position::default(), message));
             break None;

@@ -1,11 +1,11 @@
 //! The text of the file, for excerpts: one line, its secrets masked, and where the caret goes.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
 use super::cited::cited;
+use super::excerpt::{Excerpt, Places, Shown};
 use super::lines::lines;
 use super::mask::{self, Guarded};
 use super::position::Position;
@@ -13,20 +13,14 @@ use super::yaml::MERGE_KEY;
 
 /// Stands for a secret. Of one length, whatever the secret's.
 pub(super) const MASK: &str = "<secret>";
-/// Longer lines are cut around the caret.
-const MAX_WIDTH: usize = 120;
-
-/// One line to show.
-#[derive(Clone, Debug)]
-pub(crate) struct Excerpt {
-    pub(crate) text: String,
-    /// Columns before the caret.
-    pub(crate) caret: usize,
-}
 
 /// A config file's text.
 pub(crate) struct Source<'a> {
     lines: Vec<&'a str>,
+    /// For each line where its characters stand.
+    places: Vec<Places>,
+    /// How many characters of lines may be shown, of those that were asked for.
+    lengths: RefCell<BTreeMap<usize, usize>>,
     /// For each line the characters that must not be shown.
     hidden: Vec<Vec<Range<usize>>>,
     /// Values that are known, and must not be shown whole.
@@ -37,7 +31,8 @@ impl<'a> Source<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         let lines = lines(text.trim_start_matches('\u{feff}'));
         let hidden = mask::hidden(&lines, &BTreeSet::new());
-        Self { lines, hidden, guarded: Vec::new() }
+        let places = lines.iter().map(|line| Places::of(line)).collect();
+        Self { lines, places, lengths: RefCell::default(), hidden, guarded: Vec::new() }
     }
 
     /// Hides what must not be shown of these values.
@@ -97,8 +92,12 @@ impl<'a> Source<'a> {
 
     /// Hides what stands at these places, to the end of their lines.
     pub(crate) fn conceal(&mut self, places: &[Position]) {
+        let mut first: BTreeMap<usize, usize> = BTreeMap::new();
         for place in places {
             let [line, column] = [place.line, place.column].map(|n| (n as usize).saturating_sub(1));
+            first.entry(line).and_modify(|known| *known = column.min(*known)).or_insert(column);
+        }
+        for (line, column) in first {
             if let (Some(hidden), Some(text)) = (self.hidden.get_mut(line), self.lines.get(line)) {
                 let all =
                     std::mem::take(hidden).into_iter().chain(std::iter::once(column..text.chars().count()));
@@ -110,15 +109,19 @@ impl<'a> Source<'a> {
     /// Whether what stands at this place is not shown.
     pub(crate) fn hides(&self, position: Position) -> bool {
         let [line, column] = [position.line, position.column].map(|n| (n as usize).saturating_sub(1));
-        position.is_known()
-            && self.hidden.get(line).is_some_and(|hidden| hidden.iter().any(|range| range.contains(&column)))
+        // they are sorted, and none overlaps another
+        let hides = |hidden: &Vec<Range<usize>>| {
+            let next = hidden.partition_point(|range| range.end <= column);
+            hidden.get(next).is_some_and(|range| range.contains(&column))
+        };
+        position.is_known() && self.hidden.get(line).is_some_and(hides)
     }
 
     /// Whether a part of what begins at this place, and may go on in the next line, is not shown.
     pub(crate) fn hides_part_of(&self, position: Position) -> bool {
         let [line, column] = [position.line, position.column].map(|n| (n as usize).saturating_sub(1));
         let hides = |line: usize, from: usize| {
-            self.hidden.get(line).is_some_and(|hidden| hidden.iter().any(|range| range.end > from))
+            self.hidden.get(line).and_then(|hidden| hidden.last()).is_some_and(|range| range.end > from)
         };
         hides(line, column) || hides(line + 1, 0)
     }
@@ -133,9 +136,9 @@ impl<'a> Source<'a> {
 
     /// The text as written from `position` to the end of the line.
     pub(crate) fn tail(&self, position: Position) -> Option<&'a str> {
-        let line = self.lines.get((position.line as usize).checked_sub(1)?)?;
-        let skip = (position.column as usize).checked_sub(1)?;
-        let start = line.char_indices().map(|(at, _)| at).chain([line.len()]).nth(skip)?;
+        let index = (position.line as usize).checked_sub(1)?;
+        let line = self.lines.get(index)?;
+        let start = self.places.get(index)?.byte(line, (position.column as usize).checked_sub(1)?)?;
         line.get(start..)
     }
 
@@ -144,93 +147,16 @@ impl<'a> Source<'a> {
         let index = (position.line as usize).checked_sub(1)?;
         let column = (position.column as usize).saturating_sub(1);
         let line = self.lines.get(index)?;
-        let mut hidden = self.hidden.get(index).cloned().unwrap_or_default();
-        let length = mask::without_comment(line);
+        let hidden = self.hidden.get(index).map_or(&[][..], Vec::as_slice);
+        let mut lengths = self.lengths.borrow_mut();
+        let length = *lengths.entry(index).or_insert_with(|| mask::without_comment(line));
         let end = until.map_or(length, |kept| (column + kept).min(length));
-        hidden.retain(|range| range.start < end);
-        let shown = masked(line, &hidden, column, end);
-        Some(cropped(shown, end < length))
+        let hidden = &hidden[..hidden.partition_point(|range| range.start < end)];
+        let shown = Shown { line, places: self.places.get(index)?, hidden, end };
+        Some(shown.excerpt(column, end < length))
     }
 }
 
 fn indent(line: &str) -> usize {
     line.chars().take_while(|c| *c == ' ').count()
-}
-
-/// An excerpt of a text that is not a line of the file, with the caret at a byte offset.
-pub(crate) fn excerpt_of(text: &str, offset: usize) -> Excerpt {
-    let offset = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
-    let end = text[offset..].find('\n').map_or(text.len(), |at| offset + at);
-    let line = &text[start..end];
-    let column = text[start..offset].chars().count();
-    cropped(masked(line, &[], column, line.chars().count()), false)
-}
-
-fn masked(line: &str, hidden: &[Range<usize>], column: usize, end: usize) -> Excerpt {
-    let mut text = String::new();
-    let (mut width, mut caret) = (0, None);
-    let mut ahead = hidden.iter().peekable();
-    for (at, c) in line.chars().enumerate().take(end) {
-        if at == column {
-            caret = caret.or(Some(width));
-        }
-        // they are sorted, and none overlaps another
-        while ahead.next_if(|range| range.end <= at).is_some() {}
-        match ahead.peek().filter(|range| range.contains(&at)) {
-            Some(range) if range.start == at => {
-                if range.contains(&column) {
-                    caret = Some(width);
-                }
-                text.push_str(MASK);
-                width += MASK.len();
-            }
-            Some(_) => {}
-            // A tab or a control character would put the caret at the wrong place, or worse.
-            None => {
-                let shown = match c {
-                    '\t' => ' ',
-                    c if c.is_control() => char::REPLACEMENT_CHARACTER,
-                    c => c,
-                };
-                text.push(shown);
-                width += columns(shown);
-            }
-        }
-    }
-    Excerpt { text, caret: caret.unwrap_or(width) }
-}
-
-/// How wide a character is where it is shown.
-fn columns(c: char) -> usize {
-    c.width().unwrap_or(1)
-}
-
-fn cropped(mut excerpt: Excerpt, more_follows: bool) -> Excerpt {
-    let width = excerpt.text.width();
-    if width > MAX_WIDTH {
-        let earliest = excerpt.caret.saturating_sub(MAX_WIDTH / 2).min(width - MAX_WIDTH);
-        let (mut text, mut start, mut end) = (String::new(), 0, 0);
-        for c in excerpt.text.chars() {
-            end += columns(c);
-            // a wide character is shown whole or not at all
-            if end - columns(c) < earliest {
-                start = end;
-            } else if end - start <= MAX_WIDTH {
-                text.push(c);
-            }
-        }
-        if start > 0 {
-            text.insert(0, '…');
-            excerpt.caret = excerpt.caret - start + 1;
-        }
-        if start + MAX_WIDTH < width || more_follows {
-            text.push('…');
-        }
-        excerpt.text = text;
-    } else if more_follows {
-        excerpt.text.push('…');
-    }
-    excerpt.text.truncate(excerpt.text.trim_end().len());
-    excerpt
 }

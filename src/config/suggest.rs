@@ -3,9 +3,12 @@
 /// The candidate nearest to `given`, if it is near enough to be a slip of the fingers.
 pub(crate) fn did_you_mean<'a>(given: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let given = given.to_ascii_lowercase().replace('-', "_");
-    let allowed = (given.chars().count() / 3).clamp(1, 3);
+    let length = given.chars().count();
+    let allowed = (length / 3).clamp(1, 3);
     candidates
         .iter()
+        // each letter more or less is an edit
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
         .map(|candidate| (distance(&given, candidate), *candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)

@@ -10,7 +10,7 @@ use crate::config::cited::cited;
 use crate::config::errors::{ConfigError, Note};
 use crate::config::position::Position;
 use crate::config::raw::{MatchText, RawPolicy};
-use crate::config::source::excerpt_of;
+use crate::config::excerpt::excerpt_of;
 use crate::policy::{
     Action, ActionKind, Definition, MAX_POLICIES, Mode, Place, PolicySet, Run, Selector, SelectorError,
 };
@@ -184,8 +184,7 @@ impl Checker<'_> {
             (position, Some(Note { label: fault.part, excerpt: excerpt_of(text, offset) }))
         };
         let message = format!("in the {}: {}", fault.part, fault.message);
-        let excerpt = self.source.excerpt(place, None);
-        self.errors.push(ConfigError::new(place, message, excerpt).with_note(note));
+        self.errors.push(ConfigError::new(place, message, None).with_note(note));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Flow, Inside, comment, is_reference, trimmed_end, until};
+use super::{Flow, Inside, comment, first_brace, is_reference, trimmed_end, until};
 
 /// Letters of a part of an absolute path that may be a token, where small and large ones and digits are mixed.
 const LONG: usize = 20;
@@ -15,6 +15,7 @@ pub(super) type IsPlain = fn(&str) -> bool;
 pub(super) fn hidden(line: &[char], inside: &mut Inside) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut at = 0;
+    let (brace, first) = (first_brace(line), first(line));
     while let Some((key, end)) = next_word(line, at) {
         at = end;
         let gap = line[end..].iter().take_while(|c| matches!(c, '"' | '\'' | ' ' | '\t')).count();
@@ -22,10 +23,10 @@ pub(super) fn hidden(line: &[char], inside: &mut Inside) -> Vec<Range<usize>> {
         let Some(is_plain) = rule(&name) else { continue };
         let colon = line.get(end + gap) == Some(&':');
         // the colon may have been forgotten behind the name of a file
-        if !colon && (gap == 0 || key != first(line) || name == "username") {
+        if !colon && (gap == 0 || key != first || name == "username") {
             continue;
         }
-        let range = value(line, key, end + gap + usize::from(colon), &name, inside);
+        let range = value(line, key, end + gap + usize::from(colon), &name, brace < key, inside);
         at = range.end.max(end);
         let text: String = line[range.clone()].iter().collect();
         // of what goes on in the next line only a part is known
@@ -47,12 +48,18 @@ pub(super) fn rule(name: &str) -> Option<IsPlain> {
 }
 
 /// The value of a key, as far as it is in this line.
-fn value(line: &[char], key: usize, from: usize, name: &str, inside: &mut Inside) -> Range<usize> {
+fn value(
+    line: &[char],
+    key: usize,
+    from: usize,
+    name: &str,
+    in_flow: bool,
+    inside: &mut Inside,
+) -> Range<usize> {
     let Some(start) = line[from..].iter().position(|c| !c.is_whitespace()).map(|n| from + n) else {
         *inside = below(key, name);
         return from..from;
     };
-    let in_flow = line[..key].contains(&'{');
     match line[start] {
         '#' => {
             *inside = below(key, name);

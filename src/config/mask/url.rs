@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::{comment, is_reference};
+use super::is_reference;
+use super::signs::{Signs, last_in};
 use crate::config::source::MASK;
 
 /// Words of the paths at which backends take remote write.
@@ -64,8 +65,19 @@ pub(super) fn hidden(line: &[char]) -> Vec<Range<usize>> {
     if starts.peek().is_none() {
         return Vec::new();
     }
-    let (quoted, comment) = (comment::quoted(line), comment::start(line));
-    starts.flat_map(|at| in_text(line, at + 3..end(line, at, &quoted, comment))).collect()
+    let signs = Signs::of(line);
+    let (mut ranges, mut known) = (Vec::new(), None);
+    for at in starts {
+        let end = signs.end(line, at);
+        let user = last_in(&signs.ats, at + 3..end);
+        let part = user.map(|user| (user, end));
+        // of two with the same end of the user the one that begins first hides all that the other does
+        if part.is_none() || part != known {
+            ranges.extend(in_text(line, at + 3..end, user));
+        }
+        known = part.or(known);
+    }
+    ranges
 }
 
 /// The same of the value of `url`, which is all of `value`: it may have no scheme, and quotes.
@@ -77,30 +89,9 @@ pub(super) fn in_value(line: &[char], value: Range<usize>) -> Vec<Range<usize>> 
     let scheme = text.windows(3).position(|three| three == [':', '/', '/']).map(|at| value.start + at + 3);
     let start = value.start + quotes;
     let slashes = line[start..end].iter().take_while(|c| **c == '/').count();
-    in_text(line, scheme.unwrap_or(start + slashes)..end)
-}
-
-/// Where the text ends in which a URL stands; `colon` is behind its scheme, `quoted` are the texts in quotes of the line.
-fn end(line: &[char], colon: usize, quoted: &[Range<usize>], comment: Option<usize>) -> usize {
-    let word = line[..colon].iter().rev().take_while(|c| c.is_ascii_alphanumeric()).count();
-    let start = colon - word;
-    // in quotes of its own only these end it; a quote in it is a part of it
-    if let Some(end) = start.checked_sub(1).and_then(|quote| comment::closing_quote(line, quote)) {
-        return end;
-    }
-    let next = quoted.partition_point(|text| text.end <= start);
-    if let Some(text) = quoted.get(next).filter(|text| text.contains(&start)) {
-        return word_end(line, start, text.end);
-    }
-    let in_flow = line[..start].iter().any(|c| matches!(c, '{' | '['));
-    let ends = |at: &usize| {
-        let is_last = line.get(at + 1).is_none_or(|c| c.is_whitespace() || matches!(c, ',' | '}' | ']'));
-        let ends = is_last && matches!(line[*at], ',' | '}' | ']');
-        in_flow && ends && !(line[*at] == '}' && closes_variable(&line[start..*at]))
-    };
-    let bound = comment.filter(|bound| *bound > start).unwrap_or(line.len());
-    let bound = (start..bound).find(ends).unwrap_or(bound);
-    word_end(line, start, bound)
+    let url = scheme.unwrap_or(start + slashes)..end;
+    let user = line[url.clone()].iter().rposition(|c| *c == '@').map(|at| url.start + at);
+    in_text(line, url, user)
 }
 
 /// Whether a brace behind this text closes a `${NAME}`.
@@ -109,22 +100,13 @@ fn closes_variable(text: &[char]) -> bool {
     opened.is_some_and(|at| at > 0 && text[at] == '{' && text[at - 1] == '$')
 }
 
-/// The end of the word that begins at `start`. A user and a query may have blanks in them by mistake.
-fn word_end(line: &[char], start: usize, bound: usize) -> usize {
-    let text = &line[start..bound];
-    let blank =
-        |from: usize| text[from..].iter().position(|c| c.is_whitespace()).map_or(bound, |n| start + from + n);
-    let end = text.iter().rposition(|c| *c == '@').map_or_else(|| blank(0), blank);
-    if line[start..end].contains(&'?') { bound } else { end }
-}
-
-/// The same of one URL, from behind its scheme to the end of the text that it is.
-fn in_text(line: &[char], url: Range<usize>) -> Vec<Range<usize>> {
+/// The same of one URL, from behind its scheme to the end of the text that it is; `user` is the `@` behind its user.
+fn in_text(line: &[char], url: Range<usize>, user: Option<usize>) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut host = url.start;
-    if let Some(sign) = line[url.clone()].iter().rposition(|c| *c == '@') {
-        ranges.push(host..host + sign);
-        host += sign;
+    if let Some(sign) = user {
+        ranges.push(host..sign);
+        host = sign;
     }
     let within = |range: Range<usize>, is: fn(&char) -> bool| {
         line[range.clone()].iter().position(is).map_or(range.end, |n| range.start + n)
