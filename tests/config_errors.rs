@@ -17,7 +17,7 @@ const CASES: [&str; 5] = [
     include_str!("config_errors/policies.txt"),
 ];
 /// Mistakes in one file.
-const MANY: usize = 40_000;
+const MANY: usize = 39_000;
 /// What a file with so many may take, on a slow machine and without optimisation.
 const BEARABLE: Duration = Duration::from_secs(20);
 /// The secret of all cases. It never shows.
@@ -97,33 +97,77 @@ fn a_file_full_of_mistakes_is_read_no_further_and_says_so() {
     assert!(many.errors()[0].message().contains("the rest of the file was not checked"), "{many}");
 }
 
+#[test]
+fn what_stands_below_upstreams_in_another_shape_is_hidden_whole() {
+    for text in [
+        "upstreams: { primary: { basic_auth: { admin: hunter2 } } }",
+        "upstreams: { X-Auth: hunter2 }",
+        "upstreams:\n  primary:\n    X-Auth: hunter2",
+        "upstreams: hunter2",
+        "upstreams: [ hunter2 ]",
+        "upstreams: [ [ { value: hunter2 } ] ]",
+        "upstreams: &u { X-Auth: hunter2 }\nlisten: *u",
+    ] {
+        let told = parse(&format!("{text}\n"), Path::new("")).expect_err(text);
+        assert!(!format!("{told}\n{told:?}").contains(SECRET), "{text}:\n{told}");
+    }
+}
+
+#[test]
+fn a_short_secret_is_not_cut_out_of_the_words_of_a_message() {
+    for (text, message) in [
+        ("upstreams: [ a ]", "expected a mapping (`key: value`) here"),
+        ("upstreams: [ value ]", "expected a mapping (`key: value`) here"),
+        (
+            "upstreams: [ { name: b, url: a } ]",
+            "the url has no scheme; expected `http://` or `https://`, such as `https://host:8428/api/v1/write`",
+        ),
+        ("admin: { address: 'e@1' }", "`<secret>` is not an IP address with a port, such as `0.0.0.0:9201`"),
+    ] {
+        let errors = parse(text, Path::new("")).expect_err(text);
+        assert!(errors.errors().iter().any(|error| error.message() == message), "{text}: {errors}");
+    }
+}
+
 /// The work for one mistake must not be that of the whole line, or of all other mistakes: that took minutes.
 #[test]
 fn many_mistakes_take_no_longer_than_reading_the_file() {
-    let each = |item: fn(usize) -> String, between: &str| (0..MANY).map(item).collect::<Vec<_>>().join(between);
+    let each =
+        |item: fn(usize) -> String, between: &str| (0..MANY).map(item).collect::<Vec<_>>().join(between);
     let key = |n| format!("k{n}: 1");
     let policy = |n| format!("{{ name: p{n}, actoin: drop }}");
     let upstream = "upstreams: [ { name: a, url: http://h/w } ]\n";
     for (what, text, found) in [
         ("keys in one line", format!("{upstream}listen: {{ {} }}\n", each(key, ", ")), MANY),
         ("keys", format!("{upstream}listen:\n  {}\n", each(key, "\n  ")), MANY),
-        ("values in one line", format!("{upstream}listen: {{ paths: [ {} ] }}\n", each(|_| "x".into(), ", ")), MANY),
-        ("values", format!("{upstream}listen:\n  paths:\n    - {}\n", each(|_| "é".into(), "\n    - ")), MANY),
+        (
+            "values in one line",
+            format!("{upstream}listen: {{ paths: [ {} ] }}\n", each(|_| "x".into(), ", ")),
+            MANY,
+        ),
+        (
+            "values",
+            format!("{upstream}listen:\n  paths:\n    - {}\n", each(|_| "é".into(), "\n    - ")),
+            MANY,
+        ),
         ("items in one line", format!("{upstream}policies: [ {} ]\n", each(policy, ", ")), MANY),
         ("items", format!("{upstream}policies:\n  - {}\n", each(policy, "\n  - ")), MANY),
         ("wrong kinds in one line", format!("{upstream}policies: [ {} ]\n", each(|_| "[]".into(), ", ")), 50),
-        ("secrets in one line", format!("upstreams: [ {{ {} }} ]\n", each(|n| format!("token{n}: 'é'"), ", ")), MANY),
+        (
+            "secrets in one line",
+            format!("upstreams: [ {{ {} }} ]\n", each(|n| format!("token{n}: 'é'"), ", ")),
+            MANY,
+        ),
     ] {
         let start = Instant::now();
         let errors = parse(&text, Path::new("")).expect_err(what);
         let told = errors.to_string();
         let took = start.elapsed();
-        println!("{what} {took:?}");
         assert!(took < BEARABLE, "{what}: {took:?}");
         assert!(told.lines().all(|line| line.chars().count() < 1000), "{what}");
         let placed = errors.errors().iter().filter(|error| error.line().is_some()).count();
         assert_eq!(placed, 50, "{what}");
-        assert!(placed + errors.more() >= found, "{what}: {} {}", errors.more(), &told[..1500]);
+        assert!(placed + errors.more() >= found, "{what}: {}", errors.more());
     }
 }
 
@@ -141,7 +185,6 @@ fn a_line_full_of_urls_is_masked_in_one_pass() {
         let start = Instant::now();
         let told = parse(&text, Path::new("")).expect_err("unknown keys").to_string();
         let took = start.elapsed();
-        println!("{took:?}");
         assert!(took < BEARABLE, "{took:?} for {}", &text[..60]);
         assert!(!told.contains(SECRET), "{told}");
     }
@@ -260,6 +303,20 @@ fn secrets_never_show_in_the_lines_of_errors() {
         "- hunter2",
         "passwd=hunter2: x",
         "bearer_token:hunter2: x",
+        "timeout: { basic_auth: { value: hunter2 } }",
+        "tls: [ { value: hunter2 } ]",
+        "tls: { server_name: { value: hunter2 } }",
+        "basic_auth: { value: hunter2, username: [] }",
+        "basic_auth: [ { value: hunter2 } ]",
+        "timeout: 5x\n  - [ { basic_auth: { value: hunter2 } } ]",
+        "timeout: 5x\n  - { X-Auth: { value: hunter2 } }",
+        "timeout: 5x\nlisten: [ { basic_auth: { value: hunter2 } } ]",
+        "timeout: 5x\npolicies: [ { headers: { value: hunter2 }, basic_auth: { value: hunter2 } } ]",
+        "timeout: 5x\npolicies: { basic_auth: { value: hunter2 } }",
+        "timeout: 5x\nadmin: { address: 'u:hunter2@127.0.0.1:9202' }",
+        "timeout: 5x\nadmin: { address: u:hunter2@127.0.0.1:9202, x: y }",
+        "timeout: 5x\nlisten:\n  address: u:hunter2@127.0.0.1:9202",
+        "timeout: 5x\nlisten:\n  address: u:hunter2@127.0.0.1:9202\n  paths: [ x",
     ] {
         let url = if keys.contains("url") || keys.contains("x75rl") { "" } else { "url: http://h/w\n    " };
         let text = format!("upstreams:\n  - name: a\n    {url}{keys}\n");

@@ -9,6 +9,8 @@ use super::source::{MASK, Source};
 
 /// Mistakes of a config file that are shown. Those that are of the file as a whole are a few, and come on top.
 const MAX_SHOWN: usize = 50;
+/// Letters of a secret that is no part of a word of ours by accident.
+const LONG_SECRET: usize = 8;
 
 /// What was found wrong with one file, in the order of the file. `Display` renders all of it.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct ConfigError {
     /// How many characters of its line are shown from its place on, if not all.
     until: Option<usize>,
     note: Option<Note>,
+    /// Whether the message repeats nothing of the file.
+    quotes_nothing: bool,
 }
 
 /// A text that the file has in another form (folded, escaped), with a caret of its own.
@@ -75,7 +79,7 @@ impl ConfigErrors {
 
 impl ConfigError {
     pub(crate) fn new(position: Position, message: impl Into<String>, excerpt: Option<Excerpt>) -> Self {
-        Self { position, message: message.into(), excerpt, until: None, note: None }
+        Self { position, message: message.into(), excerpt, until: None, note: None, quotes_nothing: false }
     }
 
     /// The first ones of a file, and how many there are beyond.
@@ -111,10 +115,17 @@ impl ConfigError {
     /// The same without these texts: they are secrets, and stand where a message may repeat them.
     pub(crate) fn without(mut self, secrets: &[String]) -> Self {
         for secret in secrets {
-            self.message = self.message.replace(secret, MASK);
+            if !self.quotes_nothing {
+                self.message = without(&self.message, secret);
+            }
             self.note = self.note.filter(|note| !note.excerpt.text.contains(secret));
         }
         self
+    }
+
+    /// The same where the message consists of words of ours.
+    pub(crate) fn quoting_nothing(self, quotes_nothing: bool) -> Self {
+        Self { quotes_nothing, ..self }
     }
 
     pub(crate) fn prefixed(mut self, what: &str) -> Self {
@@ -159,6 +170,26 @@ impl ConfigError {
         }
         Ok(())
     }
+}
+
+/// A message without a secret. A short one may be a part of the words of the message, which are not in backquotes.
+fn without(message: &str, secret: &str) -> String {
+    if secret.chars().count() >= LONG_SECRET {
+        return message.replace(secret, MASK);
+    }
+    let of_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (mut told, mut from) = (String::new(), 0);
+    for (at, found) in message.match_indices(secret) {
+        let (before, behind) = (&message[..at], &message[at + found.len()..]);
+        let is_quoted = before.matches('`').count() % 2 == 1;
+        if is_quoted && !before.ends_with(of_word) && !behind.starts_with(of_word) {
+            told.push_str(&message[from..at]);
+            told.push_str(MASK);
+            from = at + found.len();
+        }
+    }
+    told.push_str(&message[from..]);
+    told
 }
 
 impl fmt::Display for ConfigErrors {

@@ -152,8 +152,10 @@ fn checked(
             .tail(refusal.position)
             .filter(|_| refusal.unknown_key.is_none())
             .and_then(unquoted_address);
+        // only of keys the reader says what they are
+        let quotes_nothing = address.is_none() && refusal.unknown_key.is_none();
         let message = address.unwrap_or(refusal.message);
-        ConfigError::new(refusal.position, message, None).until(until)
+        ConfigError::new(refusal.position, message, None).until(until).quoting_nothing(quotes_nothing)
     });
     let errors: Vec<ConfigError> = refused.collect();
     let hidden = |errors: Vec<ConfigError>| {

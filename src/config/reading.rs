@@ -39,9 +39,8 @@ pub(crate) fn parse(text: &str) -> Reading {
     let mut refusals: Vec<Refusal> = tags.map(|tag| Refusal::new(*tag, yaml::NO_TAGS)).collect();
     let raw = loop {
         if refusals.len() >= MAX_REFUSALS {
-            let message = format!(
-                "{MAX_REFUSALS} values cannot be read; the rest of the file was not checked"
-            );
+            let message =
+                format!("{MAX_REFUSALS} values cannot be read; the rest of the file was not checked");
             refusals.push(Refusal::new(Position::default(), message));
             break None;
         }

@@ -8,9 +8,9 @@ use crate::config::Aggregation;
 use crate::config::at::At;
 use crate::config::cited::cited;
 use crate::config::errors::{ConfigError, Note};
+use crate::config::excerpt::excerpt_of;
 use crate::config::position::Position;
 use crate::config::raw::{MatchText, RawPolicy};
-use crate::config::excerpt::excerpt_of;
 use crate::policy::{
     Action, ActionKind, Definition, MAX_POLICIES, Mode, Place, PolicySet, Run, Selector, SelectorError,
 };

@@ -20,6 +20,9 @@ pub(super) fn hidden(line: &[char], inside: &mut Inside) -> Vec<Range<usize>> {
         at = end;
         let gap = line[end..].iter().take_while(|c| matches!(c, '"' | '\'' | ' ' | '\t')).count();
         let name: String = line[key..end].iter().collect::<String>().to_ascii_lowercase();
+        if name == "address" {
+            ranges.extend(user_of_address(line, end + gap));
+        }
         let Some(is_plain) = rule(&name) else { continue };
         let colon = line.get(end + gap) == Some(&':');
         // the colon may have been forgotten behind the name of a file
@@ -36,6 +39,17 @@ pub(super) fn hidden(line: &[char], inside: &mut Inside) -> Vec<Range<usize>> {
         }
     }
     ranges
+}
+
+/// A user and a password before an address, which has no scheme to tell them by.
+fn user_of_address(line: &[char], colon: usize) -> Option<Range<usize>> {
+    let start =
+        line[colon..].iter().position(|c| !matches!(c, ':' | ' ' | '\t' | '"' | '\'')).map(|n| colon + n)?;
+    let is_end = |c: &char| matches!(c, ',' | '}' | '#');
+    let end = line[start..].iter().position(is_end).map_or(line.len(), |n| start + n);
+    let user = line[start..end].iter().rposition(|c| *c == '@')?;
+    let text: String = line[start..start + user].iter().collect();
+    (!text.contains("://")).then_some(start..start + user)
 }
 
 /// What must hold of the value of a key, if it may be a secret at the wrong place.

@@ -29,6 +29,14 @@ enum Rule {
     If(IsPlain),
     /// A mapping belongs here, and by its keys it is shown. Anything else is nothing of ours.
     Mapping,
+    /// A list of mappings belongs here.
+    Upstreams,
+    /// The same as a mapping, and so is what stands in it: a secret may be below any key where a value has another shape.
+    Upstream,
+    /// A mapping with keys of ours and no others.
+    BasicAuth,
+    /// A text, or several of them.
+    Single,
     /// Names, and of their values what this holds of.
     Pairs(IsPlain),
 }
@@ -51,14 +59,21 @@ impl Walk<'_> {
             (Kind::Scalar { text, .. }, rule) => {
                 let is_shown = match rule {
                     Rule::Free => true,
-                    Rule::All => !text.contains("://"),
+                    // nothing of ours has a user before it, but a URL
+                    Rule::All | Rule::Single => !text.contains("://") && !text.contains('@'),
                     Rule::If(is_plain) => is_plain(text),
-                    Rule::Url | Rule::Nothing | Rule::Mapping | Rule::Pairs(_) => false,
+                    Rule::Url
+                    | Rule::Nothing
+                    | Rule::Mapping
+                    | Rule::Upstreams
+                    | Rule::Upstream
+                    | Rule::BasicAuth
+                    | Rule::Pairs(_) => false,
                 };
                 if !is_shown && !is_variable(text) {
                     // of one in several lines the user may stand in the first, and the `@` in another
                     let is_whole = node.position.line == node.end.line;
-                    let is_url = matches!(rule, Rule::Url | Rule::All) && is_whole;
+                    let is_url = matches!(rule, Rule::Url | Rule::All | Rule::Single) && is_whole;
                     self.found.push(Guarded {
                         from: node.position,
                         to: node.end,
@@ -67,10 +82,14 @@ impl Walk<'_> {
                     });
                 }
             }
-            (Kind::List(items), Rule::Pairs(_)) => {
-                items.iter().for_each(|item| self.node(item, Rule::Nothing))
+            (Kind::List(items), rule) => {
+                let rule = match rule {
+                    Rule::Upstreams => Rule::Upstream,
+                    Rule::Upstream | Rule::BasicAuth | Rule::Pairs(_) => Rule::Nothing,
+                    rule => rule,
+                };
+                items.iter().for_each(|item| self.node(item, rule));
             }
-            (Kind::List(items), rule) => items.iter().for_each(|item| self.node(item, rule)),
             (Kind::Mapping(entries), rule) => {
                 entries.iter().for_each(|(key, value)| self.entry(key, value, rule));
             }
@@ -85,16 +104,25 @@ impl Walk<'_> {
             _ => None,
         };
         let rule = match (rule, name) {
+            (Rule::Free, Some(name)) if matches!(&**name, "basic_auth" | "headers") => Rule::Nothing,
             (Rule::Free, _) => Rule::Free,
-            (Rule::Nothing | Rule::Url | Rule::If(_), _) | (_, None) => {
+            (Rule::Nothing | Rule::Url | Rule::If(_) | Rule::Upstreams | Rule::Single, _) | (_, None) => {
                 self.node(key, Rule::Nothing);
                 Rule::Nothing
             }
             (Rule::Pairs(is_plain), _) => Rule::If(is_plain),
             _ if self.unknown.contains(&key.position) => Rule::Nothing,
+            (Rule::BasicAuth, Some(name)) => match rule_of(name) {
+                Rule::All => Rule::Nothing,
+                rule => rule,
+            },
+            (Rule::Upstream, Some(name)) => match rule_of(name) {
+                Rule::All => Rule::Single,
+                rule => rule,
+            },
             (_, Some(name)) => rule_of(name),
         };
-        let is_apart = matches!(rule, Rule::All | Rule::If(_)) && is_apart(key, value.meant());
+        let is_apart = matches!(rule, Rule::All | Rule::Single | Rule::If(_)) && is_apart(key, value.meant());
         self.node(value, if is_apart { Rule::Nothing } else { rule });
     }
 }
@@ -114,7 +142,9 @@ fn is_word(text: &str) -> bool {
 fn rule_of(key: &str) -> Rule {
     let name = key.to_ascii_lowercase();
     match name.as_str() {
-        "upstreams" | "tls" | "basic_auth" => Rule::Mapping,
+        "upstreams" => Rule::Upstreams,
+        "tls" => Rule::Upstream,
+        "basic_auth" => Rule::BasicAuth,
         "policies" => Rule::Free,
         // what was to be the next key may have become a part of it
         "name" => Rule::If(|text| !text.contains(['"', '\'', '{', '[', ':', '='])),

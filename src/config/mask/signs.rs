@@ -33,7 +33,8 @@ impl Signs {
         };
         let mut brace = None;
         for (at, c) in line.iter().enumerate() {
-            let is_last = || line.get(at + 1).is_none_or(|c| c.is_whitespace() || matches!(c, ',' | '}' | ']'));
+            let is_last =
+                || line.get(at + 1).is_none_or(|c| c.is_whitespace() || matches!(c, ',' | '}' | ']'));
             let variable = brace.filter(|open| *open > 0 && line[*open] == '{' && line[open - 1] == '$');
             match c {
                 '@' => signs.ats.push(at),

@@ -145,8 +145,12 @@ fn no_host(line: &[char], host: Range<usize>) -> Option<usize> {
         Some('[') => text.iter().position(|c| *c == ']').map_or(0, |end| end + 1),
         _ => text.iter().take_while(|c| **c != ':').count(),
     };
+    // a `%` stands before the zone of an IPv6 address; elsewhere it hides a `:` or an `@`
+    let is_bracketed = text.first() == Some(&'[');
     let of_name = |c: &char| {
-        c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':' | '%' | '$' | '{' | '}')
+        c.is_alphanumeric()
+            || matches!(c, '.' | '-' | '_' | '[' | ']' | ':' | '$' | '{' | '}')
+            || is_bracketed && *c == '%'
     };
     if !text[..name].iter().all(of_name) {
         return Some(start);
@@ -212,6 +216,8 @@ mod tests {
             ("a: http://v\"abc/w", "a: http://*******"),
             ("a: http://u:ab cd@v/w # x", "a: http://*******@v/w # x"),
             ("{ a: http://u:ab cd@v/w, b: c }", "{ a: http://*******@v/w, b: c }"),
+            ("a: http://u%3Aabc%40v/w", "a: http://**************"),
+            ("a: http://[fe80::1%2]:9201/w", "a: http://[fe80::1%2]:9201/w"),
             ("a: http://v/w?b c d", "a: http://v/w?*****"),
         ] {
             assert_eq!(masked(url), shown);
