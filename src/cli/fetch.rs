@@ -12,6 +12,8 @@ use hyper::{StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
+use crate::config::shown_url;
+
 /// An answer at most.
 const MAX_BYTES: usize = 256 << 20;
 
@@ -52,9 +54,10 @@ impl FromStr for Admin {
     }
 }
 
+/// As it is told: a part of its path may be a credential.
 impl fmt::Display for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&shown_url(&self.0))
     }
 }
 
@@ -81,7 +84,7 @@ pub(super) async fn answer(
     limit: Duration,
 ) -> Result<(String, StatusCode, String)> {
     let url = format!("{admin}{path}");
-    let uri: Uri = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
+    let uri: Uri = format!("{}{path}", admin.0).parse().with_context(|| format!("`{url}` is not a URL"))?;
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let asked = async {
         let response = client.get(uri).await.with_context(|| {
@@ -113,7 +116,18 @@ mod tests {
             // behind a proxy
             ("http://proxy/gates/a", "http://proxy/gates/a"),
         ] {
-            assert_eq!(given.parse::<Admin>().unwrap().to_string(), url);
+            assert_eq!(given.parse::<Admin>().unwrap().0, url);
+        }
+    }
+
+    #[test]
+    fn an_unknown_part_of_its_path_is_told_to_nobody() {
+        for (given, told) in [
+            ("http://proxy:1/s3cr3t", "http://proxy:1/<secret>"),
+            ("http://proxy:1/api/v1", "http://proxy:1/api/v1"),
+            ("[::1]:9202", "http://[::1]:9202"),
+        ] {
+            assert_eq!(given.parse::<Admin>().unwrap().to_string(), told);
         }
     }
 

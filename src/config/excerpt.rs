@@ -37,8 +37,8 @@ impl Places {
     pub(super) fn byte(&self, line: &str, column: usize) -> Option<usize> {
         let known = (column / STEP).min(self.0.len());
         let from = known.checked_sub(1).map_or(0, |n| self.0[n]);
-        let behind = line[from..].char_indices().map(|(at, _)| from + at).chain([line.len()]);
-        behind.skip(column - known * STEP).next()
+        let mut behind = line[from..].char_indices().map(|(at, _)| from + at).chain([line.len()]);
+        behind.nth(column - known * STEP)
     }
 }
 

@@ -68,14 +68,13 @@ impl Config {
         secrets: Secrets<'_>,
         mut files: FilesRead,
     ) -> Result<Loaded, ConfigErrors> {
-        let errors = match checked(text, base_dir, secrets, &mut files) {
+        let (errors, more) = match checked(text, base_dir, secrets, &mut files) {
             Ok(Checked { config, found, max_tracked }) => {
                 let remarks = Remarks::new(file_name, found);
                 return Ok(Loaded { config, files, remarks, max_tracked });
             }
-            Err(errors) => errors,
+            Err(found) => found,
         };
-        let (errors, more) = errors;
         Err(ConfigErrors::new(file_name, errors, files).and_more(more))
     }
 }
@@ -145,19 +144,7 @@ fn checked(
     source.conceal(&concealed);
     source.conceal(&concealed_too);
     let secret_texts = secret_texts(&source, aliased);
-    let refused = refusals.into_iter().map(|refusal| {
-        // Only the key is shown: what follows it may be a secret under a misspelt name.
-        let until = refusal.unknown_key.as_ref().map(|key| key.chars().count());
-        let address = source
-            .tail(refusal.position)
-            .filter(|_| refusal.unknown_key.is_none())
-            .and_then(unquoted_address);
-        // only of keys the reader says what they are
-        let quotes_nothing = address.is_none() && refusal.unknown_key.is_none();
-        let message = address.unwrap_or(refusal.message);
-        ConfigError::new(refusal.position, message, None).until(until).quoting_nothing(quotes_nothing)
-    });
-    let errors: Vec<ConfigError> = refused.collect();
+    let errors = refusals.into_iter().map(|refusal| mistake(&source, refusal)).collect();
     let hidden = |errors: Vec<ConfigError>| {
         let told = |error: ConfigError| {
             let own = source.texts_not_shown(error.position());
@@ -181,6 +168,17 @@ fn checked(
         }
         _ => Err(hidden(checker.errors)),
     }
+}
+
+fn mistake(source: &Source<'_>, refusal: Refusal) -> ConfigError {
+    // Only the key is shown: what follows it may be a secret under a misspelt name.
+    let until = refusal.unknown_key.as_ref().map(|key| key.chars().count());
+    let tail = source.tail(refusal.position).filter(|_| until.is_none());
+    let address = tail.and_then(unquoted_address);
+    // what the reader says of a value repeats nothing of it
+    let quotes_nothing = address.is_none() && until.is_none();
+    let message = address.unwrap_or(refusal.message);
+    ConfigError::new(refusal.position, message, None).until(until).quoting_nothing(quotes_nothing)
 }
 
 /// Of the texts that aliases stand for those that are secrets: where an alias stands may be anything, and messages repeat
