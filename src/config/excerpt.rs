@@ -162,3 +162,40 @@ fn cropped(mut excerpt: Excerpt, more_follows: bool) -> Excerpt {
     excerpt.text.truncate(excerpt.text.trim_end().len());
     excerpt
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caret_is_at_its_character_wherever_a_long_line_is_cut() {
+        let letters: Vec<char> =
+            (0..2_000_u32).map(|n| char::from_u32(u32::from('一') + n).unwrap_or('x')).collect();
+        let line: String = letters.iter().collect();
+        let (places, hidden) = (Places::of(&line), [100..700, 900..901]);
+        let shown = Shown { line: &line, places: &places, hidden: &hidden, end: letters.len() };
+        for (column, c) in letters.iter().enumerate() {
+            let Excerpt { text, caret } = shown.excerpt(column, false);
+            let is_hidden = hidden.iter().any(|range| range.contains(&column));
+            let mut width = 0;
+            let behind = text.char_indices().find(|(_, c)| {
+                width += columns(*c);
+                width > caret
+            });
+            let behind = behind.map_or("", |(at, _)| &text[at..]);
+            let expected = if is_hidden { MASK.to_owned() } else { c.to_string() };
+            assert!(behind.starts_with(&expected), "{column}: {text} {caret}");
+            assert!(text.width() <= MAX_WIDTH + 2, "{column}: {text}");
+        }
+    }
+
+    #[test]
+    fn each_character_of_a_line_has_its_byte() {
+        let line = "aé一".repeat(200);
+        let places = Places::of(&line);
+        for (column, (byte, _)) in line.char_indices().enumerate() {
+            assert_eq!(places.byte(&line, column), Some(byte));
+        }
+        assert_eq!((places.byte(&line, 600), places.byte(&line, 601)), (Some(line.len()), None));
+    }
+}

@@ -216,7 +216,7 @@ mod tests {
             ("a: http://v\"abc/w", "a: http://*******"),
             ("a: http://u:ab cd@v/w # x", "a: http://*******@v/w # x"),
             ("{ a: http://u:ab cd@v/w, b: c }", "{ a: http://*******@v/w, b: c }"),
-            ("a: http://u%3Aabc%40v/w", "a: http://**************"),
+            ("a: http://u%3Aabc%40v/w", "a: http://*************"),
             ("a: http://[fe80::1%2]:9201/w", "a: http://[fe80::1%2]:9201/w"),
             ("a: http://v/w?b c d", "a: http://v/w?*****"),
         ] {
