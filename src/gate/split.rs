@@ -15,6 +15,9 @@ use crate::wire::Form;
 /// When to come again with what could not be split for now.
 const BUSY_RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// When to come again with what goes in plain then.
+const PLAIN_RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// What became of what was sent.
 #[derive(Debug)]
 pub(super) struct Sent {
@@ -96,7 +99,13 @@ pub(super) async fn send_in_parts(upstream: &Upstream, whole: Outbound, why: Why
             splitting.halve(part, Why::TooLarge(said));
             continue;
         }
-        match upstream.client.send_by(Outbound { body, ..whole.clone() }, deadline).await {
+        let reply = upstream.client.send_by(Outbound { body, ..whole.clone() }, deadline).await;
+        if upstream.client.tries_plain(whole.form, &reply) {
+            // only now it is known; when the sender comes again, all of it goes in plain
+            upstream.client.takes_only_plain(whole.form);
+            return Sent::not_now("the upstream does not take this form of request", Some(PLAIN_RETRY_AFTER));
+        }
+        match reply {
             Reply::Accepted => splitting.sent.stored = true,
             Reply::TooLarge { excerpt } => splitting.halve(part, Why::TooLarge(excerpt)),
             reply @ Reply::Invalid { .. } if upstream.bisects(&reply) => {

@@ -2,6 +2,7 @@
 
 use seriesgate_proto::{Exemplar, Histogram, TimeSeries, WriteRequest, v2};
 
+use super::encodings::{send as send_encoded, zstd};
 use super::support::backend::{Backend, Seen, Step, answer, stored, stored_all};
 use super::support::gate::Setup;
 use super::version2::{send, written};
@@ -140,5 +141,28 @@ async fn looking_for_what_is_refused_has_an_end() {
     assert_eq!(gate.admin_post("/-/reload").await.status, 200);
     assert_eq!(gate.send(&mixture(1000, 0)).await.status, 400);
     assert_eq!(backend.seen().len(), requests + 1);
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_split_before_it_is_known_whether_its_form_is_taken_is_not_lost() {
+    // zstd is answered 400, and of 2.0 nothing is read
+    let backend =
+        Backend::start(|seen| if seen.is_zstd() { answer("400 Bad Request", "", "no") } else { stored() })
+            .await;
+    let gate = Setup::to(backend.url()).upstream("max_body: 4KiB").start().await;
+    let series = noisy(200, 2);
+    let v2 = v2::Request::of(&WriteRequest::of(series.clone()));
+    let zstd = zstd(&WriteRequest::of(series.clone()));
+    for statuses in [[503, 503], [204, 204]] {
+        let before = backend.seen().len();
+        let told = [send(&gate, &v2).await.status, send_encoded(&gate, "zstd", zstd.clone()).await.status];
+        assert_eq!(told, statuses);
+        if statuses[0] == 204 {
+            assert_eq!(joined(&backend.seen()[before..]), [series.clone(), series.clone()].concat());
+        }
+    }
+    let metrics = gate.metrics().await;
+    assert_eq!((metrics.fate("forwarded"), metrics.fate("rejected")), (800.0, 0.0));
     gate.finish().await;
 }
