@@ -445,3 +445,19 @@ fn an_exemplar_keeps_its_labels_value_and_time() {
     let wanted = Exemplar { labels, value: 0.5, timestamp: 7 };
     assert_eq!(expanded(&request.encode_to_vec()).timeseries[0].exemplars, [wanted]);
 }
+
+/// Found by fuzzing: such a series came out with a help that is nowhere.
+#[test]
+fn no_help_is_no_text_where_there_is_no_table() {
+    // a series with metadata that says its help is text 0, twice
+    let body = [0x2a, 6, 0x2a, 4, 0x18, 0, 0x18, 0];
+    let (symbols, good) = good_series(&body);
+    assert_eq!((symbols.len(), good.len()), (0, 1));
+    let mut composer = Composer::default();
+    composer.start();
+    composer.copy(Came { body: &body, symbols: &symbols }, &good[0]).unwrap();
+    let composed = composer.finish();
+    assert_eq!(good_series(composed).1.len(), 1);
+    let said = Request::decode(composed).unwrap().timeseries[0].metadata.unwrap();
+    assert_eq!((said.help_ref, said.unit_ref), (0, 0));
+}

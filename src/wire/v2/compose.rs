@@ -304,7 +304,11 @@ impl Composer {
             let (number, kind) = fields.key()?;
             match (number, kind) {
                 (3 | 4, WireType::Varint) => {
-                    let position = self.ours(came, fields.varint()? & u64::from(u32::MAX));
+                    // 0 is no text, also where there is no table
+                    let position = match fields.varint()? & u64::from(u32::MAX) {
+                        0 => 0,
+                        position => self.ours(came, position),
+                    };
                     self.series.push((number << 3) as u8);
                     varint::put(&mut self.series, position as usize);
                 }
