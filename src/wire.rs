@@ -1,4 +1,5 @@
-//! Remote write on the wire: a borrowed walk that allocates nothing and knows no policies.
+//! Remote write on the wire: a borrowed walk that allocates nothing and knows no policies. What makes bodies of 2.0 keeps its buffers
+//! from one to the next.
 //!
 //! [`v1::Fields`] hops over the top-level fields of a WriteRequest (1.0); [`v1::series`] looks into one TimeSeries;
 //! [`v2`] does the same for remote write 2.0, and makes bodies of one of the other;
@@ -21,6 +22,20 @@ pub struct Form {
     pub message: Message,
     /// How it is compressed.
     pub encoding: Encoding,
+}
+
+impl std::fmt::Display for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let message = match self.message {
+            Message::V1 => "remote write 1.0",
+            Message::V2 => "remote write 2.0",
+        };
+        let encoding = match self.encoding {
+            Encoding::Snappy => "snappy",
+            Encoding::Zstd => "zstd",
+        };
+        write!(f, "{message} in {encoding}")
+    }
 }
 
 impl Form {

@@ -144,8 +144,13 @@ impl Client {
 
     /// Notes that the upstream took a body in plain that it had not taken in this form.
     pub fn takes_only_plain(&self, form: Form) {
-        self.takes.refused(form, &self.clock);
         self.metrics.fallbacks.increment(1);
+        if self.takes.refused(form, &self.clock) {
+            tracing::info!(
+                "{} does not take {form}; remote write 1.0 in snappy goes there, until that is tried again (protocol_retry)",
+                self.target
+            );
+        }
     }
 
     /// One try, and one more where a kept connection was closed under the first. That is safe: writing a

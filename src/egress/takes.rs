@@ -69,13 +69,16 @@ impl Takes {
         }
     }
 
-    /// The upstream did not take a body of this form, and took the same in plain.
-    pub(super) fn refused(&self, form: Form, clock: &Clock) {
-        if let Some(answer) = self.answer(form) {
-            let retry = i64::try_from(self.retry.as_millis()).unwrap_or(i64::MAX);
-            answer.0.store(clock.mono_ms().saturating_add(retry).min(TAKEN - 1), Ordering::Relaxed);
-            self.show(form, false);
-        }
+    /// The upstream did not take a body of this form, and took the same in plain. Says whether that is news: requests in hand
+    /// find it out side by side.
+    pub(super) fn refused(&self, form: Form, clock: &Clock) -> bool {
+        let Some(answer) = self.answer(form) else { return false };
+        let retry = i64::try_from(self.retry.as_millis()).unwrap_or(i64::MAX);
+        let until = clock.mono_ms().saturating_add(retry).min(TAKEN - 1);
+        let is_news = answer.may_be_tried(clock);
+        answer.0.store(until, Ordering::Relaxed);
+        self.show(form, false);
+        is_news
     }
 
     fn answer(&self, form: Form) -> Option<&Answer> {

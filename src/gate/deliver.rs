@@ -1,18 +1,13 @@
 //! One body to the upstream, in a form that it takes.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::Upstream;
-use super::split::{Sent, Why};
+use super::split::{BUSY_RETRY_AFTER, Sent, Why};
 use super::transcode::{self, Transcoded};
 use crate::egress::{Outbound, Reply};
 use crate::pipeline::Counts;
 use crate::wire::Form;
-
-/// When to come again with what could not be put into another form for now.
-const BUSY_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What is to be delivered.
 pub(super) struct Parcel {

@@ -12,8 +12,8 @@ use crate::egress::{Outbound, Reply};
 use crate::pipeline::Counts;
 use crate::wire::Form;
 
-/// When to come again with what could not be split for now.
-const BUSY_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// When to come again with what could not be split, or put into another form, for now.
+pub(super) const BUSY_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// When to come again with what goes in plain then.
 const PLAIN_RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -101,6 +101,8 @@ async fn who_does_not_take_2_0_gets_the_same_as_1_0_before_the_sender_is_answere
             assert_eq!(seen.decoded(), mixture(3, 0));
         }
         assert_eq!(takes(&gate, "v2").await, 0.0);
+        let told = gate.log().matches("does not take remote write 2.0 in snappy; remote write 1.0").count();
+        assert_eq!(told, 1, "{}", gate.log());
         let metrics = gate.metrics().await;
         assert_eq!(metrics.sum("seriesgate_upstream_fallbacks_total", &[]), 1.0);
         assert_eq!(metrics.fate("forwarded"), 6.0);
