@@ -88,7 +88,8 @@ impl Expansion {
         self.body.clear();
         let series = self.symbols.read(body).map_err(Undecodable::WireV2)?;
         let mut held = Held { free: FREE_BYTES, fields: 0 };
-        held.ask(series * size_of::<Frame>() + self.symbols.bytes(), &mut *room)?;
+        let beside = series * size_of::<Frame>() + self.symbols.bytes();
+        held.ask(beside, &mut *room)?;
         for field in Fields::new(body) {
             let field = field.map_err(Undecodable::WireV2)?;
             if field.kind != FieldKind::Series {
@@ -105,7 +106,7 @@ impl Expansion {
             } else {
                 self.frames.push(Frame { field, said });
             }
-            held.ask(self.body.len(), &mut *room)?;
+            held.ask(beside + self.body.len(), &mut *room)?;
         }
         Ok(held.fields)
     }
