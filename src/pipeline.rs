@@ -10,6 +10,7 @@
 
 mod ahead;
 mod claim;
+mod commit;
 mod complaint;
 mod compose;
 mod context;
@@ -32,6 +33,8 @@ mod origin;
 mod outcome;
 mod places;
 mod policies;
+mod read;
+mod recognise;
 mod rejected;
 mod rewrite;
 mod scan;
@@ -40,6 +43,7 @@ mod sender_history;
 mod settings;
 mod splice;
 mod tenancy;
+mod texts;
 mod untracked;
 mod withhold;
 
@@ -63,18 +67,19 @@ pub use settings::Settings;
 
 use self::policies::State;
 use crate::admission;
-use crate::aggregate::{self, Engine, PolicyCounts};
+use crate::aggregate::Engine;
 use crate::cardinality::Tracker;
 use crate::clock::Clock;
 use crate::codec::{self, Encoding};
 use crate::policy::PolicySet;
-use crate::series::{Fingerprint, Fingerprinter, Index, Inserted, Tenant, TenantKey, Tenants};
-use crate::wire::{Form, Message};
+use crate::series::{Fingerprinter, Index, Speller, Tenant, TenantKey, Tenants};
+use crate::wire::Form;
 
 /// The data path of one gate; shared by all workers.
 pub struct Pipeline {
     index: Index,
     prints: Fingerprinter,
+    speller: Speller,
     tenants: Tenants,
     tracker: Tracker,
     engine: Engine,
@@ -104,6 +109,7 @@ impl Pipeline {
         let policies = Policies::new(Arc::new(set), 1, settings.max_tracked, state, None);
         Self {
             index: Index::new(settings.max_tracked),
+            speller: Speller::random(&prints),
             prints,
             tenants: Tenants::new(settings.max_tenants),
             tracker: Tracker::new(&settings.tracking, clock.unix_seconds()),
@@ -155,29 +161,25 @@ impl Pipeline {
         let origin = origin.into();
         outcome.start(&policies, now);
 
-        let Scratch { decoder, decoded, expansion, timely, request, decide, rewrite, composer, packer } =
-            scratch;
+        let Scratch { decoder, decoded, read, request, decide, rewrite, composer, packer } = scratch;
         let most = settings.max_decoded_bytes;
         let came = codec::decode(decoder, compressed, most, decoded)?;
         outcome.decoded_bytes = came.len() as u64;
-        let beside = expansion.read(origin.message, came, most, &mut *room, outcome)?;
-        let room: FieldRoom<'_> = &mut |fields| room(fields.saturating_add(beside));
-        let body = if origin.message == Message::V1 { came } else { expansion.body() };
         let tenant = self.tenants.resolve(origin.scope, &self.prints);
         let latest_ms = settings.max_future_ms.map(|ahead| self.clock.unix_ms().saturating_add(ahead));
-        let reader = ahead::Reader { latest_ms, timely, request, outcome, room: &mut *room };
-        let (body, is_whole) = match tenant {
-            Tenant::Known { key, .. } => reader.scan(body, |labels| self.prints.fingerprint(labels, key))?,
-            Tenant::Overflow => reader.scan(body, |_| Fingerprint::default())?,
-        };
+        let reading =
+            read::Reading { pipeline: self, policies: &policies, tenant, origin, latest_ms, most, now };
+        let read::Read { body, expansion, is_whole, beside } =
+            reading.run(came, read, request, outcome, &mut *room)?;
+        let room: FieldRoom<'_> = &mut |fields| room(fields.saturating_add(beside));
+        let in_v2 = compose::InV2 { body: came, expansion, latest_ms: latest_ms.filter(|_| !is_whole) };
         match tenant {
             Tenant::Known { key, group } => {
-                self.index.touch(&mut request.probes, &mut request.order, now, policies.generation);
                 let decider = self.decider(&policies, &settings, origin, (key, group), now);
                 let span_ms = request.span_ms.filter(|_| policies.aggregates());
                 outcome.effects.aggregated.begin(group, origin.sender, span_ms);
-                let frames = if is_whole { expansion.frames() } else { &[] };
-                decider.decide_all((body, frames), request, decide, outcome)?;
+                decider.decide_all((body, Some(in_v2).filter(|_| is_whole)), request, decide, outcome)?;
+                recognise::remember(request, outcome);
             }
             Tenant::Overflow => {
                 outcome.overflow_tenant = true;
@@ -187,11 +189,11 @@ impl Pipeline {
         }
         count_fates::count_fates(body, request, outcome);
         rewrite::rewrite(body, request, &policies, settings.max_rewritten_bytes(), room, rewrite)?;
-        let form = Form { message: origin.message, encoding: Encoding::of(compressed) };
+        let came = Form { message: origin.message, encoding: Encoding::of(compressed) };
         let splice = splice::Splice {
             body,
-            in_v2: compose::InV2 { body: came, expansion, latest_ms: latest_ms.filter(|_| !is_whole) },
-            came: Some(form).filter(|_| is_whole && expansion.is_whole()),
+            in_v2,
+            came: Some(came).filter(|_| is_whole && expansion.is_whole()),
             wanted: origin.wanted,
             scope: (&self.prints, origin.scope),
         };
@@ -223,105 +225,6 @@ impl Pipeline {
             engine: &self.engine,
             stale_markers: settings.stale_markers,
         }
-    }
-
-    /// Does what an outcome says, once the upstream has the data (or there was nothing to send).
-    /// Idempotent for each series: the same request decided twice and committed twice counts its births once.
-    pub fn commit(&self, outcome: &Outcome) -> Committed {
-        let now = self.clock.unix_seconds();
-        let mut committed = Committed { aggregated: self.commit_aggregated(outcome), ..Committed::default() };
-        // what the index has no room for would never be seen to go
-        let mut without_place: Vec<Fingerprint> = Vec::new();
-        let limits = outcome.policies.as_ref().is_some_and(|policies| policies.set.limits());
-        for new in &outcome.effects.new_series {
-            match self.index.insert(new.series, new.decided, &new.arrival(), now) {
-                Inserted::New => {
-                    committed.new_series += 1;
-                    committed.learned_series += u64::from(new.observation.learned);
-                    let (start, end) = new.keys;
-                    let keys = &outcome.effects.keys[start as usize..end as usize];
-                    self.tracker.series_added(&new.observation, keys, now);
-                }
-                Inserted::Known => {}
-                Inserted::Full => {
-                    committed.untracked += 1;
-                    without_place.extend(limits.then_some(new.series));
-                }
-            }
-        }
-        // those of this request included
-        if self.tracker.owners_have_come() {
-            self.index.observe_all_again();
-        }
-        // what was known of a series comes back with it; then its value may be another
-        for (series, pod, at) in &outcome.effects.returned {
-            if let Some(charged) = self.index.end(*series, false) {
-                self.tracker.returned(charged, *pod, *at, now);
-            }
-        }
-        for (series, on, at) in &outcome.effects.run_state_changes {
-            if let Some(attribution) = self.index.turn(*series, *on) {
-                self.tracker.run_state_changed(attribution, *on, *at, now);
-            }
-        }
-        for (series, decided) in &outcome.effects.changes {
-            self.index.refresh(*series, *decided, now);
-        }
-        for Release { output, owner, last } in &outcome.effects.released {
-            self.index.release(*output, *owner, *last, now);
-        }
-        for (series, (node, pod), at) in &outcome.effects.ended {
-            if let Some(charged) = self.index.end(*series, true) {
-                committed.ended_series += 1;
-                self.tracker.ended(*series, charged, (*node, *pod), *at, now);
-            }
-        }
-        for (bytes, series) in &outcome.effects.aliases {
-            self.index.alias(*bytes, *series, now);
-        }
-        if limits {
-            self.commit_places(outcome, &without_place, now);
-        }
-        committed
-    }
-
-    /// The part of [`Pipeline::commit`] that the upstream has no part in: its refusal of the rest does not keep these
-    /// samples from their groups. Says what became of them.
-    pub fn commit_aggregated(&self, outcome: &Outcome) -> Vec<PolicyCounts> {
-        let Some(policies) = &outcome.policies else { return Vec::new() };
-        let batch = &outcome.effects.aggregated;
-        let forgotten = |series| self.index.reopen(series);
-        let by_policy = self.engine.commit(batch, &policies.aggregators, self.clock.now(), forgotten);
-        for (series, decided) in &outcome.effects.redecided {
-            self.index.refresh(*series, *decided, self.clock.unix_seconds());
-        }
-        self.give_up_claims(outcome);
-        by_policy
-    }
-
-    /// Gives up what was claimed for groups of policies that were replaced while the request was in hand.
-    fn give_up_claims(&self, outcome: &Outcome) {
-        let (Some(policies), batch) = (&outcome.policies, &outcome.effects.aggregated) else { return };
-        let retired = |join: &&aggregate::Join| {
-            policies.aggregator(join.policy).filter(|aggregator| aggregator.is_retired()).is_some()
-        };
-        for join in batch.joins.iter().filter(retired) {
-            let Some(aggregator) = policies.aggregator(join.policy) else { continue };
-            let Some(scope) = self.tenants.text(batch.tenant) else { continue };
-            let (definition, key) =
-                (self.prints.definition(&aggregator.definition), self.prints.tenant(&scope));
-            for block in std::iter::once(&join.labels).chain(&join.others) {
-                let labels = &batch.labels[block.start as usize..block.end as usize];
-                let output = self.prints.fingerprint(labels, key);
-                self.index.disclaim(output, aggregate::owner_of(definition, output));
-            }
-        }
-    }
-
-    /// Notes that a request was refused, so that its sender will come again with it.
-    pub fn refuse(&self, outcome: &Outcome) {
-        self.engine.refuse(&outcome.effects.aggregated, self.clock.now());
-        self.give_up_claims(outcome);
     }
 
     /// The limits in force, and in preview.

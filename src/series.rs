@@ -16,7 +16,7 @@ pub(crate) mod table;
 pub mod tenants;
 mod workload;
 
-pub use fingerprint::{Fingerprint, Fingerprinter, TenantKey};
+pub use fingerprint::{Fingerprint, Fingerprinter, SpelledScope, Speller, Spelling, TenantKey, TextHash};
 pub use identity::{Invalid, Limits};
 pub use index::{
     Arrival, Attribution, Claimant, Claimed, Departed, Expired, FollowUp, Found, Index, Inserted, Moved,

@@ -20,6 +20,9 @@ pub(super) struct InV2<'a> {
 
 /// How many of the series that go upstream say when what they count began, which 1.0 has no place for.
 pub(super) fn started(expansion: &Expansion, request: &Request) -> u64 {
+    if expansion.starts().is_empty() {
+        return 0;
+    }
     let goes_on =
         |slot: &Slot| matches!(slot.state, SlotState::Verdict(verdict) if verdict.disposition().forwards());
     let series = request.slots.iter().zip(left(expansion, request));

@@ -1,6 +1,7 @@
 //! Third stage: what the index did not know. Only here are labels parsed and policies asked.
 
 use super::Policies;
+use super::compose::InV2;
 use super::edits::NO_EDIT;
 use super::expand::Frame;
 use super::outcome::Outcome;
@@ -44,7 +45,7 @@ impl Decider<'_> {
     /// Gives every open slot its fate.
     pub(super) fn decide_all(
         &self,
-        (body, frames): (&[u8], &[Frame]),
+        (body, in_v2): (&[u8], Option<InV2<'_>>),
         request: &mut Request,
         scratch: &mut DecideScratch,
         outcome: &mut Outcome,
@@ -54,8 +55,9 @@ impl Decider<'_> {
         // Borrowed from the body, so made anew for each request; it allocates only when something is unknown.
         let mut pairs = Vec::new();
         let Request { slots, probes, loose, end_markers, .. } = request;
+        let frames = in_v2.map_or(&[][..], |in_v2| in_v2.expansion.frames());
         let mut work = Work { frames, loose, end_markers, scratch, outcome };
-        self.learn_said(body, slots, frames);
+        in_v2.into_iter().for_each(|in_v2| self.learn_said(body, slots, in_v2));
         if request.metadata > 0 {
             self.learn_metadata(body);
         }

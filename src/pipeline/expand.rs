@@ -1,4 +1,5 @@
-//! Makes a body of remote write 1.0 of one of 2.0, so that all that comes after reads one language.
+//! Makes a body of remote write 1.0 of one of 2.0, so that all that comes after reads one language: of all its series, or of those
+//! that `recognise` asks for.
 
 use super::Counts;
 use super::count_fates::mark;
@@ -6,7 +7,8 @@ use super::outcome::{Outcome, Undecodable};
 use super::rejected::describe_rejected;
 use super::scan::{FIELD_BYTES, FieldRoom};
 use super::scratch::bytes;
-use crate::series::Invalid;
+use crate::series::{Invalid, TextHash};
+use crate::wire::labels::{LabelRun, put_label};
 use crate::wire::v1;
 use crate::wire::v2::{self, Expanded, Field, FieldKind, Fields, Symbols};
 use crate::wire::{Message, WireError};
@@ -20,9 +22,13 @@ pub(super) struct Expansion {
     symbols: Symbols,
     body: Vec<u8>,
     /// Its series, in order, but for those that cannot be accepted.
-    frames: Vec<Frame>,
+    pub(super) frames: Vec<Frame>,
     /// How many cannot.
     broken: usize,
+    /// Bytes of all series in the form of 1.0.
+    pub(super) plain_bytes: usize,
+    /// Whether a series says when what it counts began, and whether one says of which type its metric is.
+    says: (bool, bool),
 }
 
 /// A series of 2.0.
@@ -50,14 +56,99 @@ impl Expansion {
         &self.frames
     }
 
+    /// Adds a series that can be accepted.
+    pub(super) fn push(&mut self, field: Field, said: Expanded) {
+        self.says.0 |= said.start_ms != 0;
+        self.says.1 |= said.metric_type != 0;
+        self.frames.push(Frame { field, said });
+    }
+
+    /// The series if one of them says when what it counts began.
+    pub(super) fn starts(&self) -> &[Frame] {
+        if self.says.0 { &self.frames } else { &[] }
+    }
+
+    /// The series if one of them says of which type its metric is.
+    pub(super) fn types(&self) -> &[Frame] {
+        if self.says.1 { &self.frames } else { &[] }
+    }
+
     /// Whether all of it is in [`Expansion::body`].
     pub(super) fn is_whole(&self) -> bool {
         self.broken == 0
     }
 
-    /// The body as 1.0.
+    /// The body as 1.0; of a request that was recognised, those of its series that something is to be read of.
     pub(super) fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// Starts to read a body of 2.0, of which nothing is expanded yet. Says how many series it has.
+    pub(super) fn start(
+        &mut self,
+        body: &[u8],
+        held: &mut Held,
+        room: FieldRoom<'_>,
+    ) -> Result<usize, Undecodable> {
+        self.frames.clear();
+        self.body.clear();
+        (self.broken, self.plain_bytes, self.says) = (0, 0, (false, false));
+        let series = self.symbols.read(body).map_err(Undecodable::WireV2)?;
+        held.ask(self.beside(series), room)?;
+        Ok(series)
+    }
+
+    /// What is held beside the body of so many series.
+    fn beside(&self, series: usize) -> usize {
+        let hashes = self.symbols.len() * size_of::<TextHash>();
+        series * size_of::<Frame>() + self.symbols.bytes() + hashes
+    }
+
+    /// Appends a series to the body; says what it was made to, and where it starts.
+    pub(super) fn add(
+        &mut self,
+        came: &[u8],
+        field: &Field,
+        most: usize,
+    ) -> Result<(Expanded, usize), Undecodable> {
+        let start = self.body.len();
+        let said = v2::expand((came, &self.symbols), field, &mut self.body, most)
+            .map_err(Undecodable::WireV2)?
+            .map_err(|_| Undecodable::Unfolded(most))?;
+        if said.unsorted {
+            self.sort_labels(start)?;
+        }
+        Ok((said, start))
+    }
+
+    /// Puts the labels of the last series in the body in the order of their names.
+    #[cold]
+    fn sort_labels(&mut self, start: usize) -> Result<(), Undecodable> {
+        let series = self.body.split_off(start);
+        let Some(field) = v1::Fields::new(&series).next().transpose()? else { return Ok(()) };
+        let run = v1::series(&series, &field)?.labels;
+        let mut labels = LabelRun::new(&series, run.start, run.end).collect::<Result<Vec<_>, _>>()?;
+        labels.sort_by_key(|label| label.name);
+        self.body.extend_from_slice(&series[..run.start]);
+        for label in labels {
+            put_label(&mut self.body, label.name, label.value);
+        }
+        self.body.extend_from_slice(&series[run.end..]);
+        Ok(())
+    }
+
+    /// The series in the body that starts there.
+    pub(super) fn series(&self, start: usize) -> Result<Option<(v1::Field, v1::SeriesFrame)>, Undecodable> {
+        let Some(field) = v1::Fields::starting(&self.body, start).next().transpose()? else {
+            return Ok(None);
+        };
+        let frame = v1::series(&self.body, &field)?;
+        Ok(Some((field, frame)))
+    }
+
+    /// Asks for room for what is there by now.
+    pub(super) fn ask(&self, series: usize, held: &mut Held, room: FieldRoom<'_>) -> Result<(), Undecodable> {
+        held.ask(self.beside(series) + self.body.len(), room)
     }
 
     /// Reads a body, if it is one of 2.0; says how many fields of room are held for it then.
@@ -69,10 +160,12 @@ impl Expansion {
         room: FieldRoom<'_>,
         outcome: &mut Outcome,
     ) -> Result<usize, Undecodable> {
-        self.frames.clear();
-        self.broken = 0;
         match message {
-            Message::V1 => Ok(0),
+            Message::V1 => {
+                self.frames.clear();
+                self.broken = 0;
+                Ok(0)
+            }
             Message::V2 => self.read_v2(body, most, room, outcome),
         }
     }
@@ -85,37 +178,39 @@ impl Expansion {
         room: FieldRoom<'_>,
         outcome: &mut Outcome,
     ) -> Result<usize, Undecodable> {
-        self.body.clear();
-        let series = self.symbols.read(body).map_err(Undecodable::WireV2)?;
-        let mut held = Held { free: FREE_BYTES, fields: 0 };
-        let beside = series * size_of::<Frame>() + self.symbols.bytes();
-        held.ask(beside, &mut *room)?;
+        let mut held = Held::default();
+        let series = self.start(body, &mut held, &mut *room)?;
         for field in Fields::new(body) {
             let field = field.map_err(Undecodable::WireV2)?;
             if field.kind != FieldKind::Series {
                 continue;
             }
-            let start = self.body.len();
-            let said = v2::expand((body, &self.symbols), &field, &mut self.body, most)
-                .map_err(Undecodable::WireV2)?
-                .map_err(|_| Undecodable::Unfolded(most))?;
+            let (said, start) = self.add(body, &field, most)?;
             if said.broken {
                 reject(&self.body, start, &body[field.start..field.end], outcome)?;
                 self.body.truncate(start);
                 self.broken += 1;
             } else {
-                self.frames.push(Frame { field, said });
+                self.push(field, said);
             }
-            held.ask(beside + self.body.len(), &mut *room)?;
+            self.ask(series, &mut held, &mut *room)?;
         }
+        self.plain_bytes = self.body.len();
         Ok(held.fields)
     }
 }
 
 /// What room there is.
-struct Held {
+pub(super) struct Held {
     free: usize,
-    fields: usize,
+    /// As many fields.
+    pub(super) fields: usize,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { free: FREE_BYTES, fields: 0 }
+    }
 }
 
 impl Held {

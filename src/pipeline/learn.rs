@@ -1,7 +1,7 @@
 //! What a request says of its series beside their values: the types of metrics, and when things began.
 
+use super::compose::InV2;
 use super::decider::Decider;
-use super::expand::Frame;
 use super::scratch::Slot;
 use crate::aggregate::{self, Declared, Starts};
 use crate::series::{Found, Labels, Probe, identity};
@@ -24,14 +24,17 @@ impl Decider<'_> {
     }
 
     /// Learns what series of remote write 2.0 say of their metrics, each of itself. Neighbours are mostly of one metric.
-    pub(super) fn learn_said(&self, body: &[u8], slots: &[Slot], frames: &[Frame]) {
-        let mut last: (&[u8], u64) = (b"", 0);
-        let said = frames.iter().map(|frame| frame.said);
+    pub(super) fn learn_said(&self, body: &[u8], slots: &[Slot], in_v2: InV2<'_>) {
+        let mut last = (0, 0);
+        let said = in_v2.expansion.types().iter().map(|frame| frame.said);
         for (slot, said) in slots.iter().zip(said).filter(|(_, said)| said.metric_type != 0) {
-            let Some(name) = metric(body, slot).filter(|name| last != (*name, said.metric_type)) else {
-                continue;
+            let name = match said.metric {
+                0 => metric(body, slot),
+                same if (same, said.metric_type) == last => continue,
+                at => in_v2.expansion.symbols().get(in_v2.body, u64::from(at)),
             };
-            last = (name, said.metric_type);
+            let Some(name) = name else { continue };
+            last = (said.metric, said.metric_type);
             let Ok(name) = std::str::from_utf8(name) else { continue };
             let tenant = self.sender_context.tenant;
             self.tracker.declare(tenant, name, said.metric_type);

@@ -17,6 +17,13 @@ pub struct Origin<'a> {
     pub wanted: Form,
 }
 
+impl Origin<'_> {
+    /// Whether it is of remote write 2.0, and goes on as that.
+    pub(super) fn stays_v2(&self) -> bool {
+        self.message == Message::V2 && self.wanted.message == Message::V2
+    }
+}
+
 impl<'a> From<&'a str> for Origin<'a> {
     fn from(scope: &'a str) -> Self {
         Self { scope, ..Self::default() }

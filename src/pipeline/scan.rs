@@ -14,7 +14,7 @@ use crate::wire::{WireError, WireErrorKind};
 const MAX_FIELDS: usize = 1 << 20;
 
 /// So many fields need no room of their own.
-const FEW_FIELDS: usize = 4096;
+pub(super) const FEW_FIELDS: usize = 4096;
 
 /// What a field of a request takes at most while it is decided, beside the body, bytes.
 pub const FIELD_BYTES: usize = 512;
@@ -49,7 +49,7 @@ fn fields(body: &[u8], room: FieldRoom<'_>) -> impl Iterator<Item = Result<Field
 }
 
 impl Request {
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.slots.clear();
         self.probes.clear();
         self.metadata = 0;
@@ -58,6 +58,7 @@ impl Request {
         self.bad_metadata.clear();
         self.loose.clear();
         self.end_markers.clear();
+        self.spelled.clear();
     }
 
     /// Fills slots and probes from a decoded body.
@@ -74,11 +75,7 @@ impl Request {
             match field.kind {
                 FieldKind::Series => {
                     let frame = v1::series(body, &field)?;
-                    self.newest_ms = self.newest_ms.max(frame.newest_ms);
-                    if frame.samples > 0 {
-                        let (oldest, newest) = self.span_ms.unwrap_or((i64::MAX, i64::MIN));
-                        self.span_ms = Some((oldest.min(frame.newest_ms), newest.max(frame.newest_ms)));
-                    }
+                    self.note_times(frame.newest_ms, frame.samples);
                     let known_by_bytes = frame.contiguous && frame.text == Text::Utf8;
                     self.probes.push(Probe {
                         fingerprint: if known_by_bytes {
@@ -101,6 +98,16 @@ impl Request {
         Ok(self.check_message(body)?)
     }
 
+    /// Takes in when a series has its newest sample.
+    #[inline]
+    pub(super) fn note_times(&mut self, newest_ms: i64, samples: u32) {
+        self.newest_ms = self.newest_ms.max(newest_ms);
+        if samples > 0 {
+            let (oldest, newest) = self.span_ms.unwrap_or((i64::MAX, i64::MIN));
+            self.span_ms = Some((oldest.min(newest_ms), newest.max(newest_ms)));
+        }
+    }
+
     /// Protobuf reads any message as any other. One of which nothing is known would be answered 2xx, and lost.
     fn check_message(&self, body: &[u8]) -> Result<(), WireError> {
         let known = !self.slots.is_empty() || self.metadata > 0 || !self.bad_metadata.is_empty();
@@ -120,7 +127,7 @@ impl Request {
 }
 
 /// Offsets fit: a decoded body is at most 4 GiB less one (checked with the config).
-fn slot(field: &Field, frame: &SeriesFrame) -> Slot {
+pub(super) fn slot(field: &Field, frame: &SeriesFrame) -> Slot {
     Slot {
         start: field.start as u32,
         end: field.end as u32,

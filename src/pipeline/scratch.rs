@@ -1,11 +1,12 @@
 //! Buffers of one worker, used for one request at a time and kept for the next.
 
 use super::expand::Expansion;
+use super::texts::Texts;
 use crate::cardinality::ObserveScratch;
 use crate::codec::{Packer, zstd};
 use crate::policy::{OwnedLabels, VerdictId};
 use crate::series::identity::{Form, Place};
-use crate::series::{Invalid, Probe};
+use crate::series::{Fingerprint, Invalid, Probe};
 use crate::wire::v1::FirstSample;
 use crate::wire::v2::Composer;
 
@@ -83,6 +84,8 @@ pub(super) struct Request {
     pub(super) probes: Vec<Probe>,
     /// Order in which the index answers.
     pub(super) order: Vec<u32>,
+    /// Series that were not known by their texts, and what they may be known by from now on.
+    pub(super) spelled: Vec<(u32, Fingerprint)>,
     /// Metadata entries.
     pub(super) metadata: u32,
     /// The latest time in it, Unix milliseconds; `i64::MIN` where there is none.
@@ -149,15 +152,22 @@ pub(super) struct RewriteScratch {
     pub(super) block: Vec<u8>,
 }
 
+/// Buffers for what a body is read into.
+#[derive(Default)]
+pub(super) struct ReadScratch {
+    /// The same as remote write 1.0, where it is 2.0.
+    pub(super) expansion: Expansion,
+    pub(super) texts: Texts,
+    /// The same without what is too far in the future.
+    pub(super) timely: Vec<u8>,
+}
+
 /// Buffers of one worker. They grow to the largest request seen and are bounded by the decoded-size limit.
 #[derive(Default)]
 pub struct Scratch {
     pub(super) decoder: zstd::Decoder,
     pub(super) decoded: Vec<u8>,
-    /// The same as remote write 1.0, where it is 2.0.
-    pub(super) expansion: Expansion,
-    /// The same without what is too far in the future.
-    pub(super) timely: Vec<u8>,
+    pub(super) read: ReadScratch,
     pub(super) request: Request,
     pub(super) decide: DecideScratch,
     pub(super) rewrite: RewriteScratch,
@@ -168,14 +178,16 @@ pub struct Scratch {
 impl Scratch {
     /// Bytes held. A worker throws away a scratch that one huge request has blown up.
     pub fn capacity(&self) -> usize {
-        let Self { decoder, decoded, expansion, timely, request, decide, rewrite, composer, packer } = self;
+        let Self { decoder, decoded, read, request, decide, rewrite, composer, packer } = self;
         decoder.bytes()
             + decoded.capacity()
-            + expansion.capacity()
-            + timely.capacity()
+            + read.expansion.capacity()
+            + read.texts.capacity()
+            + read.timely.capacity()
             + bytes(&request.slots)
             + bytes(&request.probes)
             + bytes(&request.order)
+            + bytes(&request.spelled)
             + bytes(&request.bad_metadata)
             + bytes(&request.cuts)
             + bytes(&request.end_markers)

@@ -32,7 +32,7 @@ impl Splice<'_> {
         (composer, packer): (&mut Composer, &mut Packer),
         outcome: &mut Outcome,
     ) -> Result<(), Undecodable> {
-        outcome.plain_bytes = self.body.len();
+        outcome.plain_bytes = self.body.len().max(self.in_v2.expansion.plain_bytes);
         outcome.started = started(self.in_v2.expansion, request);
         if self.wanted.message == Message::V1 {
             metadata::collect(self.body, self.in_v2, request, self.scope, &mut outcome.metadata);

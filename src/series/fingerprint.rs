@@ -9,6 +9,10 @@
 //! lanes together make 96 bits that are compared. Keys are drawn at the first start and leave the process only for the
 //! snapshot of aggregations, whose members are known by them.
 
+mod spelling;
+
+pub use spelling::{SpelledScope, Speller, Spelling, TextHash};
+
 /// Words of a block.
 const BLOCK_WORDS: usize = 128;
 /// Bytes of a block; label sets are rarely longer.
@@ -138,16 +142,16 @@ impl Fingerprinter {
     fn lanes(&self, bytes: &[u8], tenant: TenantKey) -> [u64; 2] {
         let (last, folded) =
             if bytes.len() <= BLOCK_BYTES { (bytes, [0; 2]) } else { self.fold_blocks(bytes) };
-        let sums = self.nh(last);
+        self.end(self.nh(last), folded, bytes.len(), tenant)
+    }
+
+    /// The end of both lanes: what their sums and polynomials came to, the length, and the tenant.
+    #[inline]
+    fn end(&self, sums: [u128; 2], folded: [u64; 2], length: usize, tenant: TenantKey) -> [u64; 2] {
         std::array::from_fn(|lane| {
             let end = &self.ends[lane];
-            let inputs = [
-                sums[lane] as u64,
-                (sums[lane] >> 64) as u64,
-                folded[lane],
-                bytes.len() as u64,
-                tenant.0[lane],
-            ];
+            let inputs =
+                [sums[lane] as u64, (sums[lane] >> 64) as u64, folded[lane], length as u64, tenant.0[lane]];
             let sum = inputs
                 .iter()
                 .zip(&end.words)

@@ -2,6 +2,7 @@
 //!
 //! Sharded; a batch locks each shard once. What was decided is an opaque number here: `series` knows no policies.
 
+mod aliases;
 mod attribution;
 mod claims;
 mod expiry;
@@ -164,6 +165,18 @@ impl Index {
     /// Answers all probes of a batch: each shard is locked once, and its probes are in flight together.
     /// What is known and holds is marked as seen at `now` (Unix seconds).
     pub fn touch(&self, probes: &mut [Probe], order: &mut Vec<u32>, now: u32, generation: u32) {
+        let starts = self.sort_by_shard(probes, order);
+        let at = self.moment(now);
+        for (shard, lock) in self.shards.iter().enumerate() {
+            let mine = &order[starts[shard] as usize..starts[shard + 1] as usize];
+            if !mine.is_empty() {
+                lock.lock().answer(probes, mine, at, generation);
+            }
+        }
+    }
+
+    /// Puts the numbers of the probes that are to be asked in the order of their shards; returns where those of each start.
+    fn sort_by_shard(&self, probes: &[Probe], order: &mut Vec<u32>) -> [u32; MAX_SHARDS + 1] {
         let mut starts = [0u32; MAX_SHARDS + 1];
         for probe in probes.iter().filter(|p| p.found != Found::Skip) {
             starts[self.shard_of(probe.fingerprint) + 1] += 1;
@@ -179,13 +192,7 @@ impl Index {
             order[*slot as usize] = i as u32;
             *slot += 1;
         }
-        let at = self.moment(now);
-        for (shard, lock) in self.shards.iter().enumerate() {
-            let mine = &order[starts[shard] as usize..starts[shard + 1] as usize];
-            if !mine.is_empty() {
-                lock.lock().answer(probes, mine, at, generation);
-            }
-        }
+        starts
     }
 
     /// Remembers a new decision about a series that is known.
@@ -251,18 +258,6 @@ impl Index {
 
     fn moment(&self, now: u32) -> Moment {
         Moment { now, in_windows: now.wrapping_add(self.shift.load(Ordering::Relaxed)) }
-    }
-
-    /// Remembers that these label bytes stand for `series`. Forgotten when idle; not kept when the memo is full.
-    pub fn alias(&self, bytes: Fingerprint, series: Fingerprint, now: u32) {
-        if self.aliases.fetch_add(1, Ordering::Relaxed) >= self.room() {
-            self.aliases.fetch_sub(1, Ordering::Relaxed);
-            return;
-        }
-        let alias = Alias::new(bytes, series, now);
-        if !self.shards[self.shard_of(bytes)].lock().aliases.insert(alias, ()) {
-            self.aliases.fetch_sub(1, Ordering::Relaxed);
-        }
     }
 
     /// How many shards [`Index::expire`] can be asked for.
@@ -342,12 +337,5 @@ impl IndexShard {
                 None => Found::Missing,
             };
         }
-    }
-
-    fn alias_of(&mut self, bytes: Fingerprint, now: u32) -> Found {
-        self.aliases.get_mut(bytes).map_or(Found::Missing, |alias| {
-            alias.last_seen = now.max(1);
-            Found::Alias(alias.series)
-        })
     }
 }

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::codec::varint;
+
 /// How deep groups and messages may nest, as in prost.
 pub(super) const MAX_DEPTH: u32 = 100;
 
@@ -90,20 +92,15 @@ impl<'a> Cursor<'a> {
     }
 
     fn varint_slow(&mut self) -> Result<u64, WireError> {
-        let mut value = 0u64;
-        for i in 0..10 {
-            let Some(&byte) = self.bytes[..self.end].get(self.at + i) else { break };
-            // the tenth byte holds the 64th bit and nothing else
-            if i == 9 && byte > 1 {
-                break;
+        // what is behind the end may be looked at, not used
+        let read = self.bytes.get(self.at..).and_then(varint::read);
+        match read.filter(|(_, length)| *length <= self.end - self.at) {
+            Some((value, length)) => {
+                self.at += length;
+                Ok(value)
             }
-            value |= u64::from(byte & 0x7f) << (7 * i);
-            if byte < 0x80 {
-                self.at += i + 1;
-                return Ok(value);
-            }
+            None => Err(self.error(WireErrorKind::Varint)),
         }
-        Err(self.error(WireErrorKind::Varint))
     }
 
     /// Field number and wire type.
@@ -137,6 +134,52 @@ impl<'a> Cursor<'a> {
         let inner = Cursor { bytes: self.bytes, at: self.at, end: self.at + len as usize };
         self.at = inner.end;
         Ok(inner)
+    }
+
+    /// The next field, if it has this tag, and a length of at most three bytes.
+    #[inline]
+    pub(super) fn field(&mut self, tag: u8) -> Option<Cursor<'a>> {
+        let mut rest = *self;
+        if rest.peek()? != tag {
+            return None;
+        }
+        rest.at += 1;
+        let length = rest.short()? as usize;
+        if length > rest.end - rest.at {
+            return None;
+        }
+        self.at = rest.at + length;
+        Some(Cursor { end: self.at, ..rest })
+    }
+
+    /// A number of at most three bytes.
+    #[inline]
+    pub(super) fn short(&mut self) -> Option<u32> {
+        let (value, length) = match *self.bytes.get(self.at..self.end)? {
+            [a @ 0..0x80, ..] => (u32::from(a), 1),
+            [a, b @ 0..0x80, ..] => (u32::from(a & 0x7f) | u32::from(b) << 7, 2),
+            [a, b, c @ 0..0x80, ..] => {
+                (u32::from(a & 0x7f) | u32::from(b & 0x7f) << 7 | u32::from(c) << 14, 3)
+            }
+            _ => return None,
+        };
+        self.at += length;
+        Some(value)
+    }
+
+    /// The number in the next field, if it has this tag.
+    #[inline]
+    pub(super) fn number(&mut self, tag: u8) -> Option<u64> {
+        if self.peek()? != tag {
+            return None;
+        }
+        // what is behind the end may be looked at, not used
+        let (value, length) = varint::read(self.bytes.get(self.at + 1..)?)?;
+        if length >= self.end - self.at {
+            return None;
+        }
+        self.at += 1 + length;
+        Some(value)
     }
 
     fn advance(&mut self, len: usize) -> Result<(), WireError> {

@@ -41,7 +41,12 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Walks a decoded body.
     pub fn new(body: &'a [u8]) -> Self {
-        Self { cursor: Cursor::new(body, 0, body.len()) }
+        Self::starting(body, 0)
+    }
+
+    /// Walks what is behind the first `at` bytes of a decoded body.
+    pub fn starting(body: &'a [u8], at: usize) -> Self {
+        Self { cursor: Cursor::new(body, at, body.len()) }
     }
 
     #[inline]
@@ -187,21 +192,25 @@ fn hop_labels(cursor: &mut Cursor<'_>) -> Result<usize, WireError> {
 /// timestamp.
 #[inline]
 pub(super) fn plain_sample(cursor: &mut Cursor<'_>) -> Option<(u64, i64)> {
-    let rest = cursor.bytes.get(cursor.at..cursor.end)?;
-    let [0x12, len, 0x09, value @ ..] = rest else { return None };
-    let bits = u64::from_le_bytes(*value.first_chunk()?);
-    let len = usize::from(*len);
-    // value: tag and 8 bytes; timestamp: tag and 1 to 10 bytes
-    if !(11..=20).contains(&len) || rest.len() < 2 + len || rest[11] != 0x10 {
+    let mut rest = *cursor;
+    let mut sample = rest.field(0x12)?;
+    let read = value_and_time(&mut sample)?;
+    if !sample.is_done() {
         return None;
     }
-    let mut timestamp = Cursor::new(cursor.bytes, cursor.at + 12, cursor.at + 2 + len);
-    let value = timestamp.varint().ok()?;
-    if !timestamp.is_done() {
-        return None;
+    *cursor = rest;
+    Some(read)
+}
+
+/// The bits of a value, and the time behind it. Go's encoder writes no value that is zero.
+#[inline]
+pub(super) fn value_and_time(sample: &mut Cursor<'_>) -> Option<(u64, i64)> {
+    let mut bits = 0;
+    if let [0x09, value @ ..] = sample.bytes.get(sample.at..sample.end)? {
+        bits = u64::from_le_bytes(*value.first_chunk()?);
+        sample.at += 9;
     }
-    cursor.at += 2 + len;
-    Some((bits, value as i64))
+    Some((bits, sample.number(0x10)? as i64))
 }
 
 #[cold]

@@ -5,11 +5,17 @@
 
 mod compose;
 mod expand;
+mod walk;
 
 use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
 
 pub use compose::{Came, Composer, Part, for_each_part};
 pub use expand::{Expanded, TooLong, expand};
+pub use walk::{Pair, References, Walked, walk};
+
+/// Tags of `Request.symbols` and `Request.timeseries`.
+const SYMBOL_TAG: u8 = 0x22;
+const SERIES_TAG: u8 = 0x2a;
 
 /// What a top-level field of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,16 +56,22 @@ impl<'a> Fields<'a> {
     fn next_field(&mut self) -> Result<Field, WireError> {
         let before = self.cursor;
         let start = before.at;
-        let kind = match self.cursor.key()? {
-            (4, WireType::Len) => FieldKind::Symbol,
-            (5, WireType::Len) => FieldKind::Series,
-            (4 | 5, _) => return Err(before.error(WireErrorKind::WireType)),
-            (number, kind) => {
-                self.cursor.skip(number, kind, MAX_DEPTH)?;
-                let end = self.cursor.at;
-                return Ok(Field { kind: FieldKind::Unknown, start, content: start, end });
-            }
+        let kind = match self.cursor.peek() {
+            // as nearly all senders write their tags
+            Some(SYMBOL_TAG) => FieldKind::Symbol,
+            Some(SERIES_TAG) => FieldKind::Series,
+            _ => match self.cursor.key()? {
+                (4, WireType::Len) => FieldKind::Symbol,
+                (5, WireType::Len) => FieldKind::Series,
+                (4 | 5, _) => return Err(before.error(WireErrorKind::WireType)),
+                (number, kind) => {
+                    self.cursor.skip(number, kind, MAX_DEPTH)?;
+                    let end = self.cursor.at;
+                    return Ok(Field { kind: FieldKind::Unknown, start, content: start, end });
+                }
+            },
         };
+        self.cursor.at = self.cursor.at.max(start + 1);
         let inner = self.cursor.message()?;
         Ok(Field { kind, start, content: inner.at, end: inner.end })
     }
@@ -79,7 +91,14 @@ const MAX_FIELDS: usize = 1 << 20;
 
 /// Where the texts of a request stand in its body. Made to be used again.
 #[derive(Debug, Default)]
-pub struct Symbols(Vec<(u32, u32)>);
+pub struct Symbols {
+    places: Vec<(u32, u32)>,
+    /// Position of the name of the label that names metrics; 0: it is not there.
+    metric_name: u32,
+}
+
+/// The name of the label that names the metric.
+const METRIC_NAME: &[u8] = b"__name__";
 
 impl Symbols {
     /// Reads the table of a body, and says how many series it has.
@@ -87,17 +106,23 @@ impl Symbols {
     /// # Errors
     /// If the body is no request, has more fields than we take, or a table whose first text is not empty.
     pub fn read(&mut self, body: &[u8]) -> Result<usize, WireError> {
-        self.0.clear();
+        self.places.clear();
+        self.metric_name = 0;
         let (mut series, mut known) = (0, body.is_empty());
         for field in Fields::new(body) {
             let field = field?;
             match field.kind {
-                FieldKind::Symbol => self.0.push((field.content as u32, field.end as u32)),
+                FieldKind::Symbol => {
+                    if body.get(field.content..field.end) == Some(METRIC_NAME) {
+                        self.metric_name = self.places.len() as u32;
+                    }
+                    self.places.push((field.content as u32, field.end as u32));
+                }
                 FieldKind::Series => series += 1,
                 FieldKind::Unknown => continue,
             }
             known = true;
-            if self.0.len().max(series) > MAX_FIELDS {
+            if self.places.len().max(series) > MAX_FIELDS {
                 return Err(WireError { kind: WireErrorKind::TooManyFields, at: field.start });
             }
         }
@@ -105,7 +130,7 @@ impl Symbols {
         if !known {
             return Err(WireError { kind: WireErrorKind::OtherMessage, at: 0 });
         }
-        match self.0.first() {
+        match self.places.first() {
             Some((start, end)) if start != end => {
                 Err(WireError { kind: WireErrorKind::FirstSymbol, at: *start as usize })
             }
@@ -116,23 +141,33 @@ impl Symbols {
     /// The text at a position; `None` where there is none.
     #[inline]
     pub fn get<'b>(&self, body: &'b [u8], position: u64) -> Option<&'b [u8]> {
-        let (start, end) = self.0.get(usize::try_from(position).ok()?)?;
+        let (start, end) = self.places.get(usize::try_from(position).ok()?)?;
         body.get(*start as usize..*end as usize)
+    }
+
+    /// All of them, in order.
+    pub fn iter<'b>(&self, body: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
+        self.places.iter().map(|(start, end)| &body[*start as usize..*end as usize])
+    }
+
+    /// Where `__name__` stands, the last place if there are several; 0: nowhere.
+    pub fn metric_name(&self) -> u32 {
+        self.metric_name
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.places.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.places.is_empty()
     }
 
     /// Memory held, bytes.
     pub fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<(u32, u32)>()
+        self.places.capacity() * size_of::<(u32, u32)>()
     }
 }
 

@@ -3,13 +3,12 @@
 use ahash::RandomState;
 use hashbrown::HashTable;
 
-use super::{Cursor, Field, MAX_DEPTH, Symbols, WireError, WireType, for_each_reference};
+use super::{
+    Cursor, Field, MAX_DEPTH, SERIES_TAG, SYMBOL_TAG, Symbols, WireError, WireType, for_each_reference,
+};
 use crate::codec::varint;
 use crate::wire::labels::LabelRun;
 
-/// Tags of `Request.symbols` and `Request.timeseries`.
-const SYMBOL: u8 = 0x22;
-const SERIES: u8 = 0x2a;
 /// Tags of the parts of a `TimeSeries`; references have the same in an `Exemplar`.
 const REFERENCES: u8 = 0x0a;
 const SAMPLE: u8 = 0x12;
@@ -205,7 +204,7 @@ impl Composer {
         body.clear();
         let mut start = 0;
         for end in ends.iter() {
-            body.push(SYMBOL);
+            body.push(SYMBOL_TAG);
             varint::put(body, (*end - start) as usize);
             body.extend_from_slice(&texts[start as usize..*end as usize]);
             start = *end;
@@ -226,7 +225,7 @@ impl Composer {
 
     /// Begins a series, with room for a length of two bytes.
     fn open_series(&mut self) -> usize {
-        self.series.push(SERIES);
+        self.series.push(SERIES_TAG);
         self.series.extend_from_slice(&[0, 0]);
         self.series.len() - 2
     }

@@ -16,6 +16,10 @@ pub struct Expanded {
     /// Its references are not pairs of positions in the table: it cannot be accepted. What was written has the labels that
     /// could be read.
     pub broken: bool,
+    /// Its labels came in another order than that of their names.
+    pub unsorted: bool,
+    /// Position of the name of its metric; 0: not known.
+    pub metric: u32,
     /// When what it counts began, as its first sample that says so says, Unix milliseconds; 0: not said.
     pub start_ms: i64,
     /// The type of its metric, by the number that both versions have for it; 0: not said.
@@ -38,7 +42,7 @@ impl Expanded {
     }
 }
 
-/// Appends a series to a body of 1.0. A start timestamp is no part of that, nor is what is said of its metric.
+/// Appends a series to a body of 1.0, its labels in the order in which they came. A start timestamp is no part of that, nor is what is said of its metric.
 ///
 /// # Errors
 /// Outer: a protobuf decoder would refuse the series. Inner: `out` would have more than `most` bytes; the texts of a request may
@@ -54,7 +58,8 @@ pub fn expand(
     // labels take nearly all of it; nearly always two bytes hold the length
     let room = 2;
     out.resize(start + 1 + room, 0);
-    let mut writer = Writer { body, symbols, out, most, said: Expanded::default(), too_long: false };
+    let said = Expanded::default();
+    let mut writer = Writer { body, symbols, out, most, said, last: b"", too_long: false };
     let content = Cursor::new(body, field.content, field.end);
     writer.labels(content)?;
     writer.parts(content)?;
@@ -77,6 +82,8 @@ struct Writer<'a> {
     out: &'a mut Vec<u8>,
     most: usize,
     said: Expanded,
+    /// The name of the label before.
+    last: &'a [u8],
     too_long: bool,
 }
 
@@ -87,8 +94,9 @@ impl Writer<'_> {
         while !series.is_done() {
             match series.key()? {
                 (1, WireType::Len) if name.is_none() => name = self.packed_labels(series.message()?)?,
-                (1, kind) => for_each_reference(&mut series, kind, |position| {
-                    self.half_label(&mut name, position, is_label);
+                (1, kind) => for_each_reference(&mut series, kind, |position| match name.take() {
+                    Some(before) => self.series_label(before, position),
+                    None => name = Some(position),
                 })?,
                 (number, kind) => series.skip(number, kind, MAX_DEPTH - 1)?,
             }
@@ -106,17 +114,22 @@ impl Writer<'_> {
                 return Ok(Some(before));
             }
             let position = packed.varint()? & u64::from(u32::MAX);
-            self.label(before, position, is_label);
+            self.series_label(before, position);
         }
         Ok(None)
     }
 
-    /// Takes a reference: to a name, and then to its value, which completes a label.
-    fn half_label(&mut self, name: &mut Option<u64>, position: u64, counts: impl Fn(&[u8], &[u8]) -> bool) {
-        match name.take() {
-            Some(before) => self.label(before, position, counts),
-            None => *name = Some(position),
+    /// A label of the series.
+    #[inline]
+    fn series_label(&mut self, name: u64, value: u64) {
+        if let Some(text) = self.symbols.get(self.body, name) {
+            self.said.unsorted |= text < self.last;
+            self.last = text;
         }
+        if name != 0 && name == u64::from(self.symbols.metric_name()) {
+            self.said.metric = value as u32;
+        }
+        self.label(name, value, is_label);
     }
 
     #[inline]
@@ -204,8 +217,9 @@ impl Writer<'_> {
             let from = exemplar.at;
             let (number, kind) = exemplar.key()?;
             if number == 1 {
-                for_each_reference(&mut exemplar, kind, |position| {
-                    self.half_label(&mut name, position, |_, _| true);
+                for_each_reference(&mut exemplar, kind, |position| match name.take() {
+                    Some(before) => self.label(before, position, |_, _| true),
+                    None => name = Some(position),
                 })?;
                 continue;
             }

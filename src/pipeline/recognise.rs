@@ -1,0 +1,223 @@
+//! Reads a request of remote write 2.0 that goes on as 2.0. Its series are known by the hashes of their texts, which lead to
+//! their identities; only what the index does not know so, and what has to be looked at, is put together as 1.0.
+
+use super::context::seconds;
+use super::expand::{Expansion, Held};
+use super::outcome::{Outcome, Undecodable};
+use super::scan::{self, FEW_FIELDS, FieldRoom};
+use super::scratch::{Request, Slot, SlotState};
+use super::texts::{Recognised, Texts};
+use crate::series::identity::Form;
+use crate::series::{Fingerprint, Fingerprinter, FollowUp, Found, Index, Probe, SentAs, Speller, TenantKey};
+use crate::wire::v2::{Field, FieldKind, Fields, Walked};
+
+/// What a request of a scope is read with.
+pub(super) struct Recogniser<'a> {
+    pub(super) index: &'a Index,
+    pub(super) prints: &'a Fingerprinter,
+    pub(super) speller: &'a Speller,
+    pub(super) tenant: TenantKey,
+    pub(super) now: u32,
+    /// Of the policies.
+    pub(super) generation: u32,
+    /// What is later is too late, Unix milliseconds.
+    pub(super) latest_ms: Option<i64>,
+    /// Bytes that the request may take as 1.0.
+    pub(super) most: usize,
+}
+
+impl Recogniser<'_> {
+    /// Fills slots and probes, and has the index answer; says how many fields of room are held. `None`: there is something in the
+    /// request that makes it necessary to read it in full, and nothing was done.
+    pub(super) fn run(
+        &self,
+        came: &[u8],
+        (expansion, texts): (&mut Expansion, &mut Texts),
+        request: &mut Request,
+        room: FieldRoom<'_>,
+    ) -> Result<Option<usize>, Undecodable> {
+        let mut held = Held::default();
+        let series = expansion.start(came, &mut held, &mut *room)?;
+        let many = if series > FEW_FIELDS { series } else { 0 };
+        let room: FieldRoom<'_> = &mut |fields| room(fields + many);
+        if many > 0 && !room(held.fields) {
+            return Err(Undecodable::NoRoom);
+        }
+        texts.start(came, expansion.symbols(), self.speller);
+        request.clear();
+        request.gone.clear();
+        if !self.walk(came, (&mut *expansion, texts), request)? {
+            return Ok(None);
+        }
+        if expansion.plain_bytes > self.most {
+            return Err(Undecodable::Unfolded(self.most));
+        }
+        self.index.follow(&mut request.probes, &mut request.order, self.now);
+        self.identify(came, expansion, request)?;
+        expansion.ask(series, &mut held, &mut *room)?;
+        self.index.touch(&mut request.probes, &mut request.order, self.now, self.generation);
+        self.expand_wanted(came, expansion, request)?;
+        expansion.ask(series, &mut held, &mut *room)?;
+        Ok(Some(held.fields + many))
+    }
+
+    /// Reads all series without their texts, where they are of the usual form; returns whether that is all there is to know.
+    fn walk(
+        &self,
+        came: &[u8],
+        (expansion, texts): (&mut Expansion, &mut Texts),
+        request: &mut Request,
+    ) -> Result<bool, Undecodable> {
+        let with = (self.speller, self.speller.scope(self.tenant));
+        for field in Fields::new(came) {
+            let field = field.map_err(Undecodable::WireV2)?;
+            if field.kind != FieldKind::Series {
+                continue;
+            }
+            match texts.read((came, expansion.symbols()), &field, with) {
+                Some(Recognised { walked, spelling, plain_bytes }) => {
+                    request.note_times(walked.newest_ms, walked.samples);
+                    request.probes.push(probe(spelling, &walked));
+                    request.slots.push(unread(&walked));
+                    expansion.push(field, walked.said);
+                    expansion.plain_bytes += plain_bytes;
+                }
+                None if !self.read(came, &field, expansion, request)? => return Ok(false),
+                None => {}
+            }
+        }
+        Ok(self.latest_ms.is_none_or(|latest_ms| request.newest_ms <= latest_ms))
+    }
+
+    /// Expands a series that is of another form, and reads it; returns whether it can be accepted.
+    #[cold]
+    fn read(
+        &self,
+        came: &[u8],
+        field: &Field,
+        expansion: &mut Expansion,
+        request: &mut Request,
+    ) -> Result<bool, Undecodable> {
+        let (said, start) = expansion.add(came, field, self.most)?;
+        if said.broken {
+            return Ok(false);
+        }
+        let Some((plain, frame)) = expansion.series(start)? else { return Ok(false) };
+        let walked = Walked { samples: frame.samples, newest_ms: frame.newest_ms, ends: frame.ends, said };
+        let labels = &expansion.body()[frame.labels.clone()];
+        let series = self.prints.fingerprint(labels, self.tenant);
+        request.note_times(frame.newest_ms, frame.samples);
+        // not to be asked by its texts
+        request.probes.push(Probe { found: Found::Skip, ..probe(series, &walked) });
+        request.slots.push(scan::slot(&plain, &frame));
+        expansion.plain_bytes += plain.end - plain.start;
+        expansion.push(*field, said);
+        Ok(true)
+    }
+
+    /// Sees to it that all series have their identities: those that were not known by their texts are expanded for that.
+    fn identify(
+        &self,
+        came: &[u8],
+        expansion: &mut Expansion,
+        request: &mut Request,
+    ) -> Result<(), Undecodable> {
+        let Request { slots, probes, spelled, .. } = request;
+        for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter_mut()) {
+            match probe.found {
+                Found::Alias(series) => probe.fingerprint = series,
+                Found::Missing => {
+                    let spelling = probe.fingerprint;
+                    let was_unsorted = self.expand(came, number, expansion, slot)?;
+                    let labels = &expansion.body()[slot.labels()];
+                    probe.fingerprint = self.prints.fingerprint(labels, self.tenant);
+                    // what was put in order is to be seen as such each time
+                    spelled.extend((!was_unsorted).then_some((number as u32, spelling)));
+                }
+                _ => {}
+            }
+            if slot.state == SlotState::Open {
+                probe.found = Found::Missing;
+            }
+        }
+        Ok(())
+    }
+
+    /// Expands the series whose labels or samples somebody will look at.
+    fn expand_wanted(
+        &self,
+        came: &[u8],
+        expansion: &mut Expansion,
+        request: &mut Request,
+    ) -> Result<(), Undecodable> {
+        for ((number, slot), probe) in (0..).zip(&mut request.slots).zip(&request.probes) {
+            let goes_its_way = matches!(probe.found, Found::Known(_, SentAs::Itself | SentAs::Nothing))
+                && probe.follow_up == FollowUp::NONE
+                && !probe.ends;
+            if !goes_its_way && !is_read(slot) {
+                self.expand(came, number, expansion, slot)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Expands a series that was walked; returns whether its labels had to be put in order.
+    fn expand(
+        &self,
+        came: &[u8],
+        number: usize,
+        expansion: &mut Expansion,
+        slot: &mut Slot,
+    ) -> Result<bool, Undecodable> {
+        let (said, start) = expansion.add(came, &{ expansion.frames[number].field }, self.most)?;
+        if let Some((plain, frame)) = expansion.series(start)? {
+            *slot = scan::slot(&plain, &frame);
+        }
+        expansion.frames[number].said = said;
+        Ok(said.unsorted)
+    }
+}
+
+/// Has the series remembered by their texts that were not known so, and that can be accepted.
+pub(super) fn remember(request: &Request, outcome: &mut Outcome) {
+    for (number, spelling) in &request.spelled {
+        let at = *number as usize;
+        if let SlotState::Verdict(_) = request.slots[at].state {
+            outcome.effects.aliases.push((*spelling, request.probes[at].fingerprint));
+        }
+    }
+}
+
+fn probe(fingerprint: Fingerprint, walked: &Walked) -> Probe {
+    Probe {
+        fingerprint,
+        sample_seconds: seconds(walked.newest_ms),
+        samples: walked.samples.min(u32::from(u16::MAX)) as u16,
+        ends: walked.ends,
+        follow_up: FollowUp::NONE,
+        found: Found::Missing,
+    }
+}
+
+/// A series that stands nowhere in the body of 1.0.
+fn unread(walked: &Walked) -> Slot {
+    Slot {
+        start: 0,
+        end: 0,
+        labels_start: 0,
+        labels_end: 0,
+        samples: walked.samples,
+        histograms: 0,
+        exemplars: 0,
+        edit: 0,
+        end_marker: 0,
+        form: Form::Canonical,
+        scattered: false,
+        ends: walked.ends,
+        state: SlotState::Open,
+    }
+}
+
+fn is_read(slot: &Slot) -> bool {
+    slot.end > 0
+}
