@@ -203,6 +203,7 @@ fn pipeline(criterion: &mut Criterion) {
                 tracking: Default::default(),
                 aggregation: seriesgate::aggregate::Settings::default(),
                 max_future_ms: None,
+                validation: Default::default(),
                 stale_markers: true,
                 limits: LIMITS,
             };

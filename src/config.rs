@@ -46,7 +46,7 @@ pub(crate) use load::{read_stream, read_text};
 pub use mask::{secrets_of_url, shown_url};
 pub use model::{
     Admin, Aggregation, BasicAuth, Config, Listen, Memory, OnInvalid, OnRefusal, OnThrottle, Protocol,
-    Secret, Series, Tenant, Tls, Tracking, Upstream, UpstreamAuth,
+    Secret, Series, Tenant, Tls, Tracking, Upstream, UpstreamAuth, Validation,
 };
 pub(crate) use position::Position;
 pub(crate) use reader::documents;

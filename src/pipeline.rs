@@ -45,6 +45,7 @@ mod splice;
 mod tenancy;
 mod texts;
 mod untracked;
+mod validate;
 mod withhold;
 
 use std::sync::Arc;
@@ -64,6 +65,7 @@ pub use rejected::Blamed;
 pub use scan::{FIELD_BYTES, FieldRoom};
 pub use scratch::Scratch;
 pub use settings::Settings;
+pub use validate::Repair;
 
 use self::policies::State;
 use crate::admission;
@@ -71,8 +73,9 @@ use crate::aggregate::Engine;
 use crate::cardinality::Tracker;
 use crate::clock::Clock;
 use crate::codec::{self, Encoding};
+use crate::config::Validation;
 use crate::policy::PolicySet;
-use crate::series::{Fingerprinter, Index, Speller, Tenant, TenantKey, Tenants};
+use crate::series::{Fingerprint, Fingerprinter, Index, Speller, Tenant, TenantKey, Tenants};
 use crate::wire::Form;
 
 /// The data path of one gate; shared by all workers.
@@ -161,24 +164,29 @@ impl Pipeline {
         let origin = origin.into();
         outcome.start(&policies, now);
 
-        let Scratch { decoder, decoded, read, request, decide, rewrite, composer, packer } = scratch;
-        let most = settings.max_decoded_bytes;
-        let came = codec::decode(decoder, compressed, most, decoded)?;
-        outcome.decoded_bytes = came.len() as u64;
+        let Scratch { reading, request, decide, rewrite, composer, packer } = scratch;
+        let rules = settings.rules(origin.message, &self.clock);
+        let opened = reading.open(compressed, rules, outcome)?;
         let tenant = self.tenants.resolve(origin.scope, &self.prints);
-        let latest_ms = settings.max_future_ms.map(|ahead| self.clock.unix_ms().saturating_add(ahead));
-        let reading =
-            read::Reading { pipeline: self, policies: &policies, tenant, origin, latest_ms, most, now };
-        let read::Read { body, expansion, is_whole, beside } =
-            reading.run(came, read, request, outcome, &mut *room)?;
+        let fingerprint = |labels: &[u8]| match tenant {
+            Tenant::Known { key, .. } => self.prints.fingerprint(labels, key),
+            Tenant::Overflow => Fingerprint::default(),
+        };
+        let recogniser = self.recogniser(&policies, origin, tenant, rules, now);
+        let read = opened.read(recogniser, request, fingerprint, &mut *room, outcome)?;
+        let read::Read { body, came, expansion, request, is_timely, is_mended, is_asked, beside } = read;
         let room: FieldRoom<'_> = &mut |fields| room(fields.saturating_add(beside));
-        let in_v2 = compose::InV2 { body: came, expansion, latest_ms: latest_ms.filter(|_| !is_whole) };
+        let in_v2 =
+            compose::InV2 { body: came, expansion, latest_ms: rules.latest_ms.filter(|_| !is_timely) };
         match tenant {
             Tenant::Known { key, group } => {
+                if !is_asked {
+                    self.index.touch(&mut request.probes, &mut request.order, now, policies.generation);
+                }
                 let decider = self.decider(&policies, &settings, origin, (key, group), now);
                 let span_ms = request.span_ms.filter(|_| policies.aggregates());
                 outcome.effects.aggregated.begin(group, origin.sender, span_ms);
-                decider.decide_all((body, Some(in_v2).filter(|_| is_whole)), request, decide, outcome)?;
+                decider.decide_all((body, Some(in_v2).filter(|_| is_timely)), request, decide, outcome)?;
                 recognise::remember(request, outcome);
             }
             Tenant::Overflow => {
@@ -188,12 +196,14 @@ impl Pipeline {
             }
         }
         count_fates::count_fates(body, request, outcome);
-        rewrite::rewrite(body, request, &policies, settings.max_rewritten_bytes(), room, rewrite)?;
-        let came = Form { message: origin.message, encoding: Encoding::of(compressed) };
+        let repairs = (rules.validation == Validation::Repair).then_some(&mut outcome.repairs);
+        let bounds = (settings.max_rewritten_bytes(), room);
+        rewrite::rewrite(body, request, &policies, repairs, bounds, rewrite)?;
+        let form = Form { message: origin.message, encoding: Encoding::of(compressed) };
         let splice = splice::Splice {
             body,
             in_v2,
-            came: Some(came).filter(|_| is_whole && expansion.is_whole()),
+            came: Some(form).filter(|_| is_timely && !is_mended && expansion.is_whole()),
             wanted: origin.wanted,
             scope: (&self.prints, origin.scope),
         };
@@ -201,6 +211,27 @@ impl Pipeline {
         let examples = &mut outcome.effects.examples;
         examples::collect(body, request, &decide.policy_hits, &policies, &settings.limits, now, examples);
         Ok(())
+    }
+
+    /// What is needed to recognise the series of a request of 2.0 that goes on as that; `None` where all must be read.
+    fn recogniser<'a>(
+        &'a self,
+        policies: &Policies,
+        origin: Origin<'_>,
+        tenant: Tenant,
+        rules: read::Rules,
+        now: u32,
+    ) -> Option<recognise::Recogniser<'a>> {
+        let Self { index, prints, speller, .. } = self;
+        match tenant {
+            Tenant::Known { key: tenant, .. }
+                if origin.stays_v2() && rules.validation != Validation::Strict =>
+            {
+                let generation = policies.generation;
+                Some(recognise::Recogniser { index, prints, speller, tenant, now, generation, rules })
+            }
+            _ => None,
+        }
     }
 
     /// What is needed to decide about the series of a request.

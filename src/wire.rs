@@ -6,10 +6,12 @@
 //! [`schema`] checks the parts that are rare (exemplars, histograms, metadata) as strictly as prost would.
 
 pub mod cursor;
+pub mod histogram;
 pub mod labels;
 pub mod schema;
 pub mod v1;
 pub mod v2;
+pub mod values;
 
 pub use cursor::{WireError, WireErrorKind};
 

@@ -56,6 +56,7 @@ fn pipeline(policies: &[Definition], max_labels: usize) -> Pipeline {
         max_tenants: 10,
         max_decoded_bytes: 1 << 26,
         max_future_ms: None,
+        validation: Default::default(),
         stale_markers: true,
         limits,
         tracking: Default::default(),
@@ -150,7 +151,7 @@ fn a_steady_batch_allocates_nothing() {
         mode: Mode::Enforce,
     };
     assert_eq!(allocations_of_a_steady_batch(&[], true, Body::Untouched), 0, "forwarded");
-    assert_eq!(allocations_of_a_steady_batch(&[], false, Body::Untouched), 0, "labels not sorted");
+    assert_eq!(allocations_of_a_steady_batch(&[], false, Body::Spliced), 0, "labels not sorted");
     assert_eq!(allocations_of_a_steady_batch(&[drop_noise], true, Body::Spliced), 0, "spliced");
     let rule = |action: &str, regex: &str| RuleText {
         action: Some(action.into()),

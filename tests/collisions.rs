@@ -71,7 +71,9 @@ fn a_series_that_passes_as_it_is_owns_itself() {
 #[test]
 fn the_same_series_twice_in_a_body_is_no_collision_and_two_are() {
     let mut gate = Gate::new(&[relabel("{pod=~\".+\"}", &[labeldrop("pod")])]);
-    let request = WriteRequest::of(vec![series(&pod("a")), series(&pod("b")), series(&pod("a"))]);
+    let mut later = series(&pod("a"));
+    later.samples[0].timestamp += 1;
+    let request = WriteRequest::of(vec![series(&pod("a")), series(&pod("b")), later]);
     for _ in 0..2 {
         gate.pass("", &request);
         assert_eq!(sent(&gate, &request), ["up", "up"]);

@@ -38,6 +38,7 @@ fn pipeline(clock: &Clock) -> Pipeline {
         max_tenants: 10,
         max_decoded_bytes: 1 << 26,
         max_future_ms: None,
+        validation: Default::default(),
         stale_markers: true,
         limits,
         tracking: Tracking { warmup: 300, idle_after: IDLE_AFTER_S, ..Tracking::default() },

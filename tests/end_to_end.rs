@@ -38,6 +38,8 @@ mod scopes;
 mod support;
 #[path = "end_to_end/upstream.rs"]
 mod upstream;
+#[path = "end_to_end/validation.rs"]
+mod validation;
 #[path = "end_to_end/version2.rs"]
 mod version2;
 

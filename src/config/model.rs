@@ -120,6 +120,8 @@ pub struct Upstream {
     pub on_400: OnRefusal,
     /// In which form samples are sent.
     pub protocol: Protocol,
+    /// What is looked for in series.
+    pub validation: Validation,
     /// After so long a form that was refused is tried again.
     pub protocol_retry: Duration,
     /// TLS settings; used with `https://` only.
@@ -142,6 +144,7 @@ impl std::fmt::Debug for Upstream {
             .field("max_body_bytes", &self.max_body_bytes)
             .field("on_400", &self.on_400)
             .field("protocol", &self.protocol)
+            .field("validation", &self.validation)
             .field("protocol_retry", &self.protocol_retry)
             .field("tls", &self.tls)
             .finish()
@@ -214,6 +217,18 @@ pub enum Protocol {
     V2,
     /// Remote write 1.0 in zstd, as vmagent sends it.
     Zstd,
+}
+
+/// What is looked for in series beside what the gate itself cannot work with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Validation {
+    /// What can be mended without loss is mended, and what every backend refuses is rejected.
+    #[default]
+    Repair,
+    /// All that is against the rules of remote write is rejected.
+    Strict,
+    /// Nothing is looked for, and nothing mended.
+    Off,
 }
 
 /// TLS towards an upstream.

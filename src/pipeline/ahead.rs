@@ -14,7 +14,7 @@ use crate::series::{Fingerprint, Invalid};
 use crate::wire::WireError;
 use crate::wire::v1::{self, Field, FieldKind, Fields, Part};
 
-/// Reads a body into a request, without what is later than a time.
+/// Reads what of a body is not later than a time.
 pub(super) struct Reader<'b, 'r> {
     /// Unix milliseconds; `None`: nothing is too late.
     pub(super) latest_ms: Option<i64>,
@@ -26,18 +26,16 @@ pub(super) struct Reader<'b, 'r> {
 }
 
 impl<'b> Reader<'b, '_> {
-    /// Scans the body; returns it, or what is left of it, and whether it is as it came.
+    /// Scans what is left of a body that was scanned; returns it, and whether that is all of it.
     #[inline]
-    pub(super) fn scan(
+    pub(super) fn rest(
         self,
         body: &'b [u8],
-        fingerprint: impl Fn(&[u8]) -> Fingerprint,
+        fingerprint: &dyn Fn(&[u8]) -> Fingerprint,
     ) -> Result<(&'b [u8], bool), Undecodable> {
-        self.request.gone.clear();
-        self.request.scan(body, &fingerprint, self.room)?;
         match self.latest_ms.filter(|latest_ms| self.request.newest_ms > *latest_ms) {
             None => Ok((body, true)),
-            Some(latest_ms) => Ok((self.scan_rest(body, latest_ms, &fingerprint)?, false)),
+            Some(latest_ms) => Ok((self.scan_rest(body, latest_ms, fingerprint)?, false)),
         }
     }
 

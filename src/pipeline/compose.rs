@@ -58,9 +58,11 @@ pub(super) fn compose<'c>(
     };
     let mut pieces = pieces.iter().peekable();
     for ((number, slot), frame) in (0..).zip(&request.slots).zip(left(expansion, request)) {
+        let mut replaced = false;
         while let Some(piece) = pieces.next_if(|piece| piece.slot == number) {
             let series = &plain[piece.start as usize..piece.end as usize];
             let Some(inner) = v1::Fields::new(series).next().transpose()? else { continue };
+            replaced |= !piece.ends;
             if piece.ends {
                 composer.add_v1(&series[inner.content..inner.end])?;
             } else {
@@ -69,7 +71,7 @@ pub(super) fn compose<'c>(
             }
         }
         match slot.state {
-            SlotState::Verdict(verdict) if verdict.disposition() == Disposition::Forward => {
+            SlotState::Verdict(verdict) if verdict.disposition() == Disposition::Forward && !replaced => {
                 if latest_ms.is_none() {
                     composer.copy(came, &frame.field)?;
                 } else {

@@ -8,7 +8,6 @@ use super::rejected::describe_rejected;
 use super::scan::{FIELD_BYTES, FieldRoom};
 use super::scratch::bytes;
 use crate::series::{Invalid, TextHash};
-use crate::wire::labels::{LabelRun, put_label};
 use crate::wire::v1;
 use crate::wire::v2::{self, Expanded, Field, FieldKind, Fields, Symbols};
 use crate::wire::{Message, WireError};
@@ -73,6 +72,11 @@ impl Expansion {
         if self.says.1 { &self.frames } else { &[] }
     }
 
+    /// Takes the series of the request after it was mended in place of those that came.
+    pub(super) fn replace_frames(&mut self, mended: &mut Vec<Frame>) {
+        std::mem::swap(&mut self.frames, mended);
+    }
+
     /// Whether all of it is in [`Expansion::body`].
     pub(super) fn is_whole(&self) -> bool {
         self.broken == 0
@@ -115,26 +119,7 @@ impl Expansion {
         let said = v2::expand((came, &self.symbols), field, &mut self.body, most)
             .map_err(Undecodable::WireV2)?
             .map_err(|_| Undecodable::Unfolded(most))?;
-        if said.unsorted {
-            self.sort_labels(start)?;
-        }
         Ok((said, start))
-    }
-
-    /// Puts the labels of the last series in the body in the order of their names.
-    #[cold]
-    fn sort_labels(&mut self, start: usize) -> Result<(), Undecodable> {
-        let series = self.body.split_off(start);
-        let Some(field) = v1::Fields::new(&series).next().transpose()? else { return Ok(()) };
-        let run = v1::series(&series, &field)?.labels;
-        let mut labels = LabelRun::new(&series, run.start, run.end).collect::<Result<Vec<_>, _>>()?;
-        labels.sort_by_key(|label| label.name);
-        self.body.extend_from_slice(&series[..run.start]);
-        for label in labels {
-            put_label(&mut self.body, label.name, label.value);
-        }
-        self.body.extend_from_slice(&series[run.end..]);
-        Ok(())
     }
 
     /// The series in the body that starts there.

@@ -20,7 +20,7 @@ pub enum Fate {
     Held,
     /// The same, and they became part of what is sent for all such.
     Folded,
-    /// Their group had a sample of that series and time already, or of a later one.
+    /// Their group had a sample of that series and time already, or of a later one; or their request had the very same.
     Duplicate,
     /// They could not become part of a group, for this reason.
     Unaggregated(&'static str),
@@ -109,6 +109,7 @@ impl Outcome {
         for (reason, counts) in Invalid::ALL.iter().zip(self.rejected) {
             tell(Fate::Rejected(*reason), None, counts);
         }
+        tell(Fate::Duplicate, None, self.duplicates);
         if let Some(policies) = &self.policies {
             self.fates_by_policy(policies, by_policy, &mut tell);
         }

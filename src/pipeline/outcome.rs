@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::scratch::bytes;
-use super::{Blamed, Counts, Example, Metadata, Policies};
+use super::{Blamed, Counts, Example, Metadata, Policies, Repair};
 use crate::admission::Reserved;
 use crate::aggregate::{Batch, NotAggregated, PolicyCounts};
 use crate::cardinality::{Observation, OnNode, PodKey};
@@ -176,6 +176,10 @@ pub struct Outcome {
     pub spliced: Vec<u8>,
     /// All that was decoded.
     pub received: Counts,
+    /// What was there twice, and goes upstream once.
+    pub duplicates: Counts,
+    /// Series that were mended, by what was.
+    pub repairs: [u64; Repair::ALL.len()],
     /// What goes upstream.
     pub forwarded: Counts,
     /// What each verdict but the untouched one applies to; a verdict may forward (a pass, a preview).
@@ -226,6 +230,8 @@ impl Outcome {
         self.form = Form::PLAIN;
         self.spliced.clear();
         self.received = Counts::default();
+        self.duplicates = Counts::default();
+        self.repairs = Default::default();
         self.forwarded = Counts::default();
         self.by_verdict.clear();
         self.rejected = Default::default();

@@ -4,9 +4,12 @@
 use super::context::seconds;
 use super::expand::{Expansion, Held};
 use super::outcome::{Outcome, Undecodable};
+use super::read::Rules;
 use super::scan::{self, FEW_FIELDS, FieldRoom};
 use super::scratch::{Request, Slot, SlotState};
 use super::texts::{Recognised, Texts};
+use super::validate::{self, Validator};
+use crate::config::Validation;
 use crate::series::identity::Form;
 use crate::series::{Fingerprint, Fingerprinter, FollowUp, Found, Index, Probe, SentAs, Speller, TenantKey};
 use crate::wire::v2::{Field, FieldKind, Fields, Walked};
@@ -20,10 +23,7 @@ pub(super) struct Recogniser<'a> {
     pub(super) now: u32,
     /// Of the policies.
     pub(super) generation: u32,
-    /// What is later is too late, Unix milliseconds.
-    pub(super) latest_ms: Option<i64>,
-    /// Bytes that the request may take as 1.0.
-    pub(super) most: usize,
+    pub(super) rules: Rules,
 }
 
 impl Recogniser<'_> {
@@ -32,7 +32,7 @@ impl Recogniser<'_> {
     pub(super) fn run(
         &self,
         came: &[u8],
-        (expansion, texts): (&mut Expansion, &mut Texts),
+        (expansion, texts, validation): (&mut Expansion, &mut Texts, &mut validate::Buffers),
         request: &mut Request,
         room: FieldRoom<'_>,
     ) -> Result<Option<usize>, Undecodable> {
@@ -49,11 +49,15 @@ impl Recogniser<'_> {
         if !self.walk(came, (&mut *expansion, texts), request)? {
             return Ok(None);
         }
-        if expansion.plain_bytes > self.most {
-            return Err(Undecodable::Unfolded(self.most));
+        if expansion.plain_bytes > self.rules.most {
+            return Err(Undecodable::Unfolded(self.rules.most));
         }
         self.index.follow(&mut request.probes, &mut request.order, self.now);
-        self.identify(came, expansion, request)?;
+        if !self.identify(came, expansion, request)?
+            || !self.is_valid(came, expansion, validation, request)?
+        {
+            return Ok(None);
+        }
         expansion.ask(series, &mut held, &mut *room)?;
         self.index.touch(&mut request.probes, &mut request.order, self.now, self.generation);
         self.expand_wanted(came, expansion, request)?;
@@ -86,7 +90,7 @@ impl Recogniser<'_> {
                 None => {}
             }
         }
-        Ok(self.latest_ms.is_none_or(|latest_ms| request.newest_ms <= latest_ms))
+        Ok(self.rules.latest_ms.is_none_or(|latest_ms| request.newest_ms <= latest_ms))
     }
 
     /// Expands a series that is of another form, and reads it; returns whether it can be accepted.
@@ -98,8 +102,8 @@ impl Recogniser<'_> {
         expansion: &mut Expansion,
         request: &mut Request,
     ) -> Result<bool, Undecodable> {
-        let (said, start) = expansion.add(came, field, self.most)?;
-        if said.broken {
+        let (said, start) = expansion.add(came, field, self.rules.most)?;
+        if said.broken || said.unsorted || said.emptied {
             return Ok(false);
         }
         let Some((plain, frame)) = expansion.series(start)? else { return Ok(false) };
@@ -115,24 +119,28 @@ impl Recogniser<'_> {
         Ok(true)
     }
 
-    /// Sees to it that all series have their identities: those that were not known by their texts are expanded for that.
+    /// Sees to it that all series have their identities: those that were not known by their texts are expanded for that. Returns
+    /// whether their labels may stay as they are.
     fn identify(
         &self,
         came: &[u8],
         expansion: &mut Expansion,
         request: &mut Request,
-    ) -> Result<(), Undecodable> {
+    ) -> Result<bool, Undecodable> {
         let Request { slots, probes, spelled, .. } = request;
         for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter_mut()) {
             match probe.found {
                 Found::Alias(series) => probe.fingerprint = series,
                 Found::Missing => {
                     let spelling = probe.fingerprint;
-                    let was_unsorted = self.expand(came, number, expansion, slot)?;
+                    self.expand(came, number, expansion, slot)?;
+                    let said = expansion.frames[number].said;
+                    if said.unsorted || said.emptied {
+                        return Ok(false);
+                    }
                     let labels = &expansion.body()[slot.labels()];
                     probe.fingerprint = self.prints.fingerprint(labels, self.tenant);
-                    // what was put in order is to be seen as such each time
-                    spelled.extend((!was_unsorted).then_some((number as u32, spelling)));
+                    spelled.push((number as u32, spelling));
                 }
                 _ => {}
             }
@@ -140,7 +148,31 @@ impl Recogniser<'_> {
                 probe.found = Found::Missing;
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether nothing of the request has to be mended. What has to be looked into for that is expanded, and rejected where it
+    /// contradicts itself.
+    fn is_valid(
+        &self,
+        came: &[u8],
+        expansion: &mut Expansion,
+        validate::Buffers { sifted, mending }: &mut validate::Buffers,
+        request: &mut Request,
+    ) -> Result<bool, Undecodable> {
+        if self.rules.validation == Validation::Off {
+            return Ok(true);
+        }
+        sifted.sift(expansion.body(), request);
+        for number in sifted.numbers() {
+            let slot = &mut request.slots[number as usize];
+            if !is_read(slot) {
+                self.expand(came, number as usize, expansion, slot)?;
+            }
+        }
+        let Rules { validation: level, message, .. } = self.rules;
+        let mut validator = Validator { level, message, came, expansion, sifted };
+        Ok(!validator.judge(expansion.body(), request, mending)?)
     }
 
     /// Expands the series whose labels or samples somebody will look at.
@@ -161,20 +193,20 @@ impl Recogniser<'_> {
         Ok(())
     }
 
-    /// Expands a series that was walked; returns whether its labels had to be put in order.
+    /// Expands a series that was walked.
     fn expand(
         &self,
         came: &[u8],
         number: usize,
         expansion: &mut Expansion,
         slot: &mut Slot,
-    ) -> Result<bool, Undecodable> {
-        let (said, start) = expansion.add(came, &{ expansion.frames[number].field }, self.most)?;
+    ) -> Result<(), Undecodable> {
+        let (said, start) = expansion.add(came, &{ expansion.frames[number].field }, self.rules.most)?;
         if let Some((plain, frame)) = expansion.series(start)? {
             *slot = scan::slot(&plain, &frame);
         }
         expansion.frames[number].said = said;
-        Ok(said.unsorted)
+        Ok(())
     }
 }
 

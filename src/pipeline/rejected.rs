@@ -101,6 +101,12 @@ fn label<'b, L: Iterator<Item = RawLabel<'b>>>(
             let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok();
             labels().find(|label| !is_text(label.name) || !is_text(label.value))
         }
+        Invalid::UnsortedLabels => {
+            let mut last: &[u8] = b"";
+            labels().find(|label| std::mem::replace(&mut last, label.name) > label.name)
+        }
+        Invalid::EmptyLabelValue => labels().find(|label| label.value.is_empty()),
+        Invalid::OddName => labels().find(|label| !label.is_classic()),
         Invalid::LabelNameTooLong => labels().max_by_key(|label| label.name.len()),
         Invalid::LabelValueTooLong => labels().max_by_key(|label| label.value.len()),
         Invalid::NoLabels
@@ -108,7 +114,14 @@ fn label<'b, L: Iterator<Item = RawLabel<'b>>>(
         | Invalid::EmptyLabelName
         | Invalid::TooManyLabels
         | Invalid::Reference
-        | Invalid::TooFarInFuture => None,
+        | Invalid::TooFarInFuture
+        | Invalid::HistogramCount
+        | Invalid::HistogramBuckets
+        | Invalid::HistogramSchema
+        | Invalid::Mixed
+        | Invalid::NoData
+        | Invalid::DuplicateSample
+        | Invalid::OutOfOrder => None,
     }
 }
 

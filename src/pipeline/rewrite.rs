@@ -7,6 +7,7 @@ use super::edits::LOOSE;
 use super::outcome::Undecodable;
 use super::scan::{FIELD_BYTES, FieldRoom};
 use super::scratch::{Cut, EndMarker, Piece, Request, RewriteScratch, Slot, SlotState};
+use super::validate::{self, Repair};
 use crate::codec::varint;
 use crate::policy::Disposition;
 use crate::series::edit;
@@ -17,14 +18,17 @@ use crate::wire::v1::{self, Part};
 /// What series under other labels take without a room of their own, bytes.
 const FREE_BYTES: usize = 1 << 20;
 
-/// Lists the cuts of a request, and writes the series that go under other labels; all of them together take no
-/// more than `most` bytes, and no more than there is room for: they may be many times what came.
+/// What was mended in series, by what it was; `None`: labels go on as they came.
+pub(super) type Repairs<'r> = Option<&'r mut [u64; Repair::ALL.len()]>;
+
+/// Lists the cuts of a request, and writes the series that go under other labels, or under theirs in order; all of them together take
+/// no more than `most` bytes, and no more than there is room for: they may be many times what came.
 pub(super) fn rewrite(
     body: &[u8],
     request: &mut Request,
     policies: &Policies,
-    most: usize,
-    room: FieldRoom<'_>,
+    mut repairs: Repairs<'_>,
+    (most, room): (usize, FieldRoom<'_>),
     scratch: &mut RewriteScratch,
 ) -> Result<(), Undecodable> {
     request.cuts.clear();
@@ -44,13 +48,10 @@ pub(super) fn rewrite(
             let end = scratch.plain.len() as u32;
             scratch.pieces.push(Piece { slot: number, ends: true, start, end });
         }
-        if fate == Some(Disposition::Rewrite) {
-            let script = if slot.edit & LOOSE == 0 {
-                policies.edits.get(slot.edit)
-            } else {
-                request.loose.get((slot.edit & !LOOSE) as usize).map(Vec::as_slice)
-            };
-            let script = script.expect("an edit that is remembered is in the table of its generation");
+        let goes_on = fate.is_some_and(Disposition::forwards);
+        let mended = goes_on && slot.form == Form::Other && mends(body, slot, &mut repairs)?;
+        let script = (fate == Some(Disposition::Rewrite)).then(|| script(slot, policies, &request.loose));
+        if script.is_some() || mended {
             let start = scratch.plain.len() as u32;
             series(body, slot, script, scratch)?;
             let end = scratch.plain.len() as u32;
@@ -67,15 +68,34 @@ pub(super) fn rewrite(
             }
         }
         match fate {
-            Some(Disposition::Forward) if slot.end_marker == 0 => {}
+            Some(Disposition::Forward) if slot.end_marker == 0 && !mended => {}
             // the series itself stays; what it was until now ends before it
-            Some(Disposition::Forward) => {
+            Some(Disposition::Forward) if !mended => {
                 cut(&mut request.cuts, slot.start..slot.start, scratch.plain.len());
             }
             _ => cut(&mut request.cuts, slot.start..slot.end, scratch.plain.len()),
         }
     }
     Ok(())
+}
+
+/// The edit of a series.
+fn script<'e>(slot: &Slot, policies: &'e Policies, loose: &'e [Vec<u8>]) -> &'e [u8] {
+    let script = if slot.edit & LOOSE == 0 {
+        policies.edits.get(slot.edit)
+    } else {
+        loose.get((slot.edit & !LOOSE) as usize).map(Vec::as_slice)
+    };
+    script.expect("an edit that is remembered is in the table of its generation")
+}
+
+/// Whether the labels of a series are to be put in order; counts it.
+fn mends(body: &[u8], slot: &Slot, repairs: &mut Repairs<'_>) -> Result<bool, WireError> {
+    let Some(repairs) = repairs else { return Ok(false) };
+    let disorder = validate::disorder(body, slot.labels())?;
+    repairs[Repair::UnsortedLabels as usize] += u64::from(disorder.unsorted);
+    repairs[Repair::EmptyLabelValue as usize] += u64::from(disorder.emptied);
+    Ok(disorder.unsorted || disorder.emptied)
 }
 
 /// Adds a cut; neighbours become one, so that a body rewritten from end to end is compressed in one go.
@@ -93,14 +113,24 @@ fn cut(cuts: &mut Vec<Cut>, taken: Range<u32>, plain_end: usize) {
     }
 }
 
-/// Appends one series with edited labels; everything else in it keeps its bytes.
+/// Appends one series with edited labels, or with its own in order; everything else in it keeps its bytes.
 #[inline]
-fn series(body: &[u8], slot: &Slot, script: &[u8], scratch: &mut RewriteScratch) -> Result<(), WireError> {
+fn series(
+    body: &[u8],
+    slot: &Slot,
+    script: Option<&[u8]>,
+    scratch: &mut RewriteScratch,
+) -> Result<(), WireError> {
     let RewriteScratch { plain, starts, places, block, .. } = scratch;
     // room for the length that it had; nearly always it fits
     let (field, room) = open(plain, slot.end as usize - slot.labels_start as usize);
     let labels = canonical(body, slot, places, block)?;
-    edit::apply(script, labels, starts, plain).expect("an edit fits the labels that it was made for");
+    match script {
+        Some(script) => {
+            edit::apply(script, labels, starts, plain).expect("an edit fits the labels that it was made for");
+        }
+        None => plain.extend_from_slice(labels),
+    }
     if slot.scattered {
         v1::for_each_part(body, slot.labels(), |bytes, part| {
             if part != Part::Label {

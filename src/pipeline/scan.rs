@@ -3,6 +3,7 @@
 use super::context::seconds;
 use super::outcome::{NewSeries, Undecodable};
 use super::scratch::{Cut, PolicyHit, Request, Slot, SlotState};
+use super::validate::SIFTED_BYTES;
 use crate::series::identity::Form;
 use crate::series::{Fingerprint, FollowUp, Found, Invalid, Probe};
 use crate::wire::schema::Text;
@@ -20,8 +21,12 @@ pub(super) const FEW_FIELDS: usize = 4096;
 pub const FIELD_BYTES: usize = 512;
 
 const _: () = {
-    let to_be_read =
-        size_of::<Slot>() + 2 * size_of::<Probe>() + size_of::<Cut>() + size_of::<PolicyHit>() + 16;
+    let to_be_read = size_of::<Slot>()
+        + 2 * size_of::<Probe>()
+        + size_of::<Cut>()
+        + size_of::<PolicyHit>()
+        + 16
+        + SIFTED_BYTES;
     let to_be_learned =
         size_of::<NewSeries>() + size_of::<(Fingerprint, Fingerprint)>() + 16 * size_of::<u64>();
     assert!(to_be_read + to_be_learned <= FIELD_BYTES);

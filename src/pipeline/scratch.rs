@@ -1,9 +1,8 @@
 //! Buffers of one worker, used for one request at a time and kept for the next.
 
-use super::expand::Expansion;
-use super::texts::Texts;
+use super::read;
 use crate::cardinality::ObserveScratch;
-use crate::codec::{Packer, zstd};
+use crate::codec::Packer;
 use crate::policy::{OwnedLabels, VerdictId};
 use crate::series::identity::{Form, Place};
 use crate::series::{Fingerprint, Invalid, Probe};
@@ -152,22 +151,10 @@ pub(super) struct RewriteScratch {
     pub(super) block: Vec<u8>,
 }
 
-/// Buffers for what a body is read into.
-#[derive(Default)]
-pub(super) struct ReadScratch {
-    /// The same as remote write 1.0, where it is 2.0.
-    pub(super) expansion: Expansion,
-    pub(super) texts: Texts,
-    /// The same without what is too far in the future.
-    pub(super) timely: Vec<u8>,
-}
-
 /// Buffers of one worker. They grow to the largest request seen and are bounded by the decoded-size limit.
 #[derive(Default)]
 pub struct Scratch {
-    pub(super) decoder: zstd::Decoder,
-    pub(super) decoded: Vec<u8>,
-    pub(super) read: ReadScratch,
+    pub(super) reading: read::Buffers,
     pub(super) request: Request,
     pub(super) decide: DecideScratch,
     pub(super) rewrite: RewriteScratch,
@@ -178,12 +165,8 @@ pub struct Scratch {
 impl Scratch {
     /// Bytes held. A worker throws away a scratch that one huge request has blown up.
     pub fn capacity(&self) -> usize {
-        let Self { decoder, decoded, read, request, decide, rewrite, composer, packer } = self;
-        decoder.bytes()
-            + decoded.capacity()
-            + read.expansion.capacity()
-            + read.texts.capacity()
-            + read.timely.capacity()
+        let Self { reading, request, decide, rewrite, composer, packer } = self;
+        reading.capacity()
             + bytes(&request.slots)
             + bytes(&request.probes)
             + bytes(&request.order)

@@ -1,6 +1,10 @@
 //! What a pipeline is made with.
 
+use super::read::Rules;
+use crate::clock::Clock;
+use crate::config::Validation;
 use crate::series::Limits;
+use crate::wire::Message;
 use crate::{aggregate, cardinality};
 
 /// What a pipeline is made with.
@@ -16,6 +20,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Samples that are further ahead of our clock are rejected, milliseconds; `None`: none is.
     pub max_future_ms: Option<i64>,
+    /// What is looked for in series.
+    pub validation: Validation,
     /// Whether a series that is withheld from now on, or goes under other labels, ends with a stale marker.
     pub stale_markers: bool,
     /// What is counted of series, and how much of it is kept.
@@ -25,6 +31,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// By what a body of this version is read.
+    pub(super) fn rules(&self, message: Message, clock: &Clock) -> Rules {
+        let latest_ms = self.max_future_ms.map(|ahead| clock.unix_ms().saturating_add(ahead));
+        Rules { message, most: self.max_decoded_bytes, validation: self.validation, latest_ms }
+    }
+
     /// Twice the limit of what comes in: rules may add labels, not without bounds.
     pub(super) fn max_rewritten_bytes(&self) -> usize {
         self.max_decoded_bytes.saturating_mul(2).min(u32::MAX as usize / 2)

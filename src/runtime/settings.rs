@@ -16,6 +16,7 @@ pub(crate) fn pipeline_settings(config: &Config) -> pipeline::Settings {
         max_decoded_bytes: config.listen.max_decoded_bytes,
         limits: config.series.limits(),
         max_future_ms: config.series.max_future.map(milliseconds),
+        validation: config.upstream.validation,
         stale_markers: config.series.stale_markers,
         tracking: tracking(config),
         aggregation: aggregation(config),

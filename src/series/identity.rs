@@ -43,11 +43,31 @@ pub enum Invalid {
     TooFarInFuture,
     #[error("references that are no pairs of positions in the symbols")]
     Reference,
+    #[error("native histograms that do not count what their buckets count")]
+    HistogramCount,
+    #[error("native histograms whose buckets do not fit their spans or bounds")]
+    HistogramBuckets,
+    #[error("native histograms of a schema that is none")]
+    HistogramSchema,
+    #[error("samples and native histograms in one series")]
+    Mixed,
+    #[error("labels that are not sorted (upstreams[].validation: strict)")]
+    UnsortedLabels,
+    #[error("labels without a value (upstreams[].validation: strict)")]
+    EmptyLabelValue,
+    #[error("names that remote write 1.0 does not know (upstreams[].validation: strict)")]
+    OddName,
+    #[error("neither samples nor histograms (upstreams[].validation: strict)")]
+    NoData,
+    #[error("two samples of one time (upstreams[].validation: strict)")]
+    DuplicateSample,
+    #[error("samples older than the one before (upstreams[].validation: strict)")]
+    OutOfOrder,
 }
 
 impl Invalid {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 20] = [
         Self::NoLabels,
         Self::NoName,
         Self::EmptyLabelName,
@@ -58,6 +78,16 @@ impl Invalid {
         Self::LabelValueTooLong,
         Self::TooFarInFuture,
         Self::Reference,
+        Self::HistogramCount,
+        Self::HistogramBuckets,
+        Self::HistogramSchema,
+        Self::Mixed,
+        Self::UnsortedLabels,
+        Self::EmptyLabelValue,
+        Self::OddName,
+        Self::NoData,
+        Self::DuplicateSample,
+        Self::OutOfOrder,
     ];
 
     /// The `reason` label of our metrics and of `explain`.
@@ -73,6 +103,16 @@ impl Invalid {
             Self::LabelValueTooLong => "label_value_too_long",
             Self::TooFarInFuture => "too_far_in_future",
             Self::Reference => "invalid_reference",
+            Self::HistogramCount => "histogram_count",
+            Self::HistogramBuckets => "histogram_buckets",
+            Self::HistogramSchema => "histogram_schema",
+            Self::Mixed => "mixed_samples",
+            Self::UnsortedLabels => "unsorted_labels",
+            Self::EmptyLabelValue => "empty_label_value",
+            Self::OddName => "odd_name",
+            Self::NoData => "no_data",
+            Self::DuplicateSample => "duplicate_sample",
+            Self::OutOfOrder => "out_of_order",
         }
     }
 }

@@ -12,7 +12,7 @@ use super::names::{self, Metric};
 use super::policies::PolicyRegistry;
 use super::registry::Registry;
 use crate::aggregate::PolicyCounts;
-use crate::pipeline::{Committed, Counts, Fate, Outcome, Returned};
+use crate::pipeline::{Committed, Counts, Fate, Outcome, Repair, Returned};
 use crate::policy::Summary;
 use crate::series::Invalid;
 
@@ -32,6 +32,7 @@ pub struct DataMetrics {
     untracked: Counter,
     unguarded: Counter,
     rejected_metadata: Counter,
+    repaired: [Counter; Repair::ALL.len()],
     decoded_bytes: Counter,
     overflow_requests: Counter,
     accepted_in_part: Counter,
@@ -59,6 +60,8 @@ impl DataMetrics {
             untracked: registry.counter(&names::UNTRACKED_SERIES, &[]),
             unguarded: registry.counter(&names::UNGUARDED_SERIES, &[]),
             rejected_metadata: registry.counter(&names::REJECTED_METADATA, &[]),
+            repaired: Repair::ALL
+                .map(|repair| registry.counter(&names::REPAIRED_SERIES, &[("reason", repair.as_str())])),
             decoded_bytes: registry.counter(&names::DECODED_BYTES, &[]),
             overflow_requests: registry.counter(&names::OVERFLOW_REQUESTS, &[]),
             accepted_in_part: registry.counter(&names::ACCEPTED_IN_PART, &[]),
@@ -97,6 +100,9 @@ impl DataMetrics {
         self.unguarded.increment(outcome.unguarded);
         if outcome.rejected_metadata > 0 {
             self.rejected_metadata.increment(outcome.rejected_metadata);
+        }
+        for (counter, series) in self.repaired.iter().zip(outcome.repairs).filter(|(_, series)| *series > 0) {
+            counter.increment(series);
         }
         if let Some(policies) = &outcome.policies {
             self.policies.settled(outcome, policies);

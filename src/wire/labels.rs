@@ -23,6 +23,17 @@ pub struct RawLabel<'a> {
     pub canonical: bool,
 }
 
+impl RawLabel<'_> {
+    /// Whether its name, and its value if that names a metric, is one that remote write 1.0 knows.
+    pub fn is_classic(&self) -> bool {
+        let name = |text: &[u8], colons| {
+            let letter = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || colons && *b == b':';
+            !text.first().is_none_or(u8::is_ascii_digit) && text.iter().all(letter)
+        };
+        name(self.name, false) && (self.name != b"__name__" || name(self.value, true))
+    }
+}
+
 /// Labels between two offsets of a body; anything else there (scattered labels) is skipped over.
 pub struct LabelRun<'a> {
     cursor: Cursor<'a>,

@@ -6,16 +6,19 @@
 mod compose;
 mod expand;
 mod walk;
+mod without_empty;
 
 use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
 
 pub use compose::{Came, Composer, Part, for_each_part};
 pub use expand::{Expanded, TooLong, expand};
 pub use walk::{Pair, References, Walked, walk};
+pub use without_empty::put_labels_without_empty;
 
-/// Tags of `Request.symbols` and `Request.timeseries`.
+/// Tag of `Request.symbols`.
 const SYMBOL_TAG: u8 = 0x22;
-const SERIES_TAG: u8 = 0x2a;
+/// Tag of `Request.timeseries`.
+pub const SERIES_TAG: u8 = 0x2a;
 
 /// What a top-level field of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

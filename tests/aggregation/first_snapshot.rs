@@ -35,6 +35,7 @@ fn pipeline(keys: &[u8]) -> (Pipeline, impl Fn(&Pipeline, &str) -> Option<u32>) 
     let settings = Settings {
         max_tracked: 1000,
         max_future_ms: None,
+        validation: Default::default(),
         stale_markers: true,
         max_tenants: 10,
         max_decoded_bytes: 1 << 20,

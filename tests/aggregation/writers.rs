@@ -205,6 +205,7 @@ fn what_a_group_was_sent_as_is_free_when_it_has_ended() {
     // who comes back finds it taken, and passes as itself
     rig.put_all(315, &[("g", "a", 2.0), ("other", "x", 1.0)]);
     rig.put("g", "", &[(330, 7.0)]);
+    rig.put("g", "a", &[(330, 2.0)]);
     assert_eq!(sent(&rig.gate, &request("g", "a", &[(330, 2.0)])), ["g{pod=\"a\"}"]);
     let output = rig.finish();
     assert_eq!(output["g"].last().unwrap().1, "stale", "{output:?}");

@@ -199,6 +199,7 @@ pub(crate) fn settings(url: String) -> config::Upstream {
         max_body_bytes: None,
         on_400: config::OnRefusal::Pass,
         protocol: config::Protocol::Auto,
+        validation: config::Validation::default(),
         protocol_retry: Duration::from_secs(3600),
         tls: config::Tls::default(),
     }

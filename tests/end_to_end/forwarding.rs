@@ -12,7 +12,8 @@ use super::{NO_NOISE, mixture, pods, sink};
 #[tokio::test(flavor = "multi_thread")]
 async fn untouched_bodies_arrive_bit_for_bit() {
     let backend = Backend::start(|_| stored()).await;
-    let gate = Setup::to(backend.url()).policy(NO_NOISE).start().await;
+    // with nothing looked for: its labels are not sorted, and a series has both samples and a histogram
+    let gate = Setup::to(backend.url()).upstream("validation: off").policy(NO_NOISE).start().await;
     let mut rich =
         TimeSeries::named("latency", &[("job", "api")]).with_sample(1, 1.5).with_sample(2, f64::NAN);
     rich.exemplars.push(Exemplar { labels: vec![Label::new("trace", "t")], value: 1.0, timestamp: 1 });

@@ -40,6 +40,7 @@ impl Gate {
             max_tenants: 2,
             max_decoded_bytes: 1 << 24,
             max_future_ms: None,
+            validation: Default::default(),
             stale_markers: true,
             limits,
             tracking: Default::default(),
@@ -97,6 +98,7 @@ pub(crate) fn named(name: &str) -> TimeSeries {
 pub(crate) fn assert_conserved(outcome: &Outcome) {
     let mut fates = outcome.all_rejected();
     fates += outcome.forwarded;
+    fates += outcome.duplicates;
     for (verdict, counts) in &outcome.by_verdict {
         if !verdict.disposition().forwards() {
             fates += *counts;

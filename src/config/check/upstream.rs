@@ -8,7 +8,7 @@ use super::Checker;
 use crate::config::at::At;
 use crate::config::position::Position;
 use crate::config::raw::{RawTls, RawUpstream};
-use crate::config::{OnRefusal, OnThrottle, Protocol, Tls, Upstream, expand};
+use crate::config::{OnRefusal, OnThrottle, Protocol, Tls, Upstream, Validation, expand};
 
 impl Checker<'_> {
     pub(super) fn upstreams(&mut self, raw: Option<&At<Vec<At<RawUpstream>>>>) -> Option<Upstream> {
@@ -53,6 +53,9 @@ impl Checker<'_> {
             [("auto", Protocol::Auto), ("v1", Protocol::V1), ("v2", Protocol::V2), ("zstd", Protocol::Zstd)];
         let protocol = self.choice(&raw.protocol, &protocols).unwrap_or_default();
         let protocol_retry = self.duration(&raw.protocol_retry, "1s", "30d");
+        let levels =
+            [("strict", Validation::Strict), ("repair", Validation::Repair), ("off", Validation::Off)];
+        let validation = self.choice(&raw.validation, &levels).unwrap_or_default();
         let refusals = [("pass", OnRefusal::Pass), ("bisect", OnRefusal::Bisect)];
         let on_400 = self.choice(&raw.on_400, &refusals).unwrap_or_default();
         let max_body_bytes = raw.max_body.as_ref().map(|size| self.size(size, "1KiB", "1GiB"));
@@ -71,6 +74,7 @@ impl Checker<'_> {
             max_body_bytes,
             on_400,
             protocol,
+            validation,
             protocol_retry,
             tls,
         })

@@ -61,6 +61,10 @@ pub(crate) struct RawUpstream {
     /// `v2` = 2.0 in snappy, `zstd` = 1.0 in zstd.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["auto", "v1", "v2", "zstd"])))]
     pub(crate) protocol: At<String>,
+    /// What is looked for in series beside what the gate cannot work with: `repair` = what can be mended without loss is, and what
+    /// every backend refuses is rejected; `strict` = all of it is rejected; `off` = nothing is looked for.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["strict", "repair", "off"])))]
+    pub(crate) validation: At<String>,
     /// After so long a form that the upstream did not take is tried again, with `protocol: auto`.
     pub(crate) protocol_retry: At<DurationText>,
     /// TLS settings, for an `https://` url only.
@@ -85,6 +89,7 @@ impl Default for RawUpstream {
             max_body: None,
             on_400: At::default_value("pass"),
             protocol: At::default_value("auto"),
+            validation: At::default_value("repair"),
             protocol_retry: At::default_value("1h"),
             tls: None,
         }

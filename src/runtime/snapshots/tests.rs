@@ -35,6 +35,7 @@ impl Life {
         let settings = Settings {
             max_tracked: 1000,
             max_future_ms: None,
+            validation: Default::default(),
             stale_markers: true,
             max_tenants: 10,
             max_decoded_bytes: 1 << 20,

@@ -20,6 +20,8 @@ pub struct Expanded {
     pub unsorted: bool,
     /// Position of the name of its metric; 0: not known.
     pub metric: u32,
+    /// Whether a label of it has no value; what was written has none such.
+    pub emptied: bool,
     /// When what it counts began, as its first sample that says so says, Unix milliseconds; 0: not said.
     pub start_ms: i64,
     /// The type of its metric, by the number that both versions have for it; 0: not said.
@@ -139,7 +141,9 @@ impl Writer<'_> {
             (Some(name), Some(value)) => {
                 // so that what is written is no longer than a label more
                 self.too_long |= self.out.len() > self.most;
-                if !self.too_long && counts(name, value) {
+                if !counts(name, value) {
+                    self.said.emptied = true;
+                } else if !self.too_long {
                     put_label(self.out, name, value);
                 }
             }
