@@ -204,6 +204,7 @@ fn pipeline(criterion: &mut Criterion) {
                 aggregation: seriesgate::aggregate::Settings::default(),
                 max_future_ms: None,
                 validation: Default::default(),
+                long_values: None,
                 stale_markers: true,
                 limits: LIMITS,
             };

@@ -26,6 +26,7 @@ mod grouping;
 mod groups;
 mod in_force;
 mod learn;
+mod long_values;
 mod memory;
 mod metadata;
 mod observe;
@@ -109,7 +110,8 @@ impl Pipeline {
         let limits = admission::Registry::default();
         let admissions = limits.adopt(&set.limiting(), 1, clock.unix_seconds());
         let state = State { aggregators, admissions };
-        let policies = Policies::new(Arc::new(set), 1, settings.max_tracked, state, None);
+        let policies =
+            Policies::new(Arc::new(set), 1, (settings.max_tracked, settings.long_values), state, None);
         Self {
             index: Index::new(settings.max_tracked),
             speller: Speller::random(&prints),

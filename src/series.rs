@@ -8,6 +8,7 @@ pub mod grammar;
 pub mod identity;
 pub mod index;
 pub mod labels;
+mod long_values;
 mod prefetch;
 pub mod quote;
 pub mod scope;
@@ -23,6 +24,7 @@ pub use index::{
     Probe, Remembered, SentAs,
 };
 pub use labels::Labels;
+pub use long_values::{LongValues, TooLong};
 pub use scope::Scope;
 pub use subject::{Subject, SubjectKind, SubjectLabels, SubjectTable};
 pub use tenants::{Tenant, Tenants};

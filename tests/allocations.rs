@@ -57,6 +57,7 @@ fn pipeline(policies: &[Definition], max_labels: usize) -> Pipeline {
         max_decoded_bytes: 1 << 26,
         max_future_ms: None,
         validation: Default::default(),
+        long_values: None,
         stale_markers: true,
         limits,
         tracking: Default::default(),

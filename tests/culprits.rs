@@ -39,6 +39,7 @@ fn pipeline(clock: &Clock) -> Pipeline {
         max_decoded_bytes: 1 << 26,
         max_future_ms: None,
         validation: Default::default(),
+        long_values: None,
         stale_markers: true,
         limits,
         tracking: Tracking { warmup: 300, idle_after: IDLE_AFTER_S, ..Tracking::default() },

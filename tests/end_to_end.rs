@@ -22,6 +22,8 @@ mod lifecycle;
 mod limits;
 #[path = "end_to_end/lives.rs"]
 mod lives;
+#[path = "end_to_end/long_values.rs"]
+mod long_values;
 #[path = "end_to_end/memory.rs"]
 mod memory;
 #[path = "end_to_end/parts.rs"]

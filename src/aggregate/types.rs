@@ -79,6 +79,8 @@ pub enum NotAggregated {
     Taken,
     /// Rules took a label that keeps it apart from others: [`Aggregation::lost`].
     Apart,
+    /// What is sent for its group would have a label value that the upstream does not take.
+    LongValue,
 }
 
 impl NotAggregated {
@@ -91,6 +93,7 @@ impl NotAggregated {
             Self::Full => "full",
             Self::Taken => "collision",
             Self::Apart => "label_gone",
+            Self::LongValue => "long_label_value",
         }
     }
 }

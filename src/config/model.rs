@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::policy::Definition;
-use crate::series::{Limits, SubjectTable};
+use crate::series::{Limits, LongValues, SubjectTable};
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +122,8 @@ pub struct Upstream {
     pub protocol: Protocol,
     /// What is looked for in series.
     pub validation: Validation,
+    /// What becomes of label values that are longer than the upstream takes; `None`: there are none.
+    pub long_values: Option<LongValues>,
     /// After so long a form that was refused is tried again.
     pub protocol_retry: Duration,
     /// TLS settings; used with `https://` only.
@@ -145,6 +147,7 @@ impl std::fmt::Debug for Upstream {
             .field("on_400", &self.on_400)
             .field("protocol", &self.protocol)
             .field("validation", &self.validation)
+            .field("long_values", &self.long_values)
             .field("protocol_retry", &self.protocol_retry)
             .field("tls", &self.tls)
             .finish()

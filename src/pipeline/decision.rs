@@ -115,8 +115,20 @@ impl Decider<'_> {
         slot.state
     }
 
-    /// Asks the policies, and finds the group of a series that one of them aggregates.
+    /// Asks the policies, and has long values cut.
     fn apply_policies(
+        &self,
+        among: &Among<'_>,
+        context: &SeriesContext<'_>,
+        work: &mut Work<'_>,
+    ) -> PolicyResult {
+        let result = self.ask_policies(among, context, work);
+        let (verdict, output) = self.policies.fit(context.pairs, result.verdict, result.output);
+        PolicyResult { verdict, output, ..result }
+    }
+
+    /// Asks the policies, and finds the group of a series that one of them aggregates.
+    fn ask_policies(
         &self,
         among: &Among<'_>,
         context: &SeriesContext<'_>,

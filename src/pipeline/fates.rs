@@ -116,6 +116,16 @@ impl Outcome {
         debug_assert_eq!(sum, self.received, "each sample has one fate");
     }
 
+    /// Samples and native histograms that go on under a label value that was cut.
+    pub fn cut(&self) -> u64 {
+        let Some(policies) = self.policies.as_ref().filter(|policies| policies.long_values.is_some()) else {
+            return 0;
+        };
+        let rewritten = self.by_verdict.iter().filter(|(id, _)| id.disposition() == Disposition::Rewrite);
+        let cut = rewritten.filter(|(verdict, _)| policies.set.row(*verdict).cut);
+        cut.map(|(_, counts)| counts.samples + counts.histograms).sum()
+    }
+
     /// What did not go on ends at the policy that ended the walk, or at the last one that changed the labels.
     fn fates_by_policy(&self, policies: &Policies, by_policy: &[PolicyCounts], tell: Tell<'_>) {
         let mut by_policy = by_policy.to_vec();

@@ -9,7 +9,7 @@ use crate::aggregate::{self, Aggregator, Brings, Class, Join, Keys, NotAggregate
 use crate::policy::bound::{self, Spelling};
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
-use crate::series::{Claimed, Fingerprint, Labels};
+use crate::series::{Claimed, Fingerprint, Labels, LongValues, TooLong};
 use crate::wire::labels::put_canonical;
 use crate::wire::v1;
 
@@ -57,16 +57,21 @@ impl Decider<'_> {
         let spelling = Spelling::of(labels);
         let pairs = aggregation.group(labels, &spelling);
         let replica = self.replica(&pairs, aggregation, &mut work.scratch.canonical);
+        let long_values = self.policies.long_values;
         let batch = &mut work.outcome.effects.aggregated;
         let start = batch.labels.len();
         let outputs = if kind == MetricKind::Gauge { aggregation.outputs.len().max(1) } else { 1 };
         let mut put = |output| {
             let start = batch.labels.len();
-            put_output(&pairs, labels.metric(), aggregation, output, &mut batch.labels);
-            start as u32..batch.labels.len() as u32
+            put_output(&pairs, labels.metric(), (aggregation, output), long_values, &mut batch.labels)?;
+            Ok(start as u32..batch.labels.len() as u32)
         };
-        let block = put(0);
-        let others: Vec<Range<u32>> = (1..outputs).map(put).collect();
+        let all: Result<Vec<Range<u32>>, TooLong> = (0..outputs).map(&mut put).collect();
+        let Ok(mut others) = all else {
+            batch.labels.truncate(start);
+            return Err(NotAggregated::LongValue);
+        };
+        let block = others.remove(0);
         let group = self.output(&block, work);
         let family = match class {
             Class::Histogram(_) => self.family(&pairs, &mut work.scratch.canonical),
@@ -248,19 +253,24 @@ impl Decider<'_> {
     }
 }
 
-/// Appends the labels of one output.
+/// Appends the labels of one output, with values that are no longer than the upstream takes.
 fn put_output(
     pairs: &[(&str, &str)],
     metric: &str,
-    aggregation: &Aggregation,
-    output: usize,
+    (aggregation, output): (&Aggregation, usize),
+    long_values: Option<LongValues>,
     out: &mut Vec<u8>,
-) {
+) -> Result<(), TooLong> {
     let renamed = aggregation.metric(metric, output);
     for (name, value) in pairs.iter() {
-        match &renamed {
-            Some(renamed) if *name == "__name__" => put_canonical(out, name, renamed),
-            _ => put_canonical(out, name, value),
+        let value = match &renamed {
+            Some(renamed) if *name == "__name__" => renamed,
+            _ => *value,
+        };
+        match long_values {
+            None => put_canonical(out, name, value),
+            Some(long_values) => put_canonical(out, name, &long_values.sent(name, value)?),
         }
     }
+    Ok(())
 }

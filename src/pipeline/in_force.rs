@@ -50,7 +50,8 @@ impl Pipeline {
         }
         let admissions = self.limits.adopt(&set.limiting(), generation, since);
         let state = State { aggregators, admissions };
-        let policies = Policies::new(set, generation, self.max_tracked, state, Some(former));
+        let bounds = (self.max_tracked, self.settings.load().long_values);
+        let policies = Policies::new(set, generation, bounds, state, Some(former));
         self.policies.store(Arc::new(policies));
     }
 }

@@ -11,7 +11,7 @@ use crate::admission;
 use crate::aggregate::{Adopted, Aggregator};
 use crate::cardinality::Distinct;
 use crate::policy::{PolicyIndex, PolicySet};
-use crate::series::Fingerprint;
+use crate::series::{Fingerprint, LongValues};
 
 /// The policies in force.
 pub struct Policies {
@@ -23,6 +23,8 @@ pub struct Policies {
     /// The edits of the policies before, for series that were not decided anew yet.
     pub(super) former: ArcSwapOption<Former>,
     pub(super) allowance: Allowance,
+    /// What becomes of label values that are longer than the upstream takes.
+    pub(super) long_values: Option<LongValues>,
     pub(super) aggregators: Adopted,
     pub(super) admissions: admission::Adopted,
     /// By position, the groups that policies in preview would make.
@@ -73,7 +75,7 @@ impl Policies {
     pub(super) fn new(
         set: Arc<PolicySet>,
         generation: u32,
-        max_tracked: usize,
+        (max_tracked, long_values): (usize, Option<LongValues>),
         state: State,
         former: Option<Former>,
     ) -> Self {
@@ -90,6 +92,7 @@ impl Policies {
             edits: Arc::new(Edits::new(max_tracked.saturating_mul(2))),
             former: ArcSwapOption::from_pointee(former),
             allowance,
+            long_values,
             aggregators,
             admissions,
             preview_groups,
@@ -116,7 +119,7 @@ impl Policies {
 
     /// Whether anything may go upstream under labels that no series came with, so that two could meet.
     pub(super) fn shares(&self) -> bool {
-        self.aggregates || self.set.rewrites()
+        self.aggregates || self.set.rewrites() || self.long_values.is_some()
     }
 
     /// Whether the end of a series that is sent changes what its next sample finds: what it is sent as, or its place with a limit.

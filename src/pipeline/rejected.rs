@@ -108,7 +108,9 @@ fn label<'b, L: Iterator<Item = RawLabel<'b>>>(
         Invalid::EmptyLabelValue => labels().find(|label| label.value.is_empty()),
         Invalid::OddName => labels().find(|label| !label.is_classic()),
         Invalid::LabelNameTooLong => labels().max_by_key(|label| label.name.len()),
-        Invalid::LabelValueTooLong => labels().max_by_key(|label| label.value.len()),
+        Invalid::LabelValueTooLong | Invalid::LongLabelValue => {
+            labels().max_by_key(|label| label.value.len())
+        }
         Invalid::NoLabels
         | Invalid::NoName
         | Invalid::EmptyLabelName

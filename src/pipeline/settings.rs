@@ -3,7 +3,7 @@
 use super::read::Rules;
 use crate::clock::Clock;
 use crate::config::Validation;
-use crate::series::Limits;
+use crate::series::{Limits, LongValues};
 use crate::wire::Message;
 use crate::{aggregate, cardinality};
 
@@ -22,6 +22,8 @@ pub struct Settings {
     pub max_future_ms: Option<i64>,
     /// What is looked for in series.
     pub validation: Validation,
+    /// What becomes of label values that are longer than the upstream takes; `None`: there are none.
+    pub long_values: Option<LongValues>,
     /// Whether a series that is withheld from now on, or goes under other labels, ends with a stale marker.
     pub stale_markers: bool,
     /// What is counted of series, and how much of it is kept.

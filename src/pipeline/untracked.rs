@@ -63,6 +63,7 @@ impl Untracked<'_> {
             self.outcome.not_aggregated.push((policy, NotAggregated::Full));
             verdict = self.policies.set.forwarded_instead(verdict, false);
         }
+        let (mut verdict, output) = self.policies.fit(pairs, verdict, output);
         let output = output.filter(|_| verdict.disposition() == Disposition::Rewrite);
         if let Some(output) = &output {
             let output = borrowed(output);

@@ -27,7 +27,7 @@ use super::{
     ActionKind, Aggregation, CompiledCondition, Disposition, Effect, Limit, Mode, PolicyIndex, VerdictId,
     WorkloadSource,
 };
-use crate::series::Labels;
+use crate::series::{Invalid, Labels};
 
 /// Policies at most: the verdict table has a row for each, and some for what they combine to.
 pub const MAX_POLICIES: usize = 4000;
@@ -195,6 +195,18 @@ impl PolicySet {
     pub fn collided(&self, verdict: VerdictId) -> VerdictId {
         let row = Row::clone(&self.rows.get(verdict));
         self.rows.id(Row { disposition: Disposition::Collide, ..row })
+    }
+
+    /// The same policies matched, and the series goes under labels with values that were cut.
+    pub fn cut(&self, verdict: VerdictId) -> VerdictId {
+        let row = Row::clone(&self.rows.get(verdict));
+        self.rows.id(Row { disposition: Disposition::Rewrite, cut: true, ..row })
+    }
+
+    /// The same policies matched, and the series cannot be sent.
+    pub fn rejected(&self, verdict: VerdictId, reason: Invalid) -> VerdictId {
+        let row = Row::clone(&self.rows.get(verdict));
+        self.rows.id(Row { disposition: Disposition::Reject, reason: Some(reason), ..row })
     }
 
     /// The aggregation of a policy that aggregates and is in force.

@@ -55,7 +55,8 @@ impl Runtime {
             .transpose()
             .map_err(|error| error.to_string())?;
         // what is known is not read again, so other bounds of a series need another generation as other policies do
-        let other_limits = pipeline_settings(&new).limits != pipeline_settings(&old).limits;
+        let other_limits = pipeline_settings(&new).limits != pipeline_settings(&old).limits
+            || new.upstream.long_values != old.upstream.long_values;
         let policies = (new.policies != old.policies || other_limits)
             .then(|| compile(&new, self.health.bypassed()))
             .transpose()?;
@@ -69,10 +70,13 @@ impl Runtime {
             changed.push("policies");
         }
         // before the policies: whatever is decided in the new generation is decided within the new bounds
-        if new.series != old.series || new.aggregation != old.aggregation {
+        let bounds =
+            [("series", new.series != old.series), ("aggregation", new.aggregation != old.aggregation)];
+        let other_bounds = bounds.into_iter().find(|(_, differ)| *differ);
+        if other_bounds.is_some() || new.upstream != old.upstream {
             self.pipeline.replace_settings(pipeline_settings(&new));
-            changed.push(if new.series != old.series { "series" } else { "aggregation" });
         }
+        changed.extend(other_bounds.map(|(key, _)| key));
         if let Some(set) = policies {
             self.put_in_force(set);
         }

@@ -17,6 +17,7 @@ pub(crate) fn pipeline_settings(config: &Config) -> pipeline::Settings {
         limits: config.series.limits(),
         max_future_ms: config.series.max_future.map(milliseconds),
         validation: config.upstream.validation,
+        long_values: config.upstream.long_values,
         stale_markers: config.series.stale_markers,
         tracking: tracking(config),
         aggregation: aggregation(config),

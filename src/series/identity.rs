@@ -63,11 +63,13 @@ pub enum Invalid {
     DuplicateSample,
     #[error("samples older than the one before (upstreams[].validation: strict)")]
     OutOfOrder,
+    #[error("label value longer than upstreams[].max_label_value")]
+    LongLabelValue,
 }
 
 impl Invalid {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NoLabels,
         Self::NoName,
         Self::EmptyLabelName,
@@ -88,6 +90,7 @@ impl Invalid {
         Self::NoData,
         Self::DuplicateSample,
         Self::OutOfOrder,
+        Self::LongLabelValue,
     ];
 
     /// The `reason` label of our metrics and of `explain`.
@@ -113,6 +116,7 @@ impl Invalid {
             Self::NoData => "no_data",
             Self::DuplicateSample => "duplicate_sample",
             Self::OutOfOrder => "out_of_order",
+            Self::LongLabelValue => "long_label_value",
         }
     }
 }

@@ -33,6 +33,7 @@ pub struct DataMetrics {
     unguarded: Counter,
     rejected_metadata: Counter,
     repaired: [Counter; Repair::ALL.len()],
+    cut: Counter,
     decoded_bytes: Counter,
     overflow_requests: Counter,
     accepted_in_part: Counter,
@@ -62,6 +63,7 @@ impl DataMetrics {
             rejected_metadata: registry.counter(&names::REJECTED_METADATA, &[]),
             repaired: Repair::ALL
                 .map(|repair| registry.counter(&names::REPAIRED_SERIES, &[("reason", repair.as_str())])),
+            cut: registry.counter(&names::CUT, &[]),
             decoded_bytes: registry.counter(&names::DECODED_BYTES, &[]),
             overflow_requests: registry.counter(&names::OVERFLOW_REQUESTS, &[]),
             accepted_in_part: registry.counter(&names::ACCEPTED_IN_PART, &[]),
@@ -104,6 +106,7 @@ impl DataMetrics {
         for (counter, series) in self.repaired.iter().zip(outcome.repairs).filter(|(_, series)| *series > 0) {
             counter.increment(series);
         }
+        self.cut.increment(outcome.cut());
         if let Some(policies) = &outcome.policies {
             self.policies.settled(outcome, policies);
         }

@@ -65,6 +65,7 @@ metrics! {
     GENERATED = Counter "seriesgate_generated_samples_total" ["kind"] "Samples the gate made itself by kind.";
     REJECTED_METADATA = Counter "seriesgate_rejected_metadata_total" [] "Metadata entries taken out because their text is not UTF-8.";
     REPAIRED_SERIES = Counter "seriesgate_repaired_series_total" ["reason"] "Series mended before they went on, by what was wrong with them (upstreams[].validation: repair).";
+    CUT = Counter "seriesgate_cut_samples_total" [] "Samples and native histograms that went on under a label value that was cut (upstreams[].max_label_value).";
     DECODED_BYTES = Counter "seriesgate_decoded_bytes_total" [] "Bytes of request bodies after decompression.";
     OVERFLOW_REQUESTS = Counter "seriesgate_tenant_overflow_requests_total" [] "Requests whose series were not remembered, because tenant.max scopes were told apart already, memory was short (seriesgate_memory_level 3), or their own was too long: policies drop, pass and relabel, and aggregate nothing.";
     ACCEPTED_IN_PART = Counter "seriesgate_requests_accepted_in_part_total" [] "Requests answered 204 although series of them were rejected, by listen.invalid: their sender had sent the same three times, or is never told.";

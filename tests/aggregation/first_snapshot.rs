@@ -36,6 +36,7 @@ fn pipeline(keys: &[u8]) -> (Pipeline, impl Fn(&Pipeline, &str) -> Option<u32>) 
         max_tracked: 1000,
         max_future_ms: None,
         validation: Default::default(),
+        long_values: None,
         stale_markers: true,
         max_tenants: 10,
         max_decoded_bytes: 1 << 20,

@@ -200,6 +200,7 @@ pub(crate) fn settings(url: String) -> config::Upstream {
         on_400: config::OnRefusal::Pass,
         protocol: config::Protocol::Auto,
         validation: config::Validation::default(),
+        long_values: None,
         protocol_retry: Duration::from_secs(3600),
         tls: config::Tls::default(),
     }

@@ -32,20 +32,25 @@ impl Gate {
         Self::begun(NOW_MS, policies, change)
     }
 
-    /// One whose process began then, Unix milliseconds.
-    pub(crate) fn begun(ms: i64, policies: &[Definition], change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn settings() -> Settings {
         let limits = Limits { max_labels: 8, max_name_bytes: 64, max_value_bytes: 256 };
-        let mut settings = Settings {
+        Settings {
             max_tracked: 1000,
             max_tenants: 2,
             max_decoded_bytes: 1 << 24,
             max_future_ms: None,
             validation: Default::default(),
+            long_values: None,
             stale_markers: true,
             limits,
             tracking: Default::default(),
             aggregation: seriesgate::aggregate::Settings::default(),
-        };
+        }
+    }
+
+    /// One whose process began then, Unix milliseconds.
+    pub(crate) fn begun(ms: i64, policies: &[Definition], change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Self::settings();
         change(&mut settings);
         let set = PolicySet::compile(policies, Run::AsConfigured).unwrap();
         let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(ms));

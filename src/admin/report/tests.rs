@@ -24,6 +24,7 @@ fn ninety_minutes() -> (Pipeline, Clock) {
         max_decoded_bytes: 1 << 26,
         max_future_ms: None,
         validation: Default::default(),
+        long_values: None,
         stale_markers: true,
         limits: Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 },
         tracking: cardinality::Settings::default(),

@@ -9,6 +9,7 @@ use crate::config::at::At;
 use crate::config::position::Position;
 use crate::config::raw::{RawTls, RawUpstream};
 use crate::config::{OnRefusal, OnThrottle, Protocol, Tls, Upstream, Validation, expand};
+use crate::series::LongValues;
 
 impl Checker<'_> {
     pub(super) fn upstreams(&mut self, raw: Option<&At<Vec<At<RawUpstream>>>>) -> Option<Upstream> {
@@ -56,6 +57,9 @@ impl Checker<'_> {
         let levels =
             [("strict", Validation::Strict), ("repair", Validation::Repair), ("off", Validation::Off)];
         let validation = self.choice(&raw.validation, &levels).unwrap_or_default();
+        let drops = self.choice(&raw.long_values, &[("cut", false), ("drop", true)]).unwrap_or_default();
+        let longest = raw.max_label_value.as_ref().map(|size| self.size(size, LongValues::LEAST, "16MiB"));
+        let long_values = longest.map(|most| LongValues { most, drops });
         let refusals = [("pass", OnRefusal::Pass), ("bisect", OnRefusal::Bisect)];
         let on_400 = self.choice(&raw.on_400, &refusals).unwrap_or_default();
         let max_body_bytes = raw.max_body.as_ref().map(|size| self.size(size, "1KiB", "1GiB"));
@@ -75,6 +79,7 @@ impl Checker<'_> {
             on_400,
             protocol,
             validation,
+            long_values,
             protocol_retry,
             tls,
         })

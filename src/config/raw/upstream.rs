@@ -65,6 +65,13 @@ pub(crate) struct RawUpstream {
     /// every backend refuses is rejected; `strict` = all of it is rejected; `off` = nothing is looked for.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["strict", "repair", "off"])))]
     pub(crate) validation: At<String>,
+    /// Bytes of a label value at most that the upstream takes; longer ones are cut and given a hash. From `32B` to `16MiB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_label_value: Option<At<SizeText>>,
+    /// What becomes of longer label values: `cut` = as much of one goes on as there is room for, and a hash of all of it; `drop` = its
+    /// series does not go on.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["cut", "drop"])))]
+    pub(crate) long_values: At<String>,
     /// After so long a form that the upstream did not take is tried again, with `protocol: auto`.
     pub(crate) protocol_retry: At<DurationText>,
     /// TLS settings, for an `https://` url only.
@@ -90,6 +97,8 @@ impl Default for RawUpstream {
             on_400: At::default_value("pass"),
             protocol: At::default_value("auto"),
             validation: At::default_value("repair"),
+            max_label_value: None,
+            long_values: At::default_value("cut"),
             protocol_retry: At::default_value("1h"),
             tls: None,
         }

@@ -20,6 +20,8 @@ pub struct Row {
     pub ended_by: Option<PolicyIndex>,
     /// The last policy in force that changed the labels, if one did.
     pub changed_by: Option<PolicyIndex>,
+    /// Whether label values were cut for the upstream.
+    pub cut: bool,
     /// All policies that matched, in order, and what each did, in preview what it would have done.
     pub matched: Box<[(PolicyIndex, Effect)]>,
 }
@@ -106,7 +108,14 @@ impl Row {
         };
         let ended_by = self.ended_by.filter(|_| effect != Effect::None);
         let matched = ended_by.map(|policy| (policy, effect)).into_iter().collect();
-        Row { disposition: self.disposition, reason: self.reason, ended_by, changed_by: None, matched }
+        Row {
+            disposition: self.disposition,
+            reason: self.reason,
+            ended_by,
+            changed_by: None,
+            cut: false,
+            matched,
+        }
     }
 }
 

@@ -36,6 +36,7 @@ impl Life {
             max_tracked: 1000,
             max_future_ms: None,
             validation: Default::default(),
+            long_values: None,
             stale_markers: true,
             max_tenants: 10,
             max_decoded_bytes: 1 << 20,
