@@ -3,6 +3,7 @@
 //! Everything of the data path that awaits is here, and nothing else is.
 
 mod apart;
+mod attach;
 mod complaints;
 mod deliver;
 mod exchange;
@@ -86,6 +87,8 @@ pub struct Gate {
     complaints: Complaints,
     rejected: LastRejected,
     told: Told,
+    /// What came of metrics in messages of its own, for an upstream that has no such.
+    metadata: attach::Metadata,
 }
 
 /// What a gate needs to send what aggregations make.
@@ -142,6 +145,7 @@ impl Gate {
             complaints: Complaints::new(on_invalid),
             rejected: LastRejected::default(),
             told: Told::default(),
+            metadata: attach::Metadata::default(),
         }
     }
 
@@ -165,7 +169,7 @@ impl Gate {
     /// Memory of what waits to be sent and of buffers that no request uses, bytes, by part.
     pub fn held(&self) -> [(&'static str, usize); 2] {
         let pooled = self.scratches.bytes(Scratch::capacity) + self.outcomes.bytes(Outcome::capacity);
-        let buffers = pooled + self.told.bytes();
+        let buffers = pooled + self.told.bytes() + self.metadata.bytes();
         [("outbox", self.outbox.bytes()), ("buffers", buffers)]
     }
 
@@ -173,6 +177,7 @@ impl Gate {
     pub fn replace_upstream(&self, upstream: Upstream) {
         self.upstream.store(Arc::new(upstream));
         self.told.forget();
+        self.metadata.forget();
     }
 
     /// Runs the pipeline over a body; `is_long`: away from other tasks.
@@ -185,7 +190,9 @@ impl Gate {
         let mut outcome = self.outcomes.take();
         let mut scratch = self.scratches.take();
         let upstream = self.upstream.load();
+        let mut scope_key = 0;
         let decided = self.scopes.with(inbound, &upstream.client, |scope| {
+            scope_key = self.metadata.scope(scope);
             let came = Form { message: inbound.message, encoding: Encoding::of(&inbound.body) };
             let wanted = match upstream.client.form(came) {
                 // series of 1.0 are made to 2.0 behind the policies
@@ -199,7 +206,7 @@ impl Gate {
             if is_long { aside(decide) } else { decide() }
         });
         self.scratches.give(scratch, Scratch::capacity);
-        decided.map(|()| Exchange::new(self, outcome))
+        decided.map(|()| Exchange::new(self, outcome, scope_key))
     }
 
     /// Sends what is to be sent. `None`: nothing is.
@@ -227,7 +234,9 @@ impl Gate {
         let parcel = Parcel { outbound, counts, plain_bytes };
         // one for all parts: a sender waits for its request, not for ours
         let deadline = upstream.client.deadline();
-        let sent = match deliver(&upstream, parcel, deadline, &mut |bytes| hold.add(bytes)).await {
+        let mut attach = self.metadata.attach(exchange.scope());
+        let room = &mut |bytes| hold.add(bytes);
+        let sent = match deliver(&upstream, parcel, deadline, room, &mut attach).await {
             Delivered::Sent(sent) => sent,
             Delivered::InParts(outbound, why) => match timeout_at(deadline, self.splits.acquire()).await {
                 Ok(_turn) if hold.add(split::holds(&outbound.body, series)) => {
@@ -236,6 +245,9 @@ impl Gate {
                 _ => split::Sent::busy(),
             },
         };
+        if sent.stored {
+            attach.told();
+        }
         if let Some(head) = head.filter(|_| sent.stored) {
             self.told.send(&upstream, head, metadata, deadline).await;
         }

@@ -8,6 +8,7 @@
 pub mod cursor;
 pub mod histogram;
 pub mod labels;
+pub mod metadata;
 pub mod schema;
 pub mod v1;
 pub mod v2;

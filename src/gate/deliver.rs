@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::Upstream;
+use super::attach::Attach;
 use super::split::{BUSY_RETRY_AFTER, Sent, Why};
 use super::transcode::{self, Transcoded};
 use crate::egress::{Outbound, Reply};
@@ -26,18 +27,20 @@ pub(super) enum Delivered {
     InParts(Outbound, Why),
 }
 
-/// Sends a body, in the form that it is in if the upstream takes that. `room` is asked for the bytes that another form takes.
+/// Sends a body, in the form that it is in if the upstream takes that. `room` is asked for the bytes that another form takes; where
+/// that is 2.0, it says what `attach` has to say.
 pub(super) async fn deliver(
     upstream: &Upstream,
     parcel: Parcel,
     deadline: Instant,
     room: &mut (dyn FnMut(usize) -> bool + Send),
+    attach: &mut Attach<'_>,
 ) -> Delivered {
     let Parcel { mut outbound, counts, plain_bytes } = parcel;
     let client = &upstream.client;
     let wanted = client.form(outbound.form);
     if wanted != outbound.form {
-        outbound = match adapt(&outbound, wanted, plain_bytes, room) {
+        outbound = match adapt(&outbound, (wanted, plain_bytes), room, attach) {
             Ok(adapted) => adapted,
             Err(sent) => return Delivered::Sent(sent),
         };
@@ -47,7 +50,7 @@ pub(super) async fn deliver(
     }
     let mut reply = client.send_by(outbound.clone(), deadline).await;
     if client.tries_plain(outbound.form, &reply) {
-        let plain = match adapt(&outbound, Form::PLAIN, plain_bytes, room) {
+        let plain = match adapt(&outbound, (Form::PLAIN, plain_bytes), room, attach) {
             Ok(plain) => plain,
             Err(sent) => return Delivered::Sent(sent),
         };
@@ -68,15 +71,15 @@ pub(super) async fn deliver(
 /// The same in another form; or what became of it.
 fn adapt(
     outbound: &Outbound,
-    to: Form,
-    plain_bytes: usize,
+    (to, plain_bytes): (Form, usize),
     room: &mut (dyn FnMut(usize) -> bool + Send),
+    attach: &mut Attach<'_>,
 ) -> Result<Outbound, Sent> {
     if !room(transcode::holds(&outbound.body, plain_bytes)) {
         let cause = "no room to put the request into a form that the upstream takes (listen.max_in_flight)";
         return Err(Sent::not_now(cause, Some(BUSY_RETRY_AFTER)));
     }
-    match transcode::transcode(&outbound.body, outbound.form, to) {
+    match transcode::transcode(&outbound.body, outbound.form, to, attach) {
         Some(Transcoded::Body(body)) => Ok(Outbound { body, form: to, ..outbound.clone() }),
         Some(Transcoded::Nothing) => Err(Sent::nothing()),
         // we made or checked this body; if not, the sender keeps its data

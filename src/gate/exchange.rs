@@ -23,12 +23,18 @@ const BACKLOG_RETRY_AFTER: Duration = Duration::from_secs(5);
 pub(super) struct Exchange<'g> {
     gate: &'g Gate,
     outcome: Box<Outcome>,
+    /// What stands for the scope of the request.
+    scope: u64,
     open: bool,
 }
 
 impl<'g> Exchange<'g> {
-    pub(super) fn new(gate: &'g Gate, outcome: Box<Outcome>) -> Self {
-        Self { gate, outcome, open: true }
+    pub(super) fn new(gate: &'g Gate, outcome: Box<Outcome>, scope: u64) -> Self {
+        Self { gate, outcome, scope, open: true }
+    }
+
+    pub(super) fn scope(&self) -> u64 {
+        self.scope
     }
 
     pub(super) fn outcome(&self) -> &Outcome {

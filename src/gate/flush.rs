@@ -124,7 +124,9 @@ impl Flusher {
 impl Gate {
     /// Sends all that waits for one tenant, until something fails.
     async fn send_of(&self, tenant: u32) -> Sent {
-        let under = self.pipeline.tenants().text(tenant).and_then(|scope| self.scopes.outgoing(&scope));
+        let text = self.pipeline.tenants().text(tenant);
+        let under = text.as_ref().and_then(|scope| self.scopes.outgoing(scope));
+        let scope = text.as_deref().map_or(0, |scope| self.metadata.scope(scope));
         while let Some(Waiting { number, outgoing }) = self.outbox.first_of(tenant) {
             let Some((headers, query)) = under.clone() else {
                 tracing::error!(
@@ -135,7 +137,7 @@ impl Gate {
                 self.outbox.done(tenant, number);
                 continue;
             };
-            match self.send_points(&outgoing, headers, query).await {
+            match self.send_points(&outgoing, (headers, query), scope).await {
                 Sent::Done => self.outbox.done(tenant, number),
                 later @ Sent::Later(_) => return later,
             }
@@ -143,7 +145,12 @@ impl Gate {
         Sent::Done
     }
 
-    async fn send_points(&self, outgoing: &Outgoing, headers: HeaderMap, query: Option<String>) -> Sent {
+    async fn send_points(
+        &self,
+        outgoing: &Outgoing,
+        (headers, query): (HeaderMap, Option<String>),
+        scope: u64,
+    ) -> Sent {
         let points = outgoing.points.len() as u64;
         let body = match outgoing.encode() {
             Ok(body) => Bytes::from(body),
@@ -159,12 +166,16 @@ impl Gate {
         let deadline = upstream.client.deadline();
         // as many points as wait are bounded elsewhere
         let parcel = Parcel { outbound, counts, plain_bytes: 0 };
-        let sent = match deliver(&upstream, parcel, deadline, &mut |_| true).await {
+        let mut attach = self.metadata.attach(scope);
+        let sent = match deliver(&upstream, parcel, deadline, &mut |_| true, &mut attach).await {
             Delivered::InParts(outbound, why) => {
                 split::send_in_parts(&upstream, outbound, why, deadline).await
             }
             Delivered::Sent(sent) => sent,
         };
+        if sent.stored {
+            attach.told();
+        }
         match sent.reply {
             Reply::Throttled { retry_after, .. } | Reply::Unavailable { retry_after, .. } => {
                 self.aggregation.retries.increment(1);

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
+use super::attach::Attach;
 use crate::codec::{self, Packer, zstd};
+use crate::wire::labels::LabelRun;
 use crate::wire::v1;
 use crate::wire::v2::{self, Composer, Symbols};
 use crate::wire::{Form, Message};
@@ -14,12 +16,12 @@ const MOST: usize = u32::MAX as usize / 2;
 pub(super) enum Transcoded {
     /// It.
     Body(Bytes),
-    /// Nothing of it can be said in that form: metadata has no message of its own in 2.0.
+    /// Nothing of it can be said in that form: metadata has no message of its own in 2.0, and is kept for series.
     Nothing,
 }
 
-/// A body that is in one form, in another. `None` where it is not in the first.
-pub(super) fn transcode(body: &[u8], from: Form, to: Form) -> Option<Transcoded> {
+/// A body that is in one form, in another; as 2.0 it says what `attach` has to say of its metrics. `None` where it is not in the first.
+pub(super) fn transcode(body: &[u8], from: Form, to: Form, attach: &mut Attach<'_>) -> Option<Transcoded> {
     let mut decoded = Vec::new();
     let raw = codec::decode(&mut zstd::Decoder::default(), body, MOST, &mut decoded).ok()?;
     let mut composer = Composer::default();
@@ -29,7 +31,7 @@ pub(super) fn transcode(body: &[u8], from: Form, to: Form) -> Option<Transcoded>
             expand(raw, &mut expanded)?;
             &expanded
         }
-        (Message::V1, Message::V2) => match compose(raw, &mut composer)? {
+        (Message::V1, Message::V2) => match compose(raw, &mut composer, attach)? {
             0 => return Some(Transcoded::Nothing),
             _ => composer.finish(),
         },
@@ -65,15 +67,32 @@ fn expand(raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// Composes the series of a body of 1.0; says how many.
-fn compose(raw: &[u8], composer: &mut Composer) -> Option<usize> {
+fn compose(raw: &[u8], composer: &mut Composer, attach: &mut Attach<'_>) -> Option<usize> {
     composer.start();
+    attach.learn(raw);
+    let may_say = attach.may_say();
+    // neighbours are mostly of one metric
+    let mut last: &[u8] = b"";
     let mut series = 0;
     for field in v1::Fields::new(raw) {
         let field = field.ok()?;
         if field.kind == v1::FieldKind::Series {
-            composer.add_v1(&raw[field.content..field.end]).ok()?;
+            let content = &raw[field.content..field.end];
+            let name = if may_say { metric(content) } else { b"" };
+            if name == last {
+                composer.add_v1(content).ok()?;
+            } else {
+                last = name;
+                attach.say(name, |said| composer.add_v1_saying(content, said)).ok()?;
+            }
             series += 1;
         }
     }
     Some(series)
+}
+
+/// The name of a series.
+fn metric(content: &[u8]) -> &[u8] {
+    let mut labels = LabelRun::new(content, 0, content.len()).map_while(Result::ok);
+    labels.find(|label| label.name == b"__name__").map_or(b"", |label| label.value)
 }

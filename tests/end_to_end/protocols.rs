@@ -328,13 +328,44 @@ async fn what_is_too_far_in_the_future_is_taken_out_of_2_0_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metadata_alone_is_nothing_to_an_upstream_of_2_0() {
+async fn metadata_alone_is_kept_for_an_upstream_of_2_0_and_said_with_series() {
     let backend = Backend::start(stored_all).await;
     let gate = Setup::to(backend.url()).upstream("protocol: v2").start().await;
-    let metadata = MetricMetadata { metric_family_name: "up".into(), ..Default::default() };
-    let request = WriteRequest { timeseries: vec![], metadata: vec![metadata] };
+    let of = |name: &str, r#type: i32, help: &str| MetricMetadata {
+        metric_family_name: name.into(),
+        r#type,
+        help: help.into(),
+        ..Default::default()
+    };
+    let request =
+        WriteRequest { timeseries: vec![], metadata: vec![of("up", 2, "Up."), of("hits", 1, "Hits.")] };
     assert_eq!(gate.send(&request).await.status, 204);
-    assert_eq!(backend.seen().len(), 0);
+    assert_eq!(backend.seen().len(), 0, "it has no message for that");
+    let series = WriteRequest::of([pods("up", 2), pods("hits_total", 1), pods("other", 1)].concat());
+    for _ in 0..2 {
+        assert_eq!(gate.send(&series).await.status, 204);
+    }
+    let mut news = request.clone();
+    news.metadata[0].help = "Is it up?".into();
+    news.timeseries = pods("up", 1);
+    assert_eq!(gate.send(&news).await.status, 204);
+    // of another tenant nobody said anything
+    let mut other = http::write_request(gate.write, encode_snappy(&series));
+    other.headers_mut().insert("x-scope-orgid", "b".parse().unwrap());
+    assert_eq!(http::send(other).await.unwrap().status, 204);
+    let said = |seen: &Seen| {
+        let request = seen.v2();
+        let text = |at: u32| request.symbols[at as usize].clone();
+        let of =
+            |series: &v2::TimeSeries| series.metadata.as_ref().map(|said| (said.r#type, text(said.help_ref)));
+        request.timeseries.iter().map(of).collect::<Vec<_>>()
+    };
+    let seen = backend.seen();
+    let (up, hits) = (Some((2, "Up.".to_owned())), Some((1, "Hits.".to_owned())));
+    assert_eq!(said(&seen[0]), [up, None, hits, None]);
+    assert_eq!(said(&seen[1]), [None, None, None, None]);
+    assert_eq!(said(&seen[2]), [Some((2, "Is it up?".to_owned()))]);
+    assert_eq!(said(&seen[3]), [None, None, None, None]);
     let reply = http::get(&gate.admin_url("/-/healthy")).await.unwrap();
     assert_eq!(reply.status, 200);
     gate.finish().await;

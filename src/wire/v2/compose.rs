@@ -1,5 +1,7 @@
 //! Makes a body of remote write 2.0: series, and the table of the texts that they name.
 
+mod metadata;
+
 use ahash::RandomState;
 use hashbrown::HashTable;
 
@@ -8,6 +10,7 @@ use super::{
 };
 use crate::codec::varint;
 use crate::wire::labels::LabelRun;
+use crate::wire::metadata::Said;
 
 /// Tags of the parts of a `TimeSeries`; references have the same in an `Exemplar`.
 const REFERENCES: u8 = 0x0a;
@@ -180,6 +183,14 @@ impl Composer {
     /// # Errors
     /// If it is none.
     pub fn add_v1(&mut self, content: &[u8]) -> Result<(), WireError> {
+        self.add_v1_saying(content, None)
+    }
+
+    /// The same with what it is to say of its metric.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn add_v1_saying(&mut self, content: &[u8], said: Option<&Said<'_>>) -> Result<(), WireError> {
         let start = self.open_series();
         self.labels(LabelRun::new(content, 0, content.len()))?;
         let mut parts = Cursor::new(content, 0, content.len());
@@ -193,6 +204,9 @@ impl Composer {
                 (4, WireType::Len) => self.message(HISTOGRAM, inside.message()?),
                 _ => {}
             }
+        }
+        if let Some(said) = said {
+            self.say(said);
         }
         varint::fill(&mut self.series, start, 2);
         Ok(())
