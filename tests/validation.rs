@@ -9,7 +9,7 @@ mod support;
 use proptest::prelude::*;
 use prost::Message as _;
 use seriesgate::config::Validation;
-use seriesgate::pipeline::{Body, Origin, Repair};
+use seriesgate::pipeline::{Body, Origin, Repair, Undecodable};
 use seriesgate::policy::{Action, Definition, Mode};
 use seriesgate::series::Invalid;
 use seriesgate::wire::{Form, Message};
@@ -433,6 +433,38 @@ fn what_needs_no_mending_keeps_its_bytes() {
         gate.pipeline.commit(&gate.outcome);
         assert_eq!(gate.outcome.body, Body::Untouched);
     }
+}
+
+/// What it takes to mend a request is asked for, and no more values are put in order than a sender sends at once.
+#[test]
+fn what_is_mended_is_bounded() {
+    let falling = |series: usize, values: i64| {
+        let all: Vec<(i64, f64)> = (0..values).map(|at| (-at, 1.0)).collect();
+        WriteRequest::of((0..series).map(|number| named(&format!("m{number}"), &all)).collect())
+    };
+    let mut gate = gate(Validation::Repair);
+    for (values, repairs) in [(1 << 16, 1), ((1 << 16) + 1, 0)] {
+        gate.pass("", &falling(1, values));
+        assert_eq!(gate.outcome.repairs[Repair::OutOfOrder as usize], repairs, "{values}");
+        assert_conserved(&gate.outcome);
+    }
+    let body = encode_snappy(&falling(10, 50_000));
+    let mut asked = Vec::new();
+    let Gate { pipeline, scratch, outcome } = &mut gate;
+    let none = &mut |fields| {
+        asked.push(fields);
+        false
+    };
+    assert_eq!(pipeline.decide_within(none, "", &body, scratch, outcome), Err(Undecodable::NoRoom));
+    assert_eq!(asked.len(), 1);
+    let enough = &mut |fields| {
+        asked.push(fields);
+        true
+    };
+    pipeline.decide_within(enough, "", &body, scratch, outcome).unwrap();
+    assert_eq!(outcome.repairs[Repair::OutOfOrder as usize], 10);
+    // a plan of half a million values and two copies of the body, in fields of half a KiB
+    assert!(asked.last().unwrap() * 512 > 500_000 * (16 + 2 * 16), "{asked:?}");
 }
 
 /// The time of a value in a series, and all that it says.

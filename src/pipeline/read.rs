@@ -131,8 +131,9 @@ impl<'s> Opened<'s> {
         request.scan(plain, &fingerprint, &mut |fields| room(fields.saturating_add(beside)))?;
         let validate::Buffers { sifted, mending } = validation;
         let mut validator = Validator { level, message, came, expansion, sifted };
-        let mended = if validator.look(plain, request, mending)? {
-            let bytes = plain.len() + 2 * came.len();
+        let more: FieldRoom<'_> = &mut |fields| room(fields.saturating_add(beside));
+        let mended = if validator.look(plain, request, mending, more)? {
+            let bytes = plain.len() + 2 * came.len() + mending.planned(0);
             beside += if bytes > FREE_BYTES { bytes / FIELD_BYTES } else { 0 };
             if !room(request.slots.len().saturating_add(beside)) {
                 return Err(Undecodable::NoRoom);

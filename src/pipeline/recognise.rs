@@ -46,15 +46,14 @@ impl Recogniser<'_> {
         texts.start(came, expansion.symbols(), self.speller);
         request.clear();
         request.gone.clear();
-        if !self.walk(came, (&mut *expansion, texts), request)? {
+        let is_usual = self.walk(came, (&mut *expansion, texts), request)?;
+        // whether that is too much as 1.0 is seen by making it
+        if !is_usual || expansion.plain_bytes > self.rules.most {
             return Ok(None);
-        }
-        if expansion.plain_bytes > self.rules.most {
-            return Err(Undecodable::Unfolded(self.rules.most));
         }
         self.index.follow(&mut request.probes, &mut request.order, self.now);
         if !self.identify(came, expansion, request)?
-            || !self.is_valid(came, expansion, validation, request)?
+            || !self.is_valid(came, expansion, validation, request, &mut *room)?
         {
             return Ok(None);
         }
@@ -159,6 +158,7 @@ impl Recogniser<'_> {
         expansion: &mut Expansion,
         validate::Buffers { sifted, mending }: &mut validate::Buffers,
         request: &mut Request,
+        room: FieldRoom<'_>,
     ) -> Result<bool, Undecodable> {
         if self.rules.validation == Validation::Off {
             return Ok(true);
@@ -172,7 +172,7 @@ impl Recogniser<'_> {
         }
         let Rules { validation: level, message, .. } = self.rules;
         let mut validator = Validator { level, message, came, expansion, sifted };
-        Ok(!validator.judge(expansion.body(), request, mending)?)
+        Ok(!validator.judge(expansion.body(), request, mending, room)?)
     }
 
     /// Expands the series whose labels or samples somebody will look at.

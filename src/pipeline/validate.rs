@@ -14,7 +14,8 @@ mod repair;
 mod twins;
 
 use super::expand::{Expansion, Frame};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Undecodable};
+use super::scan::FieldRoom;
 use super::scratch::{Request, SlotState};
 use crate::config::Validation;
 use crate::series::Invalid;
@@ -67,12 +68,13 @@ impl Validator<'_> {
         body: &[u8],
         request: &mut Request,
         mending: &mut Mending,
-    ) -> Result<bool, WireError> {
+        room: FieldRoom<'_>,
+    ) -> Result<bool, Undecodable> {
         if self.level == Validation::Off {
             return Ok(false);
         }
         self.sifted.sift(body, request);
-        self.judge(body, request, mending)
+        self.judge(body, request, mending, room)
     }
 
     /// The same for a request that was sifted.
@@ -81,9 +83,10 @@ impl Validator<'_> {
         body: &[u8],
         request: &mut Request,
         mending: &mut Mending,
-    ) -> Result<bool, WireError> {
+        room: FieldRoom<'_>,
+    ) -> Result<bool, Undecodable> {
         self.reject(body, request)?;
-        Ok(self.level == Validation::Repair && self.plan(body, request, mending)?)
+        Ok(self.level == Validation::Repair && self.plan(body, request, mending, room)?)
     }
 
     /// The same for a body that was mended, or of which something was taken out: what is left to be rejected in it.

@@ -38,8 +38,8 @@ struct Value {
     ms: i64,
     /// Its place among those of all series with these labels.
     order: u32,
-    /// The series that it came in.
-    slot: u32,
+    /// The series that it came in, by its place among them.
+    member: u32,
     stands: Chosen,
 }
 
@@ -58,9 +58,13 @@ pub(super) struct Change {
 pub(in crate::pipeline) struct Mending {
     /// Series with the same labels, and their values.
     members: Vec<u32>,
+    /// How many values each of them keeps.
+    stay: Vec<u32>,
     values: Vec<Value>,
     chosen: Vec<Chosen>,
     changes: Vec<Change>,
+    /// How many of them are plans of orders, once those are sorted.
+    ordered: Option<usize>,
     repairs: [u64; Repair::ALL.len()],
     /// What was there twice.
     duplicates: Counts,
@@ -73,6 +77,8 @@ impl Mending {
     pub(super) fn start(&mut self) {
         self.chosen.clear();
         self.changes.clear();
+        self.values.clear();
+        self.ordered = None;
         (self.repairs, self.duplicates, self.gone) = Default::default();
     }
 
@@ -80,9 +86,17 @@ impl Mending {
         !self.changes.is_empty()
     }
 
+    /// Bytes that the plan takes, and so many values more.
+    pub(in crate::pipeline) fn planned(&self, values: usize) -> usize {
+        size_of::<Value>() * values
+            + size_of::<Chosen>() * (self.chosen.len() + values)
+            + size_of::<Change>() * self.changes.len()
+    }
+
     /// Bytes held.
     pub(super) fn capacity(&self) -> usize {
         bytes(&self.members)
+            + bytes(&self.stay)
             + bytes(&self.values)
             + bytes(&self.chosen)
             + bytes(&self.changes)
@@ -99,17 +113,23 @@ impl Mending {
         self.members.clear();
         self.members.extend(members);
         for at in 0..self.members.len() {
-            self.gather(body, self.members[at])?;
+            self.gather(body, self.members[at], at as u32)?;
         }
         let values = &mut self.values;
         let before = values.len();
         let text = |value: &Value| &body.came[value.stands.came.0 as usize..value.stands.came.1 as usize];
+        let same_time = |one: &Value, next: &Value| one.ms == next.ms;
+        values.sort_unstable_by_key(|value| (value.ms, value.order));
         // of those that are the same to the bit, the first stays
-        values.sort_unstable_by(|a, b| (a.ms, text(a), a.order).cmp(&(b.ms, text(b), b.order)));
-        values.dedup_by(|next, kept| next.ms == kept.ms && text(next) == text(kept));
-        values.sort_unstable_by_key(|value| value.order);
+        for run in values.chunk_by_mut(same_time).filter(|run| run.len() > 1) {
+            run.sort_unstable_by(|a, b| (text(a), a.order).cmp(&(text(b), b.order)));
+        }
+        values.dedup_by(|next, kept| same_time(next, kept) && text(next) == text(kept));
+        for run in values.chunk_by_mut(same_time).filter(|run| run.len() > 1) {
+            run.sort_unstable_by_key(|value| value.order);
+        }
         let duplicates = (before - values.len()) as u64;
-        let out_of_order = !values.is_sorted_by_key(|value| value.ms);
+        let out_of_order = !values.is_sorted_by_key(|value| value.order);
         if duplicates == 0 && !out_of_order {
             // several values of one time, which are for the backend to decide about
             return Ok(());
@@ -117,21 +137,22 @@ impl Mending {
         self.repairs[Repair::DuplicateSample as usize] += u64::from(duplicates > 0);
         self.repairs[Repair::OutOfOrder as usize] += u64::from(out_of_order);
         self.allot(body, duplicates);
-        self.values.sort_unstable_by_key(|value| (value.ms, value.order));
         self.chosen.extend(self.values.iter().map(|value| value.stands));
         Ok(())
     }
 
     /// Gives each series as many of the values as it has that stay.
     fn allot(&mut self, body: &Body<'_>, duplicates: u64) {
-        let mut rest = &self.values[..];
+        self.stay.clear();
+        self.stay.resize(self.members.len(), 0);
+        for value in &self.values {
+            self.stay[value.member as usize] += 1;
+        }
         let mut start = self.chosen.len() as u32;
         let (mut first, mut last) = (None, None);
-        for &number in &self.members {
+        for (&number, &stay) in self.members.iter().zip(&self.stay) {
             let slot = &body.slots[number as usize];
-            let stay = rest.iter().take_while(|value| value.slot == number).count();
-            rest = &rest[stay..];
-            let end = start + stay as u32;
+            let end = start + stay;
             let again =
                 |other: &Option<u32>| other.is_some_and(|other| body.series(other) == body.series(number));
             let gone = stay == 0 && (slot.exemplars == 0 || again(&first) || again(&last));
@@ -150,14 +171,14 @@ impl Mending {
     }
 
     /// Adds the values of a series.
-    fn gather(&mut self, body: &Body<'_>, number: u32) -> Result<(), WireError> {
+    fn gather(&mut self, body: &Body<'_>, number: u32, member: u32) -> Result<(), WireError> {
         let slot = &body.slots[number as usize];
         let from = self.values.len();
         values::for_each_part(Message::V1, body.plain, slot.content(), |at, part| {
             if let Part::Sample(ms) | Part::Histogram(ms) = part {
                 let at = (at.start as u32, at.end as u32);
                 let (order, stands) = (self.values.len() as u32, Chosen { plain: at, came: at });
-                self.values.push(Value { ms, order, slot: number, stands });
+                self.values.push(Value { ms, order, member, stands });
             }
         })?;
         let Some(frame) =
@@ -175,26 +196,22 @@ impl Mending {
         })
     }
 
-    /// Plans that labels without a value are left out of series of 2.0.
-    pub(super) fn strip(
-        &mut self,
-        body: &Body<'_>,
-        numbers: impl Iterator<Item = u32>,
-    ) -> Result<(), WireError> {
-        let planned = self.changes.len();
-        self.changes.sort_unstable_by_key(|change| change.slot);
-        for number in numbers {
-            self.repairs[Repair::EmptyLabelValue as usize] += 1;
-            if self.changes[..planned].binary_search_by_key(&number, |change| change.slot).is_ok() {
-                continue;
-            }
-            self.values.clear();
-            self.gather(body, number)?;
-            let start = self.chosen.len() as u32;
-            self.chosen.extend(self.values.iter().map(|value| value.stands));
-            let values = (start, self.chosen.len() as u32);
-            self.changes.push(Change { slot: number, values, gone: false });
+    /// Plans that labels without a value are left out of a series of 2.0. It comes after the plans of orders.
+    pub(super) fn strip(&mut self, body: &Body<'_>, number: u32) -> Result<(), WireError> {
+        self.repairs[Repair::EmptyLabelValue as usize] += 1;
+        let ordered = self.ordered.get_or_insert_with(|| {
+            self.changes.sort_unstable_by_key(|change| change.slot);
+            self.changes.len()
+        });
+        if self.changes[..*ordered].binary_search_by_key(&number, |change| change.slot).is_ok() {
+            return Ok(());
         }
+        self.values.clear();
+        self.gather(body, number, 0)?;
+        let start = self.chosen.len() as u32;
+        self.chosen.extend(self.values.iter().map(|value| value.stands));
+        let values = (start, self.chosen.len() as u32);
+        self.changes.push(Change { slot: number, values, gone: false });
         Ok(())
     }
 

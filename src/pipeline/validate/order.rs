@@ -4,9 +4,18 @@ use super::look::for_each_time;
 use super::mend::{Body, Mending};
 use super::{Validator, reject};
 use crate::pipeline::compose::left;
+use crate::pipeline::outcome::Undecodable;
+use crate::pipeline::scan::{FIELD_BYTES, FieldRoom};
 use crate::pipeline::scratch::{Request, Slot, SlotState};
 use crate::series::Invalid;
 use crate::wire::WireError;
+
+/// What a plan takes without a room of its own, bytes.
+const FREE_BYTES: usize = 1 << 20;
+
+/// Series of the same labels that have more values go on as they are: no sender sends so many at once, and to put them in order would
+/// take long.
+const MOST_VALUES: usize = 1 << 16;
 
 /// The series with these labels: the first of them, and what is listed of it and of those after it.
 fn groups(several: &[(u32, u32)]) -> impl Iterator<Item = (u32, &[(u32, u32)])> {
@@ -71,29 +80,54 @@ impl Validator<'_> {
         body: &[u8],
         request: &Request,
         mending: &mut Mending,
-    ) -> Result<bool, WireError> {
+        room: FieldRoom<'_>,
+    ) -> Result<bool, Undecodable> {
         mending.start();
         let whole = self.body(body, &request.slots);
+        let mut held = Held { free: FREE_BYTES, series: request.slots.len(), room };
         for group in groups(&self.sifted.several) {
             let open = |number: &u32| request.slots[*number as usize].state == SlotState::Open;
-            let (mut last, mut in_order) = (None, true);
+            let (mut last, mut in_order, mut values) = (None, true, 0);
             for number in members(group).filter(open) {
-                let times = Times::of(body, &request.slots[number as usize], last)?;
+                let slot = &request.slots[number as usize];
+                let times = Times::of(body, slot, last)?;
                 in_order &= times.fault.is_none();
                 last = times.last;
+                values += slot.samples as usize + slot.histograms as usize;
             }
-            if !in_order {
+            if !in_order && values <= MOST_VALUES {
+                held.ask(mending.planned(values))?;
                 mending.order(&whole, members(group).filter(open))?;
             }
         }
         if !self.expansion.frames().is_empty() {
             let frames = left(self.expansion, request).zip(&request.slots);
             let emptied = frames.map(|(frame, slot)| frame.said.emptied && slot.state == SlotState::Open);
-            mending.strip(
-                &whole,
-                (0..).zip(emptied).filter(|(_, emptied)| *emptied).map(|(number, _)| number),
-            )?;
+            for (number, _) in (0..).zip(emptied).filter(|(_, emptied)| *emptied) {
+                let slot = &request.slots[number as usize];
+                held.ask(mending.planned(slot.samples as usize + slot.histograms as usize))?;
+                mending.strip(&whole, number)?;
+            }
         }
         Ok(mending.is_needed())
+    }
+}
+
+/// What room there is for a plan.
+struct Held<'r> {
+    free: usize,
+    series: usize,
+    room: FieldRoom<'r>,
+}
+
+impl Held<'_> {
+    /// Asks for room where there has to be more.
+    fn ask(&mut self, bytes: usize) -> Result<(), Undecodable> {
+        if bytes <= self.free {
+            return Ok(());
+        }
+        self.free = 2 * bytes;
+        let fields = 2 * self.free / FIELD_BYTES;
+        if (self.room)(self.series.saturating_add(fields)) { Ok(()) } else { Err(Undecodable::NoRoom) }
     }
 }
