@@ -160,10 +160,8 @@ impl Pipeline {
         scratch: &mut Scratch,
         outcome: &mut Outcome,
     ) -> Result<(), Undecodable> {
-        let policies = self.policies.load();
-        let settings = self.settings.load();
-        let now = self.clock.unix_seconds();
-        let origin = origin.into();
+        let (policies, settings) = (self.policies.load(), self.settings.load());
+        let (now, origin) = (self.clock.unix_seconds(), origin.into());
         outcome.start(&policies, now);
 
         let Scratch { reading, request, decide, rewrite, composer, packer } = scratch;

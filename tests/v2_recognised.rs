@@ -8,6 +8,7 @@
 mod support;
 
 use prost::Message;
+use seriesgate::config::Validation;
 use seriesgate::pipeline::{Body, Committed, Origin, Outcome, Undecodable};
 use seriesgate::policy::{Action, Aggregation, Definition, Keys, MetricKind, Mode};
 use seriesgate::wire::{Form, Message as Version};
@@ -200,9 +201,15 @@ fn assert_alike(round: usize, (one, other): (&Outcome, &Outcome)) {
 
 #[test]
 fn a_series_known_by_its_texts_is_decided_as_any_other() {
-    for seed in 0..6 {
+    let levels = [Validation::Off, Validation::Repair, Validation::Strict];
+    for (seed, level) in (0..9).zip(levels.into_iter().cycle()) {
         let mut choices = Choices(seed);
-        let gate = || Gate::with(&policies(), |settings| settings.max_future_ms = Some(600_000));
+        let gate = || {
+            Gate::with(&policies(), |settings| {
+                settings.max_future_ms = Some(600_000);
+                settings.validation = level;
+            })
+        };
         let (mut recognising, mut expanding, mut plain) = (gate(), gate(), gate());
         for round in 0..150 {
             let now = recognising.pipeline.clock().unix_ms();
@@ -219,6 +226,7 @@ fn a_series_known_by_its_texts_is_decided_as_any_other() {
             assert_eq!(committed[0], committed[1], "round {round}");
             assert_eq!(committed[0], committed[2], "round {round}");
             assert_alike(round, (&recognising.outcome, &expanding.outcome));
+            assert_eq!(recognising.outcome.repairs, expanding.outcome.repairs, "round {round}");
             assert_alike(round, (&recognising.outcome, &plain.outcome));
             let right = sent(&plain.outcome, &encode_snappy(&request));
             assert_eq!(sent(&recognising.outcome, &body), right, "round {round}");
