@@ -347,4 +347,24 @@ mod tests {
         let packed = [0x08, 3, 0x5a, 2, 0x10, 2, 0x62, 2, 2, 2];
         assert_eq!(fault(&packed, 0, packed.len()), Ok(None));
     }
+
+    proptest::proptest! {
+        /// Whatever bytes there are: an answer or an error.
+        #[test]
+        fn any_bytes_are_read_to_an_end(bytes in proptest::collection::vec(0u8..=255, 0..200)) {
+            let _any = fault(&bytes, 0, bytes.len());
+            // nearly always it is one whose fields are of the right kinds
+            let mut numbers = bytes.iter().map(|byte| i64::from(*byte) << (*byte % 60));
+            let mut next = || numbers.next().unwrap_or_default();
+            let histogram = Histogram {
+                count: Some(Count::CountInt(next() as u64)),
+                schema: next() as i32 % 60,
+                positive_spans: vec![span(next() as i32, next() as u32), span(next() as i32, next() as u32)],
+                positive_deltas: vec![next(), next().wrapping_neg(), next()],
+                ..good()
+            };
+            let bytes = histogram.encode_to_vec();
+            proptest::prop_assert!(fault(&bytes, 0, bytes.len()).is_ok());
+        }
+    }
 }

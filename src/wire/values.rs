@@ -171,4 +171,26 @@ mod tests {
             assert_eq!(parts, [Part::Exemplar, Part::Histogram(9), Part::Label]);
         }
     }
+
+    proptest::proptest! {
+        /// Whatever bytes there are: an error, or a series of the same parts.
+        #[test]
+        fn any_bytes_are_put_together_again_or_refused(bytes in proptest::collection::vec(0u8..40, 0..60)) {
+            for message in [Message::V1, Message::V2] {
+                let (mut parts, mut values, mut out) = (Vec::new(), Vec::new(), Vec::new());
+                let walked = for_each_part(message, &bytes, 0..bytes.len(), |at, part| {
+                    parts.push(part);
+                    if matches!(part, Part::Sample(_) | Part::Histogram(_)) {
+                        values.push(&bytes[at]);
+                    }
+                });
+                let came = Came { message, body: &bytes, content: 0..bytes.len() };
+                let put = put(&mut out, came, values, None);
+                proptest::prop_assert_eq!(put.is_ok(), walked.is_ok());
+                if let Ok(content) = put {
+                    proptest::prop_assert_eq!(&out[content..], &bytes[..]);
+                }
+            }
+        }
+    }
 }
