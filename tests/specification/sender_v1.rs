@@ -1,0 +1,1 @@
+//! What remote write 2.0 asks of a receiver.
