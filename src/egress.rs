@@ -40,6 +40,8 @@ pub struct Outbound {
     pub body: Bytes,
     /// Which form that is.
     pub form: Form,
+    /// What is in it of what an upstream counts.
+    pub counts: Counts,
     /// Query string of the sender's request, without `?`.
     pub query: Option<String>,
     /// Headers of the sender's request that may go on.

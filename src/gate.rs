@@ -228,10 +228,10 @@ impl Gate {
         };
         let upstream = self.upstream.load_full();
         let Outcome { form, forwarded: counts, series, plain_bytes, ref metadata, .. } = *exchange.outcome();
-        let outbound = Outbound { body, form, query, headers };
+        let outbound = Outbound { body, form, counts, query, headers };
         let head =
             (!metadata.entries.is_empty()).then(|| Outbound { body: Bytes::new(), ..outbound.clone() });
-        let parcel = Parcel { outbound, counts, plain_bytes };
+        let parcel = Parcel { outbound, plain_bytes };
         // one for all parts: a sender waits for its request, not for ours
         let deadline = upstream.client.deadline();
         let mut attach = self.metadata.attach(exchange.scope());

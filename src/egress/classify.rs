@@ -9,18 +9,20 @@ use super::Reply;
 use super::failure::{Failure, Kind, Target};
 use super::response::UpstreamResponse;
 use crate::config::OnThrottle;
+use crate::pipeline::Counts;
 use crate::wire::{Form, Message};
 
 /// The reply, and what to log.
 pub(super) fn classify(
     answer: UpstreamResponse,
-    (form, on_throttle): (Form, OnThrottle),
+    (form, counts): (Form, Counts),
+    on_throttle: OnThrottle,
     target: &Target,
 ) -> (Reply, Option<Failure>) {
     let (status, retry_after) = (answer.status, answer.retry_after);
     let logged = |kind, hint: &str| Some(Failure { kind, cause: sentence(target, &answer, hint) });
     let (told, failure) = match status.as_u16() {
-        200..=299 if form.message == Message::V2 && answer.wrote_nothing() => {
+        200..=299 if form.message == Message::V2 && answer.wrote_nothing() && !counts.is_zero() => {
             // it may have read 2.0 as 1.0, which leaves nothing of it and is no error
             let cause =
                 sentence(target, &answer, "it does not say that it wrote anything of remote write 2.0");
@@ -118,7 +120,8 @@ mod tests {
             excerpt: "why".to_owned(),
             written: None,
         };
-        classify(answer, (Form::PLAIN, on_throttle), &Target::new("primary", &uri))
+        let sent = (Form::PLAIN, Counts::default());
+        classify(answer, sent, on_throttle, &Target::new("primary", &uri))
     }
 
     #[test]
@@ -173,8 +176,12 @@ mod tests {
                 excerpt: said.to_owned(),
                 written: None,
             };
-            let (reply, failure) =
-                classify(answer, (Form::PLAIN, OnThrottle::Pass), &Target::new("primary", &uri));
+            let (reply, failure) = classify(
+                answer,
+                (Form::PLAIN, Counts::default()),
+                OnThrottle::Pass,
+                &Target::new("primary", &uri),
+            );
             assert_eq!(matches!(reply, Reply::TooLarge { .. }), is_large, "{said}");
             assert_eq!(failure.is_none(), is_large, "{said}");
         }

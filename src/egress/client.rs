@@ -89,7 +89,10 @@ impl Client {
             return Reply::Invalid { status: StatusCode::BAD_REQUEST, excerpt, written: None };
         };
         let (reply, failure) = match self.exchange(&uri, &outbound, deadline).await {
-            Ok(answer) => classify(answer, (outbound.form, self.on_throttle), &self.target),
+            Ok(answer) => {
+                let sent = (outbound.form, outbound.counts);
+                classify(answer, sent, self.on_throttle, &self.target)
+            }
             Err(error) => {
                 let failure = error.failure(&self.target);
                 let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -108,7 +111,13 @@ impl Client {
                 Reply::Unavailable { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: None, cause }
             }
             reply => {
-                if matches!(reply, Reply::Accepted | Reply::Invalid { written: Some(_), .. }) {
+                // where there was nothing to count an answer says nothing of the form
+                let taken = match reply {
+                    Reply::Accepted => !outbound.counts.is_zero(),
+                    Reply::Invalid { written, .. } => written.is_some(),
+                    _ => false,
+                };
+                if taken {
                     self.takes.took(outbound.form);
                 }
                 reply

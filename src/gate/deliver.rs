@@ -7,14 +7,11 @@ use super::attach::Attach;
 use super::split::{BUSY_RETRY_AFTER, Sent, Why};
 use super::transcode::{self, Transcoded};
 use crate::egress::{Outbound, Reply};
-use crate::pipeline::Counts;
 use crate::wire::Form;
 
 /// What is to be delivered.
 pub(super) struct Parcel {
     pub(super) outbound: Outbound,
-    /// What is in it.
-    pub(super) counts: Counts,
     /// Bytes of it as remote write 1.0, decoded, as far as that is known.
     pub(super) plain_bytes: usize,
 }
@@ -36,7 +33,7 @@ pub(super) async fn deliver(
     room: &mut (dyn FnMut(usize) -> bool + Send),
     attach: &mut Attach<'_>,
 ) -> Delivered {
-    let Parcel { mut outbound, counts, plain_bytes } = parcel;
+    let Parcel { mut outbound, plain_bytes } = parcel;
     let client = &upstream.client;
     let wanted = client.form(outbound.form);
     if wanted != outbound.form {
@@ -64,7 +61,7 @@ pub(super) async fn deliver(
     match reply {
         Reply::TooLarge { excerpt } => Delivered::InParts(outbound, Why::TooLarge(excerpt)),
         reply if upstream.bisects(&reply) => Delivered::InParts(outbound, Why::Refused(reply)),
-        reply => Delivered::Sent(Sent { form: outbound.form, ..Sent::whole(reply, counts) }),
+        reply => Delivered::Sent(Sent { form: outbound.form, ..Sent::whole(reply, outbound.counts) }),
     }
 }
 

@@ -161,11 +161,11 @@ impl Gate {
             }
         };
         let upstream = self.upstream.load_full();
-        let outbound = Outbound { body, form: Form::PLAIN, query, headers };
         let counts = Counts { samples: points, ..Counts::default() };
+        let outbound = Outbound { body, form: Form::PLAIN, counts, query, headers };
         let deadline = upstream.client.deadline();
         // as many points as wait are bounded elsewhere
-        let parcel = Parcel { outbound, counts, plain_bytes: 0 };
+        let parcel = Parcel { outbound, plain_bytes: 0 };
         let mut attach = self.metadata.attach(scope);
         let sent = match deliver(&upstream, parcel, deadline, &mut |_| true, &mut attach).await {
             Delivered::InParts(outbound, why) => {

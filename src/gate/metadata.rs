@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::Upstream;
 use crate::codec::{Encoding, Packer};
 use crate::egress::{Outbound, Reply};
-use crate::pipeline::{Entry, Metadata};
+use crate::pipeline::{Counts, Entry, Metadata};
 use crate::wire::Form;
 
 /// What was said is said again after so long: a backend may have forgotten it.
@@ -60,7 +60,12 @@ impl Told {
         }
         let mut packer = Packer::default();
         let Ok(body) = packer.pack(Encoding::Snappy, &plain) else { return };
-        let outbound = Outbound { body: Bytes::copy_from_slice(body), form: Form::PLAIN, ..head };
+        let outbound = Outbound {
+            body: Bytes::copy_from_slice(body),
+            form: Form::PLAIN,
+            counts: Counts::default(),
+            ..head
+        };
         // the samples are there: this is for people, and is said again with the next request if it was not heard
         if upstream.client.send_by(outbound, deadline).await == Reply::Accepted {
             let mut told = self.0.lock();

@@ -99,7 +99,8 @@ pub(super) async fn send_in_parts(upstream: &Upstream, whole: Outbound, why: Why
             splitting.halve(part, Why::TooLarge(said));
             continue;
         }
-        let reply = upstream.client.send_by(Outbound { body, ..whole.clone() }, deadline).await;
+        let counts = splitting.apart.counts(&part);
+        let reply = upstream.client.send_by(Outbound { body, counts, ..whole.clone() }, deadline).await;
         if upstream.client.tries_plain(whole.form, &reply) {
             // only now it is known; when the sender comes again, all of it goes in plain
             upstream.client.takes_only_plain(whole.form);

@@ -241,7 +241,8 @@ pub(crate) const BODY: &[u8] = b"snappy, for all the client knows";
 
 pub(crate) fn outbound() -> Outbound {
     let form = seriesgate::wire::Form::PLAIN;
-    Outbound { body: Bytes::from_static(BODY), form, query: None, headers: HeaderMap::new() }
+    let counts = seriesgate::pipeline::Counts { samples: 1, ..Default::default() };
+    Outbound { body: Bytes::from_static(BODY), form, counts, query: None, headers: HeaderMap::new() }
 }
 
 /// The cause of a 503.

@@ -62,7 +62,7 @@ async fn a_request_is_a_post_with_the_four_headers_each_once() {
 }
 
 /// The table of a request that was made here: no text twice, none that nothing refers to, references in pairs that lead somewhere.
-fn assert_tidy(seen: &Seen, what: &str) {
+pub(crate) fn assert_tidy(seen: &Seen, what: &str) {
     let request = seen.v2();
     assert_eq!(request.encode_to_vec().len(), seen.raw().len(), "{what}: no fields of another version");
     assert_eq!(request.symbols.first().map(String::as_str), Some(""), "{what}");
@@ -318,4 +318,25 @@ async fn the_message_is_the_one_that_the_headers_name() {
     // read as 1.0 it is empty: its fields 1 to 3 are reserved for that
     assert!(seriesgate_proto::WriteRequest::decode(&*raw).unwrap().timeseries.is_empty());
     rig.finish().await;
+}
+
+/// A series that only says what its metric is: 0 of everything is all of it, and no sign that 2.0 is not understood.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_what_has_nothing_to_count_says_nothing_of_the_form() {
+    let orphan = named("orphan").metadata(MetricType::Counter, "It helps.", "");
+    for protocol in ["auto", "v2"] {
+        let mut rig = Rig::speaking(protocol).await;
+        for answers in [stored_all, |_: &Seen| stored()] {
+            rig.backend.answer_by(answers);
+            let reply = rig.send_v2(std::slice::from_ref(&orphan)).await;
+            assert_eq!((reply.status, written(&reply)), (204, Some([0; 3])), "{protocol}: {}", reply.text);
+            assert_eq!(rig.arrived(), std::slice::from_ref(&orphan), "{protocol}");
+            let takes = rig.gate.metrics().await.sum("seriesgate_upstream_takes", &[("protocol", "v2")]);
+            assert_eq!(takes, -1.0, "{protocol}: nobody knows yet");
+        }
+        rig.backend.answer_by(stored_all);
+        assert_eq!(rig.send_v2(&[up()]).await.status, 204);
+        assert_eq!(forms(&mut rig), [true], "{protocol}");
+        rig.finish().await;
+    }
 }
