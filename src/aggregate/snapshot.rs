@@ -5,6 +5,7 @@
 
 mod doubts;
 mod first;
+mod numbers;
 mod points;
 mod shard;
 mod tenant;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::numbers::Numbers;
 use crate::aggregate::gauges::{ABSENT, Gauge};
 use crate::aggregate::group::{Group, NONE};
 use crate::aggregate::member::{Member, Tombstone};
@@ -78,23 +79,17 @@ impl GroupShard {
             (shard.moved, shard.reopened) = (source.u64()?, source.u64()?);
         }
         (shard.slow, shard.windows) = (source.u64()?, source.u64()?);
-        // what had a number gets another: there are no holes now
-        let mut numbers: Vec<u32> = Vec::new();
+        let (mut groups, mut gauges) = (Numbers::default(), Numbers::default());
         for _ in 0..source.u32()? {
-            let old = source.u32()? as usize;
-            if old > 1 << 30 || old < numbers.len() {
-                return Err(SnapshotError::Damaged("a group out of order"));
-            }
-            numbers.resize(old, NONE);
-            numbers.push(shard.restore_group(source, version)?);
+            let old = source.u32()?;
+            groups.put(old, shard.restore_group(source, version)?)?;
         }
-        let now = |old: u32| numbers.get(old as usize).copied().unwrap_or(NONE);
         for _ in 0..source.u32()? {
             let series = source.series()?;
-            let group = now(source.u32()?);
+            let group = groups.now(source.u32()?);
             let (stamp, payload) = (source.u64()?, source.u64()?);
             let stamp = if version > 1 { stamp } else { Member::stamp_of_version_1(stamp) };
-            shard.restore_member(Member::from_parts(series, group, stamp, payload))?;
+            shard.restore_member(Member::from_parts(series, group, stamp, payload), &mut gauges)?;
         }
         for _ in 0..source.u32()? {
             let series = source.series()?;
@@ -103,12 +98,12 @@ impl GroupShard {
         }
         if version > 1 {
             shard.restore_doubts(source)?;
-            shard.restore_gauges(source, now)?;
+            shard.restore_gauges(source, &gauges)?;
         } else {
-            shard.restore_first_gauges(source, now)?;
+            shard.restore_first_gauges(source, (&groups, &gauges))?;
         }
         for _ in 0..source.u32()? {
-            shard.open.push_back(restore_window(source, now, version)?);
+            shard.open.push_back(restore_window(source, (&groups, &gauges), version)?);
         }
         *self = shard;
         Ok(())
@@ -126,20 +121,19 @@ impl GroupShard {
         }
     }
 
-    fn restore_gauges(
-        &mut self,
-        source: &mut Source<'_>,
-        now: impl Fn(u32) -> u32,
-    ) -> Result<(), SnapshotError> {
-        for _ in 0..source.u32()? {
-            let (number, group) = (source.u32()?, now(source.u32()?));
-            let (period, bits) = (source.u8()?, source.u64()?);
-            let gauge = Gauge { group, period, bits, ms: source.i64()?, end: source.i64()? };
-            if !self.gauges.restore(number, gauge) {
-                return Err(SnapshotError::Damaged("a gauge out of range"));
-            }
+    /// Its members have said what number each has now, and which group.
+    fn restore_gauges(&mut self, source: &mut Source<'_>, numbers: &Numbers) -> Result<(), SnapshotError> {
+        if source.u32()? != numbers.len() {
+            return Err(SnapshotError::Damaged("gauges that are nobody's, or too few"));
         }
-        self.gauges.restored();
+        for _ in 0..numbers.len() {
+            let (number, _group) = (numbers.now(source.u32()?), source.u32()?);
+            let Some(gauge) = self.gauges.get_mut(number) else {
+                return Err(SnapshotError::Damaged("a gauge that is nobody's"));
+            };
+            (gauge.period, gauge.bits) = (source.u8()?, source.u64()?);
+            (gauge.ms, gauge.end) = (source.i64()?, source.i64()?);
+        }
         Ok(())
     }
 
@@ -147,22 +141,13 @@ impl GroupShard {
     fn restore_first_gauges(
         &mut self,
         source: &mut Source<'_>,
-        now: impl Fn(u32) -> u32,
+        numbers: (&Numbers, &Numbers),
     ) -> Result<(), SnapshotError> {
-        let last = restore_window(source, now, 1)?;
-        let mut numbers: Vec<(u32, u32)> = Vec::new();
-        self.members.for_each(|member| {
-            if member.is_gauge() {
-                numbers.push((member.payload as u32, member.group));
-            }
-        });
-        for (number, group) in numbers {
-            let (bits, ms) = (last.values.get(number), last.times.get(number));
-            if !self.gauges.restore(number, Gauge { group, period: 0, bits, ms, end: self.closed }) {
-                return Err(SnapshotError::Damaged("a gauge out of range"));
-            }
+        let last = restore_window(source, numbers, 1)?;
+        for (number, gauge) in self.gauges.iter_mut() {
+            (gauge.bits, gauge.ms) = (last.values.get(number), last.times.get(number));
+            gauge.end = self.closed;
         }
-        self.gauges.restored();
         Ok(())
     }
 
@@ -198,11 +183,19 @@ impl GroupShard {
         Ok(self.groups.add(group, bucket))
     }
 
-    fn restore_member(&mut self, member: Member) -> Result<(), SnapshotError> {
+    fn restore_member(&mut self, mut member: Member, gauges: &mut Numbers) -> Result<(), SnapshotError> {
         let Some(group) = self.groups.get_mut(member.group) else {
             return Err(SnapshotError::Damaged("a series of a group that is not there"));
         };
+        if self.members.get_mut(member.fingerprint()).is_some() {
+            return Err(SnapshotError::Damaged("a series that is there twice"));
+        }
         group.members += 1;
+        if member.is_gauge() {
+            let now = self.gauges.add(member.group);
+            gauges.put(member.payload as u32, now)?;
+            member.payload = u64::from(now);
+        }
         self.members.insert(member, ());
         Ok(())
     }
@@ -229,24 +222,24 @@ fn save_window(window: &Window, out: &mut Vec<u8>) {
 
 fn restore_window(
     source: &mut Source<'_>,
-    now: impl Fn(u32) -> u32,
+    (groups, gauges): (&Numbers, &Numbers),
     version: u32,
 ) -> Result<Window, SnapshotError> {
     let mut window = Window::default();
     for _ in 0..source.u32()? {
-        let group = now(source.u32()?);
+        let group = groups.now(source.u32()?);
         let cell = Cell { increase: f64::from_bits(source.u64()?), newest_ms: source.i64()? };
         if group != NONE {
             *window.cells.entry(group) = cell;
         }
     }
     for _ in 0..source.u32()? {
-        let gauge = source.u32()?;
+        let gauge = gauges.now(source.u32()?);
         let bits = source.u64()?;
         let period = if version > 1 { source.u8()? } else { 0 };
         let ms = source.i64()?;
-        if gauge > 1 << 30 {
-            return Err(SnapshotError::Damaged("a gauge out of range"));
+        if gauge == NONE {
+            continue;
         }
         *window.values.entry(gauge) = bits;
         *window.periods.entry(gauge) = period;
@@ -256,3 +249,6 @@ fn restore_window(
     }
     Ok(window)
 }
+
+#[cfg(test)]
+mod tests;
