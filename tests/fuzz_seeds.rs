@@ -31,13 +31,24 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     files.map(|file| read(file.unwrap().path())).collect()
 }
 
+/// Says which seed it was where one fails.
+struct Named(String);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("with {} or what was made of it", self.0);
+        }
+    }
+}
+
 /// Runs a target over its seeds; of a long one places that are spread over it are changed.
 fn run(target: &str, check: fn(&[u8])) {
     check(&[]);
     let seeds = seeds(target);
     assert!(!seeds.is_empty());
     for (name, seed) in seeds {
-        println!("{name}"); // which one it was, where it fails
+        let _named = Named(name);
         check(&seed);
         let step = (3 * seed.len()).div_ceil(CHANGES).max(1);
         for at in (0..seed.len()).step_by(step) {

@@ -22,7 +22,7 @@ static KEYS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; Fingerprinter::KEY_BYT
 
 static DEFINITIONS: LazyLock<Vec<Definition>> = LazyLock::new(|| {
     let text = format!("upstreams: [ {{ name: a, url: 'http://127.0.0.1:1/' }} ]\n{POLICIES}");
-    Config::parse(&text, "gate.yaml", Path::new("."), &|_| None).ok().expect("a config").config.policies
+    Config::parse(&text, "gate.yaml", Path::new("."), &|_| None).expect("a config").config.policies
 });
 
 static SET: LazyLock<PolicySet> =
@@ -67,7 +67,7 @@ fn file(magic: &[u8], version: u32, parts: &[&[u8]]) -> Vec<u8> {
     for part in [magic, &version.to_le_bytes(), &keys, &parts.concat(), b"whole"] {
         out.write_all(part).expect("memory takes all");
     }
-    out.into_inner().ok().expect("memory takes all")
+    out.into_inner().expect("memory takes all")
 }
 
 fn engine() -> Engine {

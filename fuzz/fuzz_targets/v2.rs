@@ -7,8 +7,11 @@ use seriesgate::wire::v2::{self, Came, Composer, Field, FieldKind, Fields, Symbo
 
 const MOST: usize = 1 << 20;
 
+/// Where a series stands, and what it is in 1.0.
+type Plain = (Field, Vec<u8>);
+
 /// The series of a body in 1.0, those that are not broken; `None` where it is no request, or too long.
-fn expanded(body: &[u8]) -> Option<(Symbols, Vec<(Field, Vec<u8>)>)> {
+fn expanded(body: &[u8]) -> Option<(Symbols, Vec<Plain>)> {
     let mut symbols = Symbols::default();
     symbols.read(body).ok()?;
     let mut series = Vec::new();
@@ -42,7 +45,7 @@ fuzz_target!(|body: &[u8]| {
         for (field, _) in &series {
             composer.copy(came, field).expect("a series can be copied");
         }
-        check(&composer.finish().to_vec(), &plain);
+        check(composer.finish(), &plain);
         if adopt {
             composer.start_with(came)
         } else {
@@ -51,14 +54,14 @@ fuzz_target!(|body: &[u8]| {
         for (field, _) in &series {
             composer.copy_parts(came, field, None, |_| true).expect("a series can be copied in parts");
         }
-        check(&composer.finish().to_vec(), &plain);
+        check(composer.finish(), &plain);
     }
     composer.start();
     for plain in &plain {
         let inner = v1::Fields::new(plain).next().expect("a field").expect("that can be read");
         composer.add_v1(&plain[inner.content..inner.end]).expect("a series of 1.0 can be added");
     }
-    check(&composer.finish().to_vec(), &plain);
+    check(composer.finish(), &plain);
 });
 
 /// What was composed is the same series in 1.0. A body without fields is no request, and has none.

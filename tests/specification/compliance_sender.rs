@@ -316,6 +316,9 @@ async fn load() {
     rig.finish().await;
 }
 
+/// What it is, the answer, what the sender is told, and requests at most.
+type Answer = (&'static str, Box<dyn Fn() -> Step + Send>, u16, usize);
+
 /// Whatever the upstream answers: what its sender is told, and how many requests that took.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers() {
@@ -327,7 +330,7 @@ async fn answers() {
     let closes = || Step::AnswerAndClose(String::new());
     let half =
         || Step::AnswerAndClose("HTTP/1.1 400 Bad Request\r\ncontent-length: 99\r\n\r\nhalf".to_owned());
-    let rows: Vec<(&str, Box<dyn Fn() -> Step + Send>, u16, usize)> = vec![
+    let rows: Vec<Answer> = vec![
         (
             "200 with counts",
             Box::new(|| answer("200 OK", "x-prometheus-remote-write-samples-written: 1\r\n", "{}")),

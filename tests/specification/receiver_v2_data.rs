@@ -217,8 +217,8 @@ async fn start_timestamps_arrive_with_their_samples() {
     };
     let native = Series { histograms: vec![started.encode_to_vec()], ..Series::named("native") };
     for _ in 0..2 {
-        assert_eq!(rig.send_v2(&[native.clone()]).await.status, 204);
-        assert_eq!(rig.arrived(), [native.clone()]);
+        assert_eq!(rig.send_v2(std::slice::from_ref(&native)).await.status, 204);
+        assert_eq!(rig.arrived(), std::slice::from_ref(&native));
     }
     rig.finish().await;
 }

@@ -1,6 +1,6 @@
 //! A series as both versions can say it, as it is sent and as it arrives. Values are compared by their bits.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use prost::Message as _;
 use seriesgate_proto::{
@@ -119,7 +119,7 @@ pub(crate) fn v1(all: &[Series]) -> WriteRequest {
 #[derive(Default)]
 struct Table {
     texts: Vec<String>,
-    places: HashMap<String, u32>,
+    places: BTreeMap<String, u32>,
 }
 
 impl Table {
