@@ -5,8 +5,12 @@
 
 #[path = "specification/compliance_receiver.rs"]
 mod compliance_receiver;
+#[path = "specification/compliance_receiver_cases.rs"]
+mod compliance_receiver_cases;
 #[path = "specification/compliance_sender.rs"]
 mod compliance_sender;
+#[path = "specification/compliance_sender_answers.rs"]
+mod compliance_sender_answers;
 #[path = "specification/receiver_v1.rs"]
 mod receiver_v1;
 #[path = "specification/receiver_v2.rs"]
