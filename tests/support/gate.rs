@@ -87,10 +87,14 @@ impl Setup {
 
     /// Starts a gate and waits until it is ready.
     pub(crate) async fn start(&self) -> Gate {
-        let (write, admin) = (ports::free(), ports::free());
-        let gate = Gate::spawn(&self.yaml(write, admin), write, admin);
-        gate.until_ready().await;
-        gate
+        loop {
+            let (write, admin) = (ports::free(), ports::free());
+            let mut gate = Gate::spawn(&self.yaml(write, admin), write, admin);
+            if gate.is_started().await {
+                return gate;
+            }
+            gate.checked = true;
+        }
     }
 
     /// The same of a gate whose log nobody can read: the disk is full.
@@ -135,6 +139,20 @@ impl Gate {
     fn of(mut command: Command, dir: TempDir, log: File, (write, admin): (SocketAddr, SocketAddr)) -> Self {
         let child = command.stderr(log).spawn().unwrap();
         Self { child, dir, write, admin, checked: false }
+    }
+
+    /// Waits until it is ready; false: another run on this machine took one of its ports meanwhile.
+    async fn is_started(&mut self) -> bool {
+        let url = self.admin_url("/-/ready");
+        until("the gate is ready", SOON, async || {
+            if self.child.try_wait().unwrap().is_some()
+                && self.log().contains("another process already listens")
+            {
+                return Some(false);
+            }
+            http::is_ok(&url).await.then_some(true)
+        })
+        .await
     }
 
     async fn until_ready(&self) {
