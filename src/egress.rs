@@ -53,6 +53,11 @@ pub struct Outbound {
 pub enum Reply {
     /// 2xx.
     Accepted,
+    /// 2xx to remote write 2.0, with counts of less than was sent.
+    AcceptedInPart {
+        /// What it says that it wrote.
+        written: Counts,
+    },
     /// 400, 409, 422: the data is refused for good.
     Invalid {
         /// As the upstream sent it.

@@ -33,7 +33,7 @@ use crate::egress::{Client, Outbound, Reply};
 use crate::health::Health;
 use crate::intake::{Handler, Hold, Inbound, SenderReply, TurnedAway, Typed};
 use crate::pipeline::{
-    Body, FIELD_BYTES, FieldRoom, Origin, Outcome, Pipeline, Returned, Scratch, Undecodable,
+    Body, Counts, FIELD_BYTES, FieldRoom, Origin, Outcome, Pipeline, Returned, Scratch, Undecodable,
 };
 use crate::telemetry::{
     AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Undecodable as Unread,
@@ -227,7 +227,9 @@ impl Gate {
             }
         };
         let upstream = self.upstream.load_full();
-        let Outcome { form, forwarded: counts, series, plain_bytes, ref metadata, .. } = *exchange.outcome();
+        let Outcome { form, forwarded, stale_markers, series, plain_bytes, ref metadata, .. } =
+            *exchange.outcome();
+        let counts = Counts { samples: forwarded.samples + stale_markers, ..forwarded };
         let outbound = Outbound { body, form, counts, query, headers };
         let head =
             (!metadata.entries.is_empty()).then(|| Outbound { body: Bytes::new(), ..outbound.clone() });

@@ -28,7 +28,7 @@ pub(super) fn classify(
                 sentence(target, &answer, "it does not say that it wrote anything of remote write 2.0");
             return (Reply::Unsupported { cause }, None);
         }
-        200..=299 => return (Reply::Accepted, None),
+        200..=299 => return accepted(&answer, form, counts, target),
         415 if form != Form::PLAIN => {
             let cause = sentence(target, &answer, "it does not take the upstream's `protocol`");
             return (Reply::Unsupported { cause }, None);
@@ -56,6 +56,23 @@ pub(super) fn classify(
     };
     let cause = failure.as_ref().map(|failure| failure.cause.clone()).unwrap_or_default();
     (Reply::Unavailable { status: told, retry_after, cause }, failure)
+}
+
+/// 2xx. A receiver of 2.0 that does not have all should not say so; what it counts is more than what its status says. Of 1.0 counts
+/// mean nothing.
+fn accepted(
+    answer: &UpstreamResponse,
+    form: Form,
+    sent: Counts,
+    target: &Target,
+) -> (Reply, Option<Failure>) {
+    let written = answer.written.filter(|_| form.message == Message::V2).unwrap_or(sent);
+    if written.min(sent) == sent {
+        return (Reply::Accepted, None);
+    }
+    let hint = format!("it counts {written} of {sent} as written");
+    let failure = Failure { kind: Kind::Invalid, cause: sentence(target, answer, &hint) };
+    (Reply::AcceptedInPart { written }, Some(failure))
 }
 
 /// What backends say in a 400 that means what a 413 does. VictoriaMetrics (seen with 1.79.5 and 1.150) above
@@ -130,6 +147,7 @@ mod tests {
             let (reply, failure) = classified(code, OnThrottle::Pass);
             let told = match &reply {
                 Reply::Accepted => 200,
+                Reply::AcceptedInPart { written } => panic!("nothing was counted: {written}"),
                 Reply::Invalid { status, .. } => status.as_u16(),
                 Reply::TooLarge { .. } => 413,
                 Reply::Throttled { .. } => 429,

@@ -114,6 +114,7 @@ impl Client {
                 // where there was nothing to count an answer says nothing of the form
                 let taken = match reply {
                     Reply::Accepted => !outbound.counts.is_zero(),
+                    Reply::AcceptedInPart { .. } => true,
                     Reply::Invalid { written, .. } => written.is_some(),
                     _ => false,
                 };

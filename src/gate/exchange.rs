@@ -60,7 +60,10 @@ impl<'g> Exchange<'g> {
             Reply::Unavailable { .. } | Reply::Unsupported { .. } => {
                 self.returned(Returned::Upstream, &sent.reply)
             }
-            Reply::Accepted | Reply::Invalid { .. } | Reply::TooLarge { .. } => {
+            Reply::Accepted
+            | Reply::AcceptedInPart { .. }
+            | Reply::Invalid { .. }
+            | Reply::TooLarge { .. } => {
                 self.gate.settle(&self.outcome, &sent);
                 self.settled(&sent, sender)
             }

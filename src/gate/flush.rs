@@ -188,7 +188,7 @@ impl Gate {
                 self.aggregation.retries.increment(1);
                 return Sent::Later(None);
             }
-            Reply::TooLarge { .. } | Reply::Accepted => {}
+            Reply::TooLarge { .. } | Reply::Accepted | Reply::AcceptedInPart { .. } => {}
         }
         self.aggregation.lost("refused", sent.refused.samples);
         self.aggregation.lost("too_large", sent.too_large.samples);

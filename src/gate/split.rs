@@ -55,12 +55,15 @@ impl Sent {
     pub(super) fn whole(reply: Reply, sent: Counts) -> Self {
         let (stored, refused) = match &reply {
             Reply::Accepted => (true, Counts::default()),
+            Reply::AcceptedInPart { written } => (true, sent - written.min(sent)),
             Reply::Invalid { written, .. } => {
                 let written = written.unwrap_or_default().min(sent);
                 (!written.is_zero(), sent - written)
             }
             _ => (false, Counts::default()),
         };
+        // its sender is told the same: 2xx, and what was counted
+        let reply = if matches!(reply, Reply::AcceptedInPart { .. }) { Reply::Accepted } else { reply };
         Self { reply, refused, too_large: Counts::default(), stored, form: Form::PLAIN }
     }
 }
@@ -107,7 +110,10 @@ pub(super) async fn send_in_parts(upstream: &Upstream, whole: Outbound, why: Why
             return Sent::not_now("the upstream does not take this form of request", Some(PLAIN_RETRY_AFTER));
         }
         match reply {
-            Reply::Accepted => splitting.sent.stored = true,
+            reply @ (Reply::Accepted | Reply::AcceptedInPart { .. }) => {
+                splitting.sent.stored = true;
+                splitting.sent.refused += Sent::whole(reply, counts).refused;
+            }
             Reply::TooLarge { excerpt } => splitting.halve(part, Why::TooLarge(excerpt)),
             reply @ Reply::Invalid { .. } if upstream.bisects(&reply) => {
                 splitting.halve(part, Why::Refused(reply));

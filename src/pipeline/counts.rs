@@ -1,5 +1,6 @@
 //! How many samples, histograms and exemplars.
 
+use std::fmt;
 use std::ops::{AddAssign, Sub};
 
 /// Numbers of the three kinds of data a series carries.
@@ -26,6 +27,13 @@ impl Counts {
     /// Nothing at all.
     pub fn is_zero(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { samples, histograms, exemplars } = self;
+        write!(f, "{samples} samples, {histograms} histograms and {exemplars} exemplars")
     }
 }
 

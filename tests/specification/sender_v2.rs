@@ -177,6 +177,24 @@ async fn a_series_that_is_not_sent_any_more_ends_with_a_stale_marker_of_its_kind
     rig.finish().await;
 }
 
+/// A marker alone is something, too: who does not count it has not read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_marker_alone_goes_out_in_1_0_to_who_does_not_take_2_0() {
+    let mut rig = Rig::start().await;
+    let gone = |ms: i64, value: f64| named("gone").sample(ms, value);
+    assert_eq!(rig.send_v2(&[gone(NOW, 1.0)]).await.status, 204);
+    rig.gate.write_config(&Setup::to(rig.backend.url()).policy("name: d, match: gone, action: drop"));
+    assert_eq!(rig.gate.admin_post("/-/reload").await.status, 200);
+    rig.backend.answer_by(|_| stored());
+    rig.seen();
+    let reply = rig.send_v2(&[gone(NOW + 1, 2.0)]).await;
+    assert_eq!((reply.status, written(&reply)), (204, Some([1, 0, 0])));
+    let seen = rig.seen();
+    assert_eq!(seen.iter().map(Seen::is_v2).collect::<Vec<_>>(), [true, false]);
+    assert!(seen.iter().all(|seen| said(seen) == [gone(NOW + 1, STALE)]));
+    rig.finish().await;
+}
+
 /// The forms of the requests that came.
 fn forms(rig: &mut Rig) -> Vec<bool> {
     let seen = rig.seen();
@@ -276,6 +294,45 @@ async fn counts_of_a_partial_write_are_believed() {
         );
         rig.finish().await;
     }
+}
+
+/// Receivers of 2.0 that do not have all must not answer 2xx; where one does, its counts are what is told, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_beside_a_2xx_are_believed() {
+    let all =
+        [rich(&["a", "b"]), vec![named("native").histogram(&exponential(NOW, true, false, false))]].concat();
+    for told in [[3, 1, 2], [4, 1, 0], [4, 0, 2], [0, 0, 1], [4, 1, 2]] {
+        let rig = Rig::start().await;
+        rig.backend.answer_by(move |_| answer("204 No Content", &written_headers(told), ""));
+        let told = told.map(|count| count as u64);
+        let reply = rig.send_v2(&all).await;
+        assert_eq!((reply.status, reply.text.as_str(), written(&reply)), (204, "", Some(told)));
+        assert_eq!(rig.backend.seen().len(), 1, "who counts speaks 2.0");
+        let metrics = rig.gate.metrics().await;
+        assert_eq!(
+            (metrics.fate("forwarded"), metrics.fate("rejected")),
+            (told[0] as f64, (4 - told[0]) as f64)
+        );
+        let logged = rig.gate.log().contains(&format!("it counts {} samples, ", told[0]));
+        assert_eq!(logged, told != [4, 1, 2], "{}", rig.gate.log());
+        // of 1.0 they mean nothing
+        assert_eq!(rig.send_v1(&[up(), named("b").sample(NOW, 1.0)]).await.status, 204);
+        let metrics = rig.gate.metrics().await;
+        assert_eq!(metrics.fate("forwarded"), (told[0] + 2) as f64);
+        rig.finish().await;
+    }
+    // in parts, too
+    let rig = Rig::with(|setup| setup.upstream("max_body: 2KiB")).await;
+    rig.backend.answer_by(|seen| {
+        let samples: usize = seen.v2().timeseries.iter().map(|series| series.samples.len()).sum();
+        answer("204 No Content", &written_headers([samples - 1, 0, 0]), "")
+    });
+    let long = (0..1000).fold(named("long"), |series, n| series.sample(NOW + n, (n * 7919 % 1000) as f64));
+    let reply = rig.send_v2(&[long]).await;
+    let parts = rig.backend.seen().len() as u64;
+    assert!(parts > 1);
+    assert_eq!((reply.status, written(&reply)), (204, Some([1000 - parts, 0, 0])));
+    rig.finish().await;
 }
 
 /// Asked for, 2.0 is the only form; nobody loses data by that.
