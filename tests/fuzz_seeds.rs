@@ -1,5 +1,5 @@
-//! The targets of `fuzz/` without a fuzzer: each over its seeds, over what can be cut off them, and over what a byte more or less makes
-//! of them.
+//! The targets of `fuzz/` without a fuzzer: each over its seeds, over what can be cut off them, over what a byte more or less makes
+//! of them, and over what a fuzzer came to (`fuzz/corpora/`, the shorter ones, a line of hex each).
 
 #![allow(clippy::unwrap_used)] // helpers are tests too
 
@@ -31,13 +31,24 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     files.map(|file| read(file.unwrap().path())).collect()
 }
 
-/// Says which seed it was where one fails.
+/// What a fuzzer came to.
+fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpora").join(format!("{target}.hex"));
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let bytes = |line: &str| -> Vec<u8> {
+        let pairs = line.as_bytes().chunks(2);
+        pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    };
+    text.lines().map(|line| (line.to_owned(), bytes(line))).collect()
+}
+
+/// Says which input it was where one fails.
 struct Named(String);
 
 impl Drop for Named {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("with {} or what was made of it", self.0);
+            eprintln!("with {}, or with what was made of it", self.0);
         }
     }
 }
@@ -45,8 +56,12 @@ impl Drop for Named {
 /// Runs a target over its seeds; of a long one places that are spread over it are changed.
 fn run(target: &str, check: fn(&[u8])) {
     check(&[]);
-    let seeds = seeds(target);
-    assert!(!seeds.is_empty());
+    let (seeds, corpus) = (seeds(target), corpus(target));
+    assert!(!seeds.is_empty() && !corpus.is_empty());
+    for (name, input) in corpus {
+        let _named = Named(name);
+        check(&input);
+    }
     for (name, seed) in seeds {
         let _named = Named(name);
         check(&seed);
