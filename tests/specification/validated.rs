@@ -54,7 +54,6 @@ async fn assert_refused(bad: &Series, what: &str) {
 
 /// "MUST have label names sorted": the compliance suite sends them in no order.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "validation is on its way"]
 async fn labels_that_come_unsorted_go_out_sorted() {
     let unsorted: Pairs<'_> = &[("job", "api"), ("Zone", "z"), ("__name__", "up"), ("a", "1")];
     let sorted: Pairs<'_> = &[("Zone", "z"), ("__name__", "up"), ("a", "1"), ("job", "api")];
@@ -67,7 +66,6 @@ async fn labels_that_come_unsorted_go_out_sorted() {
 
 /// "MUST NOT contain any empty label values": such a label is none.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "validation is on its way"]
 async fn labels_without_a_value_do_not_go_out() {
     let came: Pairs<'_> = &[("__name__", "up"), ("a", ""), ("job", "api"), ("z", "")];
     for arrived in accepted(&[Series::of(came).sample(NOW, 1.0)]).await {
@@ -76,7 +74,6 @@ async fn labels_without_a_value_do_not_go_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "validation is on its way"]
 async fn a_sample_that_is_there_twice_goes_out_once() {
     let twice = Series::named("m").sample(NOW, 1.0).sample(NOW, 1.0).sample(NOW + 1, 2.0);
     let once = Series::named("m").sample(NOW, 1.0).sample(NOW + 1, 2.0);
@@ -102,7 +99,6 @@ async fn two_values_at_one_time_go_on() {
 
 /// "MUST send samples for any given series in timestamp order".
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "validation is on its way"]
 async fn samples_of_a_series_that_come_out_of_order_go_out_in_order() {
     let mixed = Series::named("m").sample(NOW + 2, 3.0).sample(NOW, 1.0).sample(NOW + 1, 2.0);
     let sorted = Series::named("m").sample(NOW, 1.0).sample(NOW + 1, 2.0).sample(NOW + 2, 3.0);
@@ -113,7 +109,6 @@ async fn samples_of_a_series_that_come_out_of_order_go_out_in_order() {
 
 /// "A TimeSeries MUST NOT include both".
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "validation is on its way"]
 async fn samples_and_histograms_in_one_series_are_refused() {
     let both = Series::named("both").sample(NOW, 1.0).histogram(&exponential(NOW + 1, true, false, true));
     assert_refused(&both, "both").await;
@@ -121,7 +116,6 @@ async fn samples_and_histograms_in_one_series_are_refused() {
 
 /// The compliance suite's histogram of a wrong count, and its likes.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "validation is on its way"]
 async fn histograms_that_contradict_themselves_are_refused() {
     type Break = fn(&mut Histogram);
     let breaks: [(&str, Histogram, Break); 8] = [
