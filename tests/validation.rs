@@ -297,7 +297,6 @@ fn off_mends_nothing_and_strict_rejects_it_by_reason() {
 #[test]
 fn what_contradicts_itself_is_rejected_and_the_rest_goes_on() {
     let good = named("good", &[(0, 1.0)]);
-    let mixed = TimeSeries { samples: good.samples.clone(), ..histograms("h", &[(0, 3)]) };
     let changed = |change: fn(&mut Histogram)| {
         let mut series = histograms("h", &[(0, 3)]);
         change(&mut series.histograms[0]);
@@ -307,7 +306,6 @@ fn what_contradicts_itself_is_rejected_and_the_rest_goes_on() {
         (changed(|of| of.count = Some(Count::CountInt(4))), Invalid::HistogramCount),
         (changed(|of| of.positive_deltas.push(0)), Invalid::HistogramBuckets),
         (changed(|of| of.schema = 100), Invalid::HistogramSchema),
-        (mixed, Invalid::Mixed),
     ] {
         let came = WriteRequest::of(vec![bad, good.clone()]);
         let rest = WriteRequest::of(vec![good.clone()]);
@@ -321,6 +319,21 @@ fn what_contradicts_itself_is_rejected_and_the_rest_goes_on() {
         }
         let mut off = gate(Validation::Off);
         assert_eq!(sent(&mut off, &came), came, "{reason}");
+    }
+}
+
+#[test]
+fn samples_and_histograms_in_one_series_go_on_as_backends_take_them_unless_strict() {
+    let came = TimeSeries { samples: named("h", &[(0, 1.0)]).samples, ..histograms("h", &[(1, 3)]) };
+    let came = WriteRequest::of(vec![came]);
+    for (level, right) in [(Validation::Repair, &came), (Validation::Strict, &WriteRequest::default())] {
+        let (mut one, mut two) = (gate(level), gate(level));
+        assert_eq!(&sent(&mut one, &came), right, "{level:?}");
+        assert_eq!(&sent_v2(&mut two, &to_v2(&came)), right, "{level:?}");
+        for outcome in [&one.outcome, &two.outcome] {
+            let rejected = outcome.rejected_by[Invalid::Mixed as usize];
+            assert_eq!(rejected, u64::from(level == Validation::Strict), "{level:?}");
+        }
     }
 }
 

@@ -97,7 +97,8 @@ fn fault(body: &[u8], slot: &Slot, strict: bool) -> Result<Option<Invalid>, Wire
         let nothing = slot.samples == 0 && strict;
         return Ok(nothing.then_some(Invalid::NoData));
     }
-    if slot.samples > 0 {
+    // against the rules, and taken by Prometheus, Mimir, Cortex and Thanos
+    if slot.samples > 0 && strict {
         return Ok(Some(Invalid::Mixed));
     }
     let mut found = None;
