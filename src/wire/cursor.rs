@@ -82,16 +82,16 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn varint(&mut self) -> Result<u64, WireError> {
-        match self.peek() {
-            Some(byte) if byte < 0x80 => {
-                self.at += 1;
-                Ok(u64::from(byte))
-            }
-            _ => self.varint_slow(),
-        }
+        let (value, length) = match self.bytes.get(self.at..self.end) {
+            Some([a @ 0..0x80, ..]) => (u64::from(*a), 1),
+            Some([a, b @ 0..0x80, ..]) => (u64::from(a & 0x7f) | u64::from(*b) << 7, 2),
+            _ => return self.varint_long(),
+        };
+        self.at += length;
+        Ok(value)
     }
 
-    fn varint_slow(&mut self) -> Result<u64, WireError> {
+    fn varint_long(&mut self) -> Result<u64, WireError> {
         // what is behind the end may be looked at, not used
         let read = self.bytes.get(self.at..).and_then(varint::read);
         match read.filter(|(_, length)| *length <= self.end - self.at) {

@@ -74,7 +74,9 @@ impl References {
             if left <= same_behind && left + started == was.len() {
                 // all that follows is the same label for label, if at another place
                 let moved = (is.len() as u32).wrapping_sub(was.len() as u32);
-                self.pairs[number..].iter_mut().for_each(|pair| pair.end = pair.end.wrapping_add(moved));
+                if moved != 0 {
+                    self.pairs[number..].iter_mut().for_each(|pair| pair.end = pair.end.wrapping_add(moved));
+                }
                 break;
             }
             if left == 0 {
