@@ -5,24 +5,34 @@
 #![allow(clippy::unwrap_used)] // a test may panic, also outside of the test function
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use prost::Message as _;
 use seriesgate::clock::Clock;
 use seriesgate::codec::snappy::{self, Gatherer};
-use seriesgate::pipeline::{Outcome, Pipeline, Scratch, Settings};
+use seriesgate::codec::{self, Encoding, Packer, zstd};
+use seriesgate::pipeline::{Origin, Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{Action, Definition, Mode, PolicySet, Run, Selector};
 use seriesgate::series::{
     Arrival, Fingerprinter, FollowUp, Found, Index, Limits, Probe, Remembered, SentAs, identity,
 };
 use seriesgate::wire::v1::{self, FieldKind, Fields};
+use seriesgate::wire::{Form, Message};
 use seriesgate_loadtest::body::BodyBuilder;
 use seriesgate_loadtest::names::Seed;
 use seriesgate_loadtest::shape::{Population, Shape};
+use seriesgate_proto::{WriteRequest, v2};
 
 const BATCH: usize = 2000;
 const SERIES: u64 = 200_000;
 const NOW_MS: i64 = 1_700_000_000_000;
 const LIMITS: Limits = Limits { max_labels: 64, max_name_bytes: 1024, max_value_bytes: 4096 };
 const SHAPES: [(&str, Shape); 2] = [("14 labels", Shape::K8s14), ("6 labels", Shape::Short6)];
+
+/// The same as remote write 2.0.
+fn as_v2(body: &[u8]) -> Vec<u8> {
+    let request = WriteRequest::decode(&decoded(body)[..]).unwrap();
+    seriesgate_proto::snappy(&v2::Request::of(&request).encode_to_vec())
+}
 
 /// Compressed bodies of all series of a shape.
 fn bodies(shape: Shape) -> Vec<Vec<u8>> {
@@ -67,6 +77,12 @@ fn stages(criterion: &mut Criterion) {
         let mut buffer = Vec::new();
         group.bench_function(BenchmarkId::new("decode", name), |b| {
             b.iter(|| snappy::decode(body, 1 << 28, &mut buffer).unwrap().len());
+        });
+        let mut packer = Packer::default();
+        let zstd = packer.pack(Encoding::Zstd, &raw).unwrap().to_vec();
+        let mut decoder = zstd::Decoder::default();
+        group.bench_function(BenchmarkId::new("decode zstd", name), |b| {
+            b.iter(|| codec::decode(&mut decoder, &zstd, 1 << 28, &mut buffer).unwrap().len());
         });
         let mut gatherer = Gatherer::default();
         group.bench_function(BenchmarkId::new("encode", name), |b| {
@@ -186,16 +202,21 @@ fn pipeline(criterion: &mut Criterion) {
         mode: Mode::Enforce,
     };
     let sets = [
-        ("rewrite all", vec![house_style]),
-        ("forward", vec![]),
-        ("forward, 1000 rules", rules(1000)),
-        ("drop some and splice", vec![drop_a_third]),
+        ("rewrite all", Message::V1, vec![house_style]),
+        ("forward", Message::V1, vec![]),
+        ("forward 2.0", Message::V2, vec![]),
+        ("forward, 1000 rules", Message::V1, rules(1000)),
+        ("drop some and splice", Message::V1, vec![drop_a_third]),
     ];
     let mut group = criterion.benchmark_group("pipeline");
     group.throughput(Throughput::Elements(BATCH as u64));
     for (shape_name, shape) in SHAPES {
-        let bodies = bodies(shape);
-        for (name, policies) in &sets {
+        let v1 = bodies(shape);
+        let v2: Vec<_> = v1.iter().map(|body| as_v2(body)).collect();
+        for (name, message, policies) in &sets {
+            let bodies = if *message == Message::V1 { &v1 } else { &v2 };
+            let wanted = Form { message: *message, ..Form::PLAIN };
+            let origin = Origin { message: *message, wanted, ..Origin::default() };
             let settings = Settings {
                 max_tracked: 1_000_000,
                 max_tenants: 1,
@@ -212,7 +233,7 @@ fn pipeline(criterion: &mut Criterion) {
             let pipeline = Pipeline::new(settings, set, Fingerprinter::from_seed(1), Clock::manual(NOW_MS));
             let (mut scratch, mut outcome) = (Scratch::default(), Outcome::default());
             let mut pass = |body: &[u8]| {
-                pipeline.decide("", body, &mut scratch, &mut outcome).unwrap();
+                pipeline.decide(origin, body, &mut scratch, &mut outcome).unwrap();
                 pipeline.commit(&outcome);
             };
             bodies.iter().for_each(|body| pass(body));

@@ -7,15 +7,17 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::slice::from_ref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use prost::Message as _;
 use seriesgate::clock::Clock;
-use seriesgate::pipeline::{Body, Outcome, Pipeline, Scratch, Settings};
+use seriesgate::pipeline::{Body, Origin, Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{
     Action, Aggregation, Condition, Definition, Keys, Limit, MetricKind, Mode, PolicySet, Run, Selector,
 };
 use seriesgate::series::{Fingerprinter, Limits};
+use seriesgate::wire::{Form, Message};
 use seriesgate_loadtest::body::BodyBuilder;
-use seriesgate_proto::{Label, TimeSeries, WriteRequest, encode_snappy};
+use seriesgate_proto::{Label, TimeSeries, WriteRequest, encode_snappy, snappy, v2};
 
 struct Counting;
 
@@ -81,16 +83,29 @@ fn body(sorted: bool) -> Vec<u8> {
 }
 
 fn allocations_of_a_steady_batch(policies: &[Definition], sorted: bool, expected: Body) -> u64 {
+    allocations_of("team".into(), policies, &body(sorted), expected)
+}
+
+/// The same of remote write 2.0 that goes on in this version.
+fn allocations_in_v2(policies: &[Definition], wanted: Message, expected: Body) -> u64 {
+    #[allow(clippy::disallowed_methods)] // the body is our own
+    let plain = snap::raw::Decoder::new().decompress_vec(&body(true)).unwrap();
+    let request = v2::Request::of(&WriteRequest::decode(&plain[..]).unwrap());
+    let wanted = Form { message: wanted, ..Form::PLAIN };
+    let origin = Origin { message: Message::V2, wanted, ..Origin::from("team") };
+    allocations_of(origin, policies, &snappy(&request.encode_to_vec()), expected)
+}
+
+fn allocations_of(origin: Origin<'_>, policies: &[Definition], body: &[u8], expected: Body) -> u64 {
     let pipeline = pipeline(policies, 64);
-    let body = body(sorted);
     let (mut scratch, mut outcome) = (Scratch::default(), Outcome::default());
     for _ in 0..3 {
-        pipeline.decide("team", &body, &mut scratch, &mut outcome).unwrap();
+        pipeline.decide(origin, body, &mut scratch, &mut outcome).unwrap();
         pipeline.commit(&outcome);
     }
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     for _ in 0..10 {
-        pipeline.decide("team", &body, &mut scratch, &mut outcome).unwrap();
+        pipeline.decide(origin, body, &mut scratch, &mut outcome).unwrap();
         pipeline.commit(&outcome);
     }
     let after = ALLOCATIONS.load(Ordering::Relaxed);
@@ -153,7 +168,11 @@ fn a_steady_batch_allocates_nothing() {
     };
     assert_eq!(allocations_of_a_steady_batch(&[], true, Body::Untouched), 0, "forwarded");
     assert_eq!(allocations_of_a_steady_batch(&[], false, Body::Spliced), 0, "labels not sorted");
-    assert_eq!(allocations_of_a_steady_batch(&[drop_noise], true, Body::Spliced), 0, "spliced");
+    let drop_noise = from_ref(&drop_noise);
+    assert_eq!(allocations_of_a_steady_batch(drop_noise, true, Body::Spliced), 0, "spliced");
+    assert_eq!(allocations_in_v2(&[], Message::V2, Body::Untouched), 0, "2.0 forwarded");
+    assert_eq!(allocations_in_v2(drop_noise, Message::V2, Body::Spliced), 0, "2.0 spliced");
+    assert_eq!(allocations_in_v2(&[], Message::V1, Body::Spliced), 0, "2.0 as 1.0");
     let rule = |action: &str, regex: &str| RuleText {
         action: Some(action.into()),
         regex: Some(regex.into()),
@@ -172,6 +191,7 @@ fn a_steady_batch_allocates_nothing() {
         let allocations = allocations_of_a_steady_batch(from_ref(&house_style), sorted, Body::Spliced);
         assert_eq!(allocations, 0, "rewritten, labels sorted: {sorted}");
     }
+    assert_eq!(allocations_in_v2(from_ref(&house_style), Message::V2, Body::Spliced), 0, "2.0 rewritten");
     let aggregate = Definition {
         name: "all".into(),
         selectors: Vec::new(),
