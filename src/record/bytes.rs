@@ -75,6 +75,14 @@ impl<'b> Source<'b> {
         Ok(self.u64()? as i64)
     }
 
+    /// A time, Unix milliseconds, or one that stands for none: `i64::MIN` or `i64::MAX`. No other is so large that something cannot be
+    /// added to it.
+    pub(crate) fn time(&mut self) -> Result<i64, SnapshotError> {
+        const LARGEST_MS: i64 = 1 << 53;
+        let ms = self.i64()?;
+        Ok(if matches!(ms, i64::MIN | i64::MAX) { ms } else { ms.clamp(-LARGEST_MS, LARGEST_MS) })
+    }
+
     pub(crate) fn series(&mut self) -> Result<Fingerprint, SnapshotError> {
         Ok(Fingerprint { high: self.u64()?, low: self.u32()? })
     }

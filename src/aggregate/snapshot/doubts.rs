@@ -37,19 +37,19 @@ impl GroupShard {
     /// If the bytes are not those of such counters.
     pub(super) fn restore_doubts(&mut self, source: &mut Source<'_>) -> Result<(), SnapshotError> {
         for _ in 0..source.u32()? {
-            let (series, since_ms) = (source.series()?, source.i64()?);
+            let (series, since_ms) = (source.series()?, source.time()?);
             let mut keys = Keys::NONE.numbers();
             for key in &mut keys {
                 *key = source.u64()?;
             }
             let flags = source.u8()?;
-            let said_ms = if flags & 8 != 0 { Some(source.i64()?) } else { None };
+            let said_ms = if flags & 8 != 0 { Some(source.time()?) } else { None };
             let first = match flags & 2 {
                 0 => None,
                 _ => Some(First {
-                    ms: source.i64()?,
-                    end: source.i64()?,
-                    due_ms: source.i64()?,
+                    ms: source.time()?,
+                    end: source.time()?,
+                    due_ms: source.time()?,
                     value: f64::from_bits(source.u64()?),
                 }),
             };
@@ -66,7 +66,7 @@ impl GroupShard {
             );
         }
         for _ in 0..source.u32()? {
-            self.unborn.insert(source.u64()?, source.i64()?);
+            self.unborn.insert(source.u64()?, source.time()?);
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ impl Engine {
             // a policy that nobody has now is named by what it was called then
             let definition = definition_of(then).unwrap_or_else(|| then.to_owned());
             for _ in 0..source.u32()? {
-                let (tenant, _began_ms) = (number(source.u32()?), source.i64()?);
+                let (tenant, _began_ms) = (number(source.u32()?), source.time()?);
                 let part = tenant.and_then(|tenant| self.part(&definition, tenant, &mut restored));
                 restore_shards(part.as_deref(), 1, source, &mut restored)?;
             }
@@ -60,10 +60,10 @@ impl Engine {
 
 /// The newest sample, and senders: of nobody from before the start it is known that it is still watched.
 fn read_time(source: &mut Source<'_>) -> Result<SavedTime, SnapshotError> {
-    let newest_ms = source.i64()?;
+    let newest_ms = source.time()?;
     for _ in 0..source.u32()? {
         source.text()?;
-        (0..4).try_for_each(|_| source.i64().map(drop))?;
+        (0..4).try_for_each(|_| source.time().map(drop))?;
     }
     Ok(SavedTime { newest_ms, ..SavedTime::default() })
 }

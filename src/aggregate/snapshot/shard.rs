@@ -72,7 +72,7 @@ impl GroupShard {
     /// If the bytes are not those of a shard.
     pub(super) fn restore(&mut self, source: &mut Source<'_>, version: u32) -> Result<(), SnapshotError> {
         let mut shard = GroupShard::new(0, i64::MIN);
-        (shard.closed, shard.not_before) = (source.i64()?, source.i64()?);
+        (shard.closed, shard.not_before) = (source.time()?, source.time()?);
         shard.round = source.u32()?;
         (shard.births, shard.baselines) = (source.u64()?, source.u64()?);
         if version > 1 {
@@ -93,7 +93,7 @@ impl GroupShard {
         }
         for _ in 0..source.u32()? {
             let series = source.series()?;
-            let (round, value, newest_ms) = (source.u32()?, source.u64()?, source.i64()?);
+            let (round, value, newest_ms) = (source.u32()?, source.u64()?, source.time()?);
             shard.tombstones.insert(Tombstone::from_parts(series, round, value, newest_ms), ());
         }
         if version > 1 {
@@ -132,7 +132,7 @@ impl GroupShard {
                 return Err(SnapshotError::Damaged("a gauge that is nobody's"));
             };
             (gauge.period, gauge.bits) = (source.u8()?, source.u64()?);
-            (gauge.ms, gauge.end) = (source.i64()?, source.i64()?);
+            (gauge.ms, gauge.end) = (source.time()?, source.time()?);
         }
         Ok(())
     }
@@ -170,9 +170,9 @@ impl GroupShard {
             // what is shown already has been counted
             total: f64::from_bits(total).max(f64::from_bits(shown_total)),
             shown_total: f64::from_bits(shown_total),
-            newest_ms: source.i64()?,
-            from_ms: source.i64()?,
-            ended_ms: source.i64()?,
+            newest_ms: source.time()?,
+            from_ms: source.time()?,
+            ended_ms: source.time()?,
             family: NONE,
             members: 0,
         };
@@ -228,7 +228,7 @@ fn restore_window(
     let mut window = Window::default();
     for _ in 0..source.u32()? {
         let group = groups.now(source.u32()?);
-        let cell = Cell { increase: f64::from_bits(source.u64()?), newest_ms: source.i64()? };
+        let cell = Cell { increase: f64::from_bits(source.u64()?), newest_ms: source.time()? };
         if group != NONE {
             *window.cells.entry(group) = cell;
         }
@@ -237,7 +237,7 @@ fn restore_window(
         let gauge = gauges.now(source.u32()?);
         let bits = source.u64()?;
         let period = if version > 1 { source.u8()? } else { 0 };
-        let ms = source.i64()?;
+        let ms = source.time()?;
         if gauge == NONE {
             continue;
         }

@@ -253,15 +253,15 @@ impl Default for GivenUpSaved {
 /// # Errors
 /// If the bytes are not those of a tenant's time.
 fn read_time(source: &mut Source<'_>) -> Result<SavedTime, SnapshotError> {
-    let newest_ms = source.i64()?;
+    let newest_ms = source.time()?;
     let mut gaps = Vec::new();
     for _ in 0..source.u32()? {
-        gaps.push((source.i64()?, source.i64()?));
+        gaps.push((source.time()?, source.time()?));
     }
-    let (series, given_up_ms) = (source.u64()?, source.i64()?);
+    let (series, given_up_ms) = (source.u64()?, source.time()?);
     let words: Result<_, _> = (0..source.u32()?).map(|_| source.u64()).collect();
     let given_up = GivenUpSaved { series, newest_ms: given_up_ms, words: words? };
-    Ok(SavedTime { newest_ms, gaps, given_up, ended_ms: source.i64()? })
+    Ok(SavedTime { newest_ms, gaps, given_up, ended_ms: source.time()? })
 }
 
 fn save_shards(
