@@ -153,6 +153,9 @@ impl GroupShard {
 
     fn restore_group(&mut self, source: &mut Source<'_>, version: u32) -> Result<u32, SnapshotError> {
         let series = source.series()?;
+        if self.groups.number_of(series).is_some() {
+            return Err(SnapshotError::Damaged("a group that is there twice"));
+        }
         let flags = source.u8()?;
         let mut labels: Vec<Arc<[u8]>> = Vec::new();
         for _ in 0..source.u32()? {
