@@ -57,7 +57,7 @@ pub use engine::{Adopted, Brings, Collected, Engine, Room, Settings, Wanted};
 pub use group::{EndedGroup, Named};
 pub use outbox::{Outbox, Waiting};
 pub use outgoing::Outgoing;
-pub use point::{Batch, Departure, Join, Point, PointKind, Sample, SampleCounts};
+pub use point::{Age, Batch, Departure, Join, Point, PointKind, Sample, SampleCounts};
 pub use shard::Counts;
 pub use snapshot::{Head, Restored, Snapshot, SnapshotError};
 pub use starts::{Keys, Starts};

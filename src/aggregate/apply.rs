@@ -159,6 +159,8 @@ impl Intake<'_> {
             }
             // it may be a repetition of one from before the mistake
             (Some(_), Order::AfterMistake) => (value - before).max(0.0),
+            // it fell in between, although it does not show
+            (Some(newest), _) if sample.age.begins_after(newest, sample.ms) => value.max(0.0),
             (Some(_), _) => increase(before, value),
         };
         match order {

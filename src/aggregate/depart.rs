@@ -6,7 +6,7 @@ use super::apply::Moment;
 use super::close::whole;
 use super::engine::{Adopted, Engine};
 use super::partition::{Partition, SHARDS, shard_of};
-use super::point::{Batch, Departure, Sample, SampleCounts};
+use super::point::{Age, Batch, Departure, Sample, SampleCounts};
 use super::shard::GroupShard;
 use super::starts::Starts;
 use crate::clock::Now;
@@ -75,7 +75,7 @@ impl GroupShard {
         let ms = departure.ms.clamp(0, now_ms);
         let end = whole(ms.saturating_sub(1), aggregation).saturating_add(aggregation.interval_ms);
         let (series, policy) = (departure.series, PolicyIndex(0));
-        let marker = Sample { series, group_key: 0, policy, ms, bits: STALE_MARKER };
+        let marker = Sample { series, group_key: 0, policy, age: Age::default(), ms, bits: STALE_MARKER };
         let moment = Moment { end, over: self.closed, now_ms, aggregation };
         self.apply(std::iter::once(&marker), moment, &mut SampleCounts::default(), |_| {});
     }

@@ -20,11 +20,34 @@ pub struct Sample {
     pub group_key: u32,
     /// Which policy aggregates it.
     pub policy: PolicyIndex,
+    /// How long before it what it counts began, where that is said.
+    pub age: Age,
     /// Unix milliseconds.
     pub ms: i64,
     /// Bits of the value.
     pub bits: u64,
 }
+
+/// How long what a counter counts had gone on at a sample (remote write 2.0, `start_timestamp`): in seconds, rounded up, so that it
+/// never seems to have begun later than it did. 0: not said, or longer ago than there are numbers for. Two bytes, which a sample has to
+/// spare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Age(u16);
+
+impl Age {
+    /// Of a sample of this time, Unix milliseconds as the other.
+    pub fn of(ms: i64, began_ms: Option<i64>) -> Self {
+        let age = began_ms.and_then(|began_ms| u64::try_from(ms.checked_sub(began_ms)?).ok());
+        Self(age.and_then(|age| u16::try_from(age.div_ceil(1000)).ok()).unwrap_or(0))
+    }
+
+    /// Whether it began after this time.
+    pub(super) fn begins_after(self, then_ms: i64, ms: i64) -> bool {
+        self.0 > 0 && ms.saturating_sub(i64::from(self.0) * 1000) > then_ms
+    }
+}
+
+const _: () = assert!(size_of::<Sample>() == 40);
 
 /// A series becomes part of a group, or was decided to be part of it again.
 #[derive(Clone, Debug)]

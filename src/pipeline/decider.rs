@@ -41,6 +41,13 @@ pub(super) struct Work<'w> {
     pub(super) outcome: &'w mut Outcome,
 }
 
+impl Work<'_> {
+    /// When what a series counts began, where it says so, Unix milliseconds.
+    pub(super) fn began_ms(&self, number: u32) -> Option<i64> {
+        self.frames.get(number as usize)?.said.started_ms()
+    }
+}
+
 impl Decider<'_> {
     /// Gives every open slot its fate.
     pub(super) fn decide_all(
@@ -80,7 +87,8 @@ impl Decider<'_> {
                     if last.0 != verdict {
                         last = (verdict, self.policies.set.row(verdict).ended_by.unwrap_or(PolicyIndex(0)));
                     }
-                    self.add_to_group(body, slot, probe.fingerprint, (last.1, group_key), &mut work);
+                    let series = (probe.fingerprint, number);
+                    self.add_to_group(body, slot, series, (last.1, group_key), &mut work);
                 }
                 if (probe.follow_up != FollowUp::NONE || probe.ends)
                     && let Ok(form) = identity::read(body, slot.labels(), self.limits, &mut pairs)?

@@ -53,20 +53,20 @@ impl Decider<'_> {
             && let Found::Known(verdict, sent_as) = probe.found
             && self.holds(sent_as, slot, probe)
         {
-            return self.keep_decision(pairs, body, slot, probe, (verdict, sent_as), work);
+            return self.keep_decision(pairs, body, (slot, number), probe, (verdict, sent_as), work);
         }
         let (unknown, before) = match probe.found {
             Found::Known(_, sent_as) => (false, Some((sent_as, self.policies.generation))),
             Found::Stale(sent_as, generation) => (false, Some((sent_as, generation))),
             Found::Missing | Found::Skip | Found::Alias(_) => (true, None),
         };
-        let started_ms = work.frames.get(number as usize).and_then(|frame| frame.said.started_ms());
+        let started_ms = work.began_ms(number);
         let context = SeriesContext { series, pairs, body, slot: *slot, probe, unknown, started_ms, before };
         let among = Among::new(self, &context);
         let result = self.apply_policies(&among, &context, work);
         let send_decision = self.send_decision(&context, &result, work);
         if let Some(group_key) = result.group_key {
-            self.add_to_group(body, slot, series, group_key, work);
+            self.add_to_group(body, slot, (series, number), group_key, work);
         }
         let departs = self.departs(&context, &result, work);
         let former = self.former_output(&context, &send_decision, work);
@@ -97,7 +97,7 @@ impl Decider<'_> {
         &self,
         pairs: &[(&str, &str)],
         body: &[u8],
-        slot: &mut Slot,
+        (slot, number): (&mut Slot, u32),
         probe: &Probe,
         (verdict, sent_as): (u16, SentAs),
         work: &mut Work<'_>,
@@ -107,7 +107,7 @@ impl Decider<'_> {
         if let SentAs::Aggregated(group_key) = sent_as
             && let Some(policy) = self.policies.set.row(verdict).ended_by
         {
-            self.add_to_group(body, slot, probe.fingerprint, (policy, group_key), work);
+            self.add_to_group(body, slot, (probe.fingerprint, number), (policy, group_key), work);
         }
         if probe.follow_up != FollowUp::NONE || probe.ends {
             self.observe_known(pairs, body, slot, probe, work);

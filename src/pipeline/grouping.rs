@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::context::SeriesContext;
 use super::decider::{Decider, Work};
 use super::scratch::Slot;
-use crate::aggregate::{self, Aggregator, Brings, Class, Join, Keys, NotAggregated, Room, Sample, Wanted};
+use crate::aggregate::{
+    self, Age, Aggregator, Brings, Class, Join, Keys, NotAggregated, Room, Sample, Wanted,
+};
 use crate::policy::bound::{self, Spelling};
 use crate::policy::{Aggregation, MetricKind, PolicyIndex};
 use crate::series::identity;
@@ -240,15 +242,18 @@ impl Decider<'_> {
         &self,
         body: &[u8],
         slot: &Slot,
-        series: Fingerprint,
+        (series, number): (Fingerprint, u32),
         (policy, group_key): (PolicyIndex, u32),
         work: &mut Work<'_>,
     ) {
+        // of several samples, the first
+        let mut began_ms = work.began_ms(number);
         let samples = &mut work.outcome.effects.aggregated.samples;
         let content =
             if slot.scattered { slot.labels_start } else { slot.labels_end } as usize..slot.end as usize;
         v1::for_each_sample(body, content, |ms, bits| {
-            samples.push(Sample { series, group_key, policy, ms, bits })
+            let age = Age::of(ms, began_ms.take());
+            samples.push(Sample { series, group_key, policy, age, ms, bits })
         });
     }
 }

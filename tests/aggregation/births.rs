@@ -138,6 +138,30 @@ fn a_counter_that_says_of_itself_when_it_began_is_believed() {
 }
 
 #[test]
+fn a_counter_that_says_that_it_began_anew_has_although_its_value_did_not_fall() {
+    let mut rig = rig();
+    let grew = |began: i64| move |(at, value): (i64, f64)| (at, [("x_total", "old", value, began)]);
+    let first = [(0, 500.0), (15, 510.0), (30, 510.0)].map(grew(-3600));
+    // it is another since second 40, of which 600 were counted by second 45, and yet another since 62; then it stays
+    let second = [(45, 600.0), (60, 600.0)].map(grew(40));
+    let third = [(75, 700.0), (90, 705.0), (105, 705.0), (120, 705.0), (135, 705.0)].map(grew(62));
+    for (at, all) in first.into_iter().chain(second).chain(third) {
+        rig.put_started(at, &all);
+    }
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:610 120:1315 180:1315");
+}
+
+#[test]
+fn a_beginning_before_the_last_sample_or_at_it_is_no_new_one() {
+    let mut rig = rig();
+    for at in (0..=180).step_by(15) {
+        // from one sample to the next, as senders of differences say it; a millisecond of doubt is none
+        rig.put_started(at, &[("x_total", "old", 500.0 + at as f64, at - 15)]);
+    }
+    assert_eq!(rig.points("x_total"), "-60:0 0:0 60:60 120:120 180:180");
+}
+
+#[test]
 fn what_a_counter_says_of_itself_is_not_forgotten_over_a_restart() {
     let mut rig = rig();
     for at in (0..=90).step_by(15) {
