@@ -7,7 +7,7 @@
 use proptest::prelude::*;
 use prost::Message;
 use seriesgate::wire::WireErrorKind;
-use seriesgate::wire::v2::{self, Came, Composer, Field, FieldKind, Fields, Symbols};
+use seriesgate::wire::v2::{self, Came, Composer, Field, FieldKind, Fields, References, Symbols};
 use seriesgate_proto::v2 as proto;
 use seriesgate_proto::{Exemplar, Label, TimeSeries, WriteRequest};
 
@@ -299,6 +299,39 @@ fn good_series(body: &[u8]) -> (Symbols, Vec<Field>) {
         .filter(|field| !v2::expand((body, &symbols), field, &mut Vec::new(), MOST).unwrap().unwrap().broken);
     let good = good.collect();
     (symbols, good)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    /// Series with float samples only are walked, and say the same.
+    #[test]
+    fn what_is_walked_beside_its_neighbours_is_what_is_expanded(request in request(), order in any::<u64>()) {
+        let body = reordered(&request, order);
+        prop_assume!(!request.timeseries.is_empty());
+        let (symbols, good) = good_series(&body);
+        let mut references = References::default();
+        for field in &good {
+            let walked = v2::walk(&body, field, &mut references, |_, _, _| ());
+            let mut plain = Vec::new();
+            let said = v2::expand((&body, &symbols), field, &mut plain, MOST).unwrap().unwrap();
+            let Some(walked) = walked else {
+                references.clear();
+                continue;
+            };
+            let series = plain::WriteRequest::decode(&plain[..]).unwrap().timeseries.remove(0);
+            prop_assert_eq!((series.histograms.len(), series.exemplars.len()), (0, 0));
+            prop_assert_eq!(walked.samples as usize, series.samples.len());
+            prop_assert_eq!(Some(walked.newest_ms), series.samples.iter().map(|s| s.timestamp).max());
+            prop_assert_eq!((walked.said.start_ms, walked.said.metric_type), (said.start_ms, said.metric_type));
+            prop_assert_eq!((walked.said.help, walked.said.unit), (said.help, said.unit));
+            let text = |at: u32| symbols.get(&body, u64::from(at)).unwrap().to_vec();
+            let mut labels: Vec<_> = references.pairs().iter().map(|pair| [text(pair.name), text(pair.value)]).collect();
+            labels.retain(|[name, value]| name.is_empty() || !value.is_empty());
+            let right: Vec<_> = series.labels.into_iter().map(|label| [label.name, label.value]).collect();
+            prop_assert_eq!(labels, right);
+        }
+    }
 }
 
 proptest! {

@@ -1,9 +1,9 @@
-//! Remote write 2.0, expanded and composed again: nothing panics, what is written can be read, and says the same.
+//! Remote write 2.0, walked, expanded and composed again: nothing panics, what is written can be read, and says the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use seriesgate::wire::v1;
-use seriesgate::wire::v2::{self, Came, Composer, Field, FieldKind, Fields, Symbols};
+use seriesgate::wire::v2::{self, Came, Composer, Field, FieldKind, Fields, References, Symbols};
 
 const MOST: usize = 1 << 20;
 
@@ -15,15 +15,37 @@ fn expanded(body: &[u8]) -> Option<(Symbols, Vec<Plain>)> {
     let mut symbols = Symbols::default();
     symbols.read(body).ok()?;
     let mut series = Vec::new();
+    // as they are used: each series is compared with the one before
+    let mut references = References::default();
     for field in Fields::new(body) {
         let field = field.ok()?;
         if field.kind != FieldKind::Series {
             continue;
         }
         let mut plain = Vec::new();
-        let said = v2::expand((body, &symbols), &field, &mut plain, MOST).ok()?.ok()?;
+        let walked = v2::walk(body, &field, &mut references, |_, _, _| ());
+        let expanded = v2::expand((body, &symbols), &field, &mut plain, MOST);
+        assert!(walked.is_none() || expanded.is_ok(), "what is walked can be expanded");
+        let said = expanded.ok()?.ok()?;
         let inner = v1::Fields::new(&plain).next().expect("a field").expect("that can be read");
-        v1::series(&plain, &inner).expect("what is expanded is a series");
+        let frame = v1::series(&plain, &inner).expect("what is expanded is a series");
+        match walked {
+            Some(walked) if !said.broken => {
+                assert_eq!(
+                    (walked.samples, walked.newest_ms, walked.ends),
+                    (frame.samples, frame.newest_ms, frame.ends)
+                );
+                assert_eq!((frame.histograms, frame.exemplars), (0, 0), "only samples are walked");
+                let says = |of: v2::Expanded| (of.start_ms, of.metric_type, of.help, of.unit);
+                assert_eq!(says(walked.said), says(said));
+                let text = |at: u32| symbols.get(body, u64::from(at)).expect("it is not broken").to_vec();
+                let pairs = references.pairs().iter().map(|pair| (text(pair.name), text(pair.value)));
+                let kept = pairs.filter(|(name, value)| name.is_empty() || !value.is_empty());
+                assert_eq!(kept.collect::<Vec<_>>(), labels(&plain));
+            }
+            Some(_) => {}
+            None => references.clear(),
+        }
         if !said.broken {
             series.push((field, plain));
         }
