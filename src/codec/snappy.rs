@@ -19,7 +19,9 @@ pub enum SnappyError {
         limit: usize,
     },
     /// No snappy stream of this size can decode to that much (the best element turns 3 bytes into 64).
-    #[error("declared length {declared} is impossible for a body of {compressed} bytes")]
+    #[error(
+        "declared length {declared} is impossible for a body of {compressed} bytes; send the block format of snappy, or zstd"
+    )]
     Impossible {
         /// Bytes the preamble claims.
         declared: usize,
@@ -30,7 +32,7 @@ pub enum SnappyError {
     #[error("this is {0}; send the block format of snappy, or zstd")]
     Other(&'static str),
     /// Not snappy block format.
-    #[error("corrupt snappy block: {0}")]
+    #[error("corrupt snappy block: {0}; send the block format of snappy, or zstd")]
     Corrupt(#[from] snap::Error),
 }
 

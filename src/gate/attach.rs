@@ -8,7 +8,7 @@ use ahash::{AHashMap, RandomState};
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use crate::wire::metadata::Said;
+use crate::wire::metadata::{ENDINGS, Said};
 use crate::wire::v1::{FieldKind, Fields};
 
 /// What was said is said again after so long: a backend may have forgotten it.
@@ -19,11 +19,6 @@ const MOST_BYTES: usize = 16 << 20;
 const MOST_AT_ONCE: usize = 256 << 10;
 /// What an entry takes beside its texts, bytes.
 const ENTRY_BYTES: usize = 160;
-
-/// How the names of series of a family may end, and of which types that is, by number: a counter; a histogram, of gauges too, or a
-/// summary.
-const ENDINGS: [(&[u8], &[u64]); 4] =
-    [(b"_total", &[1]), (b"_bucket", &[3, 4]), (b"_sum", &[3, 4, 5]), (b"_count", &[3, 4, 5])];
 
 /// What is kept of a metric family of a scope.
 #[derive(PartialEq, Eq, Hash)]

@@ -49,7 +49,7 @@ pub enum Invalid {
     HistogramBuckets,
     #[error("native histograms of a schema that is none")]
     HistogramSchema,
-    #[error("samples and native histograms in one series")]
+    #[error("samples and native histograms in one series (upstreams[].validation: strict)")]
     Mixed,
     #[error("labels that are not sorted (upstreams[].validation: strict)")]
     UnsortedLabels,

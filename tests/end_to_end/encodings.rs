@@ -70,6 +70,13 @@ async fn other_encodings_are_refused_with_a_word_that_says_what_to_send() {
         assert_eq!(reply.status, 400);
         assert!(reply.text.contains(&format!("this is {name}; send the block format")), "{}", reply.text);
     }
+    // no block of snappy, and nothing that is known by how it begins: deflate, and a length that nothing of this size decodes to
+    let deflate = b"\x78\x9c\xe3\xe2\xe7\xe2\xe5\xe2\x88\x8f\xcf\x4b\xcc\x4d\x8d\x8f\x17\x62\xcc\xe5\x22\x28\x00\x00\x19\x19\x0b\x9e".to_vec();
+    for body in [deflate, b"\xff\xff\x7f\0".to_vec()] {
+        let reply = send(&gate, "snappy", body).await;
+        assert_eq!(reply.status, 400);
+        assert!(reply.text.contains("; send the block format of snappy, or zstd"), "{}", reply.text);
+    }
     let mut cut = zstd(&mixture(3, 0));
     cut.truncate(20);
     assert_eq!(send(&gate, "zstd", cut).await.status, 400);
@@ -77,7 +84,7 @@ async fn other_encodings_are_refused_with_a_word_that_says_what_to_send() {
     let undecodable = |reason| metrics.sum("seriesgate_undecodable_requests_total", &[("reason", reason)]);
     assert_eq!(
         (undecodable("content_encoding"), undecodable("snappy"), undecodable("zstd")),
-        (3.0, 2.0, 1.0)
+        (3.0, 4.0, 1.0)
     );
     gate.finish().await;
 }
