@@ -10,8 +10,11 @@ fn explain(options: &[&str]) -> (Option<i32>, String, String) {
 }
 
 fn explain_with(config: &str, options: &[&str]) -> (Option<i32>, String, String) {
+    explain_whole(&format!("upstreams: [ {{ name: a, url: 'http://h/w' }} ]\n{config}\n"), options)
+}
+
+fn explain_whole(config: &str, options: &[&str]) -> (Option<i32>, String, String) {
     let dir = tempfile::tempdir().unwrap();
-    let config = format!("upstreams: [ {{ name: a, url: 'http://h/w' }} ]\n{config}\n");
     std::fs::write(dir.path().join("gate.yaml"), config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
     let command = command.current_dir(dir.path()).args(["explain", "--config", "gate.yaml"]);
@@ -47,6 +50,41 @@ fn a_limit_is_answered_as_if_it_admitted_the_series() {
     assert_eq!(
         (&answer["steps"][0]["effect"], &answer["steps"][0]["action"]),
         (&"limit".into(), &"limit".into()),
+        "{out}"
+    );
+}
+
+#[test]
+fn values_that_the_upstream_does_not_take_are_named() {
+    let config = |more: &str| {
+        let rename = "relabel_configs: [ { source_labels: [v], target_label: w } ]";
+        format!(
+            "upstreams: [ {{ name: a, url: 'http://h/w', max_label_value: 32B{more} }} ]\n\
+             policies: [ {{ name: r, match: m, action: relabel, {rename} }} ]\n"
+        )
+    };
+    let long = "v".repeat(33);
+    let (short, of_rules) = (format!("n{{v=\"{}\"}}", &long[1..]), format!("m{{v=\"{long}\"}}"));
+    let (number, name) = (format!("n{{le=\"{long}\"}}"), "n".repeat(33));
+    let told = |more: &str, series: &str| explain_whole(&config(more), &[series]).1;
+    assert!(!told("", &short).contains("note"), "{}", told("", &short));
+    assert!(
+        told("", &of_rules).contains("note: what is sent of the value of `v` and `w` is cut"),
+        "{}",
+        told("", &of_rules)
+    );
+    assert!(told("", &name).contains("`__name__` is cut"), "{}", told("", &name));
+    // as it would be another number
+    assert!(told("", &number).contains("=> reject (long_label_value: "), "{}", told("", &number));
+    for series in [&of_rules, &name] {
+        let out = told(", long_values: drop", series);
+        assert!(out.contains("=> reject (long_label_value: ") && !out.contains("is cut"), "{out}");
+    }
+    let (_, out, _) = explain_whole(&config(", long_values: drop"), &["--json", &of_rules]);
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&answer["verdict"], &answer["reason"], &answer["output"]),
+        (&"reject".into(), &"long_label_value".into(), &serde_json::Value::Null),
         "{out}"
     );
 }

@@ -24,7 +24,7 @@ use crate::policy::{
     Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Run, Walk, WorkloadSource, borrowed,
 };
 use crate::series::identity;
-use crate::series::{Invalid, Labels, Limits, SubjectTable, quote};
+use crate::series::{Invalid, Labels, Limits, LongValues, SubjectTable, quote};
 
 pub(super) fn explain(options: &Options) -> ExitCode {
     let asked = match options.asked() {
@@ -53,7 +53,8 @@ pub(super) fn explain(options: &Options) -> ExitCode {
         }
     };
     let limits = loaded.config.series.limits();
-    let explainer = Explainer { set, limits, subjects, owners, at, json: options.json };
+    let long_values = loaded.config.upstream.long_values;
+    let explainer = Explainer { set, limits, long_values, subjects, owners, at, json: options.json };
     let mut out = std::io::stdout().lock();
     let result = match asked.series {
         Some(series) => explainer.all(series.iter().map(|line| Ok(line.clone())), &mut out),
@@ -88,6 +89,7 @@ struct Read {
 struct Explainer {
     set: PolicySet,
     limits: Limits,
+    long_values: Option<LongValues>,
     subjects: Arc<SubjectTable>,
     owners: Option<RecordedOwners>,
     at: Timestamp,
@@ -142,14 +144,23 @@ impl Explainer {
         let found = workload::of(series, &self.subjects, self.owners.as_ref());
         let find = || found.as_ref().map(Attribution::facts);
         let source = WorkloadSource::new(u32::try_from(self.at.as_second()).unwrap_or(0), &find);
-        let walk = if reason.is_none() {
+        let mut walk = if reason.is_none() {
             self.set.walk(series, &source, &self.limits)
         } else {
             Walk { reason, disposition: Disposition::Reject, ..Walk::default() }
         };
         let passes = unaggregated(&self.set, series, &walk);
         let unknown = unknown(&self.set, &walk, source.facts());
-        let known = Known { found: found.as_ref(), walk: &walk, passes: passes.as_ref(), unknown };
+        let mut cut = None;
+        if let Some(long_values) = self.long_values {
+            let sent = sent(&pairs, &walk);
+            if sent.iter().all(|(name, value)| long_values.sent(name, value).is_ok()) {
+                cut = note::cut(long_values, &sent);
+            } else if matches!(walk.disposition, Disposition::Forward | Disposition::Rewrite) {
+                (walk.disposition, walk.reason) = (Disposition::Reject, Some(Invalid::LongLabelValue));
+            }
+        }
+        let known = Known { found: found.as_ref(), walk: &walk, passes: passes.as_ref(), unknown, cut };
         if self.json {
             let answer = self.explained(labels, &pairs, &known);
             writeln!(out, "{}", quote::json(answer.to_string()))
@@ -179,12 +190,8 @@ impl Explainer {
             }))
         });
         let passed = passes.filter(|passes| passes.for_good);
-        let output = match (walk.disposition, walk.steps.last()) {
-            _ if let Some(passed) = passed => object(borrowed(&passed.labels)),
-            (Disposition::Forward, _) => object(pairs.to_vec()),
-            (Disposition::Rewrite | Disposition::Aggregate, Some(last)) => object(borrowed(&last.labels)),
-            _ => Value::Null,
-        };
+        let goes_on = passed.map_or_else(|| sent(pairs, walk), |passed| borrowed(&passed.labels));
+        let output = if goes_on.is_empty() { Value::Null } else { object(goes_on) };
         let ended_by = walk.ended_by.and_then(named);
         let series = Labels::from_sorted(pairs);
         json!({
@@ -269,6 +276,15 @@ impl Explainer {
     }
 }
 
+/// The labels under which something goes on; none where nothing does.
+fn sent<'l>(pairs: &[(&'l str, &'l str)], walk: &'l Walk) -> Vec<(&'l str, &'l str)> {
+    match (walk.disposition, walk.steps.last()) {
+        (Disposition::Forward, _) => pairs.to_vec(),
+        (Disposition::Rewrite | Disposition::Aggregate, Some(last)) => borrowed(&last.labels),
+        _ => Vec::new(),
+    }
+}
+
 fn verdict(walk: &Walk) -> &'static str {
     match walk.disposition {
         Disposition::Forward | Disposition::Rewrite => "forward",
@@ -326,6 +342,7 @@ mod tests {
             let set = PolicySet::compile(&config.policies, Run::AsConfigured).unwrap();
             let explainer = Explainer {
                 set,
+                long_values: None,
                 limits: config.series.limits(),
                 subjects: Arc::default(),
                 owners: None,

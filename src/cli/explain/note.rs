@@ -6,7 +6,7 @@ use crate::config::listed;
 use crate::policy::{
     ActionKind, Disposition, Effect, Mode, OwnedLabels, PolicyIndex, PolicySet, Walk, borrowed,
 };
-use crate::series::{Labels, WorkloadFacts};
+use crate::series::{Labels, LongValues, WorkloadFacts};
 
 /// A series that is not aggregated.
 pub(super) struct Unaggregated {
@@ -25,13 +25,15 @@ pub(super) struct Known<'k> {
     pub(super) passes: Option<&'k Unaggregated>,
     /// What the answer depends on and is not known here.
     pub(super) unknown: Option<String>,
+    /// Which values are cut on the way out.
+    pub(super) cut: Option<String>,
 }
 
 impl Known<'_> {
     /// What is to be added in words.
     pub(super) fn note(&self) -> Option<String> {
-        let notes: Vec<&str> =
-            self.passes.map(|passes| &*passes.why).into_iter().chain(self.unknown.as_deref()).collect();
+        let passes = self.passes.map(|passes| &*passes.why).into_iter();
+        let notes: Vec<&str> = passes.chain(self.unknown.as_deref()).chain(self.cut.as_deref()).collect();
         (!notes.is_empty()).then(|| notes.join("; "))
     }
 }
@@ -66,6 +68,18 @@ pub(super) fn unaggregated(set: &PolicySet, series: Labels<'_>, walk: &Walk) -> 
     };
     let labels = seen.iter().map(|(name, value)| (name.into(), value.into())).collect();
     Some(Unaggregated { why, for_good, labels })
+}
+
+/// In words, which values of these labels are cut on the way out.
+pub(super) fn cut(long_values: LongValues, labels: &[(&str, &str)]) -> Option<String> {
+    let long = labels.iter().filter(|(_, value)| value.len() > long_values.most);
+    let names: Vec<&str> = long.map(|(name, _)| *name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "what is sent of the value of {} is cut, and ends with a hash (`max_label_value`)",
+            listed(&names)
+        )
+    })
 }
 
 /// In words, what the answer depends on and only a gate knows.

@@ -51,6 +51,7 @@ impl Checker<'_> {
         self.never_reached(&policies);
         if let Some(upstream) = raw.upstreams.as_ref().and_then(|upstreams| upstreams.value.first()) {
             self.upstream_remarks(upstream, &config.upstream, config.listen.address, config.admin.address);
+            self.upstream_settings_in_vain(&upstream.value, config);
         }
         self.labels_that_rules_take(&policies);
         self.two_writers(&policies);

@@ -6,9 +6,9 @@ use std::time::Duration;
 use hyper::Uri;
 
 use super::Checker;
-use crate::config::Upstream;
 use crate::config::at::At;
 use crate::config::raw::RawUpstream;
+use crate::config::{Config, Protocol, Upstream};
 
 /// `remote_timeout` of Prometheus, and what other agents have as well.
 const SENDERS_WAIT: Duration = Duration::from_secs(30);
@@ -57,6 +57,34 @@ impl Checker<'_> {
                 "`insecure_skip_verify` verifies no certificate: whoever answers for the host reads all samples and \
                  credentials; give `ca_file`",
             );
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// What is written of an upstream, and changes nothing beside what else is written of it.
+    pub(super) fn upstream_settings_in_vain(&mut self, raw: &RawUpstream, config: &Config) {
+        let retry = &raw.protocol_retry;
+        if retry.position.is_known() && config.upstream.protocol != Protocol::Auto {
+            let message = format!(
+                "`protocol_retry` has no effect with `protocol: {}`: nothing else is tried; leave it out, or give `protocol: auto`",
+                raw.protocol.value
+            );
+            self.warn(retry.position, message);
+        }
+        let Some(most) = &raw.max_label_value else {
+            if raw.long_values.position.is_known() {
+                let message =
+                    "`long_values` has no effect without `max_label_value`, which says what is long";
+                self.warn(raw.long_values.position, message);
+            }
+            return;
+        };
+        let longest = config.series.max_label_value_bytes;
+        if config.upstream.long_values.is_some_and(|values| values.most >= longest) {
+            let message = "`max_label_value` has no effect on what senders have: a series with a value longer than \
+                           `series.max_label_value_size` is rejected before; set that above it";
+            self.warn(most.position, message);
         }
     }
 }
