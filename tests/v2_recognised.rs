@@ -126,6 +126,63 @@ fn respell(request: &mut v2::Request, choices: &mut Choices) {
     }
 }
 
+/// A number as long as it may be written.
+fn put_varint(out: &mut Vec<u8>, mut number: u64, padding: u32) {
+    while number > 0x7f {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8 | if padding > 0 { 0x80 } else { 0 });
+    for left in (0..padding).rev() {
+        out.push(if left > 0 { 0x80 } else { 0 });
+    }
+}
+
+fn put_message(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
+    out.push(tag);
+    put_varint(out, content.len() as u64, 0);
+    out.extend_from_slice(content);
+}
+
+/// References as any encoder may write them.
+fn references(references: &[u32], choices: &mut Choices) -> Vec<u8> {
+    let mut out = Vec::new();
+    let form = choices.below(12);
+    // in several fields, of half labels, too
+    let length = if form == 0 { 1 + choices.below(5) as usize } else { references.len().max(1) };
+    for part in references.chunks(length) {
+        let mut packed = Vec::new();
+        for &at in part {
+            // what is beyond 32 bits is cut off by every decoder
+            let at = u64::from(at) | u64::from(form == 1 && choices.one_in(3)) << 32;
+            let padding = if form == 2 { choices.below(4) } else { 0 };
+            if form == 3 {
+                out.push(0x08);
+                put_varint(&mut out, at, padding);
+            } else {
+                put_varint(&mut packed, at, padding);
+            }
+        }
+        if form != 3 {
+            put_message(&mut out, 0x0a, &packed);
+        }
+    }
+    out
+}
+
+/// A request as any encoder may write it.
+fn encoded(request: &v2::Request, choices: &mut Choices) -> Vec<u8> {
+    let (mut symbols, mut all) = (Vec::new(), Vec::new());
+    request.symbols.iter().for_each(|text| put_message(&mut symbols, 0x22, text.as_bytes()));
+    for series in &request.timeseries {
+        let references = references(&series.labels_refs, choices);
+        let rest = v2::TimeSeries { labels_refs: Vec::new(), ..series.clone() }.encode_to_vec();
+        let parts = if choices.one_in(12) { [rest, references] } else { [references, rest] };
+        put_message(&mut all, 0x2a, &parts.concat());
+    }
+    if choices.one_in(4) { [all, symbols].concat() } else { [symbols, all].concat() }
+}
+
 fn decide(gate: &mut Gate, message: Version, wanted: Version, body: &[u8]) -> Result<Committed, Undecodable> {
     let origin = Origin { message, wanted: Form { message: wanted, ..Form::PLAIN }, ..Origin::default() };
     gate.pipeline.decide(origin, body, &mut gate.scratch, &mut gate.outcome)?;
@@ -217,7 +274,7 @@ fn a_series_known_by_its_texts_is_decided_as_any_other() {
             let request = WriteRequest::of(series);
             let mut spelled = v2::Request::of(&request);
             respell(&mut spelled, &mut choices);
-            let body = snappy(&spelled.encode_to_vec());
+            let body = snappy(&encoded(&spelled, &mut choices));
             let committed = [
                 decide(&mut recognising, Version::V2, Version::V2, &body).unwrap(),
                 decide(&mut expanding, Version::V2, Version::V1, &body).unwrap(),
