@@ -9,7 +9,7 @@ mod support;
 
 use prost::Message;
 use seriesgate::config::Validation;
-use seriesgate::pipeline::{Body, Committed, Origin, Outcome, Undecodable};
+use seriesgate::pipeline::{Body, Committed, FIELD_BYTES, Origin, Outcome, Undecodable};
 use seriesgate::policy::{Action, Aggregation, Definition, Keys, MetricKind, Mode};
 use seriesgate::wire::{Form, Message as Version};
 use seriesgate_proto::{
@@ -366,4 +366,28 @@ fn a_request_that_unfolds_beyond_the_limit_is_refused_although_all_its_series_ma
     }
     let refused = decide(&mut gate, Version::V2, Version::V2, &request(40));
     assert_eq!(refused, Err(Undecodable::Unfolded(4000)));
+}
+
+#[test]
+fn room_is_asked_for_as_series_are_put_together_and_not_when_all_are() {
+    const ROOM: usize = 8 << 20;
+    let mut gate = Gate::with(&[], |settings| settings.max_decoded_bytes = 128 << 20);
+    // 100 KB that make 50 MB
+    let long = "x".repeat(50_000);
+    let one = |i: usize| support::series(&[("__name__", "up"), ("i", &i.to_string()), ("job", &long)]);
+    let body = snappy(&v2::Request::of(&WriteRequest::of((0..1000).map(one).collect())).encode_to_vec());
+    let origin = Origin {
+        message: Version::V2,
+        wanted: Form { message: Version::V2, ..Form::PLAIN },
+        ..Origin::default()
+    };
+    let mut most = 0;
+    let mut room = |fields: usize| {
+        most = most.max(fields * FIELD_BYTES);
+        most <= ROOM
+    };
+    let decided = gate.pipeline.decide_within(&mut room, origin, &body, &mut gate.scratch, &mut gate.outcome);
+    assert_eq!(decided.err(), Some(Undecodable::NoRoom));
+    // a buffer that grows is asked for twice, and may double
+    assert!(most <= 4 * ROOM, "{most} bytes were asked for when there were {ROOM}");
 }

@@ -26,6 +26,22 @@ pub(super) struct Recogniser<'a> {
     pub(super) rules: Rules,
 }
 
+/// The room that a request holds while it is recognised.
+struct Room<'r> {
+    held: Held,
+    /// Series of the request.
+    series: usize,
+    more: FieldRoom<'r>,
+}
+
+impl Room<'_> {
+    /// Asks for room where there has to be more for what is expanded by now. It is asked for with each series: a text can be used any number
+    /// of times, so a short body may be long as 1.0.
+    fn ask(&mut self, expansion: &Expansion) -> Result<(), Undecodable> {
+        expansion.ask(self.series, &mut self.held, &mut *self.more)
+    }
+}
+
 impl Recogniser<'_> {
     /// Fills slots and probes, and has the index answer; says how many fields of room are held. `None`: there is something in the
     /// request that makes it necessary to read it in full, and nothing was done.
@@ -46,22 +62,21 @@ impl Recogniser<'_> {
         texts.start(came, expansion.symbols(), self.speller);
         request.clear();
         request.gone.clear();
-        let is_usual = self.walk(came, (&mut *expansion, texts), request)?;
+        let room = &mut Room { held, series, more: room };
+        let is_usual = self.walk(came, (&mut *expansion, texts), request, room)?;
         // whether that is too much as 1.0 is seen by making it
         if !is_usual || expansion.plain_bytes > self.rules.most {
             return Ok(None);
         }
         self.index.follow(&mut request.probes, &mut request.order, self.now);
-        if !self.identify(came, expansion, request)?
-            || !self.is_valid(came, expansion, validation, request, &mut *room)?
+        if !self.identify(came, expansion, request, room)?
+            || !self.is_valid(came, expansion, validation, request, room)?
         {
             return Ok(None);
         }
-        expansion.ask(series, &mut held, &mut *room)?;
         self.index.touch(&mut request.probes, &mut request.order, self.now, self.generation);
-        self.expand_wanted(came, expansion, request)?;
-        expansion.ask(series, &mut held, &mut *room)?;
-        Ok(Some(held.fields + many))
+        self.expand_wanted(came, expansion, request, room)?;
+        Ok(Some(room.held.fields + many))
     }
 
     /// Reads all series without their texts, where they are of the usual form; returns whether that is all there is to know.
@@ -70,6 +85,7 @@ impl Recogniser<'_> {
         came: &[u8],
         (expansion, texts): (&mut Expansion, &mut Texts),
         request: &mut Request,
+        room: &mut Room<'_>,
     ) -> Result<bool, Undecodable> {
         let with = (self.speller, self.speller.scope(self.tenant));
         for field in Fields::new(came) {
@@ -85,7 +101,7 @@ impl Recogniser<'_> {
                     expansion.push(field, walked.said);
                     expansion.plain_bytes += plain_bytes;
                 }
-                None if !self.read(came, &field, expansion, request)? => return Ok(false),
+                None if !self.read(came, &field, expansion, request, room)? => return Ok(false),
                 None => {}
             }
         }
@@ -100,8 +116,10 @@ impl Recogniser<'_> {
         field: &Field,
         expansion: &mut Expansion,
         request: &mut Request,
+        room: &mut Room<'_>,
     ) -> Result<bool, Undecodable> {
         let (said, start) = expansion.add(came, field, self.rules.most)?;
+        room.ask(expansion)?;
         if said.broken || said.unsorted || said.emptied {
             return Ok(false);
         }
@@ -125,6 +143,7 @@ impl Recogniser<'_> {
         came: &[u8],
         expansion: &mut Expansion,
         request: &mut Request,
+        room: &mut Room<'_>,
     ) -> Result<bool, Undecodable> {
         let Request { slots, probes, spelled, .. } = request;
         for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter_mut()) {
@@ -132,7 +151,7 @@ impl Recogniser<'_> {
                 Found::Alias(series) => probe.fingerprint = series,
                 Found::Missing => {
                     let spelling = probe.fingerprint;
-                    self.expand(came, number, expansion, slot)?;
+                    self.expand(came, number, expansion, slot, room)?;
                     let said = expansion.frames[number].said;
                     if said.unsorted || said.emptied {
                         return Ok(false);
@@ -158,7 +177,7 @@ impl Recogniser<'_> {
         expansion: &mut Expansion,
         validate::Buffers { sifted, mending }: &mut validate::Buffers,
         request: &mut Request,
-        room: FieldRoom<'_>,
+        room: &mut Room<'_>,
     ) -> Result<bool, Undecodable> {
         if self.rules.validation == Validation::Off {
             return Ok(true);
@@ -167,12 +186,12 @@ impl Recogniser<'_> {
         for number in sifted.numbers() {
             let slot = &mut request.slots[number as usize];
             if !is_read(slot) {
-                self.expand(came, number as usize, expansion, slot)?;
+                self.expand(came, number as usize, expansion, slot, room)?;
             }
         }
         let Rules { validation: level, message, .. } = self.rules;
         let mut validator = Validator { level, message, came, expansion, sifted };
-        Ok(!validator.judge(expansion.body(), request, mending, room)?)
+        Ok(!validator.judge(expansion.body(), request, mending, &mut *room.more)?)
     }
 
     /// Expands the series whose labels or samples somebody will look at.
@@ -181,13 +200,14 @@ impl Recogniser<'_> {
         came: &[u8],
         expansion: &mut Expansion,
         request: &mut Request,
+        room: &mut Room<'_>,
     ) -> Result<(), Undecodable> {
         for ((number, slot), probe) in (0..).zip(&mut request.slots).zip(&request.probes) {
             let goes_its_way = matches!(probe.found, Found::Known(_, SentAs::Itself | SentAs::Nothing))
                 && probe.follow_up == FollowUp::NONE
                 && !probe.ends;
             if !goes_its_way && !is_read(slot) {
-                self.expand(came, number, expansion, slot)?;
+                self.expand(came, number, expansion, slot, room)?;
             }
         }
         Ok(())
@@ -200,8 +220,10 @@ impl Recogniser<'_> {
         number: usize,
         expansion: &mut Expansion,
         slot: &mut Slot,
+        room: &mut Room<'_>,
     ) -> Result<(), Undecodable> {
         let (said, start) = expansion.add(came, &{ expansion.frames[number].field }, self.rules.most)?;
+        room.ask(expansion)?;
         if let Some((plain, frame)) = expansion.series(start)? {
             *slot = scan::slot(&plain, &frame);
         }
