@@ -87,8 +87,13 @@ impl Decider<'_> {
                     if last.0 != verdict {
                         last = (verdict, self.policies.set.row(verdict).ended_by.unwrap_or(PolicyIndex(0)));
                     }
-                    let series = (probe.fingerprint, number);
-                    self.add_to_group(body, slot, series, (last.1, group_key), &mut work);
+                    self.add_to_group(
+                        body,
+                        slot,
+                        (probe.fingerprint, number),
+                        (last.1, group_key),
+                        &mut work,
+                    );
                 }
                 if (probe.follow_up != FollowUp::NONE || probe.ends)
                     && let Ok(form) = identity::read(body, slot.labels(), self.limits, &mut pairs)?

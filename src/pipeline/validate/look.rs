@@ -11,8 +11,8 @@ use crate::wire::histogram::{self, Fault};
 use crate::wire::v1::{self, Part};
 use crate::wire::{Message, WireError, values};
 
-/// What a series takes at most here, bytes: up to four places in the table, and one in each list.
-pub(in crate::pipeline) const SIFTED_BYTES: usize = 4 * 4 + 8 + 4;
+/// What a series takes at most here, bytes: 64 bits, a place of one, up to four places in the table, and one in each list.
+pub(in crate::pipeline) const SIFTED_BYTES: usize = 8 + 4 + 4 * 4 + 8 + 4;
 
 /// The series that are to be looked into.
 #[derive(Default)]
@@ -43,7 +43,7 @@ impl Sifted {
         let Request { slots, probes, .. } = request;
         several.clear();
         others.clear();
-        twins.start(slots.len());
+        twins.start(probes);
         for (number, slot) in (0..).zip(slots) {
             let values = slot.samples.saturating_add(slot.histograms);
             if values != 1 || slot.histograms > 0 {

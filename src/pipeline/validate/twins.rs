@@ -1,4 +1,5 @@
-//! Which series of a request are the same: a table of all of them, by what they are known by.
+//! Which series of a request are the same. A bit for each, at a place that its hash says, tells those that share theirs with another: a
+//! few in a hundred that do by chance, and all that are there twice. Only these are compared, by a table.
 
 use ahash::RandomState;
 
@@ -12,31 +13,62 @@ const TAGS: u64 = (1 << (32 - NUMBER_BITS)) - 1;
 /// Nothing stands here.
 const FREE: u32 = u32::MAX;
 
-/// The series of one request. Two places for each, so that one that is looked for is soon found, or soon known not to be there.
+/// Bits for each series at least: so one in 64 shares its own by chance.
+const BITS: usize = 32;
+
+/// The series of one request.
 #[derive(Default)]
 pub(super) struct Twins {
+    /// Bits that several series share.
+    shared: Vec<u64>,
+    /// Places of bits that were set already, once for each series after the first.
+    again: Vec<u32>,
+    /// Those series. Two places for each, so that one that is looked for is soon found, or soon known not to be there.
     table: Vec<u32>,
     /// For series whose labels nobody hashed.
     hasher: RandomState,
 }
 
 impl Twins {
-    /// Begins with a request of so many series.
-    pub(super) fn start(&mut self, series: usize) {
-        self.table.clear();
-        self.table.resize((2 * series).next_power_of_two(), FREE);
+    /// Begins with the series of a request.
+    pub(super) fn start(&mut self, probes: &[Probe]) {
+        let Self { shared, again, table, .. } = self;
+        shared.clear();
+        shared.resize((BITS * probes.len()).next_power_of_two() / 64 + 1, 0);
+        again.clear();
+        let places = shared.len() * 64;
+        for probe in probes {
+            let place = place(probe, places);
+            let (word, bit) = (&mut shared[place / 64], 1 << (place % 64));
+            if *word & bit != 0 {
+                again.push(place as u32);
+            }
+            *word |= bit;
+        }
+        shared.fill(0);
+        again.iter().for_each(|place| shared[*place as usize / 64] |= 1 << (place % 64));
+        table.clear();
+        // each has one before it
+        table.resize((2 * probes.len().min(2 * again.len())).next_power_of_two(), FREE);
+    }
+
+    /// Whether there may be another like it.
+    #[inline]
+    fn may_have_a_twin(&self, probe: &Probe) -> bool {
+        let place = place(probe, self.shared.len() * 64);
+        self.shared[place / 64] & 1 << (place % 64) != 0
     }
 
     /// Bytes held.
     pub(super) fn capacity(&self) -> usize {
-        bytes(&self.table)
+        bytes(&self.shared) + bytes(&self.again) + bytes(&self.table)
     }
 
     /// The first series with the labels of this one, and values of the same kind: this one itself, unless there was another.
     #[inline]
     pub(super) fn first(&mut self, body: &[u8], slots: &[Slot], probes: &[Probe], number: u32) -> u32 {
         let (slot, probe) = (&slots[number as usize], &probes[number as usize]);
-        if probe.found == Found::Skip {
+        if probe.found == Found::Skip || !self.may_have_a_twin(probe) {
             return number;
         }
         let hashed = probe.fingerprint != Fingerprint::default();
@@ -60,6 +92,13 @@ impl Twins {
             at = (at + 1) & mask;
         }
     }
+}
+
+/// Where the bit of a series is, of so many. Those whose labels nobody hashed share one.
+#[inline]
+fn place(probe: &Probe, places: usize) -> usize {
+    // multiplied, not masked: any number of places will do
+    ((u64::from(probe.fingerprint.low) * places as u64) >> 32) as usize
 }
 
 fn same((body, slots, probes): (&[u8], &[Slot], &[Probe]), one: u32, other: u32, hashed: bool) -> bool {
