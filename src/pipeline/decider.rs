@@ -61,13 +61,11 @@ impl Decider<'_> {
         scratch.policy_hits.clear();
         // Borrowed from the body, so made anew for each request; it allocates only when something is unknown.
         let mut pairs = Vec::new();
-        let Request { slots, probes, loose, end_markers, .. } = request;
+        let Request { slots, probes, loose, end_markers, metadata, .. } = request;
         let frames = in_v2.map_or(&[][..], |in_v2| in_v2.expansion.frames());
         let mut work = Work { frames, loose, end_markers, scratch, outcome };
         in_v2.into_iter().for_each(|in_v2| self.learn_said(body, slots, in_v2));
-        if request.metadata > 0 {
-            self.learn_metadata(body);
-        }
+        self.learn_metadata(body, *metadata);
         let news = self.policies.aggregates() && {
             self.learn_types(body, slots, probes);
             self.look_for_news(probes, &mut work)
@@ -87,13 +85,8 @@ impl Decider<'_> {
                     if last.0 != verdict {
                         last = (verdict, self.policies.set.row(verdict).ended_by.unwrap_or(PolicyIndex(0)));
                     }
-                    self.add_to_group(
-                        body,
-                        slot,
-                        (probe.fingerprint, number),
-                        (last.1, group_key),
-                        &mut work,
-                    );
+                    let series = (probe.fingerprint, number);
+                    self.add_to_group(body, slot, series, (last.1, group_key), &mut work);
                 }
                 if (probe.follow_up != FollowUp::NONE || probe.ends)
                     && let Ok(form) = identity::read(body, slot.labels(), self.limits, &mut pairs)?

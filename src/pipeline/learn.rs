@@ -9,9 +9,12 @@ use crate::wire::labels::LabelRun;
 use crate::wire::v1::{self, FieldKind, Fields};
 
 impl Decider<'_> {
-    /// Learns from a request's metadata what metrics are, before anything in it is decided: for reports of all that are
+    /// Learns from a request's metadata, so many entries, what metrics are, before anything in it is decided: for reports of all that are
     /// counted, for policies of those that one could aggregate.
-    pub(super) fn learn_metadata(&self, body: &[u8]) {
+    pub(super) fn learn_metadata(&self, body: &[u8], entries: u32) {
+        if entries == 0 {
+            return;
+        }
         let aggregates = self.policies.aggregates();
         for field in Fields::new(body).flatten().filter(|field| field.kind == FieldKind::Metadata) {
             let Some((number, family)) = v1::metadata_type(body, &field) else { continue };
