@@ -391,3 +391,14 @@ fn room_is_asked_for_as_series_are_put_together_and_not_when_all_are() {
     // a buffer that grows is asked for twice, and may double
     assert!(most <= 4 * ROOM, "{most} bytes were asked for when there were {ROOM}");
 }
+
+#[test]
+fn what_a_request_takes_as_1_0_is_its_own_and_not_that_of_the_one_before() {
+    let mut gate = Gate::new(&[]);
+    let one = WriteRequest::of(vec![support::named("up")]);
+    let many = WriteRequest::of((0..100).map(|i| support::named(&format!("up_{i}"))).collect());
+    decide(&mut gate, Version::V2, Version::V2, &snappy(&v2::Request::of(&many).encode_to_vec())).unwrap();
+    assert!(gate.outcome.plain_bytes >= 100 * 40);
+    decide(&mut gate, Version::V1, Version::V1, &encode_snappy(&one)).unwrap();
+    assert_eq!(gate.outcome.plain_bytes, one.encoded_len());
+}

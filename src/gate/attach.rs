@@ -159,7 +159,7 @@ impl Attach<'_> {
         let kept = self.metadata.kept.lock();
         let of = |family: &[u8]| {
             let key = self.metadata.key(self.scope, family);
-            Some((key, kept.entries.peek(&key)?))
+            Some((key, kept.entries.peek(&key).filter(|entry| *entry.texts.family == *family)?))
         };
         let of_part = |(ending, types): &(&[u8], &[u64])| {
             let found = of(name.strip_suffix(*ending)?)?;

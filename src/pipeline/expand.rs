@@ -148,7 +148,7 @@ impl Expansion {
         match message {
             Message::V1 => {
                 self.frames.clear();
-                self.broken = 0;
+                (self.broken, self.plain_bytes) = (0, 0);
                 Ok(0)
             }
             Message::V2 => self.read_v2(body, most, room, outcome),

@@ -219,6 +219,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The timestamp of a sample or a histogram: a varint of this number.
+    pub(super) fn timestamp(mut self, field: u32) -> Result<i64, WireError> {
+        let mut time = 0;
+        while !self.is_done() {
+            match self.key()? {
+                (number, WireType::Varint) if number == field => time = self.varint()? as i64,
+                (number, kind) => self.skip(number, kind, MAX_DEPTH - 2)?,
+            }
+        }
+        Ok(time)
+    }
+
     pub(super) fn slice(&self) -> &'a [u8] {
         &self.bytes[self.at..self.end]
     }

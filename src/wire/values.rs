@@ -30,8 +30,10 @@ pub fn for_each_part(
         let mut inside = inside;
         let part = match (number, kind) {
             (1, _) => Part::Label,
-            (2, WireType::Len) => Part::Sample(time(inside.message()?, 2)?),
-            (3 | 4, WireType::Len) if number == histogram => Part::Histogram(time(inside.message()?, 15)?),
+            (2, WireType::Len) => Part::Sample(inside.message()?.timestamp(2)?),
+            (3 | 4, WireType::Len) if number == histogram => {
+                Part::Histogram(inside.message()?.timestamp(15)?)
+            }
             (3 | 4, _) => Part::Exemplar,
             _ => Part::Other,
         };
@@ -60,18 +62,6 @@ pub fn for_each_histogram(
         }
     }
     Ok(())
-}
-
-/// The timestamp of a sample or a histogram: a varint of this number.
-fn time(mut message: Cursor<'_>, field: u32) -> Result<i64, WireError> {
-    let mut time = 0;
-    while !message.is_done() {
-        match message.key()? {
-            (number, WireType::Varint) if number == field => time = message.varint()? as i64,
-            (number, kind) => message.skip(number, kind, MAX_DEPTH - 2)?,
-        }
-    }
-    Ok(time)
 }
 
 /// A series as it stands in a body.

@@ -166,8 +166,8 @@ impl Composer {
             let mut inside = inside;
             match (number, kind) {
                 (1, _) => {}
-                (2, WireType::Len) if !keeps(Part::Sample(time(inside.message()?, 2)?)) => {}
-                (3, WireType::Len) if !keeps(Part::Histogram(time(inside.message()?, 15)?)) => {}
+                (2, WireType::Len) if !keeps(Part::Sample(inside.message()?.timestamp(2)?)) => {}
+                (3, WireType::Len) if !keeps(Part::Histogram(inside.message()?.timestamp(15)?)) => {}
                 (4, WireType::Len) if !keeps(Part::Exemplar) => {}
                 (4, WireType::Len) if !self.adopted => self.exemplar(came, inside.message()?)?,
                 (5, WireType::Len) if !self.adopted => self.metadata(came, inside.message()?)?,
@@ -363,8 +363,8 @@ pub fn for_each_part(body: &[u8], field: &Field, mut visit: impl FnMut(Part)) ->
         let mut inside = parts;
         parts.skip(number, kind, MAX_DEPTH - 1)?;
         match (number, kind) {
-            (2, WireType::Len) => visit(Part::Sample(time(inside.message()?, 2)?)),
-            (3, WireType::Len) => visit(Part::Histogram(time(inside.message()?, 15)?)),
+            (2, WireType::Len) => visit(Part::Sample(inside.message()?.timestamp(2)?)),
+            (3, WireType::Len) => visit(Part::Histogram(inside.message()?.timestamp(15)?)),
             (4, WireType::Len) => visit(Part::Exemplar),
             _ => {}
         }
@@ -377,16 +377,4 @@ fn of<'t>(texts: &'t [u8], ends: &[u32], position: u32) -> &'t [u8] {
     let at = position as usize;
     let start = if at == 0 { 0 } else { ends[at - 1] as usize };
     &texts[start..ends[at] as usize]
-}
-
-/// The timestamp of a sample or a histogram: a varint of this number.
-fn time(mut message: Cursor<'_>, field: u32) -> Result<i64, WireError> {
-    let mut time = 0;
-    while !message.is_done() {
-        match message.key()? {
-            (number, WireType::Varint) if number == field => time = message.varint()? as i64,
-            (number, kind) => message.skip(number, kind, MAX_DEPTH - 2)?,
-        }
-    }
-    Ok(time)
 }
