@@ -11,6 +11,7 @@ mod findings;
 mod metric_type;
 mod nodes;
 mod novelty;
+mod observer;
 mod owners;
 mod ownership;
 mod record_table;
@@ -28,6 +29,7 @@ mod walk;
 
 pub use findings::{Culprit, Finding, FindingKind, WorstMetric};
 pub use nodes::OnNode;
+pub use observer::{ObserveScratch, Observer};
 pub use recorded::RecordedOwners;
 pub use records::{PodCounts, PodKey};
 pub use series_counts::Lifetimes;
@@ -35,6 +37,6 @@ pub use sketch::Distinct;
 pub use snapshot::{
     CauseLine, Counts, EndedRuns, LabelLine, Line, LossLine, NodeLine, TableUsage, Usage, WorkloadLine,
 };
-pub use tracker::{Observation, ObserveScratch, SenderContext, SeriesState, Settings, Tracker, is_on};
+pub use tracker::{Observation, SenderContext, SeriesState, Settings, Tracker, is_on};
 pub use values::TimedValue;
 pub use walk::Walk;

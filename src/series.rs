@@ -9,7 +9,7 @@ pub mod identity;
 pub mod index;
 pub mod labels;
 mod long_values;
-mod prefetch;
+pub(crate) mod prefetch;
 pub mod quote;
 pub mod scope;
 pub mod subject;

@@ -89,10 +89,10 @@ impl Node {
         if side == Side::From { &mut self.from } else { &mut self.of }
     }
 
-    /// Counts a series that came.
-    pub(super) fn come(&mut self, side: Side) {
+    /// Counts series that came.
+    pub(super) fn come(&mut self, side: Side, series: u32) {
         let loss = self.side(side);
-        loss.reported[0] += 1;
+        loss.reported[0] += series;
         loss.forget();
     }
 

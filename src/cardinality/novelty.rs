@@ -8,9 +8,9 @@
 
 use std::collections::VecDeque;
 
-use ahash::RandomState;
 use parking_lot::Mutex;
 
+use super::observer::{Recent, Shape};
 use super::sketch::Seen;
 use crate::series::Labels;
 
@@ -22,6 +22,14 @@ const NEW_FOR: u32 = 180;
 const WAITING: usize = 16_384;
 /// Labels looked at, from the first in name order.
 pub(super) const MAX_LABELS: usize = 64;
+
+/// The labels of a series by hashes.
+#[derive(Clone, Copy)]
+pub(super) struct HashedLabels<'s> {
+    /// Of each pair of name and value.
+    pub(super) pairs: &'s [u64],
+    pub(super) shape: &'s Shape,
+}
 
 /// Which labels of a series are new for its metric.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,65 +84,91 @@ impl KnownLabels {
         }
     }
 
-    /// What is new about a series, given a hash for each of its labels; changes nothing. What is to be remembered of
-    /// it is added to `keys`: the rest first, then each changed pair.
-    pub(super) fn compare(
+    /// Whether a series is to be counted in the sketches of this window, said once, unless it comes again because it could
+    /// not be sent on; and what is new about it. What is to be remembered of it is added to `keys`: the rest first, then each
+    /// changed pair. `answers`: what was said of pairs a moment ago.
+    pub(super) fn first_sight(
         &self,
         metric: u32,
-        labels: Labels<'_>,
-        hashes: &[u64],
-        hash: &RandomState,
+        series: u64,
+        labels: HashedLabels<'_>,
+        answers: &mut Recent,
         keys: &mut Vec<u64>,
-    ) -> Novelty {
+    ) -> (bool, Novelty) {
         let rest_at = keys.len();
         keys.push(0);
-        let shard = self.shard(metric).lock();
+        let mut shard = self.shard(metric).lock();
+        // what is asked about is brought in together
+        shard.counted.prefetch(series);
+        for key in labels.pairs.iter().take(MAX_LABELS).map(|pair| of_metric(*pair, metric)) {
+            if !answers.has(key) {
+                shard.known.prefetch(key);
+            }
+        }
+        let counts = !shard.counted.check_and_insert(series);
         let (mut changed, mut rest) = (0, u64::from(metric));
-        for (i, ((name, _), pair)) in (0..MAX_LABELS).zip(labels.iter().zip(hashes)) {
-            if name == "__name__" {
+        for (i, (pair, name)) in (0..MAX_LABELS).zip(labels.pairs.iter().zip(&labels.shape.names)) {
+            if labels.shape.metric_at == Some(i) {
                 continue;
             }
             let key = of_metric(*pair, metric);
-            if shard.known.contains(key) {
+            if answers.get_or(key, || shard.known.contains(key)) {
                 rest = rest.rotate_left(7) ^ pair;
             } else {
                 changed |= 1 << i;
                 keys.push(key);
-                rest = rest.rotate_left(7) ^ hash.hash_one(name);
+                rest = rest.rotate_left(7) ^ name;
             }
         }
-        keys[rest_at] = hash.hash_one(rest);
-        Novelty { changed, rest_known: shard.known.contains(keys[rest_at]) }
+        // mixed: a filter takes its place from the upper half and its bits from the lower
+        let rest = mix(rest);
+        keys[rest_at] = rest;
+        (counts, Novelty { changed, rest_known: shard.known.contains(rest) })
     }
 
-    /// Remembers what [`KnownLabels::compare`] found. `at_once`: it is not news, so nothing needs to wait.
-    pub(super) fn remember(&self, metric: u32, keys: &[u64], at_once: bool, now: u32) {
+    /// Remembers what [`KnownLabels::first_sight`] found. `at_once`: it is not news, so nothing needs to wait. `remembered`: what
+    /// was remembered a moment ago.
+    pub(super) fn remember(
+        &self,
+        metric: u32,
+        keys: &[u64],
+        at_once: bool,
+        now: u32,
+        remembered: &mut Recent,
+    ) {
         let Some((rest, pairs)) = keys.split_first() else { return };
         let mut shard = self.shard(metric).lock();
         shard.ripen(now);
         shard.known.check_and_insert(*rest);
         for pair in pairs {
-            if at_once || shard.waiting.len() >= WAITING {
-                shard.known.check_and_insert(*pair);
-            } else {
-                shard.waiting.push_back((now, *pair));
-            }
+            // what waits is not known yet: the two are told apart
+            remembered.get_or(pair.rotate_left(u32::from(at_once)), || {
+                if at_once || shard.waiting.len() >= WAITING {
+                    shard.known.check_and_insert(*pair);
+                } else {
+                    shard.waiting.push_back((now, *pair));
+                }
+                true
+            });
         }
     }
 
-    /// Says that the pairs of a known series are still there.
-    pub(super) fn refresh(&self, metric: u32, hashes: &[u64]) {
+    /// Says that the pairs of a known series are still there. `refreshed`: of which that was said a moment ago, `answers`: whether
+    /// they were known then.
+    pub(super) fn refresh(&self, metric: u32, hashes: &[u64], refreshed: &mut Recent, answers: &mut Recent) {
         let mut shard = self.shard(metric).lock();
-        for pair in hashes.iter().take(MAX_LABELS) {
-            shard.known.check_and_insert(of_metric(*pair, metric));
+        for key in hashes.iter().take(MAX_LABELS).map(|pair| of_metric(*pair, metric)) {
+            refreshed.get_or(key, || {
+                shard.known.check_and_insert(key);
+                answers.put(key, true);
+                true
+            });
         }
     }
 
-    /// Whether a series is to be counted in the sketches of this window; said once for those at their first sight
-    /// (`first`), which may come again when they could not be sent on.
-    pub(super) fn counts(&self, metric: u32, series: u64, first: bool) -> bool {
-        let mut shard = self.shard(metric).lock();
-        !if first { shard.counted.check_and_insert(series) } else { shard.counted.contains(series) }
+    /// Whether a series was not counted in the sketches of this window at its first sight.
+    pub(super) fn is_uncounted(&self, metric: u32, series: u64) -> bool {
+        !self.shard(metric).lock().counted.contains(series)
     }
 
     /// Lets what has waited long enough be known.
@@ -188,6 +222,12 @@ impl FilterShard {
             self.known.check_and_insert(pair);
         }
     }
+}
+
+/// Spreads what is in some bits of a key over all of them.
+fn mix(key: u64) -> u64 {
+    let wide = u128::from(key) * 0x9e37_79b9_7f4a_7c15;
+    (wide ^ wide >> 64) as u64
 }
 
 /// The key of a pair of label and value as a metric has it.

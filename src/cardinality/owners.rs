@@ -4,7 +4,7 @@
 //! once a window, so an owner that nobody mentions any more is forgotten by age too.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -107,6 +107,11 @@ impl<'a> Said<'a> {
     }
 }
 
+/// Whether the series of a metric may name owners.
+pub(super) fn names_owners(metric: &str) -> bool {
+    matches!(metric, "kube_pod_owner" | "kube_pod_info" | "kube_job_owner" | "kube_replicaset_owner")
+}
+
 fn replica_set(labels: Labels<'_>) -> Option<&str> {
     let names = ["exported_replicaset", "replicaset"].map(|label| labels.get(label));
     names.into_iter().find(|name| !name.is_empty())
@@ -135,6 +140,8 @@ fn kind_of(text: &str) -> OwnerKind {
 pub(super) struct Owners {
     shards: Box<[Mutex<OwnerShard>]>,
     room: usize,
+    /// Changes with what is known.
+    version: AtomicU32,
     /// Whether anything was ever said, and whether somebody was told so.
     spoken: AtomicBool,
     told: AtomicBool,
@@ -150,6 +157,7 @@ impl Owners {
         Self {
             shards: (0..SHARDS).map(shard).collect(),
             room: max.div_ceil(SHARDS).max(1),
+            version: AtomicU32::new(0),
             spoken: AtomicBool::new(false),
             told: AtomicBool::new(false),
         }
@@ -164,6 +172,7 @@ impl Owners {
             owner.said = now;
             if (owner.vague || !said.vague) && (owner.kind != said.kind || &*owner.name != said.owner) {
                 (owner.kind, owner.name) = (said.kind, Arc::from(said.owner));
+                self.version.fetch_add(1, Ordering::Relaxed);
             }
             owner.vague &= said.vague;
             return false;
@@ -172,7 +181,14 @@ impl Owners {
             shard.pop_lru();
         }
         shard.put(key, Owner { kind: said.kind, name: Arc::from(said.owner), vague: said.vague, said: now });
+        // before the lock is given up: who finds the number as it was has not asked yet
+        self.version.fetch_add(1, Ordering::Relaxed);
         true
+    }
+
+    /// A number that is another once more is known.
+    pub(super) fn version(&self) -> u32 {
+        self.version.load(Ordering::Relaxed)
     }
 
     /// Whether anybody names owners here: else nothing more will be known of a series than its labels say.

@@ -245,10 +245,10 @@ impl Label {
         }
     }
 
-    /// Takes a value in; the hash is of the pair.
-    pub(super) fn feed(&mut self, hash: u64, value: &str, now: u32) {
+    /// Takes in a value that so many series have; the hash is of the pair.
+    pub(super) fn feed(&mut self, hash: u64, value: &str, series: u32, now: u32) {
         self.values[0].insert(hash);
-        self.top[0].add(hash, value);
+        self.top[0].add(hash, value, u64::from(series));
         self.last = now;
     }
 

@@ -95,20 +95,20 @@ pub(super) struct SeriesCounts {
 }
 
 impl SeriesCounts {
-    /// Counts a series that came.
-    pub(super) fn added(&mut self, learned: bool, now: u32) {
-        self.moved_in(learned, now, now);
+    /// Counts series that came.
+    pub(super) fn came(&mut self, series: u32, learned: bool, now: u32) {
+        self.moved_in(series, learned, now, now);
     }
 
-    /// Counts a series that came here from another account, `first_seen` when it came at all.
-    pub(super) fn moved_in(&mut self, learned: bool, first_seen: u32, now: u32) {
+    /// Counts series that came here from another account, `first_seen` when they came at all.
+    pub(super) fn moved_in(&mut self, series: u32, learned: bool, first_seen: u32, now: u32) {
         self.last = now;
-        self.active += 1;
+        self.active += series;
         if learned {
-            self.learned += 1;
+            self.learned += u64::from(series);
         } else {
-            self.new += 1;
-            self.hour.add(1, first_seen);
+            self.new += u64::from(series);
+            self.hour.add(series, first_seen);
         }
     }
 
@@ -216,7 +216,7 @@ mod tests {
         let mut series_counts = SeriesCounts::default();
         assert_eq!((series_counts.lifetimes(), series_counts.samples_per_series()), (None, None));
         for lifetime in [30, 50, 100, 700, 10_000_000] {
-            series_counts.added(false, 0);
+            series_counts.came(1, false, 0);
             series_counts.removed(lifetime, 10, 0);
         }
         assert_eq!(series_counts.lifetimes(), Some(Lifetimes { p50: Some(120), p90: None, p99: None }));

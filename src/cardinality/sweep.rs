@@ -94,7 +94,7 @@ impl Tracker {
 #[cfg(test)]
 mod tests {
     use crate::cardinality::{ObserveScratch, SeriesState, Settings, Tracker};
-    use crate::series::{Fingerprint, Labels};
+    use crate::series::Fingerprint;
 
     const MAX_CAUSES: usize = 10;
 
@@ -107,16 +107,10 @@ mod tests {
             let pairs = [("__name__", &*name), ("namespace", "n"), ("pod", &*pod)];
             let series = Fingerprint { high: u64::from(metric << 16 | workload), ..Fingerprint::default() };
             let first = SeriesState { series, value: None, ends: false, at: now };
-            let observation = tracker.observe(
-                sender_context,
-                Labels::from_sorted(&pairs),
-                first,
-                &mut scratch,
-                &mut Vec::new(),
-                now,
-            );
+            let mut observer = tracker.observer(sender_context, &mut scratch, now);
+            let observation = observer.observe(&pairs, first, &mut Vec::new());
             assert!(!observation.learned);
-            tracker.series_added(&observation, &[], now);
+            tracker.series_added(std::iter::once((&observation, &[][..])), now);
         }
     }
 

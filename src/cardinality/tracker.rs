@@ -7,7 +7,6 @@ mod runs;
 mod show;
 mod shrink;
 
-pub use observe::ObserveScratch;
 pub(super) use runs::Why;
 
 use std::net::IpAddr;
@@ -85,9 +84,9 @@ impl Default for Settings {
 pub struct SenderContext {
     /// Number of the tenant.
     pub tenant: u32,
-    sender: u32,
+    pub(super) sender: u32,
     /// Whether what comes from it now is learned, not new.
-    learning: bool,
+    pub(super) learning: bool,
 }
 
 /// What is known of a series at its first sight, besides its labels.
@@ -117,11 +116,11 @@ pub struct Observation {
     /// Whether it is learned, not new.
     pub learned: bool,
     /// When its newest sample was taken, Unix seconds.
-    at: u32,
+    pub(super) at: u32,
     /// Whether its first sight is a stale marker.
-    ended: bool,
-    cause: u32,
-    rest_known: bool,
+    pub(super) ended: bool,
+    pub(super) cause: u32,
+    pub(super) rest_known: bool,
 }
 
 /// The last step and the last window that were begun.

@@ -24,7 +24,7 @@ impl Decider<'_> {
         &self,
         context: &SeriesContext<'_>,
         result: &PolicyResult,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) -> SendDecision {
         let verdict = result.verdict;
         let nothing = SendDecision { verdict, sent_as: SentAs::Nothing, edit: 0, becomes: None };
@@ -67,7 +67,7 @@ impl Decider<'_> {
 
     /// Who asks for an identity on behalf of a series.
     pub(super) fn claimant(&self, owner: Fingerprint, context: &SeriesContext<'_>) -> Claimant {
-        let first = v1::first_sample(context.body, context.slot.content());
+        let first = v1::first_sample(context.body, context.slot.data());
         Claimant {
             owner,
             series: context.series,

@@ -1,5 +1,6 @@
 //! Does what an outcome says, or gives it up.
 
+use super::outcome::NewSeries;
 use super::{Committed, Outcome, Pipeline, Release};
 use crate::aggregate::{self, PolicyCounts};
 use crate::series::{Fingerprint, Inserted};
@@ -13,14 +14,13 @@ impl Pipeline {
         // what the index has no room for would never be seen to go
         let mut without_place: Vec<Fingerprint> = Vec::new();
         let limits = outcome.policies.as_ref().is_some_and(|policies| policies.set.limits());
+        let mut came: Vec<&NewSeries> = Vec::new();
         for new in &outcome.effects.new_series {
             match self.index.insert(new.series, new.decided, &new.arrival(), now) {
                 Inserted::New => {
                     committed.new_series += 1;
                     committed.learned_series += u64::from(new.observation.learned);
-                    let (start, end) = new.keys;
-                    let keys = &outcome.effects.keys[start as usize..end as usize];
-                    self.tracker.series_added(&new.observation, keys, now);
+                    came.push(new);
                 }
                 Inserted::Known => {}
                 Inserted::Full => {
@@ -29,6 +29,8 @@ impl Pipeline {
                 }
             }
         }
+        let keys = |(start, end)| &outcome.effects.keys[start as usize..end as usize];
+        self.tracker.series_added(came.iter().map(|new| (&new.observation, keys(new.keys))), now);
         // those of this request included
         if self.tracker.owners_have_come() {
             self.index.observe_all_again();

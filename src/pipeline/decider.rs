@@ -8,9 +8,9 @@ use super::outcome::Outcome;
 use super::scratch::{DecideScratch, EndMarker, Request, Slot, SlotState};
 use super::sender_history::sender_history;
 use crate::aggregate::Engine;
-use crate::cardinality::{SenderContext, Tracker};
+use crate::cardinality::{Observer, SenderContext, Tracker};
 use crate::policy::{PolicyIndex, VerdictId};
-use crate::series::identity::{self, Form};
+use crate::series::identity::{Form, Reader};
 use crate::series::{Fingerprinter, FollowUp, Found, Index, Limits, Probe, SentAs, TenantKey};
 use crate::wire::WireError;
 
@@ -31,17 +31,18 @@ pub(super) struct Decider<'a> {
     pub(super) stale_markers: bool,
 }
 
-/// What deciding leaves behind.
-pub(super) struct Work<'w> {
+/// What deciding leaves behind, of a body `'b`.
+pub(super) struct Work<'w, 'b> {
     /// What the series say of themselves, of remote write 2.0.
     pub(super) frames: &'w [Frame],
     pub(super) loose: &'w mut Vec<Vec<u8>>,
     pub(super) end_markers: &'w mut Vec<EndMarker>,
     pub(super) scratch: &'w mut DecideScratch,
+    pub(super) observer: Observer<'w, 'b>,
     pub(super) outcome: &'w mut Outcome,
 }
 
-impl Work<'_> {
+impl Work<'_, '_> {
     /// When what a series counts began, where it says so, Unix milliseconds.
     pub(super) fn began_ms(&self, number: u32) -> Option<i64> {
         self.frames.get(number as usize)?.said.started_ms()
@@ -59,17 +60,36 @@ impl Decider<'_> {
     ) -> Result<(), WireError> {
         self.follow_aliases(request, scratch);
         scratch.policy_hits.clear();
-        // Borrowed from the body, so made anew for each request; it allocates only when something is unknown.
-        let mut pairs = Vec::new();
+        // Borrowed from the body, so made anew for each request; they allocate only when something is unknown.
+        let mut reader = Reader::new(body);
+        let mut look = std::mem::take(&mut scratch.look);
+        let observer = self.tracker.observer(self.sender_context, &mut look, self.now);
         let Request { slots, probes, loose, end_markers, metadata, .. } = request;
         let frames = in_v2.map_or(&[][..], |in_v2| in_v2.expansion.frames());
-        let mut work = Work { frames, loose, end_markers, scratch, outcome };
+        let mut work = Work { frames, loose, end_markers, scratch, observer, outcome };
         in_v2.into_iter().for_each(|in_v2| self.learn_said(body, slots, in_v2));
         self.learn_metadata(body, *metadata);
         let news = self.policies.aggregates() && {
             self.learn_types(body, slots, probes);
             self.look_for_news(probes, &mut work)
         };
+        let series = (&mut slots[..], &probes[..]);
+        let decided = self.decide_each(body, series, &mut reader, &mut work);
+        if news && decided.is_ok() {
+            self.learn_starts(body, slots, probes, &mut reader);
+        }
+        drop(work);
+        scratch.look = look;
+        decided
+    }
+
+    fn decide_each<'b>(
+        &self,
+        body: &'b [u8],
+        (slots, probes): (&mut [Slot], &[Probe]),
+        reader: &mut Reader<'b>,
+        work: &mut Work<'_, 'b>,
+    ) -> Result<(), WireError> {
         let mut last = (VerdictId::UNTOUCHED, PolicyIndex(0));
         for ((number, slot), probe) in (0..).zip(slots.iter_mut()).zip(probes.iter()) {
             if slot.state != SlotState::Open {
@@ -86,33 +106,30 @@ impl Decider<'_> {
                         last = (verdict, self.policies.set.row(verdict).ended_by.unwrap_or(PolicyIndex(0)));
                     }
                     let series = (probe.fingerprint, number);
-                    self.add_to_group(body, slot, series, (last.1, group_key), &mut work);
+                    self.add_to_group(body, slot, series, (last.1, group_key), work);
                 }
                 if (probe.follow_up != FollowUp::NONE || probe.ends)
-                    && let Ok(form) = identity::read(body, slot.labels(), self.limits, &mut pairs)?
+                    && let Ok(form) = reader.read(slot.labels(), self.limits)?
                 {
                     slot.form = form;
-                    self.observe_known(&pairs, body, slot, probe, &mut work);
+                    self.observe_known(reader.pairs(), body, slot, probe, work);
                 }
                 continue;
             }
-            slot.state = match identity::read(body, slot.labels(), self.limits, &mut pairs)? {
+            slot.state = match reader.read(slot.labels(), self.limits)? {
                 Ok(form) => {
                     slot.form = form;
-                    self.decide_series(&pairs, body, number, slot, probe, &mut work)
+                    self.decide_series(reader.pairs(), body, number, slot, probe, work)
                 }
                 Err(invalid) => SlotState::Rejected(invalid),
             };
-        }
-        if news {
-            self.learn_starts(body, slots, probes, &mut pairs);
         }
         Ok(())
     }
 
     /// Whether there is anything to be decided: a request that is known whole has nothing. Of the others it notes what is known
     /// of their sender.
-    fn look_for_news(&self, probes: &[Probe], work: &mut Work<'_>) -> bool {
+    fn look_for_news(&self, probes: &[Probe], work: &mut Work<'_, '_>) -> bool {
         let batch = &mut work.outcome.effects.aggregated;
         batch.types = self.engine.types.declarations();
         let news = probes.iter().any(|probe| matches!(probe.found, Found::Missing | Found::Stale(..)));
@@ -168,6 +185,12 @@ impl Slot {
     /// Where the labels stand.
     pub(super) fn labels(&self) -> std::ops::Range<usize> {
         self.labels_start as usize..self.labels_end as usize
+    }
+
+    /// Where the samples stand and what comes with them; the labels too where they are scattered.
+    pub(super) fn data(&self) -> std::ops::Range<usize> {
+        let start = if self.scattered { self.labels_start } else { self.labels_end };
+        start as usize..self.end as usize
     }
 
     /// The labels and all that comes with them.

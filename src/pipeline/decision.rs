@@ -31,14 +31,14 @@ struct Waits {
 
 impl Decider<'_> {
     /// Asks the policies, sees to it that no two series become one, and has the decision remembered.
-    pub(super) fn decide_series(
+    pub(super) fn decide_series<'b>(
         &self,
-        pairs: &[(&str, &str)],
+        pairs: &[(&'b str, &'b str)],
         body: &[u8],
         number: u32,
         slot: &mut Slot,
         probe: &Probe,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, 'b>,
     ) -> SlotState {
         let asked_again;
         let probe = match slot.form {
@@ -79,28 +79,22 @@ impl Decider<'_> {
                 result.output.filter(|_| send_decision.verdict.disposition() == Disposition::Rewrite);
             work.scratch.policy_hits.push(PolicyHit { slot: number, verdict: send_decision.verdict, output });
         }
-        self.remember(
-            &context,
-            decided,
-            (
-                &send_decision,
-                Waits { for_groups: result.group_key.is_some() || departs, for_place: reserves },
-            ),
-            former,
-            work,
-        );
+        let waits = Waits { for_groups: result.group_key.is_some() || departs, for_place: reserves };
+        self.remember(&context, decided, (&send_decision, waits), former, work);
+        let held = send_decision.verdict.disposition() == Disposition::Hold;
+        self.observe_decided(pairs, &context, (decided, held), work);
         SlotState::Verdict(send_decision.verdict)
     }
 
     /// What was decided holds: only the bytes of the labels were not known.
-    fn keep_decision(
+    fn keep_decision<'b>(
         &self,
-        pairs: &[(&str, &str)],
+        pairs: &[(&'b str, &'b str)],
         body: &[u8],
         (slot, number): (&mut Slot, u32),
         probe: &Probe,
         (verdict, sent_as): (u16, SentAs),
-        work: &mut Work<'_>,
+        work: &mut Work<'_, 'b>,
     ) -> SlotState {
         let verdict = VerdictId::from_bits(verdict);
         slot.know(verdict, sent_as);
@@ -120,7 +114,7 @@ impl Decider<'_> {
         &self,
         among: &Among<'_>,
         context: &SeriesContext<'_>,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) -> PolicyResult {
         let result = self.ask_policies(among, context, work);
         let (verdict, output) = self.policies.fit(context.pairs, result.verdict, result.output);
@@ -132,7 +126,7 @@ impl Decider<'_> {
         &self,
         among: &Among<'_>,
         context: &SeriesContext<'_>,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) -> PolicyResult {
         let labels = Labels::from_sorted(context.pairs);
         let (tenant, at) = (self.sender_context.tenant, context.probe.sample_seconds);
@@ -191,7 +185,7 @@ impl Decider<'_> {
     fn last_change(&self, context: &SeriesContext<'_>) -> Option<u32> {
         let SeriesContext { series, pairs, body, slot, probe, .. } = *context;
         let mut values: Vec<TimedValue> = Vec::new();
-        v1::for_each_sample(body, slot.content(), |ms, bits| {
+        v1::for_each_sample(body, slot.data(), |ms, bits| {
             // the end of a series is no change of its value
             if bits != STALE_MARKER {
                 values.push((seconds(ms), bits));
@@ -211,7 +205,7 @@ impl Decider<'_> {
         &self,
         context: &SeriesContext<'_>,
         result: &PolicyResult,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) -> SendDecision {
         let Some((_, group_key)) =
             result.group_key.filter(|_| result.verdict.disposition() == Disposition::Aggregate)
@@ -277,9 +271,9 @@ impl Decider<'_> {
         decided: Remembered,
         (send_decision, waits): (&SendDecision, Waits),
         former: Option<FormerOutput>,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) {
-        let SeriesContext { series, pairs, body, slot, probe, unknown, .. } = *context;
+        let SeriesContext { series, slot, probe, unknown, .. } = *context;
         let moves = self.policies.shares() && (slot.ends || probe.follow_up.has_returned());
         let effects = &mut work.outcome.effects;
         if let Some(output) = send_decision.becomes.filter(|_| moves && slot.ends) {
@@ -300,19 +294,15 @@ impl Decider<'_> {
             // idempotent, and says nothing about the data, so it need not wait for the commit
             self.index.refresh(series, decided, self.now);
         }
-        if !unknown && (probe.follow_up != FollowUp::NONE || probe.ends) {
-            self.observe_known(pairs, body, &slot, probe, work);
-        }
-        let held = send_decision.verdict.disposition() == Disposition::Hold;
-        // what is held back asks each time where there is no room to remember that it is
-        if unknown && !(held && self.index.is_crowded()) {
-            let new = self.observe_new((series, decided), pairs, body, &slot, probe, work);
-            work.outcome.effects.new_series.push(new);
-        }
     }
 
     /// What is known of the series whose labels are not canonical; to be remembered where the bytes are one run.
-    pub(super) fn true_identity(&self, pairs: &[(&str, &str)], probe: &Probe, work: &mut Work<'_>) -> Probe {
+    pub(super) fn true_identity(
+        &self,
+        pairs: &[(&str, &str)],
+        probe: &Probe,
+        work: &mut Work<'_, '_>,
+    ) -> Probe {
         identity::encode_canonical(pairs, &mut work.scratch.canonical);
         let series = self.prints.fingerprint(&work.scratch.canonical, self.tenant);
         if let Found::Known(..) | Found::Stale(..) = probe.found {

@@ -42,7 +42,7 @@ impl Decider<'_> {
         context: &SeriesContext<'_>,
         labels: Labels<'_>,
         policy: PolicyIndex,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) -> Result<u32, NotAggregated> {
         if context.slot.histograms > 0 {
             return Err(NotAggregated::Native);
@@ -101,7 +101,7 @@ impl Decider<'_> {
         aggregator: &Aggregator,
         wanted: &Wanted,
         outputs: impl Iterator<Item = &'b Range<u32>>,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) -> Result<bool, NotAggregated> {
         let batch = &work.outcome.effects.aggregated;
         let groups = batch.founded.len() - usize::from(batch.founded.contains(&wanted.group));
@@ -122,7 +122,7 @@ impl Decider<'_> {
     }
 
     /// The identity of an output whose labels stand in the batch.
-    fn output(&self, block: &Range<u32>, work: &Work<'_>) -> Fingerprint {
+    fn output(&self, block: &Range<u32>, work: &Work<'_, '_>) -> Fingerprint {
         let labels = &work.outcome.effects.aggregated.labels;
         self.prints.fingerprint(&labels[block.start as usize..block.end as usize], self.tenant)
     }
@@ -133,7 +133,7 @@ impl Decider<'_> {
         context: &SeriesContext<'_>,
         definition: &str,
         outputs: impl Iterator<Item = &'r Range<u32>>,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) -> Result<bool, NotAggregated> {
         let definition = self.prints.definition(definition);
         let mut claimed: Vec<(Fingerprint, Fingerprint)> = Vec::new();
@@ -161,8 +161,7 @@ impl Decider<'_> {
         let SeriesContext { series, slot, body, unknown, started_ms, .. } = *context;
         let Place { policy, group, group_key, replica, kind, bucket, block, others, inherits } = place;
         let mut first_ms = i64::MAX;
-        let content = slot.labels_start as usize..slot.end as usize;
-        v1::for_each_sample(body, content, |ms, _| first_ms = first_ms.min(ms));
+        v1::for_each_sample(body, slot.data(), |ms, _| first_ms = first_ms.min(ms));
         // what is known already has begun; what says when a counter began has the labels that it came with, too
         let begins = unknown && kind == MetricKind::Counter;
         let labels = Labels::from_sorted(context.pairs);
@@ -244,14 +243,12 @@ impl Decider<'_> {
         slot: &Slot,
         (series, number): (Fingerprint, u32),
         (policy, group_key): (PolicyIndex, u32),
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) {
         // of several samples, the first
         let mut began_ms = work.began_ms(number);
         let samples = &mut work.outcome.effects.aggregated.samples;
-        let content =
-            if slot.scattered { slot.labels_start } else { slot.labels_end } as usize..slot.end as usize;
-        v1::for_each_sample(body, content, |ms, bits| {
+        v1::for_each_sample(body, slot.data(), |ms, bits| {
             let age = Age::of(ms, began_ms.take());
             samples.push(Sample { series, group_key, policy, age, ms, bits })
         });

@@ -4,7 +4,8 @@ use super::compose::InV2;
 use super::decider::Decider;
 use super::scratch::Slot;
 use crate::aggregate::{self, Declared, Starts};
-use crate::series::{Found, Labels, Probe, identity};
+use crate::series::identity::Reader;
+use crate::series::{Found, Labels, Probe};
 use crate::wire::labels::LabelRun;
 use crate::wire::v1::{self, FieldKind, Fields};
 
@@ -65,7 +66,7 @@ impl Decider<'_> {
         body: &'b [u8],
         slots: &[Slot],
         probes: &[Probe],
-        pairs: &mut Vec<(&'b str, &'b str)>,
+        reader: &mut Reader<'b>,
     ) {
         // neighbours often have the same name
         let mut last: (&[u8], bool) = (b"", false);
@@ -77,9 +78,9 @@ impl Decider<'_> {
                 last = (metric, Starts::tells(metric));
             }
             if last.1
-                && let Ok(Ok(_)) = identity::read(body, slot.labels(), self.limits, pairs)
+                && let Ok(Ok(_)) = reader.read(slot.labels(), self.limits)
             {
-                let labels = Labels::from_sorted(pairs);
+                let labels = Labels::from_sorted(reader.pairs());
                 self.engine.starts.learn(self.tenant, labels, slot.last_value(body), self.now);
                 // it may be known from a time when nothing was aggregated
                 if Starts::tells_of_thing(metric) && matches!(probe.found, Found::Stale(..)) {

@@ -1,25 +1,45 @@
 //! What a series is shown to the tracker for: when it is new, when it ends, when its value says that a run is over,
 //! and once a window in between.
 
+use super::context::SeriesContext;
 use super::decider::{Decider, Work};
 use super::outcome::NewSeries;
 use super::scratch::Slot;
 use crate::aggregate::Starts;
 use crate::cardinality::{Observation, SeriesState, is_on};
 use crate::series::identity::{self, Form};
-use crate::series::{Fingerprint, Labels, Probe, Remembered};
+use crate::series::{Fingerprint, FollowUp, Labels, Probe, Remembered};
 use crate::wire::v1;
 
 impl Decider<'_> {
+    /// Looks closely at a series that was decided, where there is something to be done with it.
+    pub(super) fn observe_decided<'b>(
+        &self,
+        pairs: &[(&'b str, &'b str)],
+        context: &SeriesContext<'_>,
+        (decided, held): (Remembered, bool),
+        work: &mut Work<'_, 'b>,
+    ) {
+        let SeriesContext { series, body, slot, probe, unknown, .. } = context;
+        if !unknown && (probe.follow_up != FollowUp::NONE || probe.ends) {
+            self.observe_known(pairs, body, slot, probe, work);
+        }
+        // what is held back asks each time where there is no room to remember that it is
+        if *unknown && !(held && self.index.is_crowded()) {
+            let new = self.observe_new((*series, decided), pairs, body, slot, probe, work);
+            work.outcome.effects.new_series.push(new);
+        }
+    }
+
     /// Looks closely at a series that is not known.
-    pub(super) fn observe_new(
+    fn observe_new<'b>(
         &self,
         (series, decided): (Fingerprint, Remembered),
-        pairs: &[(&str, &str)],
+        pairs: &[(&'b str, &'b str)],
         body: &[u8],
         slot: &Slot,
         probe: &Probe,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, 'b>,
     ) -> NewSeries {
         if self.index.is_full() {
             // it will be decided anew at each sample, and is not to cost more than that
@@ -39,22 +59,20 @@ impl Decider<'_> {
         let keys = &mut work.outcome.effects.keys;
         let start = keys.len() as u32;
         let labels = Labels::from_sorted(pairs);
-        let observation =
-            self.tracker.observe(self.sender_context, labels, first, &mut work.scratch.look, keys, self.now);
+        let observation = work.observer.observe(pairs, first, keys);
         let keys = (start, keys.len() as u32);
-        self.tracker.show(self.sender_context.tenant, pairs, observation.attribution, self.now);
         let tells = self.policies.aggregates() && Starts::tells_of_thing(labels.metric().as_bytes());
         NewSeries { series, decided, observation, keys, tells, samples: probe.samples, ends: slot.ends }
     }
 
     /// Does what there is to be done with a series that is known.
-    pub(super) fn observe_known(
+    pub(super) fn observe_known<'b>(
         &self,
-        pairs: &[(&str, &str)],
+        pairs: &[(&'b str, &'b str)],
         body: &[u8],
         slot: &Slot,
         probe: &Probe,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, 'b>,
     ) {
         let series = match slot.form {
             Form::Canonical => probe.fingerprint,
@@ -68,10 +86,7 @@ impl Decider<'_> {
         let value = slot.last_value(body);
         if probe.follow_up.is_due() {
             let first = SeriesState { series, value, ends: slot.ends, at: probe.sample_seconds };
-            let scratch = &mut work.scratch.look;
-            let attribution =
-                self.tracker.observe_again(self.sender_context, labels, first, scratch, self.now);
-            self.tracker.show(self.sender_context.tenant, pairs, attribution, self.now);
+            let attribution = work.observer.observe_again(pairs, first);
             // as with refreshing: idempotent, and nothing about the data
             if let Some(moved) = self.index.reattribute(series, attribution.unit) {
                 self.tracker.moved(moved, pod(), attribution.unit, probe.sample_seconds, self.now);
@@ -111,6 +126,6 @@ impl Decider<'_> {
 impl Slot {
     /// The value of the last float sample, where there is one.
     pub(super) fn last_value(&self, body: &[u8]) -> Option<f64> {
-        v1::last_value(body, self.labels_start as usize..self.end as usize)
+        v1::last_value(body, self.data())
     }
 }

@@ -93,7 +93,7 @@ impl Decider<'_> {
         context: &SeriesContext<'_>,
         among: &Among<'_>,
         verdict: VerdictId,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) -> bool {
         if !self.policies.set.limits() {
             return false;

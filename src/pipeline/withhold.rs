@@ -29,7 +29,7 @@ impl Decider<'_> {
         &self,
         context: &SeriesContext<'_>,
         send_decision: &SendDecision,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) -> Option<FormerOutput> {
         let (before, generation) = context.before?;
         // it has ended already
@@ -57,7 +57,7 @@ impl Decider<'_> {
         if !self.index.owns(output, context.series) {
             return None;
         }
-        let mut at = v1::first_sample(context.body, context.slot.content());
+        let mut at = v1::first_sample(context.body, context.slot.data());
         if let (SentAs::ItselfUntil(end), SentAs::Aggregated(_), Some(at)) =
             (before, send_decision.sent_as, &mut at)
         {
@@ -72,7 +72,7 @@ impl Decider<'_> {
         &self,
         context: &SeriesContext<'_>,
         result: &PolicyResult,
-        work: &mut Work<'_>,
+        work: &mut Work<'_, '_>,
     ) -> bool {
         let elsewhere = result.group_key.is_some();
         if elsewhere && !self.policies.has_several_groupings() {
@@ -98,7 +98,7 @@ impl Decider<'_> {
             None if self.engine.is_searching() => None,
             _ => return false,
         };
-        let first = v1::first_sample(context.body, context.slot.content());
+        let first = v1::first_sample(context.body, context.slot.data());
         let ms = first.map_or(i64::MAX, |first| first.ms);
         work.outcome.effects.aggregated.departures.push(aggregate::Departure {
             series: context.series,
@@ -115,7 +115,7 @@ impl Decider<'_> {
         &self,
         context: &SeriesContext<'_>,
         result: &PolicyResult,
-        work: &Work<'_>,
+        work: &Work<'_, '_>,
     ) -> Option<u32> {
         let (before, _) = context.before.filter(|_| self.stale_markers && result.output.is_none())?;
         let end = match before {
@@ -127,8 +127,7 @@ impl Decider<'_> {
                 // a counter begins at zero, so there is nothing to wait for
                 let join = work.outcome.effects.aggregated.joins.last()?;
                 let gauge = join.kind == MetricKind::Gauge && join.series == context.series;
-                let first =
-                    v1::first_sample(context.body, context.slot.content()).filter(|_| whole && gauge)?;
+                let first = v1::first_sample(context.body, context.slot.data()).filter(|_| whole && gauge)?;
                 // the window that the first of its samples is in: from then on the group has them all
                 seconds(first.ms.saturating_add(999)).checked_next_multiple_of(interval)?
             }
@@ -138,7 +137,7 @@ impl Decider<'_> {
     }
 
     /// Has a stale marker put in the place of what is withheld. Returns what the slot is to hold of it.
-    pub(super) fn add_stale_marker(&self, former: Option<&FormerOutput>, work: &mut Work<'_>) -> u32 {
+    pub(super) fn add_stale_marker(&self, former: Option<&FormerOutput>, work: &mut Work<'_, '_>) -> u32 {
         let Some(FormerOutput { script, at: Some(at), .. }) = former.filter(|_| self.stale_markers) else {
             return 0;
         };

@@ -192,6 +192,11 @@ const NODES: [&str; 8] = [
     "host",
 ];
 
+/// Whether the workload behind a subject may depend on this label, beside those that name the subject.
+pub fn asks(label: &str) -> bool {
+    NODES.contains(&label)
+}
+
 /// The workload that a series is about, by the known labels that name pods and jobs.
 pub fn of_series(labels: Labels<'_>) -> Option<Workload<'_>> {
     of_subject(SubjectTable::known().about(labels).subject()?, labels)

@@ -1,9 +1,12 @@
 //! From labels on the wire to a valid label set and its identity: the path a series takes once.
 
+mod reader;
+
 use std::ops::Range;
 
 use thiserror::Error;
 
+pub use self::reader::Reader;
 use super::labels::Labels;
 use crate::wire::WireError;
 use crate::wire::labels::{LabelRun, put_canonical, put_label};

@@ -4,9 +4,12 @@
 //! `exported_namespace` goes with `exported_pod` and with `job_name`, and `namespace` and `pod` are the exporter's own. And
 //! where it did not, what kube-state-metrics says of a Deployment still carries the exporter's `pod`.
 
+mod object;
+
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
+pub(crate) use self::object::object;
 use super::Labels;
 
 /// What a series can be about.
@@ -72,49 +75,6 @@ const NAMESPACE: &str = "namespace";
 /// Labels that agents use to tell clusters apart; the first that a series has counts.
 pub const CLUSTER: [&str; 5] =
     ["cluster", "cluster_id", "cluster_name", "k8s_cluster_name", "k8s.cluster.name"];
-
-/// The objects that kube-state-metrics speaks of, as its metrics name them after `kube_`; sorted. Its other metrics, and those
-/// of the API server, are about who was scraped.
-const OBJECTS: [&str; 38] = [
-    "certificatesigningrequest",
-    "clusterrole",
-    "clusterrolebinding",
-    "configmap",
-    "cronjob",
-    "customresource",
-    "daemonset",
-    "deployment",
-    "endpoint",
-    "endpointslice",
-    "horizontalpodautoscaler",
-    "hpa",
-    "ingress",
-    "ingressclass",
-    "job",
-    "lease",
-    "limitrange",
-    "mutatingwebhookconfiguration",
-    "namespace",
-    "networkpolicy",
-    "node",
-    "persistentvolume",
-    "persistentvolumeclaim",
-    "pod",
-    "poddisruptionbudget",
-    "replicaset",
-    "replicationcontroller",
-    "resourcequota",
-    "role",
-    "rolebinding",
-    "secret",
-    "service",
-    "serviceaccount",
-    "statefulset",
-    "storageclass",
-    "validatingwebhookconfiguration",
-    "verticalpodautoscaler",
-    "volumeattachment",
-];
 
 /// The labels that a series named its subject by; [`SubjectTable::labels`] gives their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -224,6 +184,11 @@ impl SubjectTable {
         SubjectLabels { kind, name: row.name(kind).to_owned(), namespace: namespace.map(str::to_owned) }
     }
 
+    /// Whether anything that is read of a subject may depend on this label.
+    pub fn asks(&self, label: &str) -> bool {
+        label == NAMESPACE || self.rows.iter().any(|row| row.names().into_iter().any(|name| name == label))
+    }
+
     /// What a label names, if it is one of these.
     pub fn names(&self, label: &str) -> Option<SubjectKind> {
         let kinds = [SubjectKind::Pod, SubjectKind::Job];
@@ -241,10 +206,13 @@ impl LabelRow {
         }
     }
 
+    fn names(&self) -> [&str; 4] {
+        [&self.namespace, &self.pod, &self.job, &self.container]
+    }
+
     /// Whether a series has a label of these that only a scrape's renaming makes.
     fn is_renamed(&self, labels: Labels<'_>) -> bool {
-        let names = [&self.namespace, &self.pod, &self.job, &self.container];
-        names.into_iter().any(|name| name.starts_with("exported_") && !labels.get(name).is_empty())
+        self.names().into_iter().any(|name| name.starts_with("exported_") && !labels.get(name).is_empty())
     }
 
     fn read<'l>(&self, kind: SubjectKind, number: u16, labels: Labels<'l>) -> Option<Subject<'l>> {
@@ -260,12 +228,6 @@ impl LabelRow {
         let labels = LabelsUsed(number * 6 + kind as u16 * 3 + used);
         Some(Subject { kind, name, namespace, container, labels })
     }
-}
-
-/// The kind of object that a metric of kube-state-metrics is about.
-fn object(metric: &str) -> Option<&str> {
-    let name = metric.strip_prefix("kube_")?.split('_').next()?;
-    OBJECTS.binary_search(&name).is_ok().then_some(name)
 }
 
 /// The label that names the cluster of a series, and its value; empty where there is none.
@@ -292,11 +254,6 @@ mod tests {
     }
 
     const TARGET: [(&str, &str); 3] = [("namespace", "monitoring"), ("pod", "ksm-0"), ("job", "ksm")];
-
-    #[test]
-    fn objects_are_sorted() {
-        assert!(OBJECTS.windows(2).all(|pair| pair[0] < pair[1]));
-    }
 
     #[test]
     fn labels_go_in_pairs() {

@@ -96,6 +96,11 @@ fn label(mut cursor: Cursor<'_>) -> Result<RawLabel<'_>, WireError> {
     Ok(RawLabel { name, value, canonical })
 }
 
+/// Bytes of a canonical label with a name and a value of these lengths.
+pub fn canonical_len(name: usize, value: usize) -> usize {
+    1 + sized(inner_len(name, value))
+}
+
 /// Bytes of the inside of a canonical label.
 fn inner_len(name: usize, value: usize) -> usize {
     1 + sized(name) + 1 + sized(value)

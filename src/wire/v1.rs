@@ -322,15 +322,8 @@ pub fn put_stale_marker(out: &mut Vec<u8>, at: FirstSample) {
 /// The value of the last float sample in a TimeSeries (its content given); `None` where there is none, or where the
 /// bytes are no TimeSeries.
 pub fn last_value(body: &[u8], content: Range<usize>) -> Option<f64> {
-    let mut cursor = Cursor::new(body, content.start, content.end);
     let mut last = None;
-    while !cursor.is_done() {
-        let (number, kind) = cursor.key().ok()?;
-        match (number, kind) {
-            (2, WireType::Len) => last = Some(unusual_sample(cursor.message().ok()?).ok()?.0),
-            _ => cursor.skip(number, kind, MAX_DEPTH - 1).ok()?,
-        }
-    }
+    for_each_sample(body, content, |_, bits| last = Some(bits))?;
     last.map(f64::from_bits)
 }
 

@@ -42,10 +42,16 @@ pub(in crate::cardinality) struct Pods {
 }
 
 impl Pods {
-    /// A series of a pod came at `first_seen`. `learned`: it is not known to be new.
-    pub(in crate::cardinality) fn add(&mut self, key: PodKey, learned: bool, first_seen: u32, now: u32) {
+    /// Series of a pod came at `first_seen`. `learned`: they are not known to be new.
+    pub(in crate::cardinality) fn add(
+        &mut self,
+        key: PodKey,
+        series: u32,
+        (learned, first_seen): (bool, u32),
+        now: u32,
+    ) {
         if let Some(pod) = self.find(key) {
-            pod.series += 1;
+            pod.series += series;
             (pod.came, pod.learned) = (pod.came.min(first_seen), pod.learned || learned);
             pod.went = 0;
             return;
@@ -58,7 +64,7 @@ impl Pods {
             *self = Self { pods: Vec::new(), are_too_many: true };
             return;
         }
-        self.pods.push(Pod { key, came: first_seen, learned, series: 1, went: 0 });
+        self.pods.push(Pod { key, came: first_seen, learned, series, went: 0 });
     }
 
     /// A series belongs to another workload, and its pod does with the last one.
@@ -117,9 +123,9 @@ mod tests {
     #[test]
     fn a_pod_went_with_its_last_series_and_is_back_with_the_first() {
         let mut pods = Pods::default();
-        pods.add(key(1), true, START, START);
-        pods.add(key(2), false, START, START);
-        pods.add(key(2), false, START + 60, START + 60);
+        pods.add(key(1), 1, (true, START), START);
+        pods.add(key(2), 1, (false, START), START);
+        pods.add(key(2), 1, (false, START + 60), START + 60);
         pods.end(key(2), START + 90);
         assert_eq!(pods.counts(START + 90), PodCounts { came: 1, stretches: 1, went: 0 });
         pods.end(key(2), START + 120);
@@ -134,14 +140,14 @@ mod tests {
     fn of_too_many_pods_nothing_is_known_and_those_that_went_make_room() {
         let mut pods = Pods::default();
         for n in 0..MOST as u64 {
-            pods.add(key(n), false, START, START);
+            pods.add(key(n), 1, (false, START), START);
         }
         pods.end(key(0), START);
-        pods.add(key(1000), false, START + HOUR, START + HOUR);
+        pods.add(key(1000), 1, (false, START + HOUR), START + HOUR);
         assert_eq!(pods.counts(START + HOUR).came, 1);
-        pods.add(key(1001), false, START + HOUR, START + HOUR);
+        pods.add(key(1001), 1, (false, START + HOUR), START + HOUR);
         assert_eq!(pods.counts(START + HOUR), PodCounts::default());
-        pods.add(key(1002), false, START + HOUR, START + HOUR);
+        pods.add(key(1002), 1, (false, START + HOUR), START + HOUR);
         assert_eq!(pods.counts(START + HOUR), PodCounts::default());
     }
 }

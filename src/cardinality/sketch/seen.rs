@@ -1,9 +1,12 @@
 //! Whether a key was there within the last one to two windows: Bloom filters in layers.
 //!
 //! Each layer is a blocked filter (Putze, Sanders, Singler 2007): all bits of a key stand in one block of a cache line's size,
-//! so that a question costs one miss a layer. What is full is followed by a layer of twice the size.
+//! so that a question costs one miss a layer. What is full is followed by a larger layer, so that there are few; a window
+//! begins with room for what the one before had.
 
 use std::collections::VecDeque;
+
+use crate::series::prefetch::prefetch;
 
 /// Words of 64 bits in a block: one cache line.
 const BLOCK_WORDS: usize = 8;
@@ -13,6 +16,8 @@ const PROBES: u32 = 6;
 const BITS_A_KEY: usize = 14;
 /// The first layer of an empty filter, in blocks: 8 KiB.
 const FIRST_BLOCKS: usize = 128;
+/// How much larger a layer is than the one before it in its window.
+const GROWTH: usize = 4;
 
 /// Keys of the last windows.
 #[derive(Debug)]
@@ -20,6 +25,8 @@ pub(in crate::cardinality) struct Seen {
     /// Oldest first.
     layers: VecDeque<Layer>,
     window: u32,
+    /// Keys of the window before.
+    former: usize,
     max_bytes: usize,
     dropped: u64,
 }
@@ -34,12 +41,17 @@ struct Layer {
 impl Seen {
     /// A filter that grows to `max_bytes`; beyond that the oldest layer is forgotten early.
     pub(in crate::cardinality) fn new(max_bytes: usize) -> Self {
-        Self { layers: VecDeque::new(), window: 0, max_bytes, dropped: 0 }
+        Self { layers: VecDeque::new(), window: 0, former: 0, max_bytes, dropped: 0 }
     }
 
     /// Whether a key was there; a false yes is possible, a false no is not.
     pub(in crate::cardinality) fn contains(&self, key: u64) -> bool {
         self.layers.iter().rev().any(|layer| layer.contains(key))
+    }
+
+    /// Brings in what a question about a key will look at.
+    pub(in crate::cardinality) fn prefetch(&self, key: u64) {
+        self.layers.iter().for_each(|layer| prefetch(&layer.words[layer.block(key)]));
     }
 
     /// Whether a key was there; it is from now on, for this window and the next.
@@ -61,14 +73,21 @@ impl Seen {
 
     /// Begins a new window: what was in none of the last two is forgotten.
     pub(in crate::cardinality) fn rotate(&mut self) {
+        self.former = self.keys();
         self.window = self.window.wrapping_add(1);
         let kept = self.window.wrapping_sub(1);
         self.layers.retain(|layer| layer.window == kept);
     }
 
-    /// Forgets everything.
+    /// Forgets everything, and begins a new window.
     pub(in crate::cardinality) fn clear(&mut self) {
+        self.former = self.keys();
         self.layers.clear();
+    }
+
+    /// Keys that came in this window.
+    fn keys(&self) -> usize {
+        self.layers.iter().filter(|layer| layer.window == self.window).map(|layer| layer.keys).sum()
     }
 
     /// Memory held.
@@ -88,16 +107,13 @@ impl Seen {
         self.dropped
     }
 
-    /// A layer for the current window: twice the last one of it, or as large as what the window before held.
+    /// A layer for the current window: larger than the last one of it, or as large as what the window before held.
     fn add_layer(&mut self) {
         let current = self.window;
         let grown = self.layers.back().filter(|layer| layer.window == current);
         let blocks = match grown {
-            Some(layer) => layer.words.len() / BLOCK_WORDS * 2,
-            None => {
-                let before: usize = self.layers.iter().map(|layer| layer.keys).sum();
-                (before * BITS_A_KEY).div_ceil(BLOCK_WORDS * 64)
-            }
+            Some(layer) => layer.words.len() / BLOCK_WORDS * GROWTH,
+            None => (self.former * BITS_A_KEY).div_ceil(BLOCK_WORDS * 64),
         };
         let most = (self.max_bytes / (BLOCK_WORDS * 8) / 2).max(1);
         let blocks = blocks.max(FIRST_BLOCKS).min(most);

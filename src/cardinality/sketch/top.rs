@@ -34,17 +34,18 @@ impl Top {
         Self { counters: AHashMap::new(), smallest: Vec::new(), smallest_count: 0, max: max.max(1), total: 0 }
     }
 
-    /// Counts a value, given its hash.
-    pub(in crate::cardinality) fn add(&mut self, hash: u64, text: &str) {
-        self.total += 1;
+    /// Counts a value so many times, given its hash.
+    pub(in crate::cardinality) fn add(&mut self, hash: u64, text: &str, times: u64) {
+        self.total += times;
         if let Some(counter) = self.counters.get_mut(&hash) {
-            counter.count += 1;
+            counter.count += times;
             counter.text.get_or_insert_with(|| shown(text));
         } else if self.counters.len() < self.max {
-            self.counters.insert(hash, Counter { text: Some(shown(text)), count: 1, error: 0 });
+            self.counters.insert(hash, Counter { text: Some(shown(text)), count: times, error: 0 });
         } else {
             let error = self.take_smallest();
-            self.counters.insert(hash, Counter { text: None, count: error + 1, error });
+            let text = (times > 1).then(|| shown(text));
+            self.counters.insert(hash, Counter { text, count: error + times, error });
         }
     }
 
@@ -132,7 +133,7 @@ mod tests {
             let (mut top, mut exact) = (Top::new(max), BTreeMap::<String, u64>::new());
             for value in &values {
                 let text = value.to_string();
-                top.add(hash(*value), &text);
+                top.add(hash(*value), &text, 1);
                 *exact.entry(text).or_default() += 1;
             }
             prop_assert_eq!(top.total(), values.len() as u64);
@@ -155,7 +156,7 @@ mod tests {
         let mut top = Top::new(10);
         let long = "é".repeat(2000);
         for key in [1, 2, 2] {
-            top.add(hash(key), &long);
+            top.add(hash(key), &long, 1);
         }
         let found = Top::larger(&top, &Top::new(10), 10);
         let beginning = format!("{}…", "é".repeat(SHOWN / 2));
@@ -168,8 +169,9 @@ mod tests {
         let (mut one, mut other) = (Top::new(10), Top::new(10));
         for (value, in_one, in_other) in [("a", 5, 3), ("b", 0, 4), ("c", 1, 1)] {
             let key = hash(u64::from(value.as_bytes()[0]));
-            (0..in_one).for_each(|_| one.add(key, value));
-            (0..in_other).for_each(|_| other.add(key, value));
+            // at once or one by one is the same
+            (0..in_one).for_each(|_| one.add(key, value, 1));
+            (in_other > 0).then(|| other.add(key, value, in_other));
         }
         let found = Top::larger(&one, &other, 2);
         assert_eq!(found, [("a".to_owned(), 5, 0), ("b".to_owned(), 4, 0)]);

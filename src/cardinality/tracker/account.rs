@@ -1,28 +1,52 @@
 //! Counting what a commit says: series that came, went elsewhere, ended, or were forgotten.
 
-use super::runs::{Held, Why};
+use super::runs::{Alike, Held, Why};
 use super::{Observation, Tracker};
 use crate::cardinality::nodes::OnNode;
+use crate::cardinality::observer::Recent;
 use crate::cardinality::record_table::OTHERS;
 use crate::cardinality::records::{Cause, PodKey, Unit};
 use crate::cardinality::series_counts::SeriesCounts;
 use crate::series::{Attribution, Departed, Fingerprint, Moved};
 
 impl Tracker {
-    /// Counts a series that came into the index; `keys` is what [`Tracker::observe`] added.
-    pub fn series_added(&self, observation: &Observation, keys: &[u64], now: u32) {
-        let Observation { attribution, pod, learned, ended, on, at, .. } = *observation;
-        self.metrics.with(attribution.metric, |metric| metric.series_counts.added(learned, now));
-        self.senders.with(attribution.sender, |sender| sender.series_counts.added(learned, now));
-        let Attribution { sender, evidence, .. } = attribution;
-        let held = Held { pod, sender, learned, first_seen: now, at, ended, evidence, on };
-        self.move_in(attribution.unit, held, Why::Heard, now);
-        self.known.remember(attribution.metric, keys, learned, now);
-        if !learned {
-            self.causes.with(observation.cause, |cause| {
-                if observation.rest_known { &mut cause.blamed } else { &mut cause.first }.add(1, now);
-            });
+    /// Counts the series of a request that came into the index, each with what [`Observer::observe`] added for it. Neighbours
+    /// of one run are counted together.
+    ///
+    /// [`Observer::observe`]: crate::cardinality::Observer::observe
+    pub fn series_added<'o>(&self, added: impl Iterator<Item = (&'o Observation, &'o [u64])>, now: u32) {
+        let mut alike: Option<Alike> = None;
+        let mut remembered = None;
+        for (observation, keys) in added {
+            let Observation { attribution, learned, at, .. } = *observation;
+            self.metrics.with(attribution.metric, |metric| metric.series_counts.came(1, learned, now));
+            let remembered = remembered.get_or_insert_with(Recent::default);
+            self.known.remember(attribution.metric, keys, learned, now, remembered);
+            if !learned {
+                self.causes.with(observation.cause, |cause| {
+                    if observation.rest_known { &mut cause.blamed } else { &mut cause.first }.add(1, now);
+                });
+            }
+            let (unit, held) = (attribution.unit, held_of(observation, now));
+            match &mut alike {
+                Some(before) if before.unit == unit && before.held.counts_as(&held) => {
+                    before.series += 1;
+                    before.latest = before.latest.max(at);
+                }
+                _ => {
+                    let before = alike.replace(Alike { unit, held, series: 1, latest: at });
+                    before.into_iter().for_each(|before| self.count(before, now));
+                }
+            }
         }
+        alike.into_iter().for_each(|last| self.count(last, now));
+    }
+
+    /// Counts series to their sender, their run and their workload.
+    fn count(&self, alike: Alike, now: u32) {
+        let Alike { held: Held { sender, learned, .. }, series, .. } = alike;
+        self.senders.with(sender, |sender| sender.series_counts.came(series, learned, now));
+        self.move_in(alike, Why::Heard, now);
     }
 
     /// Counts a series with another unit: more is known of it now. `pod`: the one that it is about. `at`: when its sample was
@@ -39,7 +63,7 @@ impl Tracker {
         let workload_of = |unit| self.units.with(unit, |unit: &mut Unit| unit.workload);
         let workloads = (workload_of(old), workload_of(new));
         self.move_out(old, held, now);
-        self.move_in(new, held, Why::Moved, now);
+        self.move_in(Alike { unit: new, held, series: 1, latest: at }, Why::Moved, now);
         if !learned && workloads.0 != workloads.1 {
             self.move_blame(metric, workloads, first_seen, now);
         }
@@ -141,4 +165,12 @@ impl Tracker {
             self.forget(attribution.unit, held, now, count);
         }
     }
+}
+
+/// What a run has of a series that comes.
+fn held_of(observation: &Observation, now: u32) -> Held {
+    let Observation {
+        attribution: Attribution { sender, evidence, .. }, pod, learned, ended, on, at, ..
+    } = *observation;
+    Held { pod, sender, learned, first_seen: now, at, ended, evidence, on }
 }

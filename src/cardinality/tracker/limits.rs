@@ -18,7 +18,7 @@ fn limited(metric: &str) -> Option<Ending> {
 
 impl Tracker {
     /// Takes in what a series says of when the job of a run was completed, if it is one that does.
-    pub(super) fn learn_completion(&self, unit: u32, labels: Labels<'_>, value: Option<f64>) {
+    pub(in crate::cardinality) fn learn_completion(&self, unit: u32, labels: Labels<'_>, value: Option<f64>) {
         if let Some(value) = value.filter(|_| labels.metric() == "kube_job_status_completion_time") {
             self.units.with(unit, |unit| unit.course.complete(value));
         }

@@ -1,114 +1,18 @@
-//! Looking at a series: whose it is, what is new about it, which values it has. Nothing is counted here that a request
-//! sent again could see twice.
+//! The records that a series belongs to: its metric's, its run's, those of its pod, its node and its labels.
 
-use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::Ordering;
-
-use ahash::AHashMap;
-
-use super::{Observation, SenderContext, SeriesState, Tracker, is_on};
-use crate::cardinality::evidence::Evidence;
+use super::Tracker;
 use crate::cardinality::nodes::{Node, OnNode, Side};
 use crate::cardinality::novelty::Novelty;
 use crate::cardinality::ownership::{Registry, Scope, Tasks};
 use crate::cardinality::record_table::OTHERS;
 use crate::cardinality::records::{Cause, Label, Metric, PodKey, Unit, Workload};
 use crate::series::grammar::{Kind, shape};
-use crate::series::index::WINDOW_SECONDS;
-use crate::series::{Attribution, Fingerprint, Labels, Subject, SubjectKind, subject};
-
-/// Sets of label names that a worker remembers.
-const MOST_SHAPES: usize = 4096;
+use crate::series::{Fingerprint, Labels, Subject, SubjectKind, subject};
 
 /// Runs of a task of Airflow by which others are known.
 const MANY_RUNS: u32 = 3;
 
-/// What a worker keeps from one look to the next.
-#[derive(Default)]
-pub struct ObserveScratch {
-    /// A hash for each label of the series in hand.
-    hashes: Vec<u64>,
-    /// Numbers of the labels of a series, by a hash of their names: series of one metric have the same.
-    shapes: AHashMap<u64, Box<[u32]>>,
-    /// Which numbers those are: they are given out anew when labels are forgotten.
-    epoch: u32,
-}
-
 impl Tracker {
-    /// Looks at a series that is not known. What is to be remembered of its labels is added to `keys`.
-    pub fn observe(
-        &self,
-        sender_context: SenderContext,
-        labels: Labels<'_>,
-        first: SeriesState,
-        scratch: &mut ObserveScratch,
-        keys: &mut Vec<u64>,
-        now: u32,
-    ) -> Observation {
-        let metric = self.metric(sender_context.tenant, labels.metric(), now);
-        let (unit, said) = self.unit(sender_context.tenant, labels, now);
-        self.hash_pairs(labels, &mut scratch.hashes);
-        if self.known.counts(metric, first.series.high, true) {
-            self.feed(sender_context.tenant, labels, scratch, now);
-            let on = self.node(sender_context.tenant, labels, now);
-            self.nodes.with(on.number, |node| node.come(on.side));
-        }
-        if !first.ends {
-            self.exists(sender_context.tenant, labels, first.series, now);
-            self.learn_limit(sender_context.tenant, labels, first.value, now);
-        }
-        self.learn_completion(unit, labels, first.value);
-        let novelty = self.known.compare(metric, labels, &scratch.hashes, &self.hash, keys);
-        // the end of something that we never saw alive is no birth
-        let learned = sender_context.learning || first.ends;
-        let evidence = Evidence::of(labels).map_or(0, Evidence::code);
-        Observation {
-            attribution: Attribution { metric, unit, sender: sender_context.sender, evidence },
-            pod: self.pod(sender_context.tenant, labels),
-            on: evidence != 0 && is_on(first.value),
-            observe_again: !said && self.owners.are_said(),
-            learned,
-            at: first.at,
-            ended: first.ends,
-            cause: if learned { OTHERS } else { self.cause(metric, unit, labels, novelty, now) },
-            rest_known: novelty.rest_known,
-        }
-    }
-
-    /// Looks again at a series that is known, once a window; returns who it is to be charged to. `sender` and
-    /// `evidence` in it are of no meaning.
-    pub fn observe_again(
-        &self,
-        sender_context: SenderContext,
-        labels: Labels<'_>,
-        first: SeriesState,
-        scratch: &mut ObserveScratch,
-        now: u32,
-    ) -> Attribution {
-        let metric = self.metric(sender_context.tenant, labels.metric(), now);
-        let (unit, _) = self.unit(sender_context.tenant, labels, now);
-        let attribution = Attribution { metric, unit, sender: sender_context.sender, evidence: 0 };
-        if !first.ends {
-            self.exists(sender_context.tenant, labels, first.series, now);
-            self.learn_limit(sender_context.tenant, labels, first.value, now);
-        }
-        self.learn_completion(unit, labels, first.value);
-        if !self.known.counts(metric, first.series.high, false) {
-            // it came in this window
-            return attribution;
-        }
-        self.hash_pairs(labels, &mut scratch.hashes);
-        self.feed(sender_context.tenant, labels, scratch, now);
-        let on = self.node(sender_context.tenant, labels, now);
-        self.nodes.with(on.number, |node| node.stay(on.side));
-        self.known.refresh(metric, &scratch.hashes);
-        if let Some(value) = first.value {
-            let window = now / WINDOW_SECONDS;
-            self.units.with(unit, |unit| unit.silence.hear(window, first.series.high, value));
-        }
-        attribution
-    }
-
     /// The workload that a series is about, as far as it is known now: `namespace`, kind, name, run.
     pub fn workload_of(
         &self,
@@ -140,15 +44,27 @@ impl Tracker {
 
     /// The node that a series names.
     pub fn node(&self, tenant: u32, labels: Labels<'_>, now: u32) -> OnNode {
+        let side = Side::of(labels.metric());
+        let on = side.and_then(|side| Some(OnNode { number: self.node_number(tenant, labels, now)?, side }));
+        on.unwrap_or_default()
+    }
+
+    /// The record of the node that a series names, whatever it says of it.
+    pub(in crate::cardinality) fn node_number(
+        &self,
+        tenant: u32,
+        labels: Labels<'_>,
+        now: u32,
+    ) -> Option<u32> {
         let renamed = labels.get("exported_node");
         let name = if renamed.is_empty() { labels.get("node") } else { renamed };
-        let Some(side) = Side::of(labels.metric()).filter(|_| !name.is_empty()) else {
-            return OnNode::default();
-        };
+        if name.is_empty() {
+            return None;
+        }
         let cluster = subject::cluster(labels).1;
         let key = self.hash.hash_one(("node", tenant, cluster, name));
         let make = || Node::new(tenant, cluster, name);
-        OnNode { number: self.nodes.number(key, make, |node| node.last = now), side }
+        Some(self.nodes.number(key, make, |node| node.last = now))
     }
 
     /// Notes of a series that came, or is there again, that there is such a node, if it says so.
@@ -163,7 +79,8 @@ impl Tracker {
         self.hash.hash_one(("metric", tenant, name))
     }
 
-    fn metric(&self, tenant: u32, name: &str, now: u32) -> u32 {
+    /// The record of a metric.
+    pub(in crate::cardinality) fn metric(&self, tenant: u32, name: &str, now: u32) -> u32 {
         let key = self.metric_key(tenant, name);
         let make = || Metric { tenant, name: name.into(), ..Metric::default() };
         self.metrics.number(key, make, |metric| metric.series_counts.last = now)
@@ -216,33 +133,8 @@ impl Tracker {
         Registry { owners: &self.owners, hash: &self.hash, subjects: &self.subjects, tasks: self }
     }
 
-    fn hash_pairs(&self, labels: Labels<'_>, hashes: &mut Vec<u64>) {
-        hashes.clear();
-        hashes.extend(labels.iter().map(|pair| self.hash.hash_one(pair)));
-    }
-
-    /// Counts a series' label values in the sketches.
-    fn feed(&self, tenant: u32, labels: Labels<'_>, scratch: &mut ObserveScratch, now: u32) {
-        let ObserveScratch { hashes, shapes, epoch } = scratch;
-        let current = self.labels_epoch.load(Ordering::Acquire);
-        if *epoch != current || shapes.len() > MOST_SHAPES {
-            shapes.clear();
-            *epoch = current;
-        }
-        let mut shape = self.hash.build_hasher();
-        shape.write_u32(tenant);
-        labels.iter().for_each(|(name, _)| shape.write(name.as_bytes()));
-        let numbers = shapes
-            .entry(shape.finish())
-            .or_insert_with(|| labels.iter().map(|(name, _)| self.label(tenant, name, now)).collect());
-        for (((name, value), pair), number) in labels.iter().zip(hashes).zip(numbers.iter()) {
-            if name != "__name__" {
-                self.labels.with(*number, |label| label.feed(*pair, value, now));
-            }
-        }
-    }
-
-    fn label(&self, tenant: u32, name: &str, now: u32) -> u32 {
+    /// The record of a label; that of the others for the one that names the metric.
+    pub(in crate::cardinality) fn label(&self, tenant: u32, name: &str, now: u32) -> u32 {
         if name == "__name__" {
             return OTHERS;
         }
@@ -251,8 +143,14 @@ impl Tracker {
     }
 
     /// The record of what a new series is new by.
-    fn cause(&self, metric: u32, unit: u32, labels: Labels<'_>, novelty: Novelty, now: u32) -> u32 {
-        let workload = self.units.with(unit, |unit| unit.workload);
+    pub(in crate::cardinality) fn cause(
+        &self,
+        metric: u32,
+        workload: u32,
+        labels: Labels<'_>,
+        novelty: Novelty,
+        now: u32,
+    ) -> u32 {
         let key = self.cause_key(metric, workload, novelty.names(labels).map(|(name, _)| name));
         let make = || Cause {
             metric,

@@ -25,6 +25,28 @@ pub(super) struct Held {
     pub(super) on: bool,
 }
 
+impl Held {
+    /// Whether a run has the same of another series that came in the same second.
+    pub(super) fn counts_as(&self, other: &Self) -> bool {
+        // what is evidence of something may turn the run
+        self.evidence == 0
+            && other.evidence == 0
+            && (self.pod, self.sender, self.learned, self.ended)
+                == (other.pod, other.sender, other.learned, other.ended)
+    }
+}
+
+/// Series of a run that come together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alike {
+    pub(super) unit: u32,
+    /// What the run has of the first, and but for the time of its sample of each.
+    pub(super) held: Held,
+    pub(super) series: u32,
+    /// When the newest of their samples was taken, Unix seconds.
+    pub(super) latest: u32,
+}
+
 /// Why the counts of a run change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cardinality) enum Why {
@@ -82,8 +104,9 @@ impl Tracker {
         (workload, result)
     }
 
-    /// Counts a series to a run and its workload.
-    pub(super) fn move_in(&self, unit: u32, held: Held, why: Why, now: u32) {
+    /// Counts series to a run and its workload.
+    pub(super) fn move_in(&self, alike: Alike, why: Why, now: u32) {
+        let Alike { unit, held, series, latest } = alike;
         let Held { sender, learned, first_seen, .. } = held;
         let (workload, (run_came, run_is_new)) = self.change(unit, why, now, |unit| {
             let came = unit.active == 0 && unit.run.is_some();
@@ -92,26 +115,28 @@ impl Tracker {
                 (unit.vanished, unit.late) = (0, 0);
                 unit.course.begin(held.at);
             }
-            unit.course.hear(held.at);
-            unit.active += 1;
-            unit.ended += u32::from(held.ended);
-            if !held.ended {
+            unit.course.hear(latest);
+            unit.active += series;
+            if held.ended {
+                unit.ended += series;
+            } else {
+                // of those that are evidence none come together
                 unit.said.add(held.evidence, held.on);
             }
             unit.last = now;
             (came, unit.run.is_some() && !unit.learned)
         });
         self.workloads.with(workload, |workload| {
-            workload.series_counts.moved_in(learned, first_seen, now);
+            workload.series_counts.moved_in(series, learned, first_seen, now);
             workload.hear(sender);
             if !held.ended {
-                workload.pods.add(held.pod, learned, first_seen, now);
+                workload.pods.add(held.pod, series, (learned, first_seen), now);
             }
             if run_came && run_is_new {
                 workload.new_runs.add(1, first_seen);
             }
             if run_is_new && !learned {
-                workload.series_of_new_runs.add(1, first_seen);
+                workload.series_of_new_runs.add(series, first_seen);
             }
         });
     }

@@ -3,28 +3,28 @@
 use ahash::AHashSet;
 
 use super::Tracker;
-use crate::cardinality::examples::Example;
-use crate::series::identity;
-use crate::series::{Attribution, Labels};
+use crate::cardinality::examples::{Example, Offered};
+use crate::series::Labels;
 use crate::wire::labels::LabelRun;
 
 impl Tracker {
-    /// Keeps a series that was looked at as an example, if one like it is wanted. Its labels are sorted.
-    pub fn show(&self, tenant: u32, pairs: &[(&str, &str)], attribution: Attribution, now: u32) {
-        let make = || {
-            let mut labels =
-                Vec::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len() + 12).sum());
-            identity::encode_canonical(pairs, &mut labels);
-            Example { tenant, labels: labels.into() }
-        };
-        let workload = self.units.with(attribution.unit, |unit| unit.workload);
-        let key = self.hash.hash_one(("example", attribution.metric, workload));
-        if self.by_metric.offer(key, now, make)
-            && let Some(subject) = self.subjects.about(Labels::from_sorted(pairs)).subject()
-        {
-            let key = self.hash.hash_one(("example of", workload, subject.labels));
-            self.by_subject.offer(key, now, make);
-        }
+    /// Keeps a series of a metric and a workload as an example, if one like it is wanted; says whether another may be.
+    pub fn show(&self, tenant: u32, labels: Labels<'_>, (metric, workload): (u32, u32), now: u32) -> bool {
+        let key = self.hash.hash_one(("example", metric, workload));
+        matches!(
+            self.by_metric.offer(key, now, || Example::of(tenant, labels)),
+            Offered::Kept | Offered::Unfit
+        )
+    }
+
+    /// The same of a workload and the labels that name its pod or job, where there are such.
+    pub fn show_subject(&self, tenant: u32, labels: Labels<'_>, workload: u32, now: u32) -> bool {
+        let Some(subject) = self.subjects.about(labels).subject() else { return false };
+        let key = self.hash.hash_one(("example of", workload, subject.labels));
+        matches!(
+            self.by_subject.offer(key, now, || Example::of(tenant, labels)),
+            Offered::Kept | Offered::Unfit
+        )
     }
 
     /// Shows each series that is known by example, with the number of its tenant.
