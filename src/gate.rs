@@ -365,7 +365,7 @@ impl Gate {
             self.data.committed(outcome, &committed);
         } else {
             // the sender will not come again, and what the upstream refused was not this
-            let by_policy = self.pipeline.commit_aggregated(outcome);
+            let by_policy = self.pipeline.commit_refused(outcome);
             self.data.settled(outcome, sent.refused, sent.too_large, &by_policy);
         }
     }

@@ -52,8 +52,8 @@ impl Novelty {
 
 struct FilterShard {
     known: Seen,
-    /// Series counted in the sketches of this window at their first sight.
-    counted: Seen,
+    /// Series that were counted in the sketches of this window at their first sight, and not sent on then.
+    in_vain: Seen,
     /// Pairs with the time they came, oldest first.
     waiting: VecDeque<(u32, u64)>,
 }
@@ -67,25 +67,25 @@ impl KnownLabels {
     /// Filters of at most `max_bytes` together.
     pub(super) fn new(max_bytes: usize) -> Self {
         let shard = |_| {
-            let [known, counted] = shares(max_bytes).map(Seen::new);
-            Mutex::new(FilterShard { known, counted, waiting: VecDeque::new() })
+            let [known, in_vain] = shares(max_bytes).map(Seen::new);
+            Mutex::new(FilterShard { known, in_vain, waiting: VecDeque::new() })
         };
         Self { shards: (0..SHARDS).map(shard).collect() }
     }
 
     /// Lets the filters grow to `max_bytes` together from now on; what is beyond that is forgotten.
     pub(super) fn set_max_bytes(&self, max_bytes: usize) {
-        let [known, counted] = shares(max_bytes);
+        let [known, in_vain] = shares(max_bytes);
         for shard in &self.shards {
             let mut shard = shard.lock();
             shard.known.set_max_bytes(known);
-            shard.counted.set_max_bytes(counted);
+            shard.in_vain.set_max_bytes(in_vain);
             shard.waiting.shrink_to_fit();
         }
     }
 
-    /// Whether a series is to be counted in the sketches of this window, said once, unless it comes again because it could
-    /// not be sent on; and what is new about it. What is to be remembered of it is added to `keys`: the rest first, then each
+    /// Whether a series is to be counted in the sketches of this window: it is not where it comes again because it could not be
+    /// sent on. And what is new about it. What is to be remembered of it is added to `keys`: the rest first, then each
     /// changed pair. `answers`: what was said of pairs a moment ago.
     pub(super) fn first_sight(
         &self,
@@ -97,15 +97,14 @@ impl KnownLabels {
     ) -> (bool, Novelty) {
         let rest_at = keys.len();
         keys.push(0);
-        let mut shard = self.shard(metric).lock();
+        let shard = self.shard(metric).lock();
         // what is asked about is brought in together
-        shard.counted.prefetch(series);
         for key in labels.pairs.iter().take(MAX_LABELS).map(|pair| of_metric(*pair, metric)) {
             if !answers.has(key) {
                 shard.known.prefetch(key);
             }
         }
-        let counts = !shard.counted.check_and_insert(series);
+        let counts = !shard.in_vain.contains(series);
         let (mut changed, mut rest) = (0, u64::from(metric));
         for (i, (pair, name)) in (0..MAX_LABELS).zip(labels.pairs.iter().zip(&labels.shape.names)) {
             if labels.shape.metric_at == Some(i) {
@@ -166,9 +165,9 @@ impl KnownLabels {
         }
     }
 
-    /// Whether a series was not counted in the sketches of this window at its first sight.
-    pub(super) fn is_uncounted(&self, metric: u32, series: u64) -> bool {
-        !self.shard(metric).lock().counted.contains(series)
+    /// Notes that a series at its first sight was not sent on.
+    pub(super) fn note_in_vain(&self, metric: u32, series: u64) {
+        self.shard(metric).lock().in_vain.check_and_insert(series);
     }
 
     /// Lets what has waited long enough be known.
@@ -184,7 +183,7 @@ impl KnownLabels {
             let mut shard = shard.lock();
             shard.known.rotate();
             // what was counted in the last window is to be counted in this one
-            shard.counted.clear();
+            shard.in_vain.clear();
         }
     }
 
@@ -197,7 +196,7 @@ impl KnownLabels {
     pub(super) fn bytes(&self) -> usize {
         let of = |shard: &Mutex<FilterShard>| {
             let shard = shard.lock();
-            shard.known.bytes() + shard.counted.bytes() + shard.waiting.capacity() * size_of::<(u32, u64)>()
+            shard.known.bytes() + shard.in_vain.bytes() + shard.waiting.capacity() * size_of::<(u32, u64)>()
         };
         self.shards.iter().map(of).sum()
     }
@@ -207,9 +206,9 @@ impl KnownLabels {
     }
 }
 
-/// What the two filters of a shard may have of all.
+/// What the two filters of a shard may have of all. What is not sent on is mostly the same as a moment ago.
 fn shares(max_bytes: usize) -> [usize; 2] {
-    [3, 1].map(|share| max_bytes / SHARDS * share / 4)
+    [15, 1].map(|share| max_bytes / SHARDS * share / 16)
 }
 
 impl FilterShard {

@@ -9,6 +9,8 @@ mod memory;
 mod recent;
 mod shapes;
 
+use std::sync::atomic::Ordering;
+
 use self::memory::{Memory, OfMetric, Whose};
 pub(super) use self::recent::Recent;
 pub(super) use self::shapes::Shape;
@@ -113,17 +115,22 @@ impl<'b> Observer<'_, 'b> {
         observation
     }
 
-    /// Looks again at a series that is known, once a window; returns who it is to be charged to. `sender` and
+    /// Looks again at a series that is known since `first_seen`, once a window; returns who it is to be charged to. `sender` and
     /// `evidence` in it are of no meaning.
-    pub fn observe_again(&mut self, pairs: &[(&'b str, &'b str)], first: SeriesState) -> Attribution {
+    pub fn observe_again(
+        &mut self,
+        pairs: &[(&'b str, &'b str)],
+        first: SeriesState,
+        first_seen: u32,
+    ) -> Attribution {
         let labels = Labels::from_sorted(pairs);
         let (metric, whose) = self.turn_to(pairs);
         let tracker = self.tracker;
         if metric.is_of_kubernetes {
             self.learn(labels, whose.unit, first);
         }
-        // else it came in this window
-        if tracker.known.is_uncounted(metric.number, first.series.high) {
+        // else it was counted when it came; in the second in which a window begins hardly any came after that
+        if first_seen <= tracker.window_began.load(Ordering::Relaxed) {
             self.count();
             let on = self.node(&metric, labels);
             tracker.nodes.with(on.number, |node| node.stay(on.side));

@@ -30,7 +30,7 @@ impl Tracker {
             let first = swept.window == 0;
             swept.window = now / WINDOW_SECONDS;
             if !first {
-                self.begin_window();
+                self.begin_window(now);
             }
         }
     }
@@ -84,7 +84,8 @@ impl Tracker {
         latest.shrink_to_fit();
     }
 
-    fn begin_window(&self) {
+    fn begin_window(&self, now: u32) {
+        self.window_began.store(now, Ordering::Relaxed);
         self.labels.each(|_, label: &mut Label| label.rotate());
         self.nodes.each(|_, node| node.rotate());
         self.known.rotate();

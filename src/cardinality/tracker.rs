@@ -144,6 +144,8 @@ pub struct Tracker {
     pub(super) units: RecordTable<Unit>,
     pub(super) senders: RecordTable<Sender>,
     pub(super) labels: RecordTable<Label>,
+    /// When this window began, Unix seconds; 0: it is the first.
+    pub(super) window_began: AtomicU32,
     /// Grows when labels are forgotten.
     pub(super) labels_epoch: AtomicU32,
     pub(super) nodes: RecordTable<Node>,
@@ -180,6 +182,7 @@ impl Tracker {
             // a series remembers its sender in ten bits
             senders: RecordTable::dense(settings.max_senders.min(MAX_SENDERS as usize - 64), nobody),
             labels: RecordTable::new(settings.max_labels, Label::new(0, "", 1)),
+            window_began: AtomicU32::new(0),
             labels_epoch: AtomicU32::new(0),
             nodes: RecordTable::new(settings.max_nodes, Node::default()),
             causes: RecordTable::new(settings.max_causes, Cause::default()),

@@ -69,7 +69,7 @@ impl Pipeline {
 
     /// The part of [`Pipeline::commit`] that the upstream has no part in: its refusal of the rest does not keep these
     /// samples from their groups. Says what became of them.
-    pub fn commit_aggregated(&self, outcome: &Outcome) -> Vec<PolicyCounts> {
+    fn commit_aggregated(&self, outcome: &Outcome) -> Vec<PolicyCounts> {
         let Some(policies) = &outcome.policies else { return Vec::new() };
         let batch = &outcome.effects.aggregated;
         let forgotten = |series| self.index.reopen(series);
@@ -100,8 +100,21 @@ impl Pipeline {
         }
     }
 
+    /// The same where the upstream will never have the rest.
+    pub fn commit_refused(&self, outcome: &Outcome) -> Vec<PolicyCounts> {
+        self.looked_in_vain(outcome);
+        self.commit_aggregated(outcome)
+    }
+
+    /// What was looked at at its first sight will be new again.
+    fn looked_in_vain(&self, outcome: &Outcome) {
+        let new = outcome.effects.new_series.iter();
+        self.tracker.not_added(new.map(|new| (&new.observation, new.series)));
+    }
+
     /// Notes that a request was refused, so that its sender will come again with it.
     pub fn refuse(&self, outcome: &Outcome) {
+        self.looked_in_vain(outcome);
         self.engine.refuse(&outcome.effects.aggregated, self.clock.now());
         self.give_up_claims(outcome);
     }

@@ -86,7 +86,9 @@ impl Decider<'_> {
         let value = slot.last_value(body);
         if probe.follow_up.is_due() {
             let first = SeriesState { series, value, ends: slot.ends, at: probe.sample_seconds };
-            let attribution = work.observer.observe_again(pairs, first);
+            // one that was forgotten just now counts as one that came just now
+            let first_seen = self.index.first_seen(series).unwrap_or(self.now);
+            let attribution = work.observer.observe_again(pairs, first, first_seen);
             // as with refreshing: idempotent, and nothing about the data
             if let Some(moved) = self.index.reattribute(series, attribution.unit) {
                 self.tracker.moved(moved, pod(), attribution.unit, probe.sample_seconds, self.now);

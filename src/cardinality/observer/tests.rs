@@ -89,7 +89,13 @@ fn requests() -> impl Strategy<Value = Vec<Vec<Came>>> {
             let each = steps.into_iter().map(|((changes, other, also), value, kind)| {
                 changes.into_iter().for_each(|(at, to)| values[at] = to);
                 metric = if also { other } else { metric };
-                Came { metric, values, value: f64::from(value), ends: kind == 0, again: kind == 1 }
+                Came {
+                    metric,
+                    values,
+                    value: f64::from(value),
+                    ends: kind < 2,
+                    again: kind == 1 || kind == 2,
+                }
             });
             each.collect()
         };
@@ -126,7 +132,7 @@ fn show(tracker: &Tracker, request: &[Came], alone: bool, now: u32) -> Vec<Obser
         |observer: &mut Observer<'_, 'static>, came: &Came, pairs: &[(&'static str, &'static str)]| {
             let first = came.first(tracker);
             if came.again {
-                observer.observe_again(pairs, first);
+                observer.observe_again(pairs, first, if came.ends { START + 1 } else { 0 });
                 return;
             }
             let start = keys.len();
@@ -158,6 +164,10 @@ proptest! {
         let together = Tracker::new(&settings, START);
         let mut alone = Tracker::new(&settings, START);
         alone.hash = together.hash.clone();
+        for tracker in [&together, &alone] {
+            tracker.sweep(START - 2 * WINDOW_SECONDS);
+            tracker.sweep(START);
+        }
         for (request, now) in requests.iter().zip((START..).step_by(200)) {
             prop_assert_eq!(show(&together, request, false, now), show(&alone, request, true, now));
             let (told, expected) = (told(&together, now), told(&alone, now));

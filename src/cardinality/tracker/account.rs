@@ -42,6 +42,13 @@ impl Tracker {
         alike.into_iter().for_each(|last| self.count(last, now));
     }
 
+    /// Notes that series were looked at, and not sent on: they may come again.
+    pub fn not_added<'o>(&self, observed: impl Iterator<Item = (&'o Observation, Fingerprint)>) {
+        observed.for_each(|(observation, series)| {
+            self.known.note_in_vain(observation.attribution.metric, series.high)
+        });
+    }
+
     /// Counts series to their sender, their run and their workload.
     fn count(&self, alike: Alike, now: u32) {
         let Alike { held: Held { sender, learned, .. }, series, .. } = alike;
