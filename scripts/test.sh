@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Passes all tests on a fresh machine: installs what they need where it may, says so where it may not, then formatting,
-# lints, tests, the Helm chart, the Debian package (as root) and, where cargo-deny is there, licences and advisories.
-# Stops at the first failure.
+# lints, tests, instructions of the data path, the Helm chart, the Debian package (as root) and, where cargo-deny is
+# there, licences and advisories. Stops at the first failure.
 #
 #   scripts/test.sh              everything
 #   scripts/test.sh --no-install with what the machine has
@@ -24,8 +24,10 @@ summary=()
 counted=''
 is_over=no
 current='preparing'
+packages_dir=''
 on_exit() {
     local code=$?
+    [[ -z $packages_dir ]] || rm -rf "$packages_dir"
     echo
     echo '=== summary'
     ((${#summary[@]} == 0)) || printf '%s\n' "${summary[@]}"
@@ -53,6 +55,20 @@ skip() { # NAME WHY
     summary+=("skipped  $1: $2")
 }
 
+step_that_may_skip() { # NAME WHY COMMAND...: one that ends with 77 where it says nothing here, and why that is
+    local name=$1 why=$2 start=$SECONDS code=0
+    shift 2
+    current=$name
+    echo
+    echo "=== $name: $*"
+    "$@" || code=$?
+    case $code in
+        0) summary+=("ran      $name ($((SECONDS - start)) s)") ;;
+        77) skip "$name" "$why" ;;
+        *) exit "$code" ;;
+    esac
+}
+
 # --- what the tests need from the system
 
 missing_packages() {
@@ -62,6 +78,7 @@ missing_packages() {
     have curl || echo curl ca-certificates
     have prometheus || echo prometheus
     { have victoria-metrics && have vmagent; } || echo victoria-metrics
+    have valgrind || echo valgrind
 }
 
 as_root() {
@@ -177,6 +194,12 @@ run_tests() {
     return "$code"
 }
 step 'tests' run_tests
+# of the build of the tests only two crates are compiled anew
+if have valgrind; then
+    step_that_may_skip 'instructions' 'the committed figures are of another compiler, C library, processor or valgrind' scripts/instructions.sh
+else
+    skip 'instructions' 'valgrind is not there'
+fi
 if [[ $install == yes ]] && scripts/chart.sh --tools; then
     step 'Helm chart' scripts/chart.sh
 else
@@ -187,18 +210,8 @@ package() {
         skip 'package' 'only root installs it in a Debian root, with tools that are brought here first (scripts/package.sh)'
         return
     fi
-    local start=$SECONDS code=0 out
-    out=$(mktemp -d)
-    current='package'
-    echo
-    echo '=== package'
-    scripts/package.sh "$out" --dev --test || code=$?
-    rm -rf "$out"
-    case $code in
-        0) summary+=("ran      package ($((SECONDS - start)) s)") ;;
-        77) skip 'package' 'no Debian root can be made, or none boots, here' ;;
-        *) exit "$code" ;;
-    esac
+    packages_dir=$(mktemp -d)
+    step_that_may_skip 'package' 'no Debian root can be made, or none boots, here' scripts/package.sh "$packages_dir" --dev --test
 }
 package
 if cargo deny --version > /dev/null 2>&1; then
