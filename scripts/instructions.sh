@@ -59,19 +59,20 @@ environment="$(rustc --version), $processor, $(getconf GNU_LIBC_VERSION), $(valg
 
 ((${#works[@]} > 0)) || mapfile -t works < <("$program")
 folder=$(mktemp -d)
-# where one fails the others are not waited for
+# where one fails the others are not waited for, nor for a last file of theirs
 # shellcheck disable=SC2329 # the trap calls it
 on_exit() {
     local left
     mapfile -t left < <(jobs -p)
-    ((${#left[@]} == 0)) || kill -- "${left[@]/#/-}" 2> /dev/null || true
+    ((${#left[@]} == 0)) || kill -KILL -- "${left[@]/#/-}" 2> /dev/null || true
+    wait
     rm -rf "$folder"
 }
 trap on_exit EXIT
 
 count() { # NUMBER WORK: writes FIGURE <tab> INSTRUCTIONS <tab> UNITS for each call that counts
     local out=$folder/$1 call=0 figure sign units sum
-    if ! valgrind --tool=callgrind --toggle-collect=instructions::counted --dump-after=instructions::counted \
+    if ! valgrind --tool=callgrind --vgdb=no --toggle-collect=instructions::counted --dump-after=instructions::counted \
         --callgrind-out-file="$out" "$program" "$2" > "$out.calls" 2> "$out.log"; then
         cat "$out.log" >&2
         return 1
