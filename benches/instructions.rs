@@ -52,7 +52,7 @@ fn policy(selector: &str, action: Action) -> Definition {
     Definition { name: selector.into(), selectors, workload: None, action, mode: Mode::Enforce }
 }
 
-/// Of ten metrics three are gauges, as nobody says of them what they are.
+/// Nobody says of these metrics what they are, so policies do: three of ten are gauges.
 fn aggregation(selector: &str, kind: MetricKind) -> Definition {
     let without = ["id", "instance", "node", "pod", "job_name"].map(String::from);
     let aggregation =
@@ -157,7 +157,7 @@ struct Gate {
     outcome: Outcome,
 }
 
-/// All that is counted. The scripts and callgrind know it by its name.
+/// All that is counted. The script tells callgrind its name.
 #[inline(never)]
 fn counted(gate: &mut Gate, bodies: &[Vec<u8>]) {
     let origin = gate.work.origin();

@@ -164,7 +164,7 @@ start() { # PORT COMMAND...: sets $pid
 # --- what the gate is told, and vmagent
 
 third='container_(cpu|memory|fs_reads).+'
-# nobody says of them that they are gauges
+# nobody else says of them that they are gauges
 gauges='container_memory_.+|kube_pod_status_phase'
 without='[id, instance, node, pod, job_name]'
 
