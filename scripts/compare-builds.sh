@@ -24,7 +24,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 all_works=(forward forward-new aggregate-new labeldrop drop rate)
 series=1000000 scrapes=8 rounds=3 vmagent=$(command -v vmagent || true) loadtest=''
 works=(forward forward-new aggregate-new labeldrop drop)
-revisions=() binaries=()
+given=() # binary:PATH or commit:REV, the one that is compared with first
 
 usage() { sed -n '2,23s/^# \{0,1\}//p' "$0"; }
 refuse() {
@@ -41,18 +41,17 @@ while (($# > 0)); do
         --rounds) number "$1" "$2"; rounds=$2; shift ;;
         --works) IFS=, read -ra works <<< "$2"; shift ;;
         --vmagent) vmagent=${2/#none/}; shift ;;
-        --binary) binaries+=("$2"); shift ;;
+        --binary) given+=("binary:$2"); shift ;;
         --loadtest) loadtest=$2; shift ;;
         -*) refuse "unknown argument: $1" ;;
-        *) revisions+=("$1") ;;
+        *) given+=("commit:$1") ;;
     esac
     shift
 done
 for work in "${works[@]}"; do
     [[ " ${all_works[*]} " == *" $work "* ]] || refuse "there is no work ${work@Q}"
 done
-given=$((${#revisions[@]} + ${#binaries[@]}))
-((given == 1 || given == 2)) || refuse 'name one commit or two (--binary PATH for one that is built)'
+((${#given[@]} == 1 || ${#given[@]} == 2)) || refuse 'name one commit or two (--binary PATH for one that is built)'
 [[ -z $vmagent || -x $vmagent ]] || refuse "there is no program $vmagent"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -93,22 +92,24 @@ build_here() { # PROGRAM...: builds them from the work tree, and sets $built to 
 }
 
 names=() programs=()
-for binary in "${binaries[@]}"; do
-    [[ -x $binary ]] || refuse "there is no program $binary"
-    names+=("$(basename "$binary") $((${#names[@]} + 1))")
-    programs+=("$binary")
-done
-for revision in "${revisions[@]}"; do
-    commit=$(git rev-parse --verify --quiet "$revision^{commit}") || refuse "there is no commit ${revision@Q}"
-    build_revision "$commit"
-    names+=("$revision")
-    programs+=("$builds/$commit/seriesgate")
+for one in "${given[@]}"; do
+    what=${one#*:}
+    if [[ $one == binary:* ]]; then
+        [[ -x $what ]] || refuse "there is no program $what"
+        names+=("$(basename "$what") $((${#names[@]} + 1))")
+        programs+=("$what")
+    else
+        commit=$(git rev-parse --verify --quiet "$what^{commit}") || refuse "there is no commit ${what@Q}"
+        build_revision "$commit"
+        names+=("$what")
+        programs+=("$builds/$commit/seriesgate")
+    fi
 done
 wanted=()
-((given == 2)) || wanted+=(seriesgate)
+((${#given[@]} == 2)) || wanted+=(seriesgate)
 [[ -n $loadtest ]] || wanted+=(seriesgate-loadtest)
 ((${#wanted[@]} == 0)) || build_here "${wanted[@]}"
-if ((given == 1)); then
+if ((${#given[@]} == 1)); then
     names+=('work tree')
     programs+=("$built/seriesgate")
 fi
