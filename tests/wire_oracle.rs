@@ -132,11 +132,14 @@ fn by_prost(body: &[u8]) -> Option<Seen> {
 
 fn by_walk(body: &[u8]) -> Option<Seen> {
     let mut seen = Seen::default();
+    let mut rest = &[][..];
     for field in Fields::new(body) {
         let field = field.ok()?;
         match field.kind {
             FieldKind::Series => {
-                let frame = v1::series(body, &field).ok()?;
+                let frame = v1::series(body, &field).ok();
+                assert_eq!(v1::series_after(body, &field, &mut rest).ok(), frame, "alone and after another");
+                let frame = frame?;
                 let labels = LabelRun::new(body, frame.labels.start, frame.labels.end)
                     .map(|label| label.map(|l| (l.name.to_vec(), l.value.to_vec())))
                     .collect::<Result<_, _>>()
@@ -209,7 +212,19 @@ fn series() -> impl Strategy<Value = oracle::TimeSeries> {
 fn request() -> impl Strategy<Value = Vec<u8>> {
     let metadata = (any::<i32>(), proptest::collection::vec(any::<u8>(), 0..9))
         .prop_map(|(kind, help)| oracle::Metadata { kind, help, ..Default::default() });
-    (proptest::collection::vec(series(), 0..5), proptest::collection::vec(metadata, 0..2))
+    // neighbours have most labels in common
+    let all = proptest::collection::vec((series(), any::<bool>()), 0..5).prop_map(|all| {
+        let mut timeseries: Vec<oracle::TimeSeries> = Vec::new();
+        for (mut series, is_alike) in all {
+            if let (Some(before), true) = (timeseries.last(), is_alike) {
+                series.labels.truncate(1);
+                series.labels.extend(before.labels.iter().skip(1).cloned());
+            }
+            timeseries.push(series);
+        }
+        timeseries
+    });
+    (all, proptest::collection::vec(metadata, 0..2))
         .prop_map(|(timeseries, metadata)| oracle::WriteRequest { timeseries, metadata }.encode_to_vec())
 }
 

@@ -75,11 +75,12 @@ impl Request {
         room: FieldRoom<'_>,
     ) -> Result<(), Undecodable> {
         self.clear();
+        let mut rest = &[][..];
         for field in fields(body, room) {
             let field = field?;
             match field.kind {
                 FieldKind::Series => {
-                    let frame = v1::series(body, &field)?;
+                    let frame = v1::series_after(body, &field, &mut rest)?;
                     self.note_times(frame.newest_ms, frame.samples);
                     let known_by_bytes = frame.contiguous && frame.text == Text::Utf8;
                     self.probes.push(Probe {

@@ -1,7 +1,12 @@
 //! The walk of `prometheus.WriteRequest`: hops over frames, counts samples, looks closely only where it must.
 
+mod samples;
+
 use std::ops::Range;
 
+use self::samples::unusual_sample;
+pub use self::samples::{for_each_sample, last_value};
+pub(super) use self::samples::{plain_sample, value_and_time};
 use super::cursor::{Cursor, MAX_DEPTH, WireError, WireErrorKind, WireType};
 use super::schema::{self, Text};
 use crate::codec::varint;
@@ -108,8 +113,22 @@ pub const STALE_MARKER: u64 = 0x7ff0_0000_0000_0002;
 /// If a protobuf decoder would refuse what stands outside of the labels.
 #[inline]
 pub fn series(body: &[u8], field: &Field) -> Result<SeriesFrame, WireError> {
+    series_after(body, field, &mut &[][..])
+}
+
+/// The same, of one that may have all labels but the first in common with the one before it, as series of one pod do: `rest` holds the
+/// bytes of those, and takes over its own. To compare them costs less than to hop over them, each to where the next one starts.
+///
+/// # Errors
+/// As [`series`].
+#[inline]
+pub fn series_after<'b>(
+    body: &'b [u8],
+    field: &Field,
+    rest: &mut &'b [u8],
+) -> Result<SeriesFrame, WireError> {
     let mut cursor = Cursor::new(body, field.content, field.end);
-    let run_end = hop_labels(&mut cursor)?;
+    let run_end = hop_labels(&mut cursor, rest)?;
     let mut frame = SeriesFrame {
         labels: field.content..run_end,
         contiguous: true,
@@ -178,39 +197,28 @@ pub fn for_each_part(
     Ok(())
 }
 
-/// Moves past a run of labels at the cursor; returns where the run ends.
+/// Moves past a run of labels at the cursor; returns where the run ends. `rest`: see [`series_after`].
 #[inline]
-fn hop_labels(cursor: &mut Cursor<'_>) -> Result<usize, WireError> {
-    while cursor.peek() == Some(0x0a) {
-        cursor.at += 1;
-        cursor.message()?;
+fn hop_labels<'b>(cursor: &mut Cursor<'b>, rest: &mut &'b [u8]) -> Result<usize, WireError> {
+    hop_label(cursor)?;
+    let second = cursor.at;
+    if cursor.slice().starts_with(rest) {
+        cursor.at += rest.len();
     }
+    while hop_label(cursor)? {}
+    *rest = &cursor.bytes[second..cursor.at];
     Ok(cursor.at)
 }
 
-/// A sample as every sender writes it: value, then timestamp, nothing else. Returns the bits of the value and the
-/// timestamp.
+/// Moves past a label at the cursor, if there is one.
 #[inline]
-pub(super) fn plain_sample(cursor: &mut Cursor<'_>) -> Option<(u64, i64)> {
-    let mut rest = *cursor;
-    let mut sample = rest.field(0x12)?;
-    let read = value_and_time(&mut sample)?;
-    if !sample.is_done() {
-        return None;
+fn hop_label(cursor: &mut Cursor<'_>) -> Result<bool, WireError> {
+    let is_label = cursor.peek() == Some(0x0a);
+    if is_label {
+        cursor.at += 1;
+        cursor.message()?;
     }
-    *cursor = rest;
-    Some(read)
-}
-
-/// The bits of a value, and the time behind it. Go's encoder writes no value that is zero.
-#[inline]
-pub(super) fn value_and_time(sample: &mut Cursor<'_>) -> Option<(u64, i64)> {
-    let mut bits = 0;
-    if let [0x09, value @ ..] = sample.bytes.get(sample.at..sample.end)? {
-        bits = u64::from_le_bytes(*value.first_chunk()?);
-        sample.at += 9;
-    }
-    Some((bits, sample.number(0x10)? as i64))
+    Ok(is_label)
 }
 
 #[cold]
@@ -253,20 +261,6 @@ fn other_field(cursor: &mut Cursor<'_>, field: &Field, frame: &mut SeriesFrame) 
         frame.text = Text::Invalid;
     }
     Ok(())
-}
-
-/// The bits of the value and the timestamp of a sample in any legal form: the last of each wins, absent = 0.
-fn unusual_sample(mut sample: Cursor<'_>) -> Result<(u64, i64), WireError> {
-    let (mut value, mut timestamp) = (0, 0);
-    while !sample.is_done() {
-        let (number, kind) = sample.key()?;
-        match (number, kind) {
-            (1, WireType::Fixed64) => value = sample.fixed64()?,
-            (2, WireType::Varint) => timestamp = sample.varint()? as i64,
-            _ => sample.skip(number, kind, MAX_DEPTH - 2)?,
-        }
-    }
-    Ok((value, timestamp))
 }
 
 /// The bits of the sum and the timestamp of a native histogram.
@@ -317,36 +311,6 @@ pub fn put_stale_marker(out: &mut Vec<u8>, at: FirstSample) {
     out.extend_from_slice(&STALE_MARKER.to_le_bytes());
     out.push(time);
     varint::put(out, timestamp);
-}
-
-/// The value of the last float sample in a TimeSeries (its content given); `None` where there is none, or where the
-/// bytes are no TimeSeries.
-pub fn last_value(body: &[u8], content: Range<usize>) -> Option<f64> {
-    let mut last = None;
-    for_each_sample(body, content, |_, bits| last = Some(bits))?;
-    last.map(f64::from_bits)
-}
-
-/// Shows each float sample in a TimeSeries (its content given), in order: time in Unix milliseconds and the bits of the
-/// value. Ends early where the bytes are no TimeSeries.
-#[inline]
-pub fn for_each_sample(body: &[u8], content: Range<usize>, mut visit: impl FnMut(i64, u64)) -> Option<()> {
-    let mut cursor = Cursor::new(body, content.start, content.end);
-    while !cursor.is_done() {
-        if let Some((bits, ms)) = plain_sample(&mut cursor) {
-            visit(ms, bits);
-            continue;
-        }
-        let (number, kind) = cursor.key().ok()?;
-        match (number, kind) {
-            (2, WireType::Len) => {
-                let (bits, ms) = unusual_sample(cursor.message().ok()?).ok()?;
-                visit(ms, bits);
-            }
-            _ => cursor.skip(number, kind, MAX_DEPTH - 1).ok()?,
-        }
-    }
-    Some(())
 }
 
 /// The type (its number) and the metric family that a metadata entry is about; `None` where it names none.
