@@ -38,6 +38,11 @@ impl<'a> Labels<'a> {
         self.get("__name__")
     }
 
+    /// The pair at a place in name order.
+    pub fn at(&self, place: usize) -> Option<(&'a str, &'a str)> {
+        self.pairs.get(place).copied()
+    }
+
     /// All pairs in name order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         self.pairs.iter().copied()

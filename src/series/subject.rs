@@ -4,11 +4,13 @@
 //! `exported_namespace` goes with `exported_pod` and with `job_name`, and `namespace` and `pod` are the exporter's own. And
 //! where it did not, what kube-state-metrics says of a Deployment still carries the exporter's `pod`.
 
+mod asked;
 mod object;
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
+use self::asked::Asked;
 pub(crate) use self::object::object;
 use super::Labels;
 
@@ -70,6 +72,8 @@ const PLAIN: [LabelRow; 4] = [
         "container_label_io_kubernetes_container_name",
     ),
 ];
+/// All of these.
+const KNOWN_ROWS: usize = 8;
 const NAMESPACE: &str = "namespace";
 
 /// Labels that agents use to tell clusters apart; the first that a series has counts.
@@ -130,6 +134,7 @@ impl<'l> About<'l> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectTable {
     rows: Box<[LabelRow]>,
+    asked: Asked,
     /// Where the rows begin that may be said of who was scraped as well.
     plain: usize,
     /// Where the rows begin of what a scrape renamed.
@@ -150,9 +155,12 @@ impl SubjectTable {
 
     /// A table in which these labels are asked before the known ones.
     pub fn new(own: Vec<LabelRow>) -> Self {
-        let exported = own.len();
-        let rows = own.into_iter().chain(EXPORTED).chain(RESOURCE).chain(PLAIN).collect();
-        Self { rows, exported, plain: exported + EXPORTED.len() + RESOURCE.len() }
+        let exported = own.len().min(Self::MAX_ROWS);
+        let own = own.into_iter().take(Self::MAX_ROWS);
+        let rows: Box<[LabelRow]> = own.chain(EXPORTED).chain(RESOURCE).chain(PLAIN).collect();
+        debug_assert_eq!(rows.len(), exported + KNOWN_ROWS);
+        let plain = exported + EXPORTED.len() + RESOURCE.len();
+        Self { asked: Asked::about(&rows), rows, exported, plain }
     }
 
     /// The table of the known conventions.
@@ -162,11 +170,13 @@ impl SubjectTable {
 
     /// Reads what a series is about.
     pub fn about<'l>(&self, labels: Labels<'l>) -> About<'l> {
-        let renamed = self.rows[self.exported..][..EXPORTED.len()].iter().any(|row| row.is_renamed(labels));
+        let values = self.asked.values(labels);
+        let exported = self.exported..self.exported + EXPORTED.len();
+        let renamed = exported.clone().any(|row| self.asked.is_renamed(row, &values));
         let object = object(labels.metric());
-        let rows = if renamed { &self.rows[..self.plain] } else { &self.rows };
-        let find = |kind| rows.iter().zip(0..).find_map(|(row, number)| row.read(kind, number, labels));
-        let namespace = if renamed { labels.get("exported_namespace") } else { "" };
+        let rows = 0..if renamed { self.plain } else { self.rows.len() };
+        let find = |kind| rows.clone().find_map(|row| self.asked.read(kind, row, &values));
+        let namespace = if renamed { self.asked.namespace(exported.start, &values) } else { "" };
         About {
             pod: if matches!(object, None | Some("pod")) { find(SubjectKind::Pod) } else { None },
             job: if matches!(object, None | Some("job")) { find(SubjectKind::Job) } else { None },
@@ -186,7 +196,7 @@ impl SubjectTable {
 
     /// Whether anything that is read of a subject may depend on this label.
     pub fn asks(&self, label: &str) -> bool {
-        label == NAMESPACE || self.rows.iter().any(|row| row.names().into_iter().any(|name| name == label))
+        self.asked.has(label)
     }
 
     /// What a label names, if it is one of these.
@@ -204,29 +214,6 @@ impl LabelRow {
             SubjectKind::Pod => &self.pod,
             SubjectKind::Job => &self.job,
         }
-    }
-
-    fn names(&self) -> [&str; 4] {
-        [&self.namespace, &self.pod, &self.job, &self.container]
-    }
-
-    /// Whether a series has a label of these that only a scrape's renaming makes.
-    fn is_renamed(&self, labels: Labels<'_>) -> bool {
-        self.names().into_iter().any(|name| name.starts_with("exported_") && !labels.get(name).is_empty())
-    }
-
-    fn read<'l>(&self, kind: SubjectKind, number: u16, labels: Labels<'l>) -> Option<Subject<'l>> {
-        let value = |label: &str| Some(labels.get(label)).filter(|value| !value.is_empty());
-        let name = Some(self.name(kind)).filter(|label| !label.is_empty()).and_then(value)?;
-        let own = Some(&*self.namespace).filter(|label| !label.is_empty()).and_then(value);
-        let (namespace, used) = match (own, labels.get(NAMESPACE)) {
-            (Some(namespace), _) => (namespace, 0),
-            (None, "") => ("", 2),
-            (None, namespace) => (namespace, 1),
-        };
-        let container = if kind == SubjectKind::Pod { value(&self.container).unwrap_or("") } else { "" };
-        let labels = LabelsUsed(number * 6 + kind as u16 * 3 + used);
-        Some(Subject { kind, name, namespace, container, labels })
     }
 }
 
