@@ -156,6 +156,7 @@ impl<'b> Observer<'_, 'b> {
             self.take_labels(pairs);
         }
         let labels = Labels::from_sorted(pairs);
+        self.scratch.memory.make_room();
         let metric = self.metric(labels);
         (metric, self.whose(&metric, labels))
     }

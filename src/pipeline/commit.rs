@@ -14,13 +14,13 @@ impl Pipeline {
         // what the index has no room for would never be seen to go
         let mut without_place: Vec<Fingerprint> = Vec::new();
         let limits = outcome.policies.as_ref().is_some_and(|policies| policies.set.limits());
-        let mut came: Vec<&NewSeries> = Vec::new();
-        for new in &outcome.effects.new_series {
-            match self.index.insert(new.series, new.decided, &new.arrival(), now) {
+        let keys = |(start, end)| &outcome.effects.keys[start as usize..end as usize];
+        let insert = |new: &&NewSeries| {
+            let inserted = self.index.insert(new.series, new.decided, &new.arrival(), now);
+            match inserted {
                 Inserted::New => {
                     committed.new_series += 1;
                     committed.learned_series += u64::from(new.observation.learned);
-                    came.push(new);
                 }
                 Inserted::Known => {}
                 Inserted::Full => {
@@ -28,9 +28,10 @@ impl Pipeline {
                     without_place.extend(limits.then_some(new.series));
                 }
             }
-        }
-        let keys = |(start, end)| &outcome.effects.keys[start as usize..end as usize];
-        self.tracker.series_added(came.iter().map(|new| (&new.observation, keys(new.keys))), now);
+            inserted == Inserted::New
+        };
+        let came = outcome.effects.new_series.iter().filter(insert);
+        self.tracker.series_added(came.map(|new| (&new.observation, keys(new.keys))), now);
         // those of this request included
         if self.tracker.owners_have_come() {
             self.index.observe_all_again();

@@ -55,7 +55,11 @@ pub(super) struct OfBoth {
     pub(super) has_examples: bool,
 }
 
-/// By hashes; no more than the request has series.
+/// Entries of each kind at most, so that a request with a million metrics takes no more than others; where there are more,
+/// all is found out anew.
+pub(super) const MOST: usize = 1024;
+
+/// By hashes.
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) metrics: AHashMap<u64, OfMetric>,
@@ -73,13 +77,30 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn clear(&mut self) {
+        self.forget();
+        self.answers.clear();
+        self.refreshed.clear();
+    }
+
+    /// Makes room for another entry of each kind.
+    pub(super) fn make_room(&mut self) {
+        if self.len() >= MOST {
+            self.forget();
+        }
+    }
+
+    /// Entries of the kind that has most.
+    pub(super) fn len(&self) -> usize {
+        let Self { metrics, subjects, nodes, both, shown, .. } = self;
+        [metrics.len(), subjects.len(), nodes.len(), both.len(), shown.len()].into_iter().fold(0, usize::max)
+    }
+
+    fn forget(&mut self) {
         self.metrics.clear();
         self.subjects.clear();
         self.nodes.clear();
         self.both.clear();
         self.shown.clear();
-        self.answers.clear();
-        self.refreshed.clear();
     }
 
     pub(super) fn both(&mut self, metric: u32, workload: u32) -> &mut OfBoth {

@@ -8,8 +8,8 @@ use ahash::AHashMap;
 use crate::cardinality::tracker::Tracker;
 use crate::series::{Labels, grammar, subject};
 
-/// Sets that a worker remembers.
-const MOST: usize = 4096;
+/// Sets that a worker remembers at most; where there are more, it begins anew.
+pub(super) const MOST: usize = 4096;
 
 /// A set of label names of a tenant.
 pub(in crate::cardinality) struct Shape {
@@ -51,23 +51,36 @@ impl Shapes {
     /// Forgets what does not hold any more, before a request.
     pub(super) fn renew(&mut self, tracker: &Tracker) {
         let current = tracker.labels_epoch.load(Ordering::Acquire);
-        if self.epoch != current || self.all.len() > MOST {
-            self.all.clear();
-            self.by_key.clear();
+        if self.epoch != current {
+            self.forget();
             self.epoch = current;
         }
+    }
+
+    fn forget(&mut self) {
+        self.all.clear();
+        self.by_key.clear();
     }
 
     pub(super) fn at(&self, shape: usize) -> &Shape {
         &self.all[shape]
     }
 
-    /// The set of these names; made where it is not there.
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The set of these names; made where it is not there. Those that were found before may be others then.
     pub(super) fn find(&mut self, tracker: &Tracker, tenant: u32, labels: Labels<'_>, now: u32) -> usize {
         let mut key = tracker.hash.build_hasher();
         key.write_u32(tenant);
         labels.iter().for_each(|(name, _)| name.hash(&mut key));
         let key = key.finish();
+        if self.all.len() >= MOST && !self.by_key.contains_key(&key) {
+            self.forget();
+        }
         *self.by_key.entry(key).or_insert_with(|| {
             let names = || labels.iter().map(|(name, _)| name);
             let has_a_say = |(place, name): (usize, &str)| {

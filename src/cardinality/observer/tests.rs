@@ -178,3 +178,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_request_of_ever_new_names_takes_no_more_than_others() {
+    let tracker = Tracker::new(&Settings::default(), START);
+    let many = 3 * shapes::MOST / 2;
+    let names: Vec<[String; 3]> =
+        (0..many).map(|i| ["m", "l", "p"].map(|kind| format!("{kind}{i}"))).collect();
+    let (mut scratch, mut keys) = (ObserveScratch::default(), Vec::new());
+    let mut observer = tracker.observer(tracker.sender_context(1, None, START), &mut scratch, START);
+    for ([metric, label, pod], high) in names.iter().zip(1..) {
+        let pairs = [("__name__", &**metric), (&**label, "v"), ("pod", pod)];
+        let series = Fingerprint { high, ..Fingerprint::default() };
+        let first = SeriesState { series, value: None, ends: false, at: START };
+        observer.observe(&pairs, first, &mut keys);
+    }
+    drop(observer);
+    assert!(scratch.shapes.len() <= shapes::MOST && scratch.memory.len() <= memory::MOST);
+    assert_eq!((tracker.metrics.len(), tracker.labels.refused()), (many, (many - 999) as u64));
+}

@@ -1,8 +1,8 @@
 //! Whether a key was there within the last one to two windows: Bloom filters in layers.
 //!
 //! Each layer is a blocked filter (Putze, Sanders, Singler 2007): all bits of a key stand in one block of a cache line's size,
-//! so that a question costs one miss a layer. What is full is followed by a larger layer, so that there are few; a window
-//! begins with room for what the one before had.
+//! so that a question costs one miss a layer. What is full is followed by a layer of twice the size: four times would mean fewer layers, but where
+//! everything is new a gate near its limit of memory would jump over it. A window begins with room for what the one before had.
 
 use std::collections::VecDeque;
 
@@ -16,8 +16,6 @@ const PROBES: u32 = 6;
 const BITS_A_KEY: usize = 14;
 /// The first layer of an empty filter, in blocks: 8 KiB.
 const FIRST_BLOCKS: usize = 128;
-/// How much larger a layer is than the one before it in its window.
-const GROWTH: usize = 4;
 
 /// Keys of the last windows.
 #[derive(Debug)]
@@ -107,12 +105,12 @@ impl Seen {
         self.dropped
     }
 
-    /// A layer for the current window: larger than the last one of it, or as large as what the window before held.
+    /// A layer for the current window: twice the last one of it, or as large as what the window before held.
     fn add_layer(&mut self) {
         let current = self.window;
         let grown = self.layers.back().filter(|layer| layer.window == current);
         let blocks = match grown {
-            Some(layer) => layer.words.len() / BLOCK_WORDS * GROWTH,
+            Some(layer) => layer.words.len() / BLOCK_WORDS * 2,
             None => (self.former * BITS_A_KEY).div_ceil(BLOCK_WORDS * 64),
         };
         let most = (self.max_bytes / (BLOCK_WORDS * 8) / 2).max(1);
