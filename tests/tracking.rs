@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
 use seriesgate::cardinality::{Counts, WorkloadLine};
-use seriesgate::pipeline::{Origin, Outcome};
+use seriesgate::pipeline::{Origin, Outcome, Scratch};
 use seriesgate::series::grammar::Kind;
 use seriesgate::series::index::WINDOW_SECONDS;
 use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
@@ -181,6 +181,22 @@ fn a_request_sent_again_counts_its_births_once() {
     let labels = gate.pipeline.tracker().labels(10);
     let pods = labels.iter().find(|line| line.name == "pod").unwrap();
     assert_eq!((pods.values, pods.series), (3.0, 3), "five times decided, once counted");
+}
+
+#[test]
+fn a_new_series_that_comes_again_before_it_is_known_has_its_values_counted_once() {
+    let mut gate = watching();
+    // an agent that catches up sends several scrapes in one request, and two agents the same at one time
+    let up = || series(&[("__name__", "up"), ("pod", "web-0")]);
+    let body = encode_snappy(&WriteRequest::of(vec![up(), up(), up()]));
+    gate.decide("", &body).unwrap();
+    let mut other = Outcome::default();
+    gate.pipeline.decide("", &body, &mut Scratch::default(), &mut other).unwrap();
+    gate.pipeline.commit(&gate.outcome);
+    gate.pipeline.commit(&other);
+    let labels = gate.pipeline.tracker().labels(10);
+    let pods = labels.iter().find(|line| line.name == "pod").unwrap();
+    assert_eq!((pods.values, pods.series, metric(&gate, "up").new), (1.0, 1, 1));
 }
 
 #[test]

@@ -52,8 +52,13 @@ impl Novelty {
 
 struct FilterShard {
     known: Seen,
-    /// Series that were counted in the sketches of this window at their first sight, and not sent on then.
+    /// Series that were counted in the sketches at their first sight in the last minute or two: they may come again, in the same request
+    /// or in another, before the index has them.
+    lately: Seen,
+    /// The same of this window, of those that were not sent on then.
     in_vain: Seen,
+    /// The minute that `lately` is of, since the Unix epoch.
+    minute: u32,
     /// Pairs with the time they came, oldest first.
     waiting: VecDeque<(u32, u64)>,
 }
@@ -67,25 +72,25 @@ impl KnownLabels {
     /// Filters of at most `max_bytes` together.
     pub(super) fn new(max_bytes: usize) -> Self {
         let shard = |_| {
-            let [known, in_vain] = shares(max_bytes).map(Seen::new);
-            Mutex::new(FilterShard { known, in_vain, waiting: VecDeque::new() })
+            let [known, lately, in_vain] = shares(max_bytes).map(Seen::new);
+            Mutex::new(FilterShard { known, lately, in_vain, minute: 0, waiting: VecDeque::new() })
         };
         Self { shards: (0..SHARDS).map(shard).collect() }
     }
 
     /// Lets the filters grow to `max_bytes` together from now on; what is beyond that is forgotten.
     pub(super) fn set_max_bytes(&self, max_bytes: usize) {
-        let [known, in_vain] = shares(max_bytes);
+        let [known, lately, in_vain] = shares(max_bytes);
         for shard in &self.shards {
             let mut shard = shard.lock();
             shard.known.set_max_bytes(known);
+            shard.lately.set_max_bytes(lately);
             shard.in_vain.set_max_bytes(in_vain);
             shard.waiting.shrink_to_fit();
         }
     }
 
-    /// Whether a series is to be counted in the sketches of this window: it is not where it comes again because it could not be
-    /// sent on. And what is new about it. What is to be remembered of it is added to `keys`: the rest first, then each
+    /// Whether a series is to be counted in the sketches of this window: it is not where it comes again before the index has it. And what is new about it. What is to be remembered of it is added to `keys`: the rest first, then each
     /// changed pair. `answers`: what was said of pairs a moment ago.
     pub(super) fn first_sight(
         &self,
@@ -97,14 +102,14 @@ impl KnownLabels {
     ) -> (bool, Novelty) {
         let rest_at = keys.len();
         keys.push(0);
-        let shard = self.shard(metric).lock();
+        let mut shard = self.shard(metric).lock();
         // what is asked about is brought in together
         for key in labels.pairs.iter().take(MAX_LABELS).map(|pair| of_metric(*pair, metric)) {
             if !answers.has(key) {
                 shard.known.prefetch(key);
             }
         }
-        let counts = !shard.in_vain.contains(series);
+        let counts = !shard.lately.check_and_insert(series) && !shard.in_vain.contains(series);
         let (mut changed, mut rest) = (0, u64::from(metric));
         for (i, (pair, name)) in (0..MAX_LABELS).zip(labels.pairs.iter().zip(&labels.shape.names)) {
             if labels.shape.metric_at == Some(i) {
@@ -173,7 +178,12 @@ impl KnownLabels {
     /// Lets what has waited long enough be known.
     pub(super) fn tick(&self, now: u32) {
         for shard in &self.shards {
-            shard.lock().ripen(now);
+            let mut shard = shard.lock();
+            shard.ripen(now);
+            if now / 60 != shard.minute {
+                shard.minute = now / 60;
+                shard.lately.rotate();
+            }
         }
     }
 
@@ -196,7 +206,8 @@ impl KnownLabels {
     pub(super) fn bytes(&self) -> usize {
         let of = |shard: &Mutex<FilterShard>| {
             let shard = shard.lock();
-            shard.known.bytes() + shard.in_vain.bytes() + shard.waiting.capacity() * size_of::<(u32, u64)>()
+            let filters = shard.known.bytes() + shard.lately.bytes() + shard.in_vain.bytes();
+            filters + shard.waiting.capacity() * size_of::<(u32, u64)>()
         };
         self.shards.iter().map(of).sum()
     }
@@ -206,9 +217,9 @@ impl KnownLabels {
     }
 }
 
-/// What the two filters of a shard may have of all. What is not sent on is mostly the same as a moment ago.
-fn shares(max_bytes: usize) -> [usize; 2] {
-    [15, 1].map(|share| max_bytes / SHARDS * share / 16)
+/// What the filters of a shard may have of all. What is not sent on is mostly the same as a moment ago.
+fn shares(max_bytes: usize) -> [usize; 3] {
+    [14, 1, 1].map(|share| max_bytes / SHARDS * share / 16)
 }
 
 impl FilterShard {
