@@ -6,13 +6,16 @@ mod apart;
 mod attach;
 mod complaints;
 mod deliver;
+pub(crate) mod drain;
 mod exchange;
 pub(crate) mod flush;
+pub(crate) mod kept;
 mod metadata;
 mod pool;
 mod rejected;
 mod scope;
 mod split;
+mod spool;
 mod transcode;
 
 use std::sync::Arc;
@@ -42,6 +45,7 @@ use crate::wire::{Form, Message, WireErrorKind};
 use deliver::{Delivered, Parcel, deliver};
 use exchange::Exchange;
 use metadata::Told;
+pub use self::spool::Spool;
 use pool::Pool;
 use rejected::{LastRejected, Sender};
 use scope::Scopes;
@@ -71,6 +75,8 @@ impl Upstream {
 pub struct Gate {
     pipeline: Arc<Pipeline>,
     upstream: ArcSwap<Upstream>,
+    /// Where requests wait on disk for the upstream; `None`: senders wait for it.
+    spool: Option<Spool>,
     data: Arc<DataMetrics>,
     intake: Arc<IntakeMetrics>,
     health: Arc<Health>,
@@ -129,6 +135,7 @@ impl Gate {
         Self {
             pipeline,
             upstream: ArcSwap::from_pointee(upstream),
+            spool: None,
             data,
             intake,
             health,
@@ -149,6 +156,21 @@ impl Gate {
         }
     }
 
+    /// Delivers by way of a queue.
+    pub fn with_spool(self, spool: Option<Spool>) -> Self {
+        Self { spool, ..self }
+    }
+
+    /// The queue, if there is one.
+    pub fn spool(&self) -> Option<&Spool> {
+        self.spool.as_ref()
+    }
+
+    /// The queue, if requests go into it.
+    fn taking_spool(&self) -> Option<&Spool> {
+        self.spool.as_ref().filter(|spool| spool.takes)
+    }
+
     /// What aggregations made and the upstream does not have yet.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
@@ -167,10 +189,11 @@ impl Gate {
     }
 
     /// Memory of what waits to be sent and of buffers that no request uses, bytes, by part.
-    pub fn held(&self) -> [(&'static str, usize); 2] {
+    pub fn held(&self) -> [(&'static str, usize); 3] {
         let pooled = self.scratches.bytes(Scratch::capacity) + self.outcomes.bytes(Outcome::capacity);
         let buffers = pooled + self.told.bytes() + self.metadata.bytes();
-        [("outbox", self.outbox.bytes()), ("buffers", buffers)]
+        let queue = self.spool.as_ref().map_or(0, |spool| spool.queue.held());
+        [("outbox", self.outbox.bytes()), ("buffers", buffers), ("queue", queue)]
     }
 
     /// Sends through another upstream from now on; requests in hand finish with the one they began with.
@@ -205,8 +228,12 @@ impl Gate {
                 || self.pipeline.decide_within(room, origin, &inbound.body, &mut scratch, &mut outcome);
             if is_long { aside(decide) } else { decide() }
         });
+        let replica = self.taking_spool().filter(|_| inbound.message == Message::V1).map_or(0, |spool| {
+            let decoded = usize::try_from(outcome.decoded_bytes).unwrap_or(0);
+            scratch.first_values(decoded, &spool.replica_labels, |values| spool::stable(values))
+        });
         self.scratches.give(scratch, Scratch::capacity);
-        decided.map(|()| Exchange::new(self, outcome, scope_key))
+        decided.map(|()| Exchange::new(self, outcome, (scope_key, replica)))
     }
 
     /// Sends what is to be sent. `None`: nothing is.
@@ -216,6 +243,8 @@ impl Gate {
         inbound: Inbound,
         hold: &mut Hold,
     ) -> Option<split::Sent> {
+        let spool = self.taking_spool();
+        let address = spool.map(|spool| (spool, self.address(spool, &inbound, exchange.replica())));
         let Inbound { body: came, query, headers, .. } = inbound;
         let body = match exchange.outcome().body {
             Body::Nothing => return None,
@@ -231,6 +260,9 @@ impl Gate {
             *exchange.outcome();
         let counts = Counts { samples: forwarded.samples + stale_markers, ..forwarded };
         let outbound = Outbound { body, form, counts, query, headers };
+        if let Some((spool, address)) = address {
+            return Some(self.enqueue(spool, exchange, outbound, address).await);
+        }
         let head =
             (!metadata.entries.is_empty()).then(|| Outbound { body: Bytes::new(), ..outbound.clone() });
         let parcel = Parcel { outbound, plain_bytes };

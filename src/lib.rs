@@ -40,6 +40,7 @@ pub mod via;
 pub mod admin;
 pub mod egress;
 pub mod intake;
+pub mod queue;
 
 pub mod gate;
 

@@ -6,6 +6,7 @@ mod janitor;
 mod limits;
 mod memory;
 mod parts;
+mod queues;
 mod reload;
 mod running;
 pub mod service_manager;

@@ -14,6 +14,7 @@ mod limits;
 mod names;
 mod policies;
 mod process;
+mod queue;
 mod registry;
 mod tracking;
 
@@ -26,5 +27,6 @@ pub use limits::LimitMetrics;
 pub use names::{ALL, Kind, Metric};
 pub use policies::{Account, PolicyRegistry, Statement};
 pub use process::ProcessMetrics;
+pub use queue::QueueMetrics;
 pub use registry::{ByCode, Registry};
 pub use tracking::TrackingMetrics;

@@ -16,7 +16,7 @@ const ORDER: [&[&str]; 15] = [
     &["config"],
     &["pipeline"],
     &["telemetry", "health", "via", "browser", "socket"],
-    &["intake", "egress", "admin"],
+    &["intake", "egress", "admin", "queue"],
     &["gate"],
     &["runtime"],
     &["cli"],

@@ -71,6 +71,27 @@ pub fn decode<'b>(compressed: &[u8], limit: usize, buffer: &'b mut Vec<u8>) -> R
     Ok(&buffer[..written])
 }
 
+/// One block that decodes to what several decode to, one behind the other: copies say how far back they reach, so elements stay as they
+/// are. `None` where one of them is no block, or all are too long for one.
+pub fn concat(blocks: &[&[u8]]) -> Option<Vec<u8>> {
+    let mut total = 0_usize;
+    let mut elements = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        let (declared, preamble) = varint::read(block)?;
+        total += usize::try_from(declared).ok()?;
+        elements.push(block.get(preamble..)?);
+    }
+    if total > u32::MAX as usize {
+        return None;
+    }
+    let mut out = Vec::with_capacity(5 + elements.iter().map(|elements| elements.len()).sum::<usize>());
+    varint::put(&mut out, total);
+    for part in elements {
+        out.extend_from_slice(part);
+    }
+    Some(out)
+}
+
 /// Compresses a body given in pieces, without ever having it whole in memory.
 ///
 /// A block is a preamble (its decoded length) followed by independent fragments, so pieces are gathered

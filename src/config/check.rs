@@ -27,6 +27,7 @@ mod http;
 mod limit;
 mod listen;
 mod policies;
+mod queue;
 mod remarks;
 mod rules;
 mod series;
@@ -74,6 +75,7 @@ impl Checker<'_> {
         let tenant = self.tenant(&raw.tenant);
         let data_dir = raw.data_dir.as_ref().and_then(|dir| self.data_dir(dir));
         let upstream = self.upstreams(raw.upstreams.as_ref());
+        self.room_for_queue(raw, &listen, upstream.as_ref());
         let memory = self.memory(&raw.memory);
         let series = self.series(&raw.series);
         let tracking = self.tracking(&raw.tracking);

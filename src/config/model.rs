@@ -1,10 +1,13 @@
 //! The checked configuration: every value parsed, bounded and with its default filled in.
 
+mod queue;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::queue::{Delivery, Queue, WhenFull};
 use crate::policy::Definition;
 use crate::series::{Limits, LongValues, SubjectTable};
 
@@ -126,6 +129,10 @@ pub struct Upstream {
     pub long_values: Option<LongValues>,
     /// After so long a form that was refused is tried again.
     pub protocol_retry: Duration,
+    /// When a sender is told that its data is safe.
+    pub delivery: Delivery,
+    /// What is kept on disk with [`Delivery::Queue`].
+    pub queue: Queue,
     /// TLS settings; used with `https://` only.
     pub tls: Tls,
 }
@@ -149,6 +156,8 @@ impl std::fmt::Debug for Upstream {
             .field("validation", &self.validation)
             .field("long_values", &self.long_values)
             .field("protocol_retry", &self.protocol_retry)
+            .field("delivery", &self.delivery)
+            .field("queue", &self.queue)
             .field("tls", &self.tls)
             .finish()
     }

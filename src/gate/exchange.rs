@@ -25,12 +25,18 @@ pub(super) struct Exchange<'g> {
     outcome: Box<Outcome>,
     /// What stands for the scope of the request.
     scope: u64,
+    /// What stands for the replica that sent it, where that matters.
+    replica: u64,
     open: bool,
 }
 
 impl<'g> Exchange<'g> {
-    pub(super) fn new(gate: &'g Gate, outcome: Box<Outcome>, scope: u64) -> Self {
-        Self { gate, outcome, scope, open: true }
+    pub(super) fn new(gate: &'g Gate, outcome: Box<Outcome>, (scope, replica): (u64, u64)) -> Self {
+        Self { gate, outcome, scope, replica, open: true }
+    }
+
+    pub(super) fn replica(&self) -> u64 {
+        self.replica
     }
 
     pub(super) fn scope(&self) -> u64 {

@@ -137,7 +137,7 @@ impl Gate {
                 self.outbox.done(tenant, number);
                 continue;
             };
-            match self.send_points(&outgoing, (headers, query), scope).await {
+            match self.send_points(&outgoing, (headers, query), (text.as_deref().unwrap_or_default(), scope)).await {
                 Sent::Done => self.outbox.done(tenant, number),
                 later @ Sent::Later(_) => return later,
             }
@@ -149,7 +149,7 @@ impl Gate {
         &self,
         outgoing: &Outgoing,
         (headers, query): (HeaderMap, Option<String>),
-        scope: u64,
+        (text, scope): (&str, u64),
     ) -> Sent {
         let points = outgoing.points.len() as u64;
         let body = match outgoing.encode() {
@@ -163,6 +163,12 @@ impl Gate {
         let upstream = self.upstream.load_full();
         let counts = Counts { samples: points, ..Counts::default() };
         let outbound = Outbound { body, form: Form::PLAIN, counts, query, headers };
+        if let Some(spool) = self.taking_spool() {
+            return match self.enqueue_points(spool, outbound, text).await {
+                Ok(()) => Sent::Done,
+                Err(_) => Sent::Later(None),
+            };
+        }
         let deadline = upstream.client.deadline();
         // as many points as wait are bounded elsewhere
         let parcel = Parcel { outbound, plain_bytes: 0 };

@@ -23,6 +23,12 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1 << 16).expect("not zero");
 /// What one of them takes, bytes.
 const SAID_BYTES: usize = 96;
 
+/// What is to be said now, and the body that says it.
+pub(super) struct Due {
+    pub(super) entries: Vec<Entry>,
+    pub(super) body: Bytes,
+}
+
 /// When what was said is to be said again, by family in its scope and by what that was: two programs that have two texts for one family would be
 /// news to each other with every request.
 pub(super) struct Told(Mutex<LruCache<(u64, u64), Instant>>);
@@ -52,29 +58,34 @@ impl Told {
         metadata: &Metadata,
         deadline: tokio::time::Instant,
     ) {
-        let now = crate::clock::monotonic();
-        let due = self.due(metadata, now);
-        if due.is_empty() {
-            return;
-        }
-        let mut plain = Vec::new();
-        for entry in &due {
-            plain.extend_from_slice(&metadata.encoded[entry.start as usize..entry.end as usize]);
-        }
-        let mut packer = Packer::default();
-        let Ok(body) = packer.pack(Encoding::Snappy, &plain) else { return };
-        let outbound = Outbound {
-            body: Bytes::copy_from_slice(body),
-            form: Form::PLAIN,
-            counts: Counts::default(),
-            ..head
-        };
+        let Some(Due { entries, body }) = self.due_now(metadata) else { return };
+        let outbound = Outbound { body, form: Form::PLAIN, counts: Counts::default(), ..head };
         // the samples are there: this is for people, so it may come late
         let reply = upstream.client.send_by(outbound, deadline).await;
         if reply != Reply::Accepted {
-            upstream.metrics.lost_metadata.increment(due.len() as u64);
+            upstream.metrics.lost_metadata.increment(entries.len() as u64);
         }
-        self.note(&due, now + again(&reply));
+        self.note(&entries, crate::clock::monotonic() + again(&reply));
+    }
+
+    /// What the upstream was not told lately; `None` where that is nothing.
+    pub(super) fn due_now(&self, metadata: &Metadata) -> Option<Due> {
+        let entries = self.due(metadata, crate::clock::monotonic());
+        if entries.is_empty() {
+            return None;
+        }
+        let mut plain = Vec::new();
+        for entry in &entries {
+            plain.extend_from_slice(&metadata.encoded[entry.start as usize..entry.end as usize]);
+        }
+        let mut packer = Packer::default();
+        let body = Bytes::copy_from_slice(packer.pack(Encoding::Snappy, &plain).ok()?);
+        Some(Due { entries, body })
+    }
+
+    /// Remembers that this is on its way to the upstream.
+    pub(super) fn note_as_said(&self, said: &[Entry]) {
+        self.note(said, crate::clock::monotonic() + AGAIN);
     }
 
     /// Remembers when these are to be said again.

@@ -66,6 +66,11 @@ impl Buffers {
         decoder.bytes() + copies + expansion.capacity() + texts.capacity() + validation.capacity()
     }
 
+    /// The first bytes of the body that was decoded last.
+    pub(super) fn decoded(&self, bytes: usize) -> &[u8] {
+        self.decoded.get(..bytes).unwrap_or_default()
+    }
+
     /// Decodes a body.
     pub(super) fn open<'s>(
         &'s mut self,

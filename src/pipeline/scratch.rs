@@ -6,7 +6,8 @@ use crate::codec::Packer;
 use crate::policy::{OwnedLabels, VerdictId};
 use crate::series::identity::{Form, Place};
 use crate::series::{Fingerprint, Invalid, Probe};
-use crate::wire::v1::FirstSample;
+use crate::wire::labels::LabelRun;
+use crate::wire::v1::{self, FieldKind, FirstSample};
 use crate::wire::v2::Composer;
 
 /// One series of the request in hand.
@@ -163,6 +164,22 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// Shows `then` the values that some labels have in the first series of a request of remote write 1.0 that was decided last and had
+    /// `decoded` bytes; empty ones where there are none.
+    pub fn first_values<T>(&self, decoded: usize, names: &[String], then: impl FnOnce(&[&[u8]]) -> T) -> T {
+        let body = self.reading.decoded(decoded);
+        let mut values = vec![&[][..]; names.len()];
+        let first = v1::Fields::new(body).flatten().find(|field| field.kind == FieldKind::Series);
+        if let Some(field) = first {
+            for label in LabelRun::new(body, field.content, field.end).flatten() {
+                if let Some(at) = names.iter().position(|name| name.as_bytes() == label.name) {
+                    values[at] = label.value;
+                }
+            }
+        }
+        then(&values)
+    }
+
     /// Bytes held. A worker throws away a scratch that one huge request has blown up.
     pub fn capacity(&self) -> usize {
         let Self { reading, request, decide, rewrite, composer, packer } = self;

@@ -6,6 +6,7 @@ use super::snapshots::DirError;
 use crate::egress::EgressError;
 use crate::intake::BindError;
 use crate::policy::CompileError;
+use crate::queue::QueueError;
 
 /// Why a gate could not start.
 #[derive(Debug, Error)]
@@ -25,6 +26,9 @@ pub enum StartError {
     /// The directory for snapshots.
     #[error("data_dir `{0}`: {1}")]
     DataDir(String, DirError),
+    /// The queue of an upstream.
+    #[error("queue of upstream `{0}`: {1}")]
+    Queue(String, QueueError),
     /// No source of random numbers for the keys of the identity hash.
     #[error("cannot draw the keys of the series hash: {0}")]
     Random(#[from] getrandom::Error),

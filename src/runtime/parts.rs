@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::StartError;
+use super::queues;
 use super::settings::pipeline_settings;
 use super::snapshots::{Last, Snapshots};
 use crate::admission;
@@ -19,7 +20,7 @@ use crate::telemetry::{
     AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, ProcessMetrics, Registry,
 };
 
-/// Loops that must show themselves, and within how many seconds.
+/// Loops that must show themselves, and within how many seconds; where there is a queue, what delivers it and what writes it.
 const LOOPS: [(&str, f64); 7] = [
     ("accept", 30.0),
     ("expiry", 30.0),
@@ -29,6 +30,7 @@ const LOOPS: [(&str, f64); 7] = [
     ("limits", 60.0),
     ("flush", 90.0),
 ];
+const QUEUE_LOOPS: [(&str, f64); 2] = [("queue", 90.0), ("disk", 90.0)];
 
 /// What a gate consists of.
 pub(super) struct Parts {
@@ -50,7 +52,6 @@ impl Parts {
         let intake = Arc::new(IntakeMetrics::new(&registry));
         let data = Arc::new(DataMetrics::new(&registry));
         let process = ProcessMetrics::new(&registry);
-        let health = Arc::new(Health::new(&LOOPS));
         let seed = u64::from(getrandom::u32()?);
 
         let set = PolicySet::compile(&config.policies, Run::AsConfigured).map_err(StartError::Policy)?;
@@ -61,7 +62,10 @@ impl Parts {
             None => Fingerprinter::random()?,
         };
         let pipeline = Arc::new(Pipeline::new(pipeline_settings(config), set, prints, clock));
-        let gate = Arc::new(Gate::new(
+        let spool = queues::open(config, &registry)?;
+        let loops = [&LOOPS[..], if spool.is_some() { &QUEUE_LOOPS } else { &[] }].concat();
+        let health = Arc::new(Health::new(&loops));
+        let gate = Gate::new(
             Arc::clone(&pipeline),
             upstream(config, &registry, seed)?,
             Arc::clone(&data),
@@ -73,7 +77,8 @@ impl Parts {
                 max_pending_samples: config.aggregation.max_pending_samples,
             },
             config.listen.on_invalid,
-        ));
+        );
+        let gate = Arc::new(gate.with_spool(spool));
         let snapshots = snapshots.map(|(snapshots, last)| {
             keep_places(&snapshots, &pipeline, config);
             go_on(&snapshots, &last, &pipeline, &gate, config);

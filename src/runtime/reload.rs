@@ -134,6 +134,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     note(old.tenant != new.tenant, "tenant");
     note(old.memory != new.memory, "memory");
     note(old.data_dir != new.data_dir, "data_dir");
+    note(old.upstream.delivery != new.upstream.delivery, "upstreams[].delivery");
+    note(old.upstream.queue != new.upstream.queue, "upstreams[].queue");
     note(old.tracking != new.tracking, "tracking");
     note(
         old.aggregation.max_pending_samples != new.aggregation.max_pending_samples,

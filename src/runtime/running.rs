@@ -15,6 +15,7 @@ use super::shared::{Runtime, Source};
 use super::{aggregation as windows, janitor, limits, memory, watcher};
 use crate::admin;
 use crate::config::Loaded;
+use crate::gate::drain::Drain;
 use crate::gate::flush::Flusher;
 use crate::health::Phase;
 use crate::intake::{self, Drained};
@@ -38,7 +39,9 @@ pub struct Running {
     write: JoinHandle<std::io::Result<Drained>>,
     loops: Vec<JoinHandle<()>>,
     flush: JoinHandle<Flusher>,
+    drain: Option<JoinHandle<Drain>>,
     stop_flush: CancellationToken,
+    stop_drain: CancellationToken,
 }
 
 /// What the outside comes in by.
@@ -61,7 +64,7 @@ impl Running {
         let (listen, seed, metrics) = (loaded.config.clone(), parts.seed, Arc::clone(&parts.intake));
         let runtime = Arc::new(Runtime::new(loaded, source, parts));
         let settings = intake_settings(&listen, Arc::clone(&runtime.memory.port), seed);
-        let [stop, stop_admin, stop_flush] = std::array::from_fn(|_| CancellationToken::new());
+        let [stop, stop_admin, stop_flush, stop_drain] = std::array::from_fn(|_| CancellationToken::new());
 
         let gate = Arc::clone(&runtime.gate);
         let accepting = beat(&runtime, "accept");
@@ -82,6 +85,7 @@ impl Running {
         let flushing = beat(&runtime, "flush");
         let flusher = Flusher::new(Arc::clone(&runtime.gate));
         let flush = tokio::spawn(flusher.run(move || flushing(), stop_flush.clone()));
+        let drain = drain(&runtime, seed, stop_drain.clone());
         runtime.health.enter(Phase::Ready);
         Ok(Self {
             write_address,
@@ -93,7 +97,9 @@ impl Running {
             write,
             loops,
             flush,
+            drain,
             stop_flush,
+            stop_drain,
         })
     }
 
@@ -118,6 +124,14 @@ impl Running {
             Ok(flusher) => flusher.finish(deadline).await,
             Err(error) => tracing::error!(%error, "the loop that sends aggregated samples failed"),
         }
+        // behind it: what it sends goes into the queue
+        if let Some(drain) = self.drain {
+            self.stop_drain.cancel();
+            match drain.await {
+                Ok(drain) => drain.finish(deadline).await,
+                Err(error) => tracing::error!(%error, "the loop that delivers the queue failed"),
+            }
+        }
         windows::save(&self.runtime, true).await;
         limits::save(&self.runtime, false).await;
         drained
@@ -131,6 +145,13 @@ async fn drained(write: JoinHandle<std::io::Result<Drained>>) -> Drained {
         Err(error) => tracing::error!(%error, "the write port's task failed"),
     }
     Drained { aborted: 0 }
+}
+
+fn drain(runtime: &Arc<Runtime>, seed: u64, stop: CancellationToken) -> Option<JoinHandle<Drain>> {
+    runtime.gate.spool()?;
+    let (delivering, writing) = (beat(runtime, "queue"), beat(runtime, "disk"));
+    let drain = Drain::new(Arc::clone(&runtime.gate), seed);
+    Some(tokio::spawn(drain.run(move || delivering(), move || writing(), stop)))
 }
 
 fn beat(runtime: &Arc<Runtime>, name: &'static str) -> intake::Heartbeat {

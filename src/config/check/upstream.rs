@@ -65,6 +65,7 @@ impl Checker<'_> {
         let max_body_bytes = raw.max_body.as_ref().map(|size| self.size(size, "1KiB", "1GiB"));
         let tls = raw.tls.as_ref().map(|tls| self.inside("tls", |check| check.tls(tls, url.as_deref())));
         let tls = tls.unwrap_or_default();
+        let (delivery, queue) = self.delivery(raw);
         Some(Upstream {
             name: name?.value.clone(),
             url: url?,
@@ -81,6 +82,8 @@ impl Checker<'_> {
             validation,
             long_values,
             protocol_retry,
+            delivery,
+            queue,
             tls,
         })
     }

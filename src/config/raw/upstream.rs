@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{DurationText, SecretText, SizeText};
+use super::{DurationText, RawQueue, SecretText, SizeText};
 use crate::config::at::At;
 use crate::config::yaml::{MERGE_KEY, NO_MERGE_KEYS};
 
@@ -74,6 +74,11 @@ pub(crate) struct RawUpstream {
     pub(crate) long_values: At<String>,
     /// After so long a form that the upstream did not take is tried again, with `protocol: auto`.
     pub(crate) protocol_retry: At<DurationText>,
+    /// When a sender is told that its data is safe: `sync` = when the upstream has it, `queue` = when it is on disk, in `data_dir`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["sync", "queue"])))]
+    pub(crate) delivery: At<String>,
+    /// The queue on disk, with `delivery: queue`.
+    pub(crate) queue: Option<At<RawQueue>>,
     /// TLS settings, for an `https://` url only.
     pub(crate) tls: Option<At<RawTls>>,
 }
@@ -100,6 +105,8 @@ impl Default for RawUpstream {
             max_label_value: None,
             long_values: At::default_value("cut"),
             protocol_retry: At::default_value("1h"),
+            delivery: At::default_value("sync"),
+            queue: None,
             tls: None,
         }
     }

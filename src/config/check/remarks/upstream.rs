@@ -8,7 +8,7 @@ use hyper::Uri;
 use super::Checker;
 use crate::config::at::At;
 use crate::config::raw::RawUpstream;
-use crate::config::{Config, Protocol, Upstream};
+use crate::config::{Config, Delivery, Protocol, Upstream};
 
 /// `remote_timeout` of Prometheus, and what other agents have as well.
 const SENDERS_WAIT: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ impl Checker<'_> {
             );
         }
         // theirs began to run earlier
-        if upstream.timeout >= SENDERS_WAIT {
+        if upstream.timeout >= SENDERS_WAIT && upstream.delivery == Delivery::Sync {
             let message = format!(
                 "senders wait 30s by default (`remote_timeout`) and then send the same again, while the first request is \
                  still under way for up to {}; keep `timeout` below 30s, or raise theirs",

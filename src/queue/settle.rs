@@ -1,0 +1,131 @@
+//! What is done from time to time, away from what is appended and delivered: records are found, what is done is written down, and
+//! files are deleted of which all is done.
+
+use std::io;
+
+use super::frame::RECORD_HEADER;
+use super::lane::Entry;
+use super::scan::{self, Found};
+use super::state::Place;
+use super::{Shared, ledger, segment};
+
+/// Records looked for under one lock at most.
+const AT_ONCE: usize = 1024;
+
+impl Shared {
+    pub(super) fn settle(&self) {
+        self.find();
+        self.write_down();
+        self.delete();
+    }
+
+    /// Finds what is not remembered, as long as there is room for it.
+    fn find(&self) {
+        if !self.state.lock().has_room() {
+            return;
+        }
+        while let Some(place) = self.unread() {
+            match self.find_from(place) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::error!(%error, segment = place.segment, "the queue cannot be read");
+                    self.metrics.damaged.increment(1);
+                    // what else is in the file is skipped; what is in the next ones is not
+                    self.go_on(Place { segment: place.segment, offset: u64::MAX }, 0);
+                }
+            }
+        }
+    }
+
+    fn unread(&self) -> Option<Place> {
+        self.state.lock().unread
+    }
+
+    /// Reads some records. Whether it is worth it to go on.
+    fn find_from(&self, place: Place) -> io::Result<bool> {
+        let state = self.state.lock();
+        let Some(segment) = state.segments.iter().find(|segment| segment.first >= place.segment).cloned() else {
+            drop(state);
+            self.go_on(place, 0);
+            return Ok(false);
+        };
+        drop(state);
+        // a segment that is gone was let go of
+        let mut at = if segment.first == place.segment { place.offset } else { 0 };
+        let mut least = segment.first;
+        let mut found = Vec::new();
+        while found.len() < AT_ONCE {
+            let (what, next) = scan::next(&segment.file, at, segment.bytes, least)?;
+            match what {
+                Found::Record(header, begins) => {
+                    least = header.id + 1;
+                    let offset = begins + RECORD_HEADER as u64;
+                    found.push(Entry { header, segment: segment.first, offset });
+                }
+                Found::Damage(bytes) => self.damaged(segment.first, at, bytes),
+                Found::End => break,
+            }
+            at = next;
+        }
+        let mut state = self.state.lock();
+        let mut is_news = false;
+        for entry in &found {
+            is_news |= state.found(*entry);
+        }
+        let is_full = state.is_full();
+        drop(state);
+        if is_news {
+            self.ready.notify_one();
+        }
+        self.go_on(Place { segment: segment.first, offset: at }, least);
+        Ok(!is_full)
+    }
+
+    /// Says from where on records are still to be found. `least`: above all numbers found so far.
+    fn go_on(&self, place: Place, least: u64) {
+        let mut state = self.state.lock();
+        state.next = state.next.max(least);
+        let here = state.segments.iter().find(|segment| segment.first == place.segment);
+        let is_at_end = here.is_none_or(|segment| place.offset >= segment.bytes);
+        let behind = state.segments.iter().find(|segment| segment.first > place.segment);
+        state.unread = match behind {
+            Some(next) if is_at_end => Some(Place { segment: next.first, offset: 0 }),
+            None if is_at_end => None,
+            _ => Some(place),
+        };
+    }
+
+    fn damaged(&self, segment: u64, at: u64, bytes: u64) {
+        self.metrics.damaged.increment(1);
+        tracing::warn!(
+            segment,
+            at,
+            bytes,
+            "part of the queue is damaged and is skipped; at the end of a file a crash leaves what was not acknowledged"
+        );
+    }
+
+    /// Writes down what is done, if that changed.
+    fn write_down(&self) {
+        let done = self.state.lock().done.clone();
+        let mut written = self.written.lock();
+        if *written == done {
+            return;
+        }
+        match ledger::write(&self.dir, &done) {
+            Ok(()) => *written = done,
+            Err(error) => {
+                self.metrics.failures.increment(1);
+                tracing::warn!(%error, "what the queue has delivered cannot be written down; after a restart it is delivered again");
+            }
+        }
+    }
+
+    fn delete(&self) {
+        let gone = self.state.lock().take_done();
+        for first in gone {
+            segment::remove(&self.dir, first);
+        }
+    }
+}

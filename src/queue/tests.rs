@@ -1,0 +1,379 @@
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::sync::atomic::AtomicBool;
+
+use proptest::prelude::*;
+use tokio::runtime::{Builder, Runtime};
+
+use super::*;
+use crate::telemetry::Registry;
+
+const LIMITS: Limits =
+    Limits { max_bytes: 1 << 30, when_full: WhenFull::Refuse, max_age: Duration::from_secs(3600) };
+
+struct Bench {
+    dir: tempfile::TempDir,
+    registry: Registry,
+    limits: Limits,
+    runtime: Runtime,
+}
+
+impl Bench {
+    fn new(limits: Limits) -> Self {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        Self { dir: tempfile::tempdir().unwrap(), registry: Registry::default(), limits, runtime }
+    }
+
+    fn open(&self) -> Queue {
+        self.open_with(File::sync_data)
+    }
+
+    fn open_with(&self, sync: fn(&File) -> io::Result<()>) -> Queue {
+        let metrics = QueueMetrics::new(&self.registry, "up");
+        Queue::open_with(self.dir.path(), self.limits, metrics, sync).unwrap()
+    }
+
+    fn append(&self, queue: &Queue, lane: u64, at: u32, body: &[u8]) -> Result<(), AppendError> {
+        let head = b"head".to_vec();
+        let body = Bytes::copy_from_slice(body);
+        self.runtime.block_on(queue.append(Item { lane, at, samples: 1, head, body }))
+    }
+
+    /// Several at one time.
+    fn append_all(&self, queue: &Queue, bodies: &[Vec<u8>]) -> Vec<Result<(), AppendError>> {
+        self.runtime.block_on(async {
+            let mut answers = Vec::new();
+            for body in bodies {
+                let (done, answer) = oneshot::channel();
+                let body = Bytes::copy_from_slice(body);
+                let item = Item { lane: 1, at: 0, samples: 1, head: Vec::new(), body };
+                queue.to_writer.send(Append { item, done }).await.unwrap();
+                answers.push(answer);
+            }
+            let mut all = Vec::new();
+            for answer in answers {
+                all.push(answer.await.unwrap());
+            }
+            all
+        })
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|ext| ext == "queue"));
+        paths.sort();
+        paths
+    }
+
+    /// A counter or a gauge of the queue, summed over its other labels.
+    fn metric(&self, name: &str) -> u64 {
+        let text = self.registry.render();
+        let of = |line: &&str| line.starts_with(&format!("seriesgate_queue_{name}{{"));
+        text.lines().filter(of).map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64).sum()
+    }
+}
+
+/// Delivers all that waits, lane by lane as their turns come: the bodies in order.
+fn deliver(queue: &Queue) -> BTreeMap<u64, Vec<Vec<u8>>> {
+    let mut delivered: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
+    loop {
+        while let Some(lane) = queue.take_turn() {
+            let oldest = queue.oldest(lane, 200, 0);
+            for record in queue.read(&oldest).into_iter().flatten() {
+                assert_eq!((&record.head[..], record.header.lane), (&b"head"[..], lane));
+                delivered.entry(lane).or_default().push(record.body.to_vec());
+            }
+            if let Some(last) = oldest.last() {
+                queue.done(lane, last.header.id);
+            }
+            queue.end_turn(lane);
+        }
+        let before = queue.len();
+        queue.settle();
+        if queue.shared.state.lock().unread.is_none() && before == queue.len() && queue.is_empty() {
+            return delivered;
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Append(u64),
+    /// Deliver of so many lanes.
+    Deliver(usize),
+    Settle,
+    /// The process ends at once.
+    Kill,
+    /// The process ends as it should.
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0u64..5).prop_map(Step::Append),
+        3 => (1usize..4).prop_map(Step::Deliver),
+        1 => Just(Step::Settle),
+        1 => Just(Step::Kill),
+        1 => Just(Step::Restart),
+    ];
+    prop::collection::vec(step, 1..250)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Every record that was acknowledged is delivered, and those of a lane in order; a kill repeats some of the last, a restart none.
+    /// There are more records than are remembered.
+    #[test]
+    fn nothing_is_lost_and_lanes_keep_their_order(steps in steps()) {
+        let bench = Bench::new(LIMITS);
+        let mut queue = bench.open();
+        // by lane: how many were appended, and delivered
+        let mut appended: BTreeMap<u64, u32> = BTreeMap::new();
+        let mut delivered: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+        let mut killed = false;
+        let number = |body: &[u8]| u32::from_le_bytes(body[..4].try_into().unwrap());
+        for step in steps {
+            match step {
+                Step::Append(lane) => {
+                    let next = appended.entry(lane).or_default();
+                    for _ in 0..6 {
+                        bench.append(&queue, lane, 0, &next.to_le_bytes()).unwrap();
+                        *next += 1;
+                    }
+                }
+                Step::Deliver(lanes) => {
+                    for _ in 0..lanes {
+                        let Some(lane) = queue.take_turn() else { break };
+                        let oldest = queue.oldest(lane, 100, 0);
+                        for record in queue.read(&oldest) {
+                            delivered.entry(lane).or_default().push(number(&record.unwrap().body));
+                        }
+                        queue.done(lane, oldest.last().unwrap().header.id);
+                        queue.end_turn(lane);
+                    }
+                }
+                Step::Settle => queue.settle(),
+                Step::Kill => {
+                    killed = true;
+                    drop(queue);
+                    queue = bench.open();
+                }
+                Step::Restart => {
+                    queue.close();
+                    drop(queue);
+                    queue = bench.open();
+                }
+            }
+            let all: u64 = appended.values().map(|count| u64::from(*count)).sum();
+            prop_assert!(queue.len() <= all);
+        }
+        for (lane, bodies) in deliver(&queue) {
+            delivered.entry(lane).or_default().extend(bodies.iter().map(|body| number(body)));
+        }
+        for (lane, count) in appended {
+            let got = delivered.remove(&lane).unwrap_or_default();
+            if !killed {
+                prop_assert_eq!(&got, &(0..count).collect::<Vec<_>>(), "each once");
+            }
+            let mut next = 0;
+            for number in &got {
+                prop_assert!(*number <= next, "lane {} goes back or leaves nothing out: {:?}", lane, got);
+                next = number + 1;
+            }
+            prop_assert_eq!(next, count, "the last is there");
+        }
+        queue.close();
+        prop_assert_eq!(bench.segments().len(), 0);
+        prop_assert_eq!(bench.metric("damaged_total"), 0);
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_off_has_what_is_whole_in_it_and_numbers_are_not_given_twice() {
+    let bench = Bench::new(LIMITS);
+    let queue = bench.open();
+    for i in 0..3_u8 {
+        bench.append(&queue, 1, 0, &[i; 20]).unwrap();
+    }
+    drop(queue);
+    let path = bench.segments().remove(0);
+    let whole = fs::read(&path).unwrap();
+    let record = (whole.len() - frame::SEGMENT_HEADER) / 3;
+    for length in 0..=whole.len() {
+        let bench = Bench::new(LIMITS);
+        fs::write(bench.dir.path().join(path.file_name().unwrap()), &whole[..length]).unwrap();
+        let queue = bench.open();
+        let there = length.saturating_sub(frame::SEGMENT_HEADER) / record;
+        bench.append(&queue, 1, 0, b"next").unwrap();
+        let mut expected: Vec<Vec<u8>> = (0..there as u8).map(|i| vec![i; 20]).collect();
+        expected.push(b"next".to_vec());
+        assert_eq!(deliver(&queue)[&1], expected, "{length} bytes");
+        queue.close();
+        let queue = bench.open();
+        bench.append(&queue, 1, 0, b"last").unwrap();
+        assert_eq!(deliver(&queue)[&1], [b"last"], "{length} bytes");
+    }
+}
+
+#[test]
+fn damage_costs_what_it_touches_and_is_counted() {
+    let bench = Bench::new(LIMITS);
+    let queue = bench.open();
+    for i in 0..3_u8 {
+        bench.append(&queue, 1, 0, &[i; 20]).unwrap();
+    }
+    drop(queue);
+    let path = bench.segments().remove(0);
+    let whole = fs::read(&path).unwrap();
+    let record = (whole.len() - frame::SEGMENT_HEADER) / 3;
+    for at in frame::SEGMENT_HEADER + record..frame::SEGMENT_HEADER + 2 * record {
+        let bench = Bench::new(LIMITS);
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        fs::write(bench.dir.path().join(path.file_name().unwrap()), &damaged).unwrap();
+        let queue = bench.open();
+        assert_eq!(deliver(&queue)[&1], [vec![0; 20], vec![2; 20]], "byte {at}");
+        assert_eq!(bench.metric("damaged_total"), 1, "byte {at}");
+        queue.close();
+        assert_eq!(bench.segments().len(), 0, "byte {at}");
+    }
+}
+
+#[test]
+fn what_looks_like_a_record_inside_of_one_is_none() {
+    let bench = Bench::new(LIMITS);
+    let queue = bench.open();
+    let inner = Header { id: 1, lane: 9, at: 0, samples: 1, bytes: 4, checksum: 0 };
+    let mut body = inner.encode().to_vec();
+    body.extend_from_slice(b"body");
+    bench.append(&queue, 1, 0, &body).unwrap();
+    bench.append(&queue, 1, 0, b"second").unwrap();
+    drop(queue);
+    let queue = bench.open();
+    assert_eq!(deliver(&queue), BTreeMap::from([(1, vec![body, b"second".to_vec()])]));
+}
+
+#[test]
+fn a_full_queue_refuses_until_something_of_it_is_delivered() {
+    let bench = Bench::new(Limits { max_bytes: 3 << 20, ..LIMITS });
+    let queue = bench.open();
+    let mut took = 0;
+    while bench.append(&queue, 1, 0, &vec![0; 300 << 10]).is_ok() {
+        took += 1;
+    }
+    assert_eq!(took, 10, "as many as have room");
+    assert_eq!(bench.append(&queue, 1, 0, &vec![0; 300 << 10]), Err(AppendError::Full));
+    assert_eq!(bench.metric("refused_requests_total"), 2);
+    let on_disk = |bench: &Bench| bench.segments().iter().map(|path| path.metadata().unwrap().len()).sum::<u64>();
+    assert!(on_disk(&bench) <= 3 << 20);
+    assert_eq!(deliver(&queue)[&1].len(), 10);
+    bench.append(&queue, 1, 0, &vec![0; 300 << 10]).unwrap();
+}
+
+#[test]
+fn a_full_queue_lets_go_of_its_oldest_where_that_is_wanted() {
+    let bench = Bench::new(Limits { max_bytes: 4 << 20, when_full: WhenFull::DropOldest, ..LIMITS });
+    let queue = bench.open();
+    let body = |i: u32| [&i.to_le_bytes()[..], &[0; 20 << 10]].concat();
+    for i in 0..1000 {
+        bench.append(&queue, u64::from(i % 3), 0, &body(i)).unwrap();
+        if i == 500 {
+            queue.settle();
+        }
+        let bytes: u64 = bench.segments().iter().map(|path| path.metadata().unwrap().len()).sum();
+        assert!(bytes <= 4 << 20, "{bytes}");
+    }
+    // a restart does not bring back what was let go of
+    drop(queue);
+    let queue = bench.open();
+    let delivered = deliver(&queue);
+    let mut numbers: Vec<u32> = Vec::new();
+    for (lane, bodies) in delivered {
+        for body in bodies {
+            let number = u32::from_le_bytes(body[..4].try_into().unwrap());
+            assert_eq!(u64::from(number % 3), lane);
+            numbers.push(number);
+        }
+    }
+    numbers.sort_unstable();
+    let first = numbers[0];
+    assert_eq!(numbers, (first..1000).collect::<Vec<_>>(), "the newest, without a gap");
+    assert_eq!(bench.metric("dropped_samples_total"), u64::from(first), "and the others are counted");
+}
+
+#[test]
+fn what_is_too_old_is_let_go_of_and_counted() {
+    let bench = Bench::new(Limits { max_age: Duration::from_secs(100), ..LIMITS });
+    let queue = bench.open();
+    for at in [1000, 1050, 1100, 1099] {
+        bench.append(&queue, 1, at, &at.to_le_bytes()).unwrap();
+    }
+    let lane = queue.take_turn().unwrap();
+    let ats = |entries: &[Entry]| entries.iter().map(|entry| entry.header.at).collect::<Vec<_>>();
+    assert_eq!(ats(&queue.oldest(lane, 1000, 1150)), [1050, 1100, 1099]);
+    assert_eq!(ats(&queue.oldest(lane, 0, 1150)), [1050], "one, however large");
+    assert_eq!(queue.oldest(lane, 1000, 1201), []);
+    assert_eq!(bench.metric("dropped_samples_total"), 4);
+    assert_eq!(ats(&queue.oldest(lane, 1000, u32::MAX)), [0; 0]);
+}
+
+#[test]
+fn a_disk_that_fails_is_told_and_nothing_is_acknowledged_until_it_works_again() {
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    let sync = |file: &File| {
+        if FAILS.load(Ordering::Relaxed) { Err(io::Error::other("the disk is gone")) } else { file.sync_data() }
+    };
+    let bench = Bench::new(LIMITS);
+    let queue = bench.open_with(sync);
+    bench.append(&queue, 1, 0, b"one").unwrap();
+    FAILS.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        let answer = bench.append(&queue, 1, 0, b"lost");
+        assert!(matches!(&answer, Err(AppendError::Io(why)) if why.contains("the disk is gone")), "{answer:?}");
+    }
+    FAILS.store(false, Ordering::Relaxed);
+    bench.append(&queue, 1, 0, b"two").unwrap();
+    assert_eq!(deliver(&queue)[&1], [b"one", b"two"]);
+    assert_eq!(bench.metric("failures_total"), 3);
+    queue.settle();
+    assert_eq!(bench.segments().len(), 1, "files that nothing was written to do not stay");
+    drop(queue);
+    assert_eq!(deliver(&bench.open()).len(), 0);
+}
+
+#[test]
+fn what_waits_at_one_time_shares_an_fsync() {
+    let bench = Bench::new(LIMITS);
+    let queue = bench.open();
+    let bodies: Vec<Vec<u8>> = (0..500_u32).map(|i| i.to_le_bytes().to_vec()).collect();
+    let answers = bench.append_all(&queue, &bodies);
+    assert!(answers.iter().all(Result::is_ok));
+    let syncs = bench.metric("syncs_total");
+    assert!((1..250).contains(&syncs), "{syncs}");
+    assert_eq!(queue.len(), 500);
+}
+
+#[test]
+fn a_file_of_a_later_version_is_not_touched() {
+    let bench = Bench::new(LIMITS);
+    let queue = bench.open();
+    bench.append(&queue, 1, 0, b"one").unwrap();
+    drop(queue);
+    let path = bench.segments().remove(0);
+    let mut file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let mut header = [0; frame::SEGMENT_HEADER];
+    file.read_exact(&mut header).unwrap();
+    header[8] = 2;
+    let checksum = crc32fast::hash(&header[..20]);
+    header[20..].copy_from_slice(&checksum.to_le_bytes());
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.write_all(&header).unwrap();
+    let before = fs::read(&path).unwrap();
+    let metrics = QueueMetrics::new(&bench.registry, "up");
+    let error = Queue::open(bench.dir.path(), LIMITS, metrics).err().unwrap();
+    assert!(matches!(error, QueueError::Version { found: 2, known: 1, .. }), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
