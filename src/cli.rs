@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod fetch;
 mod health;
+mod inspect;
 mod load;
 mod man;
 mod output;
@@ -82,6 +83,12 @@ enum Command {
     /// is bad while it starts and while it finishes requests before its end.
     #[command(after_help = usage::HEALTH)]
     Health(health::Options),
+    /// Show the requests in a file of a queue, or of what an upstream refused for good, with the reason.
+    ///
+    /// With `delivery: queue` they are below data_dir, in queue/NAME and refused/NAME. It only reads, also while a gate runs. Exits 1 if a
+    /// file cannot be read or is damaged.
+    #[command(after_help = usage::INSPECT)]
+    Inspect(inspect::Options),
     /// Print what a shell needs to complete this command line.
     #[command(after_help = usage::COMPLETIONS)]
     Completions(completions::Options),
@@ -132,6 +139,7 @@ pub fn main() -> ExitCode {
         Command::Report(options) => report::report(&options),
         Command::Demo(options) => demo::demo(&options),
         Command::Health(options) => health::health(&options),
+        Command::Inspect(options) => inspect::inspect(&options),
         Command::Completions(options) => completions::completions(&options),
         Command::Man(options) => man::man(&options),
     })

@@ -9,9 +9,10 @@ mod deliver;
 pub(crate) mod drain;
 mod exchange;
 pub(crate) mod flush;
-pub(crate) mod kept;
+mod kept;
 mod metadata;
 mod pool;
+mod refuse;
 mod rejected;
 mod scope;
 mod split;
@@ -28,24 +29,25 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use self::complaints::Complaints;
+pub(crate) use self::kept::Kept;
+pub use self::spool::Spool;
 use crate::admin::Rejected;
 use crate::aggregate::Outbox;
-use crate::codec::{CodecError, Encoding};
+use crate::codec::Encoding;
 use crate::config::{OnInvalid, OnRefusal};
 use crate::egress::{Client, Outbound, Reply};
 use crate::health::Health;
-use crate::intake::{Handler, Hold, Inbound, SenderReply, TurnedAway, Typed};
+use crate::intake::{Handler, Hold, Inbound, SenderReply, TurnedAway};
 use crate::pipeline::{
     Body, Counts, FIELD_BYTES, FieldRoom, Origin, Outcome, Pipeline, Returned, Scratch, Undecodable,
 };
 use crate::telemetry::{
     AggregationMetrics, DataMetrics, EgressMetrics, IntakeMetrics, Undecodable as Unread,
 };
-use crate::wire::{Form, Message, WireErrorKind};
+use crate::wire::{Form, Message};
 use deliver::{Delivered, Parcel, deliver};
 use exchange::Exchange;
 use metadata::Told;
-pub use self::spool::Spool;
 use pool::Pool;
 use rejected::{LastRejected, Sender};
 use scope::Scopes;
@@ -213,7 +215,7 @@ impl Gate {
         let mut outcome = self.outcomes.take();
         let mut scratch = self.scratches.take();
         let upstream = self.upstream.load();
-        let mut scope_key = 0;
+        let (mut scope_key, mut address) = (0, None);
         let decided = self.scopes.with(inbound, &upstream.client, |scope| {
             scope_key = self.metadata.scope(scope);
             let came = Form { message: inbound.message, encoding: Encoding::of(&inbound.body) };
@@ -226,14 +228,12 @@ impl Gate {
             let origin = Origin { scope, sender, message, wanted };
             let mut decide =
                 || self.pipeline.decide_within(room, origin, &inbound.body, &mut scratch, &mut outcome);
-            if is_long { aside(decide) } else { decide() }
-        });
-        let replica = self.taking_spool().filter(|_| inbound.message == Message::V1).map_or(0, |spool| {
-            let decoded = usize::try_from(outcome.decoded_bytes).unwrap_or(0);
-            scratch.first_values(decoded, &spool.replica_labels, |values| spool::stable(values))
+            let decided = if is_long { aside(decide) } else { decide() };
+            address = self.taking_spool().map(|spool| spool.address(inbound, scope, &scratch, &outcome));
+            decided
         });
         self.scratches.give(scratch, Scratch::capacity);
-        decided.map(|()| Exchange::new(self, outcome, (scope_key, replica)))
+        decided.map(|()| Exchange::new(self, outcome, scope_key, address))
     }
 
     /// Sends what is to be sent. `None`: nothing is.
@@ -243,9 +243,8 @@ impl Gate {
         inbound: Inbound,
         hold: &mut Hold,
     ) -> Option<split::Sent> {
-        let spool = self.taking_spool();
-        let address = spool.map(|spool| (spool, self.address(spool, &inbound, exchange.replica())));
         let Inbound { body: came, query, headers, .. } = inbound;
+        let queued = self.taking_spool().zip(exchange.take_address());
         let body = match exchange.outcome().body {
             Body::Nothing => return None,
             Body::Untouched => came,
@@ -260,7 +259,7 @@ impl Gate {
             *exchange.outcome();
         let counts = Counts { samples: forwarded.samples + stale_markers, ..forwarded };
         let outbound = Outbound { body, form, counts, query, headers };
-        if let Some((spool, address)) = address {
+        if let Some((spool, address)) = queued {
             return Some(self.enqueue(spool, exchange, outbound, address).await);
         }
         let head =
@@ -349,36 +348,6 @@ impl Handler for Gate {
 }
 
 impl Gate {
-    fn undecodable(&self, why: &Undecodable, typed: Typed, sender: &Sender) -> SenderReply {
-        let reason = match why {
-            Undecodable::Compressed(CodecError::Snappy(_)) => Unread::Snappy,
-            Undecodable::Compressed(CodecError::Zstd(_)) => Unread::Zstd,
-            Undecodable::Wire(_) | Undecodable::WireV2(_) => Unread::Protobuf,
-            Undecodable::Outgrown(_) | Undecodable::Unfolded(_) => Unread::Outgrown,
-            Undecodable::NoRoom => Unread::Overload,
-        };
-        self.intake.undecodable(reason);
-        let other_message = matches!(why, Undecodable::Wire(error) | Undecodable::WireV2(error) if error.kind == WireErrorKind::OtherMessage);
-        let vague = typed == Typed::Vague && reason != Unread::Outgrown;
-        let unsupported = vague || other_message;
-        let status = if unsupported { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::BAD_REQUEST };
-        let hint = if vague { "; of remote write the Content-Type is application/x-protobuf" } else { "" };
-        self.turn_away(sender, reason, SenderReply::nothing_written(status, None, format!("{why}{hint}")))
-    }
-
-    /// Notes that a request is refused as a whole, and hands on the answer.
-    fn turn_away(&self, sender: &Sender, reason: Unread, answer: SenderReply) -> SenderReply {
-        self.note(sender, reason, answer.status, &answer.message);
-        answer
-    }
-
-    fn note(&self, sender: &Sender, reason: Unread, status: StatusCode, message: &str) {
-        let now = self.pipeline.clock().unix_seconds();
-        let rejected = sender.rejected(reason.as_str(), message, status.as_u16(), now);
-        self.complaints.of_request(sender, reason, &rejected, crate::clock::monotonic());
-        self.rejected.note(rejected);
-    }
-
     /// Counts a request that is over for good and does what was decided.
     fn settle(&self, outcome: &Outcome, sent: &split::Sent) {
         for (policy, reason) in &outcome.not_aggregated {

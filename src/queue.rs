@@ -40,11 +40,12 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 pub use self::dead::DeadLetters;
+use self::done::Done;
 pub use self::error::{AppendError, QueueError};
 pub use self::frame::Header;
 pub use self::lane::Entry;
+use self::ledger::Ledger;
 pub use self::read::{Record, records_of};
-use self::done::Done;
 use self::state::State;
 use self::writer::{Append, Writer};
 use crate::config::WhenFull;
@@ -84,8 +85,8 @@ struct Shared {
     dir: PathBuf,
     limits: Limits,
     state: Mutex<State>,
-    /// What was written down last of what is done.
-    written: Mutex<Done>,
+    /// What was written down last of what is done, in either file.
+    written: Mutex<(Done, Done)>,
     /// Twice the number of writes; odd while one is under way.
     commits: AtomicU64,
     /// Told when a lane has something to send that had nothing.
@@ -116,7 +117,7 @@ impl Queue {
         sync: fn(&File) -> io::Result<()>,
     ) -> Result<Self, QueueError> {
         let state = segment::open_all(dir)?;
-        let written = Mutex::new(state.done.clone());
+        let written = Mutex::new((state.done.clone(), Done::default()));
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
             limits,
@@ -188,7 +189,12 @@ impl Queue {
         self.shared.ready.notified().await;
     }
 
-    /// Writes down what is done, deletes files of which all is, and finds what there was no room to remember. To be called every
+    /// Writes down what is done, so that a kill repeats little. To be called some times a second; blocks for a moment.
+    pub fn note(&self) {
+        self.shared.write_down(Ledger::Recent);
+    }
+
+    /// Writes down what is done so that it survives whatever happens to the machine, deletes files of which all is, and finds what there was no room to remember. To be called every
     /// second; blocks.
     pub fn settle(&self) {
         self.shared.settle();
@@ -221,7 +227,8 @@ impl Queue {
         self.shared.state.lock().held()
     }
 
-    fn publish(&self) {
+    /// Shows what waits in the metrics.
+    pub fn publish(&self) {
         let state = self.shared.state.lock();
         let (waiting, bytes, oldest) = (state.waiting, state.bytes(), state.oldest_at());
         drop(state);

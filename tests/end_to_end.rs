@@ -30,6 +30,8 @@ mod memory;
 mod parts;
 #[path = "end_to_end/protocols.rs"]
 mod protocols;
+#[path = "end_to_end/queue.rs"]
+mod queue;
 #[path = "end_to_end/relabeling.rs"]
 mod relabeling;
 #[path = "end_to_end/report.rs"]

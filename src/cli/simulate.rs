@@ -1,6 +1,6 @@
 //! `seriesgate simulate`: recorded data through the policies, in the time of its samples, before anything is applied.
 
-mod body;
+pub(super) mod body;
 mod drive;
 mod input;
 mod print;

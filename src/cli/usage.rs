@@ -29,6 +29,11 @@ pub(super) const RUN: &str = "\
 Example:
   seriesgate run --config /etc/seriesgate/seriesgate.yaml";
 
+pub(super) const INSPECT: &str = "\
+Examples:
+  seriesgate inspect /var/lib/seriesgate/refused/primary/*.queue
+  seriesgate inspect --extract bodies/ FILE && seriesgate simulate gate.yaml bodies/";
+
 pub(super) const CHECK: &str = "\
 Examples:
   seriesgate check gate.yaml

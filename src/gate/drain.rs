@@ -8,14 +8,14 @@ use ahash::AHashMap;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::task::{self, JoinError, JoinSet};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Gate;
 use super::deliver::{Delivered, Parcel, deliver};
 use super::kept::Kept;
-use super::spool::Spool;
 use super::split::{self, Sent};
+use super::spool::Spool;
 use crate::clock::Jitter;
 use crate::codec::{self, snappy};
 use crate::egress::{Outbound, Reply};
@@ -23,8 +23,10 @@ use crate::pipeline::Counts;
 use crate::queue::{Entry, Record};
 use crate::wire::Form;
 
-/// What is done is written down, and files are deleted, this often.
+/// What is done is written down, and files are deleted, this often;
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
+/// and this often so that it survives a kill.
+const NOTE_EVERY: Duration = Duration::from_millis(100);
 /// The longest wait after a first failure; it doubles with each that follows.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// Lanes delivered at one time; each has one request on its way.
@@ -80,8 +82,7 @@ impl Drain {
     /// Delivers until it is stopped. `beat` is called as long as this loop runs, `written` as long as the queue can be written to.
     pub(crate) async fn run(mut self, beat: impl Fn(), written: impl Fn(), stop: CancellationToken) -> Self {
         let mut commits = 0;
-        let mut settle = tokio::time::interval(SETTLE_EVERY);
-        settle.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let [mut settle, mut note] = [SETTLE_EVERY, NOTE_EVERY].map(ticks);
         let gate = Arc::clone(&self.gate);
         let Some(spool) = gate.spool() else { return self };
         loop {
@@ -99,6 +100,7 @@ impl Drain {
                 () = spool.queue.ready(), if self.sending.len() < MOST_AT_ONCE => {}
                 () = tokio::time::sleep_until(wake) => {}
                 _ = settle.tick() => self.settle().await,
+                _ = note.tick() => self.note().await,
             }
         }
     }
@@ -119,6 +121,14 @@ impl Drain {
         let left = spool.queue.len();
         if left > 0 {
             tracing::info!(requests = left, "the queue keeps what the upstream does not have yet");
+        }
+    }
+
+    async fn note(&self) {
+        let gate = Arc::clone(&self.gate);
+        let noted = task::spawn_blocking(move || gate.spool().map(|spool| spool.queue.note()));
+        if let Err(error) = noted.await {
+            tracing::error!(%error, "what is delivered could not be written down");
         }
     }
 
@@ -178,6 +188,12 @@ impl Drain {
     }
 }
 
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 /// How long to wait after that many failures: anything up to a time that doubles ("full jitter"), and as long as the upstream asks for.
 fn wait(failures: u32, asked: Option<Duration>, most: Duration, jitter: &Jitter) -> Duration {
     let longest = FIRST_WAIT.saturating_mul(1 << failures.min(20)).min(most);
@@ -197,7 +213,8 @@ impl Gate {
         let reading = entries.clone();
         let read = task::spawn_blocking(move || gate.spool().map(|spool| spool.queue.read(&reading)));
         let Ok(Some(records)) = read.await else { return Turn::Later(None) };
-        let letters: Vec<_> = entries.iter().zip(records).map(|(entry, record)| letter(*entry, record)).collect();
+        let letters: Vec<_> =
+            entries.iter().zip(records).map(|(entry, record)| letter(*entry, record)).collect();
         let mut rest = &letters[..];
         while let Some((first, behind)) = rest.split_first() {
             let Some(first) = first else {
@@ -206,7 +223,8 @@ impl Gate {
                 rest = behind;
                 continue;
             };
-            let like = rest.iter().map_while(|letter| letter.as_ref().filter(|letter| goes_with(first, letter)));
+            let like =
+                rest.iter().map_while(|letter| letter.as_ref().filter(|letter| goes_with(first, letter)));
             let run: Vec<&Letter> = within(like, spool.max_request_bytes);
             if let Err(asked) = self.deliver_run(spool, lane, &run).await {
                 return Turn::Later(asked);
@@ -228,7 +246,8 @@ impl Gate {
                 Reply::Accepted if !sent.refused.is_zero() => {}
                 reply => {
                     put_off(reply)?;
-                    let samples = run.iter().map(|letter| u64::from(letter.entry.header.samples)).sum::<u64>();
+                    let samples =
+                        run.iter().map(|letter| u64::from(letter.entry.header.samples)).sum::<u64>();
                     spool.metrics.delivered.increment(samples);
                     spool.queue.done(lane, run.last().map_or(0, |last| last.entry.header.id));
                     return Ok(());
@@ -279,11 +298,16 @@ impl Gate {
             _ => return,
         };
         let reason = format!("{} of {all} samples: {why}", refused + too_large);
-        tracing::warn!(id = letter.entry.header.id, "the upstream refused for good what waited in the queue: {reason}");
+        tracing::warn!(
+            id = letter.entry.header.id,
+            "the upstream refused for good what waited in the queue: {reason}"
+        );
         let Some(letters) = &spool.letters else { return };
         let head = Kept { reason, ..letter.kept.clone() }.encode();
         // rarely, and a few KiB: not worth a thread
-        if let Err(error) = letters.put(letter.entry.header.at, letter.entry.header.samples, &head, &letter.record.body) {
+        if let Err(error) =
+            letters.put(letter.entry.header.at, letter.entry.header.samples, &head, &letter.record.body)
+        {
             spool.metrics.failures.increment(1);
             tracing::error!(%error, "what the upstream refused could not be kept");
         }
@@ -295,7 +319,9 @@ fn put_off(reply: &Reply) -> Result<(), Option<Duration>> {
     match reply {
         Reply::Throttled { retry_after, .. } | Reply::Unavailable { retry_after, .. } => Err(*retry_after),
         Reply::Unsupported { .. } => Err(None),
-        Reply::Accepted | Reply::AcceptedInPart { .. } | Reply::Invalid { .. } | Reply::TooLarge { .. } => Ok(()),
+        Reply::Accepted | Reply::AcceptedInPart { .. } | Reply::Invalid { .. } | Reply::TooLarge { .. } => {
+            Ok(())
+        }
     }
 }
 
@@ -315,7 +341,8 @@ fn letter(entry: Entry, record: Option<Record>) -> Option<Letter> {
 
 /// Whether two requests may go out as one.
 fn goes_with(first: &Letter, other: &Letter) -> bool {
-    first.entry.header.id == other.entry.header.id || (first.kept.joins.is_some() && first.common == other.common)
+    first.entry.header.id == other.entry.header.id
+        || (first.kept.joins.is_some() && first.common == other.common)
 }
 
 /// The first, and as many more as have room in one request.
@@ -358,7 +385,9 @@ mod tests {
             let longest = (FIRST_WAIT * 2_u32.pow(failures.min(10))).min(most);
             let waits: Vec<_> = (0..200).map(|_| wait(failures, None, most, &jitter)).collect();
             assert!(waits.iter().all(|wait| *wait <= longest));
-            assert!(waits.iter().any(|wait| *wait > longest / 2) && waits.iter().any(|wait| *wait < longest / 2));
+            assert!(
+                waits.iter().any(|wait| *wait > longest / 2) && waits.iter().any(|wait| *wait < longest / 2)
+            );
             let asked = wait(failures, Some(Duration::from_secs(7)), most, &jitter);
             assert!(asked >= Duration::from_secs(7) && asked <= most);
         }

@@ -7,6 +7,7 @@ use hyper::StatusCode;
 use super::Gate;
 use super::rejected::Sender;
 use super::split::Sent;
+use super::spool::Address;
 use crate::admin::Rejected;
 use crate::egress::Reply;
 use crate::intake::SenderReply;
@@ -25,18 +26,18 @@ pub(super) struct Exchange<'g> {
     outcome: Box<Outcome>,
     /// What stands for the scope of the request.
     scope: u64,
-    /// What stands for the replica that sent it, where that matters.
-    replica: u64,
+    /// What it is kept under, where it goes into a queue.
+    address: Option<Address>,
     open: bool,
 }
 
 impl<'g> Exchange<'g> {
-    pub(super) fn new(gate: &'g Gate, outcome: Box<Outcome>, (scope, replica): (u64, u64)) -> Self {
-        Self { gate, outcome, scope, replica, open: true }
+    pub(super) fn new(gate: &'g Gate, outcome: Box<Outcome>, scope: u64, address: Option<Address>) -> Self {
+        Self { gate, outcome, scope, address, open: true }
     }
 
-    pub(super) fn replica(&self) -> u64 {
-        self.replica
+    pub(super) fn take_address(&mut self) -> Option<Address> {
+        self.address.take()
     }
 
     pub(super) fn scope(&self) -> u64 {

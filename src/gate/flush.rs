@@ -137,7 +137,10 @@ impl Gate {
                 self.outbox.done(tenant, number);
                 continue;
             };
-            match self.send_points(&outgoing, (headers, query), (text.as_deref().unwrap_or_default(), scope)).await {
+            match self
+                .send_points(&outgoing, (headers, query), (text.as_deref().unwrap_or_default(), scope))
+                .await
+            {
                 Sent::Done => self.outbox.done(tenant, number),
                 later @ Sent::Later(_) => return later,
             }

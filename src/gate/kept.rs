@@ -67,8 +67,7 @@ impl Kept {
         if version != VERSION {
             return Err(SnapshotError::Version { found: version, known: VERSION });
         }
-        let counts =
-            Counts { samples: source.u64()?, histograms: source.u64()?, exemplars: source.u64()? };
+        let counts = Counts { samples: source.u64()?, histograms: source.u64()?, exemplars: source.u64()? };
         let plain_bytes = source.u64()?;
         let reason = source.text()?.to_owned();
         let common = raw.len() - source.len()..raw.len();
@@ -83,7 +82,8 @@ impl Kept {
         for _ in 0..source.u32()? {
             let (name, value) = (source.bytes()?, source.bytes()?);
             let name = HeaderName::from_bytes(name).map_err(|_| SnapshotError::Damaged("a header's name"))?;
-            let value = HeaderValue::from_bytes(value).map_err(|_| SnapshotError::Damaged("a header's value"))?;
+            let value =
+                HeaderValue::from_bytes(value).map_err(|_| SnapshotError::Damaged("a header's value"))?;
             headers.append(name, value);
         }
         let form = Form { message, encoding };
@@ -113,7 +113,8 @@ mod tests {
         let raw = kept.encode();
         let (read, common) = Kept::decode(&raw).unwrap();
         assert_eq!(read, kept);
-        let other = Kept { counts: Counts::default(), plain_bytes: 9, reason: "why".to_owned(), ..kept.clone() };
+        let other =
+            Kept { counts: Counts::default(), plain_bytes: 9, reason: "why".to_owned(), ..kept.clone() };
         let other = other.encode();
         let common_of_other = Kept::decode(&other).unwrap().1;
         assert_eq!(raw[common.clone()], other[common_of_other]);

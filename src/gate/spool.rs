@@ -14,7 +14,7 @@ use super::kept::Kept;
 use super::split::Sent;
 use crate::egress::{Outbound, Reply};
 use crate::intake::Inbound;
-use crate::pipeline::{Counts, Outcome};
+use crate::pipeline::{Counts, Outcome, Scratch};
 use crate::queue::{AppendError, DeadLetters, Item, Queue};
 use crate::telemetry::QueueMetrics;
 use crate::wire::{Form, Message};
@@ -55,10 +55,22 @@ impl Spool {
         u32::try_from(self.max_read_bytes / 1024).unwrap_or(u32::MAX).max(1)
     }
 
-    /// What may go out in one request with this one: what came from the same sender, of the same replica.
-    fn joins(&self, inbound: &Inbound, replica: u64) -> Option<u64> {
-        let peer = inbound.peer.map(|peer| peer.to_string()).unwrap_or_default();
-        (inbound.message == Message::V1).then(|| stable(&[peer.as_bytes(), &replica.to_le_bytes()]))
+    /// What a request is kept under that was decided just now. It may go out in one with what came from the same sender, of the same
+    /// replica.
+    pub(super) fn address(
+        &self,
+        inbound: &Inbound,
+        scope: &str,
+        scratch: &Scratch,
+        outcome: &Outcome,
+    ) -> Address {
+        let joins = (inbound.message == Message::V1).then(|| {
+            let decoded = usize::try_from(outcome.decoded_bytes).unwrap_or(0);
+            let replica = scratch.first_values(decoded, &self.replica_labels, stable);
+            let peer = inbound.peer.map(|peer| peer.to_string()).unwrap_or_default();
+            stable(&[peer.as_bytes(), &replica.to_le_bytes()])
+        });
+        Address { scope: scope.to_owned(), joins }
     }
 
     /// Puts a request into the queue, under the lane of its scope. Returns once it is on disk.
@@ -93,7 +105,8 @@ impl Gate {
     ) -> Sent {
         let Outcome { plain_bytes, ref metadata, .. } = *exchange.outcome();
         let now = self.pipeline.clock().unix_seconds();
-        let head = (!metadata.entries.is_empty()).then(|| Outbound { body: Bytes::new(), ..outbound.clone() });
+        let head =
+            (!metadata.entries.is_empty()).then(|| Outbound { body: Bytes::new(), ..outbound.clone() });
         let (form, counts) = (outbound.form, outbound.counts);
         let scope = address.scope.clone();
         if let Err(error) = spool.append(outbound, plain_bytes as u64, address, now).await {
@@ -107,13 +120,6 @@ impl Gate {
             }
         }
         Sent { form, ..Sent::whole(Reply::Accepted, counts) }
-    }
-
-    /// What a request is kept under.
-    pub(super) fn address(&self, spool: &Spool, inbound: &Inbound, replica: u64) -> Address {
-        let upstream = self.upstream.load();
-        let scope = self.scopes.with(inbound, &upstream.client, str::to_owned);
-        Address { scope, joins: spool.joins(inbound, replica) }
     }
 
     /// Puts what aggregations made for a scope into the queue.

@@ -131,7 +131,8 @@ mod tests {
             }
             letters.put(7, 1, b"head", &vec![0; 100 << 10]).unwrap();
         }
-        let on_disk: u64 = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+        let on_disk: u64 =
+            fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
         assert!(on_disk <= most && on_disk > most / 2, "{on_disk}");
         let kept = kept(&dir);
         let last: Vec<_> = (200 - kept.len() as u8..200).map(|i| (u64::from(i) + 1, vec![i; 1000])).collect();

@@ -61,6 +61,14 @@ impl Done {
         }
     }
 
+    /// Adds all that another has.
+    pub(super) fn add_all(&mut self, other: &Self) {
+        self.add(0, other.low);
+        for (from, to) in other.ranges() {
+            self.add(from, to);
+        }
+    }
+
     /// Memory held, bytes, about.
     pub(super) fn held(&self) -> usize {
         self.ranges.len() * 32

@@ -1,4 +1,5 @@
-//! What is done, in a file beside the segments. It may be behind: then what it does not know of is delivered once more.
+//! What is done, in files beside the segments: one that survives what happens to the machine, and one that is newer and survives what happens
+//! to the process. Both may be behind: what they do not know of is delivered once more.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -8,14 +9,31 @@ use std::path::Path;
 use super::done::Done;
 use crate::record::{Put as _, Source};
 
-const NAME: &str = "done";
 const MAGIC: &[u8] = b"SGDONE\n\0";
 const VERSION: u32 = 1;
 /// Ranges that are written down at most; what is done above the last of them is delivered again after a restart.
 const MOST_RANGES: usize = 65_536;
 
+/// One of the two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ledger {
+    /// Synced before it is put in place.
+    Safe,
+    /// Only written.
+    Recent,
+}
+
+impl Ledger {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Safe => "done",
+            Self::Recent => "done.recent",
+        }
+    }
+}
+
 /// Puts it in place in one step.
-pub(super) fn write(dir: &Path, done: &Done) -> io::Result<()> {
+pub(super) fn write(dir: &Path, ledger: Ledger, done: &Done) -> io::Result<()> {
     let mut raw = MAGIC.to_vec();
     raw.put_u32(VERSION);
     raw.put_u64(done.low());
@@ -27,28 +45,36 @@ pub(super) fn write(dir: &Path, done: &Done) -> io::Result<()> {
     }
     let checksum = crc32fast::hash(&raw);
     raw.put_u32(checksum);
-    let new = dir.join(format!("{NAME}.new"));
+    let new = dir.join(format!("{}.new", ledger.name()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(&raw)?;
-    file.sync_data()?;
-    fs::rename(new, dir.join(NAME))
+    if ledger == Ledger::Safe {
+        file.sync_data()?;
+    }
+    fs::rename(new, dir.join(ledger.name()))
 }
 
-/// What is written down; nothing where there is no such file, or one that cannot be used.
+/// What is written down in either; nothing where there is no such file, or one that cannot be used.
 pub(super) fn read(dir: &Path) -> io::Result<Done> {
-    let path = dir.join(NAME);
-    let raw = match fs::read(&path) {
-        Ok(raw) => raw,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Done::default()),
-        Err(error) => return Err(error),
-    };
-    Ok(parse(&raw).unwrap_or_else(|| {
-        tracing::error!(
-            "{} cannot be used; what the queue still has is delivered again, also what the upstream has already",
-            path.display()
-        );
-        Done::default()
-    }))
+    let mut done = Done::default();
+    for ledger in [Ledger::Safe, Ledger::Recent] {
+        let path = dir.join(ledger.name());
+        let raw = match fs::read(&path) {
+            Ok(raw) => raw,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        match parse(&raw) {
+            Some(known) => done.add_all(&known),
+            // a crash of the machine may leave the other one empty
+            None if ledger == Ledger::Recent => {}
+            None => tracing::error!(
+                "{} cannot be used; of what the queue has, what the upstream has already may be delivered again",
+                path.display()
+            ),
+        }
+    }
+    Ok(done)
 }
 
 fn parse(raw: &[u8]) -> Option<Done> {
@@ -78,16 +104,23 @@ mod tests {
         let mut done = Done::below(7);
         done.add(9, 12);
         done.add(20, 21);
-        write(dir.path(), &done).unwrap();
+        write(dir.path(), Ledger::Safe, &done).unwrap();
         assert_eq!(read(dir.path()).unwrap(), done);
-        let raw = fs::read(dir.path().join(NAME)).unwrap();
+        let raw = fs::read(dir.path().join("done")).unwrap();
         for at in 0..raw.len() {
             let mut other = raw.clone();
             other[at] ^= 1;
             assert_eq!(parse(&other), None, "byte {at}");
             assert_eq!(parse(&raw[..at]), None, "cut at {at}");
         }
-        fs::write(dir.path().join(NAME), b"").unwrap();
+        fs::write(dir.path().join("done"), b"").unwrap();
         assert_eq!(read(dir.path()).unwrap(), Done::default(), "a crash left it empty");
+        write(dir.path(), Ledger::Safe, &done).unwrap();
+        let mut newer = done.clone();
+        newer.add(12, 20);
+        write(dir.path(), Ledger::Recent, &newer).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), newer, "what either knows");
+        fs::write(dir.path().join("done.recent"), &raw[..9]).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), done);
     }
 }

@@ -38,7 +38,12 @@ impl Shared {
             self.metrics.damaged.increment(1);
             self.metrics.dropped_for_damage(u64::from(entry.header.samples));
             let error = record.as_ref().err().map_or("its checksum is wrong".to_owned(), ToString::to_string);
-            tracing::error!(error, id = entry.header.id, segment = entry.segment, "a record of the queue is lost");
+            tracing::error!(
+                error,
+                id = entry.header.id,
+                segment = entry.segment,
+                "a record of the queue is lost"
+            );
         }
         record.ok().flatten()
     }
@@ -54,7 +59,11 @@ fn payload(file: &File, at: u64, header: Header) -> io::Result<Option<Record>> {
     let Some(head) = raw.first_chunk().map(|length| u32::from_le_bytes(*length) as usize) else {
         return Ok(None);
     };
-    Ok((head <= raw.len() - 4).then(|| Record { header, head: raw.slice(4..4 + head), body: raw.slice(4 + head..) }))
+    Ok((head <= raw.len() - 4).then(|| Record {
+        header,
+        head: raw.slice(4..4 + head),
+        body: raw.slice(4 + head..),
+    }))
 }
 
 /// Shows each record of a file in turn, of a queue or of what was refused for good: `None` and how many bytes where it is damaged.
@@ -71,7 +80,11 @@ pub fn records_of(path: &Path, mut show: impl FnMut(Option<&Record>, u64)) -> io
     };
     match version {
         Some(super::frame::VERSION) => {}
-        Some(found) => return Err(io::Error::other(format!("it has version {found}, which this program does not know"))),
+        Some(found) => {
+            return Err(io::Error::other(format!(
+                "it has version {found}, which this program does not know"
+            )));
+        }
         None => return Err(io::Error::other("it does not begin as a file of a queue does")),
     }
     let (mut at, mut least) = (0, 0);

@@ -35,7 +35,8 @@ fn path(dir: &Path, first: u64) -> PathBuf {
 pub(super) fn create(dir: &Path, first: u64) -> io::Result<Segment> {
     let path = path(dir, first);
     // samples of all tenants are in it
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
     let begun = file
         .write_all_at(&segment_header(first), 0)
         .and_then(|()| file.sync_all())

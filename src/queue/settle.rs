@@ -5,6 +5,7 @@ use std::io;
 
 use super::frame::RECORD_HEADER;
 use super::lane::Entry;
+use super::ledger::Ledger;
 use super::scan::{self, Found};
 use super::state::Place;
 use super::{Shared, ledger, segment};
@@ -15,7 +16,7 @@ const AT_ONCE: usize = 1024;
 impl Shared {
     pub(super) fn settle(&self) {
         self.find();
-        self.write_down();
+        self.write_down(Ledger::Safe);
         self.delete();
     }
 
@@ -45,7 +46,8 @@ impl Shared {
     /// Reads some records. Whether it is worth it to go on.
     fn find_from(&self, place: Place) -> io::Result<bool> {
         let state = self.state.lock();
-        let Some(segment) = state.segments.iter().find(|segment| segment.first >= place.segment).cloned() else {
+        let Some(segment) = state.segments.iter().find(|segment| segment.first >= place.segment).cloned()
+        else {
             drop(state);
             self.go_on(place, 0);
             return Ok(false);
@@ -107,14 +109,15 @@ impl Shared {
     }
 
     /// Writes down what is done, if that changed.
-    fn write_down(&self) {
+    pub(super) fn write_down(&self, ledger: Ledger) {
         let done = self.state.lock().done.clone();
         let mut written = self.written.lock();
-        if *written == done {
+        let known = if ledger == Ledger::Safe { &mut written.0 } else { &mut written.1 };
+        if *known == done {
             return;
         }
-        match ledger::write(&self.dir, &done) {
-            Ok(()) => *written = done,
+        match ledger::write(&self.dir, ledger, &done) {
+            Ok(()) => *known = done,
             Err(error) => {
                 self.metrics.failures.increment(1);
                 tracing::warn!(%error, "what the queue has delivered cannot be written down; after a restart it is delivered again");

@@ -71,7 +71,10 @@ impl Bench {
     fn metric(&self, name: &str) -> u64 {
         let text = self.registry.render();
         let of = |line: &&str| line.starts_with(&format!("seriesgate_queue_{name}{{"));
-        text.lines().filter(of).map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64).sum()
+        text.lines()
+            .filter(of)
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64)
+            .sum()
     }
 }
 
@@ -267,7 +270,8 @@ fn a_full_queue_refuses_until_something_of_it_is_delivered() {
     assert_eq!(took, 10, "as many as have room");
     assert_eq!(bench.append(&queue, 1, 0, &vec![0; 300 << 10]), Err(AppendError::Full));
     assert_eq!(bench.metric("refused_requests_total"), 2);
-    let on_disk = |bench: &Bench| bench.segments().iter().map(|path| path.metadata().unwrap().len()).sum::<u64>();
+    let on_disk =
+        |bench: &Bench| bench.segments().iter().map(|path| path.metadata().unwrap().len()).sum::<u64>();
     assert!(on_disk(&bench) <= 3 << 20);
     assert_eq!(deliver(&queue)[&1].len(), 10);
     bench.append(&queue, 1, 0, &vec![0; 300 << 10]).unwrap();
@@ -324,7 +328,11 @@ fn what_is_too_old_is_let_go_of_and_counted() {
 fn a_disk_that_fails_is_told_and_nothing_is_acknowledged_until_it_works_again() {
     static FAILS: AtomicBool = AtomicBool::new(false);
     let sync = |file: &File| {
-        if FAILS.load(Ordering::Relaxed) { Err(io::Error::other("the disk is gone")) } else { file.sync_data() }
+        if FAILS.load(Ordering::Relaxed) {
+            Err(io::Error::other("the disk is gone"))
+        } else {
+            file.sync_data()
+        }
     };
     let bench = Bench::new(LIMITS);
     let queue = bench.open_with(sync);
@@ -332,7 +340,10 @@ fn a_disk_that_fails_is_told_and_nothing_is_acknowledged_until_it_works_again() 
     FAILS.store(true, Ordering::Relaxed);
     for _ in 0..3 {
         let answer = bench.append(&queue, 1, 0, b"lost");
-        assert!(matches!(&answer, Err(AppendError::Io(why)) if why.contains("the disk is gone")), "{answer:?}");
+        assert!(
+            matches!(&answer, Err(AppendError::Io(why)) if why.contains("the disk is gone")),
+            "{answer:?}"
+        );
     }
     FAILS.store(false, Ordering::Relaxed);
     bench.append(&queue, 1, 0, b"two").unwrap();

@@ -72,7 +72,9 @@ impl Writer {
     fn gather(&mut self, append: Append) {
         let Append { item, done } = append;
         let bytes = RECORD_HEADER + 4 + item.head.len() + item.body.len();
-        let Ok(payload) = u32::try_from(bytes - RECORD_HEADER) else { return refuse(done, AppendError::Full) };
+        let Ok(payload) = u32::try_from(bytes - RECORD_HEADER) else {
+            return refuse(done, AppendError::Full);
+        };
         if !self.make_room((self.buffer.len() + bytes) as u64) {
             self.shared.metrics.refused.increment(1);
             return refuse(done, AppendError::Full);
@@ -219,6 +221,9 @@ impl Shared {
         drop(state);
         segment::remove(&self.dir, oldest.first);
         self.metrics.dropped_for_room(samples);
-        tracing::warn!(samples, "the queue is full: its oldest file is let go of (upstreams[].queue.when_full: drop_oldest)");
+        tracing::warn!(
+            samples,
+            "the queue is full: its oldest file is let go of (upstreams[].queue.when_full: drop_oldest)"
+        );
     }
 }

@@ -41,7 +41,11 @@ pub(super) fn open(config: &Config, registry: &Arc<Registry>) -> Result<Option<S
     let queue = Queue::open(&dir, limits, metrics.clone()).map_err(failed)?;
     let left = queue.len();
     if left > 0 {
-        tracing::info!(upstream = upstream.name, requests = left, "the queue goes on from where the last run was");
+        tracing::info!(
+            upstream = upstream.name,
+            requests = left,
+            "the queue goes on from where the last run was"
+        );
     }
     if !takes && left == 0 {
         return Ok(None);
@@ -60,7 +64,8 @@ pub(super) fn open(config: &Config, registry: &Arc<Registry>) -> Result<Option<S
         letters: letters.transpose().map_err(failed)?,
         takes,
         max_request_bytes: upstream.queue.max_request_bytes,
-        max_read_bytes: (memory::limit(config.memory.limit_bytes) / PART_OF_MEMORY).clamp(LEAST_READ, MOST_READ),
+        max_read_bytes: (memory::limit(config.memory.limit_bytes) / PART_OF_MEMORY)
+            .clamp(LEAST_READ, MOST_READ),
         max_retry_wait: upstream.queue.max_retry_wait,
         replica_labels: Arc::clone(&config.aggregation.replica_labels),
         metrics,

@@ -162,6 +162,9 @@ impl Control for Runtime {
         self.process.tenants.set(self.pipeline.tenants().len() as f64);
         self.process.tenants_forgotten.absolute(self.pipeline.tenants().forgotten());
         self.process.preview_overflow.set(policies.set.preview_overflow() as f64);
+        if let Some(spool) = self.gate.spool() {
+            spool.queue.publish();
+        }
         aggregation::publish(self);
         limits::publish(self);
         self.process.bypass.set(f64::from(u8::from(self.health.bypassed())));

@@ -18,7 +18,7 @@ enum Kind {
 ///
 /// # Errors
 /// For a person, without the file's name.
-pub(super) fn read(file: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+pub(in crate::cli) fn read(file: &[u8], limit: usize) -> Result<Vec<u8>, String> {
     let mut decoded = Vec::new();
     // Plain protobuf can look like the start of snappy, but not decode to a message as well.
     let unpacked = snappy::decode(file, limit, &mut decoded).map(<[u8]>::to_vec);
