@@ -171,7 +171,7 @@ fn compare(load: &Load, seen: &[Seen], start_ms: i64) {
             newest = (at, value);
         }
     }
-    println!("{all} samples arrived, {again} of them again; the sum is {newest:?}");
+    eprintln!("{all} samples arrived, {again} of them again; the sum is {newest:?}");
     let most: u64 = load.acknowledged.iter().map(|count| count.load(Ordering::Relaxed)).sum();
     assert!(newest.1 > 0.0 && newest.1 <= most as f64, "{newest:?}, and {most} were counted");
 }

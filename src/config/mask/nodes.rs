@@ -143,7 +143,7 @@ fn rule_of(key: &str) -> Rule {
     let name = key.to_ascii_lowercase();
     match name.as_str() {
         "upstreams" => Rule::Upstreams,
-        "tls" => Rule::Upstream,
+        "tls" | "queue" => Rule::Upstream,
         "basic_auth" => Rule::BasicAuth,
         "policies" => Rule::Free,
         // what was to be the next key may have become a part of it
