@@ -187,3 +187,48 @@ async fn kills_of_a_gate_without_one_lose_nothing_that_is_sent_again() {
     let dir = TempDir::new().unwrap();
     kill_again_and_again("timeout: 5s", dir.path()).await;
 }
+
+/// Reloads that are asked for, every other of another config.
+const RELOADS: usize = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reloads_under_load_cost_no_request_and_leave_nothing_behind() {
+    let reloads = std::env::var("SERIESGATE_RELOADS").map_or(RELOADS, |reloads| reloads.parse().unwrap());
+    let backend = Backend::start(|_| stored()).await;
+    let dir = TempDir::new().unwrap();
+    let setup = |keys: &str| {
+        Setup::to(backend.url()).upstream(&format!("delivery: queue, {keys}")).data_dir(dir.path()).policy(
+            "name: sum, match: hits_total, action: aggregate, without: [pod], interval: 10s, delay: 0s",
+        )
+    };
+    let configs = [
+        setup("timeout: 20s").policy("name: none, match: 'absent', action: drop"),
+        setup("timeout: 10s").policy("name: one, match: 'm{n=\"2\"}', action: drop, mode: preview"),
+    ];
+    let gate = configs[0].start().await;
+    let load = Arc::new(Load::default());
+    *load.gate.lock() = Some(gate.write);
+    let start_ms = (seriesgate::clock::Clock::system().unix_ms() / 10_000 - 360) * 10_000;
+    let senders: Vec<JoinHandle<()>> =
+        (0..SENDERS).map(|sender| tokio::spawn(send(Arc::clone(&load), sender, start_ms))).collect();
+    let mut files = Vec::new();
+    for round in 0..reloads {
+        gate.write_config(&configs[(round + 1) % 2]);
+        assert_eq!(gate.admin_post("/-/reload").await.status, 200);
+        files.push(gate.metrics().await.sum("seriesgate_open_files", &[]));
+    }
+    load.stop.store(true, Ordering::Relaxed);
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    gate.until_metric("seriesgate_queue_requests", &[], 0.0).await;
+    gate.until_metric("seriesgate_aggregation_pending_samples", &[], 0.0).await;
+    compare(&load, &backend.seen(), start_ms);
+    let metrics = gate.metrics().await;
+    let answers = metrics.sum("seriesgate_requests_total", &[]);
+    assert_eq!(metrics.sum("seriesgate_requests_total", &[("code", "204")]), answers, "no request failed");
+    let most = |files: &[f64]| files.iter().fold(0.0_f64, |most, count| most.max(*count));
+    let (first, last) = files.split_at(files.len() / 2);
+    assert!(most(last) <= most(first) + 20.0, "files stay open: {files:?}");
+    gate.finish().await;
+}

@@ -407,3 +407,45 @@ async fn a_stop_waits_for_what_is_on_its_way_and_not_for_an_upstream_that_hangs(
     until_delivered(&gate).await;
     gate.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_answered_503_until_there_is_room() {
+    let backend = Backend::start(down).await;
+    let dir = TempDir::new().unwrap();
+    let Some(gate) = setup(backend.url(), dir.path(), QUEUE).start_on_a_disk(dir.path(), "8m").await else {
+        return eprintln!("not run: this machine allows no mounts of one's own");
+    };
+    assert_eq!(send(&gate, "", &scrape(0)).await, 204);
+    let ballast = gate.sees(dir.path()).join("ballast");
+    std::fs::write(&ballast, vec![0; 16 << 20]).unwrap_err();
+    let mut second = 1;
+    let refused = loop {
+        let reply = gate.send(&scrape(second)).await;
+        if reply.status != 204 {
+            break reply;
+        }
+        second += 1;
+        assert!(second < 10_000, "the disk is full");
+    };
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")));
+    assert!(
+        refused.text.contains("the queue cannot be written: No space left on device"),
+        "{}",
+        refused.text
+    );
+    for _ in 0..20 {
+        assert_eq!(send(&gate, "", &scrape(second)).await, 503);
+    }
+    assert!(gate.metrics().await.sum("seriesgate_queue_failures_total", &[]) >= 21.0);
+    std::fs::remove_file(&ballast).unwrap();
+    for _ in 0..20 {
+        assert_eq!(send(&gate, "", &scrape(second)).await, 204);
+        second += 1;
+    }
+    let before = backend.seen().len();
+    backend.answer_by(|_| stored());
+    until_delivered(&gate).await;
+    let got = times(&backend.seen().split_off(before), |_| true);
+    assert!(got.len() == 3 && got.values().all(|times| *times == (0..second).collect::<Vec<_>>()), "{got:?}");
+    gate.finish().await;
+}

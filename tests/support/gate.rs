@@ -97,6 +97,17 @@ impl Setup {
         }
     }
 
+    /// The same of a gate that has `dir` on a disk of its own. `None` where this machine does not allow that.
+    pub(crate) async fn start_on_a_disk(&self, dir: &Path, size: &str) -> Option<Gate> {
+        let (write, admin) = (ports::free(), ports::free());
+        let (run, keep) = command(&self.yaml(write, admin));
+        let run = on_a_disk(&run, dir, size)?;
+        let log = File::create(keep.path().join("log")).unwrap();
+        let gate = Gate::of(run, keep, log, (write, admin));
+        gate.until_ready().await;
+        Some(gate)
+    }
+
     /// The same of a gate whose log nobody can read: the disk is full.
     pub(crate) async fn start_without_log(&self) -> Gate {
         let (write, admin) = (ports::free(), ports::free());
@@ -106,6 +117,19 @@ impl Setup {
         gate.until_ready().await;
         gate
     }
+}
+
+/// The same command, in a mount namespace of its own where `dir` is a disk of this size. `None` where this machine does not allow that.
+fn on_a_disk(command: &Command, dir: &Path, size: &str) -> Option<Command> {
+    let allowed = Command::new("unshare").args(["-Urm", "true"]).output();
+    if !allowed.is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let mut other = Command::new("unshare");
+    let script = format!("mount -t tmpfs -o size={size} tmpfs \"$0\" && exec \"$@\"");
+    other.args(["-Urm", "sh", "-c", &script]).arg(dir).arg(command.get_program()).args(command.get_args());
+    other.env("SERIESGATE_LOG", "debug,hyper_util=info").stdin(Stdio::null()).stdout(Stdio::null());
+    Some(other)
 }
 
 /// The command for `run` with a config that `text` is written to, and the directory it lies in.
@@ -227,6 +251,11 @@ impl Gate {
     /// Sends a request.
     pub(crate) async fn send(&self, request: &WriteRequest) -> Reply {
         self.post(encode_snappy(request)).await
+    }
+
+    /// A path as it is where the gate looks at it.
+    pub(crate) fn sees(&self, path: &Path) -> PathBuf {
+        Path::new(&format!("/proc/{}/root", self.child.id())).join(path.strip_prefix("/").unwrap())
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
