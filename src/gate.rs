@@ -212,6 +212,7 @@ impl Gate {
         is_long: bool,
         room: FieldRoom<'_>,
     ) -> Result<Exchange<'_>, Undecodable> {
+        let began = crate::clock::monotonic();
         let mut outcome = self.outcomes.take();
         let mut scratch = self.scratches.take();
         let upstream = self.upstream.load();
@@ -232,6 +233,7 @@ impl Gate {
             address = self.taking_spool().map(|spool| spool.address(inbound, scope, &scratch, &outcome));
             decided
         });
+        self.data.decided(began);
         self.scratches.give(scratch, Scratch::capacity);
         decided.map(|()| Exchange::new(self, outcome, scope_key, address))
     }

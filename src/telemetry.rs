@@ -6,21 +6,24 @@
 mod admin;
 mod aggregation;
 mod data;
+mod durations;
 mod egress;
-
 mod intake;
 mod kind_counters;
 mod limits;
+mod machine;
 mod names;
 mod policies;
 mod process;
 mod queue;
 mod registry;
+mod text;
 mod tracking;
 
 pub use admin::AdminMetrics;
 pub use aggregation::{AggregationMetrics, UNTYPED_NAMED};
 pub use data::DataMetrics;
+pub use durations::Durations;
 pub use egress::EgressMetrics;
 pub use intake::{IntakeMetrics, RefusedConnection, Undecodable};
 pub use limits::LimitMetrics;

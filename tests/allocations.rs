@@ -5,16 +5,18 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::slice::from_ref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prost::Message as _;
-use seriesgate::clock::Clock;
+use seriesgate::clock::{self, Clock};
 use seriesgate::pipeline::{Body, Origin, Outcome, Pipeline, Scratch, Settings};
 use seriesgate::policy::relabel::RuleText;
 use seriesgate::policy::{
     Action, Aggregation, Condition, Definition, Keys, Limit, MetricKind, Mode, PolicySet, Run, Selector,
 };
 use seriesgate::series::{Fingerprinter, Limits};
+use seriesgate::telemetry::{DataMetrics, EgressMetrics, IntakeMetrics, Registry};
 use seriesgate::wire::{Form, Message};
 use seriesgate_loadtest::body::BodyBuilder;
 use seriesgate_proto::{Label, TimeSeries, WriteRequest, encode_snappy, snappy, v2};
@@ -115,6 +117,21 @@ fn allocations_of(origin: Origin<'_>, policies: &[Definition], body: &[u8], expe
     after - before
 }
 
+/// Of a thousand requests that are measured, none of which anybody reads.
+fn allocations_of_measuring() -> u64 {
+    let registry = Arc::new(Registry::default());
+    let (intake, data) = (IntakeMetrics::new(&registry), DataMetrics::new(&registry));
+    let egress = EgressMetrics::new(&registry, "primary");
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..1000 {
+        let began = clock::monotonic();
+        data.decided(began);
+        egress.answered(204, began);
+        intake.answered(204, began);
+    }
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
 /// Bytes that it takes to refuse a series of so many labels, and to name the one that is the reason.
 fn bytes_of_a_refusal((most, many): (usize, u32), last: (&str, &str)) -> u64 {
     let pipeline = pipeline(&[], most);
@@ -166,6 +183,7 @@ fn a_steady_batch_allocates_nothing() {
         action: Action::Drop,
         mode: Mode::Enforce,
     };
+    assert_eq!(allocations_of_measuring(), 0, "measured");
     assert_eq!(allocations_of_a_steady_batch(&[], true, Body::Untouched), 0, "forwarded");
     assert_eq!(allocations_of_a_steady_batch(&[], false, Body::Spliced), 0, "labels not sorted");
     let drop_noise = from_ref(&drop_noise);

@@ -40,6 +40,8 @@ mod report;
 mod scopes;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "end_to_end/telemetry.rs"]
+mod telemetry;
 #[path = "end_to_end/upstream.rs"]
 mod upstream;
 #[path = "end_to_end/validation.rs"]

@@ -10,7 +10,7 @@ fn the_table_in_the_docs_is_the_table_in_the_code() {
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md")).unwrap();
     let documented: Vec<String> = docs
         .lines()
-        .filter(|line| line.starts_with("| `seriesgate_"))
+        .filter(|line| line.starts_with("| `seriesgate_") || line.starts_with("| `process_"))
         .map(|line| line.split('|').take(4).map(str::trim).collect::<Vec<_>>().join("|"))
         .collect();
     let exported: Vec<String> = ALL
@@ -19,6 +19,7 @@ fn the_table_in_the_docs_is_the_table_in_the_code() {
             let kind = match metric.kind {
                 Kind::Counter => "counter",
                 Kind::Gauge => "gauge",
+                Kind::Histogram => "histogram",
             };
             let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
             format!("|`{}`|{kind}|{}", metric.name, labels.join(", "))

@@ -17,7 +17,7 @@ use super::transport::{Http, Transport};
 use super::warnings::Warnings;
 use super::{EgressError, Outbound, Reply};
 use super::{retry_after, secrets};
-use crate::clock::{Clock, Jitter};
+use crate::clock::{self, Clock, Jitter};
 use crate::config::{OnRefusal, OnThrottle, Upstream};
 use crate::telemetry::EgressMetrics;
 use crate::via::Via;
@@ -189,7 +189,7 @@ impl Client {
         deadline: Instant,
     ) -> Result<UpstreamResponse, TryError> {
         let request = self.template.request(uri.clone(), outbound, self.metrics.bytes.clone());
-        let mut counted = CountedRequest { metrics: &self.metrics, code: 0 };
+        let mut counted = CountedRequest { metrics: &self.metrics, code: 0, began: clock::monotonic() };
         let response = timeout_at(deadline, http.request(request))
             .await
             .map_err(|_| TryError::Timeout(self.timeout))?
@@ -246,10 +246,11 @@ fn origin(location: &str) -> Option<String> {
 struct CountedRequest<'a> {
     metrics: &'a EgressMetrics,
     code: u16,
+    began: std::time::Instant,
 }
 
 impl Drop for CountedRequest<'_> {
     fn drop(&mut self) {
-        self.metrics.answered(self.code);
+        self.metrics.answered(self.code, self.began);
     }
 }

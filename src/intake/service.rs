@@ -22,7 +22,7 @@ use super::reply::{Manner, Reply, respond};
 use super::route::{Route, Routes};
 use super::share::Shares;
 use super::{Handler, Inbound, SenderReply, Settings, Typed};
-use crate::clock::Jitter;
+use crate::clock::{self, Jitter};
 use crate::memory::{self, WritePort};
 use crate::telemetry::{IntakeMetrics, Undecodable};
 use crate::via::Via;
@@ -129,6 +129,7 @@ impl<H: Handler> Shared<H> {
         protocol: Protocol,
         request: Request<Incoming>,
     ) -> Result<Response<Reply>, HungUp> {
+        let began = clock::monotonic();
         let in_hand = activity.begin();
         let (parts, mut body) = request.into_parts();
         let route = self.routes.find(&parts.method, parts.uri.path(), parts.uri.query());
@@ -149,7 +150,7 @@ impl<H: Handler> Shared<H> {
         };
         manner.head = parts.method == Method::HEAD;
         if !matches!(route, Route::Healthy | Route::Ready) {
-            self.metrics.answered(answer.status.as_u16());
+            self.metrics.answered(answer.status.as_u16(), began);
         }
         manner.close = self.closes(activity, protocol, manner.close);
         Ok(respond(answer, manner, in_hand))

@@ -52,6 +52,7 @@ impl Parts {
         let intake = Arc::new(IntakeMetrics::new(&registry));
         let data = Arc::new(DataMetrics::new(&registry));
         let process = ProcessMetrics::new(&registry);
+        process.config_took_effect(clock.unix_seconds());
         let seed = u64::from(getrandom::u32()?);
 
         let set = PolicySet::compile(&config.policies, Run::AsConfigured).map_err(StartError::Policy)?;

@@ -40,8 +40,14 @@ impl Runtime {
             }
         };
         match &result {
-            Ok(_) => self.process.reloads_ok.increment(1),
-            Err(_) => self.process.reloads_failed.increment(1),
+            Ok(_) => {
+                self.process.reloads_ok.increment(1);
+                self.process.config_took_effect(self.pipeline.clock().unix_seconds());
+            }
+            Err(_) => {
+                self.process.reloads_failed.increment(1);
+                self.process.last_reload_ok.set(0.0);
+            }
         }
         log(&result);
         result

@@ -4,9 +4,11 @@
 //! decided, and counted, when it comes again.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use metrics::Counter;
 
+use super::durations::Durations;
 use super::kind_counters::KindCounters;
 use super::names::{self, Metric};
 use super::policies::PolicyRegistry;
@@ -37,6 +39,7 @@ pub struct DataMetrics {
     decoded_bytes: Counter,
     overflow_requests: Counter,
     accepted_in_part: Counter,
+    decide: Arc<Durations>,
 }
 
 impl DataMetrics {
@@ -67,6 +70,7 @@ impl DataMetrics {
             decoded_bytes: registry.counter(&names::DECODED_BYTES, &[]),
             overflow_requests: registry.counter(&names::OVERFLOW_REQUESTS, &[]),
             accepted_in_part: registry.counter(&names::ACCEPTED_IN_PART, &[]),
+            decide: registry.durations(&names::DECIDE_DURATION, &[]),
         }
     }
 
@@ -80,6 +84,11 @@ impl DataMetrics {
     /// Counts a request that was answered 204 although series of it were rejected.
     pub fn accepted_in_part(&self) {
         self.accepted_in_part.increment(1);
+    }
+
+    /// Counts how long deciding took, whatever came out.
+    pub fn decided(&self, began: Instant) {
+        self.decide.record(began.elapsed());
     }
 
     /// What each policy did.

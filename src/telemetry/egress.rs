@@ -1,9 +1,11 @@
 //! Handles for one upstream.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use metrics::{Counter, Gauge};
 
+use super::durations::Durations;
 use super::names;
 use super::registry::{ByCode, Registry};
 
@@ -14,6 +16,7 @@ const NOT_KNOWN: f64 = -1.0;
 pub struct EgressMetrics {
     registry: Arc<Registry>,
     requests: ByCode,
+    took: Arc<Durations>,
     /// Body bytes sent.
     pub bytes: Counter,
     /// Requests sent again on a fresh connection.
@@ -50,6 +53,7 @@ impl EgressMetrics {
         Self {
             requests: ByCode::new(&names::UPSTREAM_REQUESTS, Some(("upstream", name.to_owned())))
                 .expect(registry, 204),
+            took: registry.durations(&names::UPSTREAM_DURATION, &labels),
             bytes: registry.counter(&names::UPSTREAM_BYTES, &labels),
             retries: registry.counter(&names::UPSTREAM_RETRIES, &labels),
             aged: registry.counter(&names::UPSTREAM_AGED, &labels),
@@ -64,8 +68,9 @@ impl EgressMetrics {
         }
     }
 
-    /// Counts one request by the status it got; 0 = no answer.
-    pub fn answered(&self, code: u16) {
+    /// Counts one request by the status it got, and how long it took; 0 = no answer.
+    pub fn answered(&self, code: u16, began: Instant) {
         self.requests.increment(&self.registry, code);
+        self.took.record(began.elapsed());
     }
 }

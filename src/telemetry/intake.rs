@@ -1,9 +1,11 @@
 //! Handles for the write port.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use metrics::{Counter, Gauge};
 
+use super::durations::Durations;
 use super::names;
 use super::registry::{ByCode, Registry};
 
@@ -85,10 +87,14 @@ pub enum RefusedConnection {
     HeaderTimeout,
 }
 
+/// Classes of the status codes that the write port answers.
+const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
+
 /// What the write port counts.
 pub struct IntakeMetrics {
     registry: Arc<Registry>,
     requests: ByCode,
+    took: [Arc<Durations>; CLASSES.len()],
     undecodable: [Counter; Undecodable::ALL.len()],
     refused: [Counter; 3],
     /// Body bytes read.
@@ -117,6 +123,7 @@ impl IntakeMetrics {
         let reason = |metric, reason| registry.counter(metric, &[("reason", reason)]);
         Self {
             requests: ByCode::new(&names::REQUESTS, None).expect(registry, 204),
+            took: CLASSES.map(|class| registry.durations(&names::WRITE_DURATION, &[("code", class)])),
             undecodable: Undecodable::ALL.map(|r| reason(&names::UNDECODABLE, r.as_str())),
             refused: ["too_many", "first_byte_timeout", "header_timeout"]
                 .map(|r| reason(&names::CONNECTIONS_REFUSED, r)),
@@ -133,9 +140,16 @@ impl IntakeMetrics {
         }
     }
 
-    /// Counts one answer.
-    pub fn answered(&self, code: u16) {
+    /// Counts one answer, and how long it took.
+    pub fn answered(&self, code: u16, began: Instant) {
         self.requests.increment(&self.registry, code);
+        let [good, refused, failed] = &self.took;
+        let took = match code {
+            ..400 => good,
+            400..500 => refused,
+            500.. => failed,
+        };
+        took.record(began.elapsed());
     }
 
     /// Counts a request whose samples we never saw.

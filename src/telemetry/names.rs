@@ -7,6 +7,8 @@ pub enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Values counted in buckets.
+    Histogram,
 }
 
 /// One exported metric.
@@ -14,7 +16,7 @@ pub enum Kind {
 pub struct Metric {
     /// Full name.
     pub name: &'static str,
-    /// Counter or gauge.
+    /// What it is.
     pub kind: Kind,
     /// Label names, in order.
     pub labels: &'static [&'static str],
@@ -36,6 +38,8 @@ macro_rules! metrics {
 
 metrics! {
     REQUESTS = Counter "seriesgate_requests_total" ["code"] "Write requests answered, by status code.";
+    WRITE_DURATION = Histogram "seriesgate_write_duration_seconds" ["code"] "From the end of a request's headers to its answer, by the class of its status code (2xx, 4xx, 5xx); requests whose senders hung up have none.";
+    DECIDE_DURATION = Histogram "seriesgate_decide_duration_seconds" [] "Decoding a request and deciding what becomes of each of its series.";
     REQUEST_BYTES = Counter "seriesgate_request_bytes_total" [] "Bytes of write request bodies read, as they came (compressed).";
     UNDECODABLE = Counter "seriesgate_undecodable_requests_total" ["reason"] "Write requests whose samples could not be counted, by reason.";
     CONNECTIONS = Gauge "seriesgate_connections" [] "Open connections on the write port.";
@@ -48,6 +52,7 @@ metrics! {
     IN_FLIGHT_BYTES = Gauge "seriesgate_in_flight_bytes" [] "Bytes that requests in hand hold: bodies, what they decode to or were rewritten as, what was decided, and the read buffers of their connections.";
     IN_FLIGHT_BYTES_MAX = Gauge "seriesgate_in_flight_bytes_max" [] "Bytes that requests in hand may hold; above it requests are answered 503. One that is larger all by itself is let in, one at a time.";
     UPSTREAM_REQUESTS = Counter "seriesgate_upstream_requests_total" ["upstream", "code"] "Requests sent upstream, by status code; code 0 = no answer.";
+    UPSTREAM_DURATION = Histogram "seriesgate_upstream_duration_seconds" ["upstream"] "One request sent upstream, until its answer or until it was given up.";
     UPSTREAM_BYTES = Counter "seriesgate_upstream_bytes_total" ["upstream"] "Bytes of request bodies sent upstream (compressed).";
     UPSTREAM_RETRIES = Counter "seriesgate_upstream_retries_total" ["upstream"] "Requests sent again on a fresh connection because a kept one was closed under us.";
     UPSTREAM_SPLITS = Counter "seriesgate_upstream_splits_total" ["upstream"] "Requests split in two because they were too large for the upstream: it answered 413, or the 400 that VictoriaMetrics answers above `-maxInsertRequestSize`.";
@@ -147,8 +152,19 @@ metrics! {
     PREVIEW_OVERFLOW = Gauge "seriesgate_preview_overflow" [] "Decisions that could not note their previews because the verdict table was full.";
     LOOP_LAST_ACTIVE = Gauge "seriesgate_loop_last_active_seconds" ["loop"] "Seconds since an internal loop last showed that it runs.";
     CONFIG_RELOADS = Counter "seriesgate_config_reloads_total" ["result"] "Attempts to reload the config, by result.";
+    CONFIG_LAST_OK = Gauge "seriesgate_config_last_reload_successful" [] "Whether the last attempt to load the config took effect: 1, or 0.";
+    CONFIG_LAST_OK_AT = Gauge "seriesgate_config_last_reload_success_timestamp_seconds" [] "When the config last took effect, Unix time.";
     BYPASS = Gauge "seriesgate_bypass" [] "1 while all policies are in preview by POST /-/bypass.";
     ADMIN_CONNECTIONS_CLOSED = Counter "seriesgate_admin_connections_closed_total" ["reason"] "Connections on the admin port closed by the gate before they were answered, by reason.";
     ADMIN_BROWSER_REQUESTS = Counter "seriesgate_admin_browser_requests_refused_total" [] "Reload and bypass requests refused because a browser sent them for a page.";
+    LISTEN_OVERFLOWS = Counter "seriesgate_listen_overflows_total" [] "Connections that the kernel turned away because the queue of a listening socket was full: of all sockets of the network namespace (the pod, or the machine), since it was made.";
+    LISTEN_DROPS = Counter "seriesgate_listen_drops_total" [] "The same, and those that it turned away at a listening socket for another reason.";
+    PROCESS_CPU = Counter "process_cpu_seconds_total" [] "CPU time that the process used, user and system, seconds.";
+    PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" [] "Memory that the process has of the machine, with mapped files.";
+    PROCESS_VIRTUAL = Gauge "process_virtual_memory_bytes" [] "Size of its address space.";
+    PROCESS_OPEN_FDS = Gauge "process_open_fds" [] "File descriptors in use.";
+    PROCESS_MAX_FDS = Gauge "process_max_fds" [] "File descriptors it may use (soft limit).";
+    PROCESS_START = Gauge "process_start_time_seconds" [] "When it started, Unix time.";
+    PROCESS_THREADS = Gauge "process_threads" [] "Its threads.";
     BUILD_INFO = Gauge "seriesgate_build_info" ["version", "commit"] "Always 1.";
 }

@@ -44,6 +44,10 @@ pub struct ProcessMetrics {
     pub reloads_ok: Counter,
     /// Reloads refused.
     pub reloads_failed: Counter,
+    /// Whether the last config that was read took effect.
+    pub last_reload_ok: Gauge,
+    /// When one last took effect.
+    pub last_reload_ok_at: Gauge,
     /// Whether everything is in preview.
     pub bypass: Gauge,
 }
@@ -74,9 +78,17 @@ impl ProcessMetrics {
             preview_overflow: registry.gauge(&names::PREVIEW_OVERFLOW, &[]),
             reloads_ok: registry.counter(&names::CONFIG_RELOADS, &[("result", "ok")]),
             reloads_failed: registry.counter(&names::CONFIG_RELOADS, &[("result", "failed")]),
+            last_reload_ok: registry.gauge(&names::CONFIG_LAST_OK, &[]),
+            last_reload_ok_at: registry.gauge(&names::CONFIG_LAST_OK_AT, &[]),
             bypass: registry.gauge(&names::BYPASS, &[]),
             registry: Arc::clone(registry),
         }
+    }
+
+    /// Says that a config took effect, at the start too.
+    pub fn config_took_effect(&self, at: u32) {
+        self.last_reload_ok.set(1.0);
+        self.last_reload_ok_at.set(f64::from(at));
     }
 
     /// Says what a part of the gate holds.

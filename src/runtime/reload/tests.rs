@@ -132,6 +132,26 @@ fn each_reload_that_fails_is_logged_and_the_watcher_tries_again_only_what_change
 }
 
 #[test]
+fn metrics_say_whether_the_last_reload_took_effect_and_when() {
+    let bench = Bench::new(1);
+    let said = || {
+        let metrics = bench.runtime.registry.render();
+        ["successful", "success_timestamp_seconds"].map(|what| {
+            let name = format!("seriesgate_config_last_reload_{what} ");
+            metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse::<f64>().unwrap()
+        })
+    };
+    assert_eq!(said(), [1.0, 1_700_000_000.0], "the start is the first");
+    bench.runtime.pipeline.clock().advance_ms(60_000);
+    replace(&bench.path, "one: 1\n");
+    bench.look();
+    assert_eq!(said(), [0.0, 1_700_000_000.0]);
+    replace(&bench.path, &text(1));
+    bench.look();
+    assert_eq!(said(), [1.0, 1_700_000_060.0], "that nothing changed is no failure");
+}
+
+#[test]
 fn a_config_path_that_blocks_does_not_block_the_gate() {
     let bench = Bench::new(1);
     fs::remove_file(&bench.path).unwrap();
