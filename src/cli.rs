@@ -8,6 +8,7 @@ mod fetch;
 mod health;
 mod inspect;
 mod load;
+mod log;
 mod man;
 mod output;
 mod report;
@@ -20,7 +21,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use load::to_run as load;
 
 /// Nothing that is asked for takes longer: a year.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -44,10 +44,9 @@ enum Command {
     ///
     /// Listens on `listen.address` for remote write and on `admin.address` for metrics, health and reload.
     /// SIGHUP, POST /-/reload and a change of the file's content reload the config; a bad file never replaces a
-    /// good one. SIGTERM and Ctrl-C finish the requests in hand, then exit 0. Log level: SERIESGATE_LOG=debug.
+    /// good one. SIGTERM and Ctrl-C finish the requests in hand, then exit 0.
     /// Exits 2 if the config is refused, 1 if the gate cannot start for another reason: a port or its data_dir is taken.
-    #[command(after_help = usage::RUN)]
-    Run(ConfigFile),
+    Run(run::Options),
     /// Check a config file.
     ///
     /// Exits 0 if it is good, and 2 if it is refused: each mistake is shown as file:line:column, the line and a caret.
@@ -132,7 +131,7 @@ pub fn command() -> clap::Command {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     output::end(match usage::parse().command {
-        Command::Run(options) => run::run(options.path()),
+        Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Simulate(options) => simulate::simulate(&options),

@@ -22,6 +22,8 @@ mod lifecycle;
 mod limits;
 #[path = "end_to_end/lives.rs"]
 mod lives;
+#[path = "end_to_end/log.rs"]
+mod log;
 #[path = "end_to_end/long_values.rs"]
 mod long_values;
 #[path = "end_to_end/memory.rs"]

@@ -25,15 +25,14 @@ pub(super) fn name(path: &Path) -> Cow<'_, str> {
     if is_stdin(path) { STDIN.into() } else { path.to_string_lossy() }
 }
 
-/// Reads the config of a gate that runs: a file, as a reload reads it again. Prints what is wrong with it.
-pub(super) fn to_run(path: &Path) -> Result<Loaded, ExitCode> {
+/// Reads the config of a gate that runs: a file, as a reload reads it again. Or says what is wrong with it.
+pub(super) fn to_run(path: &Path) -> Result<Loaded, String> {
     if is_stdin(path) {
-        return Err(refuse(
-            "a gate reads its config again at each reload, which it cannot do from standard input: put it into a file, and \
-             type `seriesgate run gate.yaml`",
-        ));
+        let why = "a gate reads its config again at each reload, which it cannot do from standard input: put it into a file, and \
+                   type `seriesgate run gate.yaml`";
+        return Err(why.to_owned());
     }
-    told(Config::load(path, &|name| std::env::var(name).ok()))
+    Config::load(path, &|name| std::env::var(name).ok()).map_err(|errors| errors.to_string())
 }
 
 /// Reads a config once: a file, a pipe (`<(…)`), or for `-` standard input. Prints what is wrong with it.

@@ -1,57 +1,102 @@
 //! `seriesgate run`: the process around a gate.
 
-use std::fmt::Write;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Args;
+use hyper::Uri;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::field::MakeExt;
-use tracing_subscriber::filter::{EnvFilter, LevelFilter};
-use tracing_subscriber::fmt::{FormatFields, format};
 
-use super::output::tell;
+use super::{load, log};
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
+use crate::memory;
 use crate::runtime::{self, Source, service_manager};
-use crate::series::quote;
+use crate::version;
 
-pub(super) fn run(path: &Path) -> ExitCode {
-    let loaded = match super::load(path) {
+/// Options of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = super::usage::RUN)]
+pub(super) struct Options {
+    #[command(flatten)]
+    config: super::ConfigFile,
+    #[command(flatten)]
+    log: log::Options,
+}
+
+pub(super) fn run(options: &Options) -> ExitCode {
+    let path = options.config.path();
+    let log = log::to_stderr(&options.log);
+    let loaded = match load::to_run(path) {
         Ok(loaded) => loaded,
-        Err(code) => return code,
+        Err(why) => {
+            log.fails(&why);
+            return ExitCode::from(load::REFUSED);
+        }
     };
-    log_to_stderr();
+    say_what_starts(path, &loaded.config);
     let tokio = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(tokio) => tokio,
         Err(error) => {
-            tell!("cannot start the async runtime: {error}");
+            log.fails(&format!("cannot start the async runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    tokio.block_on(serve(loaded, Source::File(path.to_owned())))
+    match tokio.block_on(serve(loaded, Source::File(path.to_owned()))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            log.fails(&why);
+            ExitCode::FAILURE
+        }
+    }
 }
 
-async fn serve(loaded: Loaded, source: Source) -> ExitCode {
+/// So that a log by itself says what ran, and within which bounds.
+fn say_what_starts(path: &Path, config: &Config) {
+    let Config { upstream, listen, series, tenant, .. } = config;
+    tracing::info!(
+        version = version::VERSION,
+        commit = version::COMMIT,
+        config = %path.display(),
+        data_dir = config.data_dir.as_ref().map(|dir| display(dir.display())),
+        policies = config.policies.len(),
+        upstream = upstream.name,
+        host = host(&upstream.url),
+        "seriesgate starts"
+    );
+    let memory = memory::limit(config.memory.limit_bytes);
+    tracing::info!(
+        memory_bytes = memory,
+        in_flight_bytes = listen.max_in_flight_bytes.unwrap_or_else(|| memory::for_requests(memory)),
+        body_bytes = listen.max_body_bytes,
+        decoded_bytes = listen.max_decoded_bytes,
+        connections = listen.max_connections,
+        series = series.max_tracked,
+        tenants = tenant.max,
+        "limits"
+    );
+}
+
+/// Where a URL leads to. The rest of it may be a credential.
+fn host(url: &str) -> String {
+    let uri = url.parse::<Uri>().unwrap_or_default();
+    let port = uri.port().map_or_else(String::new, |port| format!(":{port}"));
+    uri.host().unwrap_or_default().to_owned() + &port
+}
+
+async fn serve(loaded: Loaded, source: Source) -> Result<(), String> {
     // before anything listens, so that a signal that comes at once is not lost
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        tell!("cannot listen for signals");
-        return ExitCode::FAILURE;
+        return Err("cannot listen for signals".to_owned());
     };
     if loaded.config.data_dir.is_none() {
         tracing::info!("no data_dir: what the gate knows is kept in memory only");
     }
     loaded.remarks.log();
-    let running = match runtime::start(loaded, source, Clock::system()).await {
-        Ok(running) => running,
-        Err(error) => {
-            tell!("{error}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let running = runtime::start(loaded, source, Clock::system()).await.map_err(|error| error.to_string())?;
     tracing::info!(address = %running.write_address, "listening for remote write");
     tracing::info!(address = %running.admin_address, "listening for admin");
     let (write, admin) = (running.write_address, running.admin_address);
@@ -64,65 +109,7 @@ async fn serve(loaded: Loaded, source: Source) -> ExitCode {
     service_manager::stopping();
     let drained = running.shutdown().await;
     tracing::info!(aborted = drained.aborted, "stopped");
-    ExitCode::SUCCESS
-}
-
-/// Fields of a log line, as `name=value`. What does not print is escaped, for some of it is text of senders and upstreams;
-/// our own messages may have several lines.
-fn fields() -> impl for<'w> FormatFields<'w> + 'static {
-    format::debug_fn(|writer, field, value| {
-        if field.name() == "message" {
-            let lines = format!("{value:?}");
-            write!(writer, "{}", quote::shown_lines(&lines))
-        } else {
-            write!(writer, "{field}=")?;
-            write!(quote::Printing(writer), "{value:?}")
-        }
-    })
-    .delimited(" ")
-}
-
-fn log_to_stderr() {
-    let (filter, misunderstood) = filter(&std::env::var("SERIESGATE_LOG").unwrap_or_default());
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // it would be said on the same standard error, by a panic of whoever logs
-        .log_internal_errors(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .fmt_fields(fields());
-    // only the first subscriber of a process takes; a second start in one process keeps it
-    drop(subscriber.try_init());
-    if let Some(why) = misunderstood {
-        tracing::warn!(
-            "SERIESGATE_LOG is not understood, so `info` holds: {why}; write `debug`, or `info,seriesgate::egress=debug`"
-        );
-    }
-}
-
-/// Whether a word is no level. It would be taken for a module, of which everything is logged, and of all others nothing.
-fn names_nothing(directive: &str) -> bool {
-    let is_module = directive == env!("CARGO_PKG_NAME") || directive.contains("::");
-    !directive.is_empty()
-        && !directive.contains(['=', '['])
-        && !is_module
-        && directive.parse::<LevelFilter>().is_err()
-}
-
-/// What is logged, and what is wrong with what was asked for.
-fn filter(asked: &str) -> (EnvFilter, Option<String>) {
-    let usual = || EnvFilter::new("info");
-    if asked.is_empty() {
-        return (usual(), None);
-    }
-    if let Some(word) = asked.split(',').map(str::trim).find(|directive| names_nothing(directive)) {
-        return (usual(), Some(format!("`{word}` is no level (off, error, warn, info, debug, trace)")));
-    }
-    match EnvFilter::try_new(asked) {
-        Ok(filter) => (filter, None),
-        Err(error) => (usual(), Some(error.to_string())),
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -130,16 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_that_is_no_level_silences_nothing() {
-        for word in ["warning", "bogus", "info debug", "info,verbose", "=", "seriesgate=loud"] {
-            let (filter, why) = filter(word);
-            assert!(why.is_some(), "{word}");
-            assert_eq!(filter.to_string(), "info", "{word}");
-        }
-        for known in
-            ["", "WARN", "off", "info,seriesgate::egress=debug", "seriesgate", "hyper=info", "debug,"]
-        {
-            assert_eq!(filter(known).1, None, "{known}");
+    fn of_a_url_only_the_host_is_said() {
+        for (url, said) in [
+            ("https://user:hunter2@backend.example:8443/token/api/v1/write?key=k", "backend.example:8443"),
+            ("http://[::1]/api/v1/write", "[::1]"),
+            ("http://b/", "b"),
+        ] {
+            assert_eq!(host(url), said);
         }
     }
 }

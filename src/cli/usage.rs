@@ -26,8 +26,9 @@ Exit status:
   2  nothing was begun: the command line is wrong, or the config is refused";
 
 pub(super) const RUN: &str = "\
-Example:
-  seriesgate run --config /etc/seriesgate/seriesgate.yaml";
+Examples:
+  seriesgate run --config /etc/seriesgate/seriesgate.yaml
+  seriesgate run gate.yaml --log-format json --log-level warn";
 
 pub(super) const INSPECT: &str = "\
 Examples:

@@ -116,7 +116,7 @@ fn log(result: &Result<String, String>) {
             service_manager::status(what);
         }
         Err(why) => {
-            tracing::error!("config not reloaded, the running one stays:\n{why}");
+            tracing::error!(lines = %why, "config not reloaded, the running one stays:");
             service_manager::status("config not reloaded, the running one stays; the log says why");
         }
     }

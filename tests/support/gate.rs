@@ -108,6 +108,17 @@ impl Setup {
         Some(gate)
     }
 
+    /// The same of a gate that logs in this form.
+    pub(crate) async fn start_logging(&self, format: &str) -> Gate {
+        let (write, admin) = (ports::free(), ports::free());
+        let (mut command, dir) = command(&self.yaml(write, admin));
+        command.env("SERIESGATE_LOG_FORMAT", format);
+        let log = File::create(dir.path().join("log")).unwrap();
+        let gate = Gate::of(command, dir, log, (write, admin));
+        gate.until_ready().await;
+        gate
+    }
+
     /// The same of a gate whose log nobody can read: the disk is full.
     pub(crate) async fn start_without_log(&self) -> Gate {
         let (write, admin) = (ports::free(), ports::free());
