@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Passes all tests on a fresh machine: installs what they need where it may, says so where it may not, then formatting,
 # lints, tests, instructions of the data path, the Helm chart, the Debian package (as root) and, where cargo-deny is
-# there, licences and advisories. Stops at the first failure.
+# there, licences, sources and advisories (these with cargo-audit, too). Stops at the first failure.
 #
 #   scripts/test.sh              everything
 #   scripts/test.sh --no-install with what the machine has
@@ -214,9 +214,15 @@ package() {
     step_that_may_skip 'package' 'no Debian root can be made, or none boots, here' scripts/package.sh "$packages_dir" --dev --test
 }
 package
+# advisories come from the net: both tools fetch the list of them first
 if cargo deny --version > /dev/null 2>&1; then
-    step 'licences and advisories' cargo deny --workspace check
+    step 'licences, sources and advisories' cargo deny --workspace check
 else
-    skip 'licences and advisories' 'cargo-deny is not installed (cargo install --locked cargo-deny)'
+    skip 'licences and sources of dependencies' 'cargo-deny is not installed (cargo install --locked cargo-deny)'
+    if cargo audit --version > /dev/null 2>&1; then
+        step 'advisories' cargo audit --deny yanked
+    else
+        skip 'advisories on dependencies' 'neither cargo-deny nor cargo-audit is installed'
+    fi
 fi
 is_over=yes

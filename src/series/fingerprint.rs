@@ -236,3 +236,60 @@ impl KeyStream {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Two texts of one identity, for whoever knows the keys: in the first lane a factor of each product is zero, and in the
+    /// second the products of one text are those of the other in another order.
+    fn made_to_collide(keys: &Fingerprinter) -> [Vec<u8>; 2] {
+        let [first, second, third] = [keys.pairs[0], keys.pairs[1], keys.pairs[2]];
+        let factors = [second[0].wrapping_sub(first[0]), third[0].wrapping_sub(second[0])];
+        let text = |sums: [u64; 2]| {
+            let words = [
+                first[0].wrapping_neg(),
+                sums[0].wrapping_sub(second[1]),
+                second[0].wrapping_neg(),
+                sums[1].wrapping_sub(third[1]),
+            ];
+            words.iter().flat_map(|word| word.to_le_bytes()).collect()
+        };
+        [text([factors[1], 0]), text([0, factors[0]])]
+    }
+
+    #[test]
+    fn what_collides_under_keys_that_are_known_does_not_under_those_that_are_drawn() {
+        let known = Fingerprinter::from_seed(1);
+        let [one, other] = made_to_collide(&known);
+        assert_ne!(one, other);
+        let print = |keys: &Fingerprinter, text: &[u8]| keys.fingerprint(text, keys.tenant("team"));
+        assert_eq!(print(&known, &one), print(&known, &other), "so the keys are what keeps them apart");
+        for _ in 0..1000 {
+            let drawn = Fingerprinter::random().unwrap();
+            let (one, other) = (print(&drawn, &one), print(&drawn, &other));
+            assert!(one.high != other.high && one.low != other.low, "{one:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_hash_without_keys_puts_in_one_place_is_spread() {
+        let polynomial = |text: &str| {
+            text.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)))
+        };
+        let texts: Vec<String> = (0..4096u32)
+            .map(|n| (0..12).map(|bit| if n >> bit & 1 == 0 { "Aa" } else { "BB" }).collect())
+            .collect();
+        assert!(texts.iter().all(|text| polynomial(text) == polynomial(&texts[0])));
+        let drawn = Fingerprinter::random().unwrap();
+        let prints: BTreeSet<Fingerprint> =
+            texts.iter().map(|text| drawn.fingerprint(text.as_bytes(), drawn.tenant(""))).collect();
+        assert_eq!(prints.len(), texts.len());
+        let mut places = [0; 64];
+        prints.iter().for_each(|print| places[(print.high >> 58) as usize] += 1);
+        // 64 are to be expected in each; twice that is eight standard deviations away
+        assert!(places.iter().all(|count| (1..128).contains(count)), "{places:?}");
+    }
+}

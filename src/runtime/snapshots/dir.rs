@@ -20,6 +20,8 @@ const SUFFIX: &str = ".snapshot";
 const DIGITS: usize = 24;
 /// Stays when the process ends, and is free then, however it ends.
 const LOCK: &str = "lock";
+/// Has a link refused.
+const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
 
 /// Why a gate cannot have a directory.
 #[derive(Debug, Error)]
@@ -47,8 +49,9 @@ pub(super) struct Dir {
 impl Dir {
     pub(super) fn open(path: &Path) -> Result<Self, DirError> {
         fs::create_dir_all(path)?;
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path.join(LOCK))?;
+        let mut lock = OpenOptions::new();
+        lock.write(true).create(true).truncate(false).mode(0o600).custom_flags(NO_LINK);
+        let file = lock.open(path.join(LOCK))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(DirError::InUse),
@@ -59,9 +62,8 @@ impl Dir {
         }
         let dir = Self { path: path.to_owned(), _lock: file };
         // told now, not at the first snapshot
-        let probe = dir.path.join("probe");
-        File::create(&probe)?;
-        fs::remove_file(probe)?;
+        dir.create("probe")?;
+        dir.remove("probe")?;
         Ok(dir)
     }
 
@@ -100,17 +102,23 @@ impl Dir {
         name: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> io::Result<u64> {
-        let new = self.path.join(format!("{name}.new"));
-        // by it series are known, or what they count
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let new = format!("{name}.new");
+        let file = self.create(&new)?;
         let mut out = BufWriter::with_capacity(1 << 18, file);
         write(&mut out)?;
         out.flush()?;
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         let size = file.metadata()?.len();
-        fs::rename(&new, self.path.join(name))?;
+        fs::rename(self.path.join(new), self.path.join(name))?;
         Ok(size)
+    }
+
+    /// A new file, in place of what a run that was killed left there: never what a link leads to.
+    fn create(&self, name: &str) -> io::Result<File> {
+        self.remove(name)?;
+        // by what it holds series are known, or what they count
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path.join(name))
     }
 
     /// Makes what was put in place stay there, whatever happens to the machine.

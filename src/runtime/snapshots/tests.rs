@@ -211,6 +211,30 @@ fn a_directory_is_one_process_at_a_time() {
 }
 
 #[test]
+fn a_link_in_the_directory_leads_nothing_out_of_it() {
+    use std::os::unix::fs::symlink;
+    let (dir, outside) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let other = outside.path().join("other");
+    std::fs::write(&other, "of somebody else").unwrap();
+    let life = Life::begin(dir.path());
+    life.put("a", 1, 1.0);
+    life.put("a", 2, 2.0);
+    for name in [HEAD.to_owned(), life.file("a"), "probe".to_owned()] {
+        let name = if name == "probe" { name } else { format!("{name}.new") };
+        symlink(&other, dir.path().join(name)).unwrap();
+    }
+    assert!(life.save(0, true).failed.is_none());
+    assert!(dir.path().join(HEAD).symlink_metadata().unwrap().is_file());
+    drop(life);
+    drop(Life::begin(dir.path()));
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "of somebody else");
+    std::fs::remove_file(dir.path().join("lock")).unwrap();
+    symlink(outside.path().join("made"), dir.path().join("lock")).unwrap();
+    assert!(Snapshots::open(dir.path()).is_err());
+    assert!(!outside.path().join("made").exists());
+}
+
+#[test]
 fn the_file_of_a_tenant_without_state_goes_and_a_damaged_one_spoils_no_other() {
     let dir = TempDir::new().unwrap();
     let life = Life::begin(dir.path());
