@@ -344,6 +344,7 @@ refused 'kubectl rollout restart' --set existingSecret=a --set-json config=null 
 refused '/listenAddress' --set listenAddress=localhost
 refused 'config.admin.address is made by the chart' --set config.admin.address=0.0.0.0:1
 refused 'logLevel sets' --set logLevel=debug --set 'env[0].name=SERIESGATE_LOG'
+refused 'logLevel sets' --set logLevel=debug --set 'env[0].name=SERIESGATE_LOG_LEVEL'
 refused 'podLabels has the label app.kubernetes.io/name' --set 'podLabels.app\.kubernetes\.io/name=a'
 refused 'podLabels has the label app.kubernetes.io/instance' --set 'podLabels.app\.kubernetes\.io/instance=seriesgate'
 refused 'podLabels has the label helm.sh/chart' --set 'podLabels.helm\.sh/chart=a'

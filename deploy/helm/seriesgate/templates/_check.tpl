@@ -11,8 +11,8 @@
 {{- end -}}
 {{- if .Values.logLevel -}}
 {{- range .Values.env -}}
-{{- if eq (.name | default "") "SERIESGATE_LOG" -}}
-{{- fail "SERIESGATE_LOG in env is what logLevel sets: give one of the two" -}}
+{{- if has (.name | default "") (list "SERIESGATE_LOG" "SERIESGATE_LOG_LEVEL") -}}
+{{- fail (printf "%s in env is what logLevel sets: give one of the two" .name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
