@@ -1,5 +1,8 @@
 //! What the gate says of itself: how long things take.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use super::mixture;
 use super::support::backend::{Backend, answer, stored};
 use super::support::gate::{Gate, Setup};
@@ -58,6 +61,31 @@ async fn the_process_and_its_build_are_named() {
         assert!(names.contains(&"process_cpu_seconds_total"), "{}", metrics.0);
         for what in ["resident_memory_bytes", "open_fds", "max_fds", "start_time_seconds"] {
             assert!(metrics.sum(&format!("process_{what}"), &[]) > 0.0, "{what}\n{}", metrics.0);
+        }
+    }
+    gate.finish().await;
+}
+
+/// Prometheus' own tool reads all of it, and finds nothing against its rules.
+#[tokio::test(flavor = "multi_thread")]
+async fn promtool_has_nothing_to_say_about_what_is_exported() {
+    let backend = Backend::start(|_| stored()).await;
+    let gate = Setup::to(backend.url()).policy(super::NO_NOISE).start().await;
+    assert_eq!(gate.send(&mixture(3, 2)).await.status, 204);
+    let metrics = gate.metrics().await;
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    match promtool.spawn() {
+        Ok(mut running) => {
+            running.stdin.take().unwrap().write_all(metrics.0.as_bytes()).unwrap();
+            let output = running.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && said.trim().is_empty(), "{said}\n{}", metrics.0);
+        }
+        Err(error) => {
+            let required = std::env::var_os("SERIESGATE_REQUIRE_REAL").is_some();
+            assert!(!required, "promtool (Debian package prometheus): {error}");
+            eprintln!("not run, promtool is not there: {error}");
         }
     }
     gate.finish().await;
