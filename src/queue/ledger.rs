@@ -46,7 +46,13 @@ pub(super) fn write(dir: &Path, ledger: Ledger, done: &Done) -> io::Result<()> {
     let checksum = crc32fast::hash(&raw);
     raw.put_u32(checksum);
     let new = dir.join(format!("{}.new", ledger.name()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    // what a kill left; never what a link leads to
+    if let Err(error) = fs::remove_file(&new)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     file.write_all(&raw)?;
     if ledger == Ledger::Safe {
         file.sync_data()?;

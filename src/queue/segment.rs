@@ -33,10 +33,10 @@ fn path(dir: &Path, first: u64) -> PathBuf {
 
 /// Makes the file of the records from `first` on, and makes sure that it is found after a crash.
 pub(super) fn create(dir: &Path, first: u64) -> io::Result<Segment> {
-    let path = path(dir, first);
-    // samples of all tenants are in it
+    // never what a link leads to; samples of all tenants are in it
+    remove(dir, first);
     let file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path(dir, first))?;
     let begun = file
         .write_all_at(&segment_header(first), 0)
         .and_then(|()| file.sync_all())

@@ -388,3 +388,22 @@ fn a_file_of_a_later_version_is_not_touched() {
     assert!(matches!(error, QueueError::Version { found: 2, known: 1, .. }), "{error}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
+
+#[test]
+fn a_link_in_the_directory_leads_nothing_out_of_it() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    let target = outside.path().join("target");
+    fs::write(&target, "mine").unwrap();
+    let bench = Bench::new(LIMITS);
+    for name in ["done.new", "done.recent.new"] {
+        symlink(&target, bench.dir.path().join(name)).unwrap();
+    }
+    let queue = bench.open();
+    symlink(&target, bench.dir.path().join(format!("{:020}.queue", 1))).unwrap();
+    bench.append(&queue, 1, 0, b"one").unwrap();
+    assert_eq!(deliver(&queue)[&1], [b"one"]);
+    queue.note();
+    queue.settle();
+    assert_eq!(fs::read(&target).unwrap(), b"mine");
+}

@@ -202,6 +202,8 @@ pub(crate) fn settings(url: String) -> config::Upstream {
         validation: config::Validation::default(),
         long_values: None,
         protocol_retry: Duration::from_secs(3600),
+        delivery: config::Delivery::Sync,
+        queue: config::Queue::default(),
         tls: config::Tls::default(),
     }
 }

@@ -102,7 +102,7 @@ async fn what_came_while_the_upstream_was_down_is_delivered_in_order_once_it_is_
     gate.signal(Signal::TERM);
     let (status, log) = gate.exit().await;
     assert_eq!(status.code(), Some(0), "{log}");
-    assert_eq!(files(&dir.path().join("queue/primary")), [PathBuf::new(); 0], "nothing waits, nothing stays");
+    assert!(files(&dir.path().join("queue/primary")).is_empty(), "nothing waits, nothing stays");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -395,7 +395,7 @@ async fn a_stop_waits_for_what_is_on_its_way_and_not_for_an_upstream_that_hangs(
     let gate = setup(backend.url(), dir.path(), QUEUE).listen("drain_timeout: 1s").start().await;
     assert_eq!(send(&gate, "", &scrape(0)).await, 204);
     backend.until_seen(1).await;
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     gate.signal(Signal::TERM);
     let (status, log) = gate.exit().await;
     assert!(begun.elapsed() < Duration::from_secs(10));

@@ -38,3 +38,17 @@ pub struct Queue {
     /// Bytes at most of what the upstream refused for good and is kept.
     pub dead_letter_bytes: usize,
 }
+
+impl Default for Queue {
+    /// As the config fills it in.
+    fn default() -> Self {
+        Self {
+            max_bytes: 4 << 30,
+            when_full: WhenFull::Refuse,
+            max_age: Duration::from_secs(24 * 3600),
+            max_request_bytes: 512 << 10,
+            max_retry_wait: Duration::from_secs(30),
+            dead_letter_bytes: 64 << 20,
+        }
+    }
+}
