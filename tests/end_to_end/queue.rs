@@ -449,3 +449,26 @@ async fn a_full_disk_is_answered_503_until_there_is_room() {
     assert!(got.len() == 3 && got.values().all(|times| *times == (0..second).collect::<Vec<_>>()), "{got:?}");
     gate.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_as_one_goes_one_by_one_and_is_not_made_so_large_again() {
+    let backend = Backend::start(down).await;
+    let dir = TempDir::new().unwrap();
+    let gate = setup(backend.url(), dir.path(), QUEUE).start().await;
+    for second in 0..64 {
+        assert_eq!(send(&gate, "", &scrape(second)).await, 204);
+    }
+    let before = backend.seen().len();
+    let most = 3 * encode_snappy(&scrape(0)).len();
+    backend.answer_by(move |seen| {
+        if seen.body.len() > most { answer("413 Payload Too Large", "", "too large") } else { stored() }
+    });
+    until_delivered(&gate).await;
+    let seen = backend.seen().split_off(before);
+    let got = times(&seen, |seen| seen.body.len() <= most);
+    assert!(got.len() == 3 && got.values().all(|times| *times == (0..64).collect::<Vec<_>>()), "{got:?}");
+    let refused = seen.iter().filter(|seen| seen.body.len() > most).count();
+    assert!((1..=6).contains(&refused), "{refused}");
+    assert_eq!(gate.metrics().await.sum("seriesgate_queue_dropped_samples_total", &[]), 0.0);
+    gate.finish().await;
+}
