@@ -313,6 +313,7 @@ base=$chart/ci/gateway-values.yaml
 refused "additional properties 'replica' not allowed" --set replica=3
 refused "additional properties 'enable' not allowed" --set networkPolicy.enable=false
 refused 'value must be one of' --set mode=daemonset
+refused 'only an aggregator has a volume' --set-json 'config.upstreams=[{"name":"a","url":"http://h/w","delivery":"queue"}]'
 refused '/replicas' --set replicas=two
 refused '/ports/admin' --set ports.admin=80
 refused '/image/digest' --set image.digest=latest

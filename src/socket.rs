@@ -2,18 +2,59 @@
 //!
 //! `[::]` stands for all addresses. It takes IPv4, too, whatever `net.ipv6.bindv6only` says, and where the machine has no IPv6 it is
 //! `0.0.0.0`: so one config does for clusters of either kind, and of both.
+//!
+//! A socket that a service manager opened for us is used in place of one of our own (systemd's socket activation): it is open before we
+//! begin and after we end, so connections wait while one gate takes the place of another.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
+use std::sync::LazyLock;
+
+use listenfd::ListenFd;
+use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
+
+/// What a service manager opened and nobody took yet.
+static INHERITED: LazyLock<Mutex<Vec<TcpListener>>> = LazyLock::new(|| Mutex::new(inherited()));
 
 /// Opens a socket that does not block; connections wait in its backlog.
 ///
 /// # Errors
 /// As the operating system says.
 pub(crate) fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+    if let Some(socket) = take_inherited(&mut INHERITED.lock(), address) {
+        socket.set_nonblocking(true)?;
+        tracing::info!(%address, "using the socket that the service manager opened");
+        return Ok(socket);
+    }
     on_what_there_is(address, |address| open(address, backlog))
+}
+
+/// The sockets of TCP that `LISTEN_FDS` is about.
+fn inherited() -> Vec<TcpListener> {
+    let mut all = ListenFd::from_env();
+    (0..all.len()).filter_map(|at| all.take_tcp_listener(at).ok().flatten()).collect()
+}
+
+/// The one of them that listens there.
+fn take_inherited(sockets: &mut Vec<TcpListener>, address: SocketAddr) -> Option<TcpListener> {
+    let everywhere = |address: SocketAddr| address.ip().is_unspecified();
+    let is_there = |socket: &TcpListener| {
+        let listens = socket.local_addr();
+        listens.is_ok_and(|at| {
+            at == address || (at.port() == address.port() && everywhere(at) && everywhere(address))
+        })
+    };
+    if let Some(at) = sockets.iter().position(is_there) {
+        return Some(sockets.swap_remove(at));
+    }
+    if !sockets.is_empty() {
+        let opened: Vec<String> =
+            sockets.iter().flat_map(TcpListener::local_addr).map(|at| at.to_string()).collect();
+        tracing::warn!(%address, "the service manager opened {}, and nothing here", opened.join(" and "));
+    }
+    None
 }
 
 /// Why it could not be opened.
@@ -77,6 +118,20 @@ mod tests {
         if bound.is_ipv6() && std::net::UdpSocket::bind("[::1]:0").is_ok() {
             assert!(TcpStream::connect_timeout(&to("::1"), wait).is_ok(), "{bound}");
         }
+    }
+
+    #[test]
+    fn an_inherited_socket_is_taken_where_it_listens_at_the_address_and_once() {
+        let open = |text: &str| listen(text.parse().unwrap(), 16).unwrap();
+        let (one, other) = (open("127.0.0.1:0"), open("[::]:0"));
+        let [at_one, at_other] = [&one, &other].map(|socket| socket.local_addr().unwrap());
+        let mut sockets = vec![one, other];
+        let elsewhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), at_other.port());
+        assert!(take_inherited(&mut sockets, elsewhere).is_none(), "that is not all addresses");
+        let everywhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), at_other.port());
+        assert_eq!(take_inherited(&mut sockets, everywhere).unwrap().local_addr().unwrap(), at_other);
+        assert_eq!(take_inherited(&mut sockets, at_one).unwrap().local_addr().unwrap(), at_one);
+        assert!(take_inherited(&mut sockets, at_one).is_none());
     }
 
     #[test]

@@ -6,10 +6,15 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use std::net::SocketAddr;
-use std::process::Child;
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use command_fds::{CommandFdExt as _, FdMapping};
 use rustix::process::{Pid, Signal, kill_process};
+use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
+use support::backend::{Backend, stored};
 use support::gate::{self, SOON};
 use support::wait::until;
 use support::{http, ports};
@@ -176,4 +181,72 @@ async fn a_socket_that_is_not_there_costs_a_line_in_the_log() {
     until("it is logged", SOON, logged).await;
     service.signal(Signal::TERM);
     service.ends_well().await;
+}
+
+/// Starts a gate as systemd does that holds these sockets open.
+fn start_with(sockets: &[&TcpListener], backend: &str) -> (Child, TempDir) {
+    let [write, admin] = [0, 1].map(|at| sockets[at].local_addr().unwrap());
+    let text = format!(
+        "listen: {{ address: '{write}' }}\nadmin: {{ address: '{admin}' }}\nupstreams: [ {{ name: a, url: '{backend}' }} ]\n"
+    );
+    let (run, dir) = gate::command(&text);
+    // its own number is known to it alone
+    let mut command = Command::new("sh");
+    command.args(["-c", "LISTEN_PID=$$ exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+    command.env("LISTEN_FDS", "2").stdin(Stdio::null()).stdout(Stdio::null());
+    let passed = sockets
+        .iter()
+        .zip(3..)
+        .map(|(socket, child_fd)| FdMapping { parent_fd: socket.try_clone().unwrap().into(), child_fd });
+    command.fd_mappings(passed.collect()).unwrap();
+    let log = std::fs::File::create(dir.path().join("log")).unwrap();
+    (command.stderr(log).spawn().unwrap(), dir)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_sockets_that_are_held_for_it_a_restart_refuses_no_connection() {
+    let backend = Backend::start(|_| stored()).await;
+    let open = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let (write, admin) = (open(), open());
+    let [at, admin_at] = [&write, &admin].map(|socket| socket.local_addr().unwrap());
+    let (mut gate, mut dir) = start_with(&[&write, &admin], &backend.url());
+    let ready = format!("http://{admin_at}/-/ready");
+    until("it is ready", SOON, async || http::is_ok(&ready).await.then_some(())).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let sending = tokio::spawn(async move {
+        let mut sent = 0;
+        while !stopped.load(Ordering::Relaxed) {
+            let request = WriteRequest::of(vec![TimeSeries::named("m", &[]).with_sample(sent * 1000, 1.0)]);
+            match http::send(http::write_request(at, encode_snappy(&request))).await {
+                Ok(reply) => {
+                    assert_eq!(reply.status, 204);
+                    sent += 1;
+                }
+                // closed before it had said anything: a gate that stops does that
+                Err(error) => assert!(!error.contains("ConnectionRefused"), "{error}"),
+            }
+        }
+        sent
+    });
+    for _ in 0..3 {
+        kill_process(Pid::from_child(&gate), Signal::TERM).unwrap();
+        let status = until("the gate ends", SOON, async || gate.try_wait().unwrap()).await;
+        let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+        assert!(
+            status.success() && log.contains("using the socket that the service manager opened"),
+            "{log}"
+        );
+        // for a while there is none
+        let before = backend.seen().len();
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        assert_eq!(backend.seen().len(), before);
+        (gate, dir) = start_with(&[&write, &admin], &backend.url());
+        backend.until_seen(before + 20).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let sent = sending.await.unwrap();
+    assert!(backend.seen().len() >= usize::try_from(sent).unwrap());
+    gate.kill().unwrap();
+    gate.wait().unwrap();
 }

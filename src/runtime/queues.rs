@@ -40,6 +40,7 @@ pub(super) fn open(config: &Config, registry: &Arc<Registry>) -> Result<Option<S
         max_age: upstream.queue.max_age,
     };
     let queue = Queue::open(&dir, limits, metrics.clone()).map_err(failed)?;
+    tell_of_small_disk(&dir, upstream.queue.max_bytes as u64);
     let left = queue.len();
     if left > 0 {
         tracing::info!(
@@ -72,6 +73,21 @@ pub(super) fn open(config: &Config, registry: &Arc<Registry>) -> Result<Option<S
         replica_labels: Arc::clone(&config.aggregation.replica_labels),
         metrics,
     }))
+}
+
+/// Says so where the disk is full before the queue is.
+fn tell_of_small_disk(dir: &Path, max_bytes: u64) {
+    let Ok(disk) = rustix::fs::statvfs(dir) else { return };
+    let bytes = disk.f_blocks.saturating_mul(disk.f_frsize);
+    if bytes < max_bytes {
+        tracing::warn!(
+            disk_bytes = bytes,
+            max_bytes,
+            "the disk of {} has less than upstreams[].queue.max_size: once it is full senders are told 503, whatever \
+             queue.when_full says; give it more, or the queue less",
+            dir.display()
+        );
+    }
 }
 
 /// Says so where there are queues of upstreams that are not in the config: nobody delivers them.

@@ -415,6 +415,7 @@ async fn a_full_disk_is_answered_503_until_there_is_room() {
     let Some(gate) = setup(backend.url(), dir.path(), QUEUE).start_on_a_disk(dir.path(), "8m").await else {
         return eprintln!("not run: this machine allows no mounts of one's own");
     };
+    assert!(gate.log().contains("has less than upstreams[].queue.max_size"), "{}", gate.log());
     assert_eq!(send(&gate, "", &scrape(0)).await, 204);
     let ballast = gate.sees(dir.path()).join("ballast");
     std::fs::write(&ballast, vec![0; 16 << 20]).unwrap_err();

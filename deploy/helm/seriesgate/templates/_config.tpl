@@ -34,6 +34,13 @@
 {{- if hasKey $config "data_dir" -}}
 {{- fail "config.data_dir is made by the chart: an aggregator has one (mode: aggregator), other modes keep nothing on disk" -}}
 {{- end -}}
+{{- if ne .Values.mode "aggregator" -}}
+{{- range $config.upstreams -}}
+{{- if eq (.delivery | default "sync") "queue" -}}
+{{- fail (printf "upstream %s has delivery: queue, which keeps requests on disk; only an aggregator has a volume: use mode: aggregator, with a persistence.size above queue.max_size" (.name | default "")) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and (ne .Values.mode "gateway") (hasKey ($config.aggregation | default dict) "instance_label") -}}
 {{- fail "config.aggregation.instance_label is made by the chart: set aggregation.instanceLabel" -}}
 {{- end -}}
