@@ -13,6 +13,7 @@ mod client;
 mod error;
 mod failure;
 mod insecure;
+mod oauth2;
 mod request;
 mod response;
 mod retry_after;

@@ -6,6 +6,8 @@
 
 #[path = "egress/faults.rs"]
 mod faults;
+#[path = "egress/oauth2.rs"]
+mod oauth2;
 #[path = "egress/outgoing.rs"]
 mod outgoing;
 #[path = "egress/statuses.rs"]

@@ -26,6 +26,7 @@ mod files;
 mod http;
 mod limit;
 mod listen;
+mod oauth2;
 mod policies;
 mod queue;
 mod remarks;

@@ -233,7 +233,7 @@ fn next_secret_key(line: &[char], marked: &[usize], from: usize) -> Option<Key> 
 /// Also misspelt ones: a line can be shown because its key is wrong.
 fn names_a_secret(name: &str) -> bool {
     let telling = ["pass", "pwd", "token", "secret", "credential", "bearer", "api_key", "apikey"];
-    matches!(name, "headers" | "basic_auth" | "authorization")
+    matches!(name, "headers" | "basic_auth" | "authorization" | "endpoint_params")
         || !name.ends_with("file")
             && !name.ends_with("files")
             && telling.iter().any(|part| name.contains(part))

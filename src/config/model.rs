@@ -1,5 +1,6 @@
 //! The checked configuration: every value parsed, bounded and with its default filled in.
 
+mod oauth2;
 mod queue;
 
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::oauth2::OAuth2;
 pub use self::queue::{Delivery, Queue, WhenFull};
 use crate::policy::Definition;
 use crate::series::{Limits, LongValues, SubjectTable};
@@ -173,6 +175,8 @@ pub enum UpstreamAuth {
     Basic(BasicAuth),
     /// `Authorization: Bearer …`.
     Bearer(Secret),
+    /// The same, with tokens that a server gives.
+    OAuth2(Box<OAuth2>),
 }
 
 /// HTTP basic credentials.

@@ -12,6 +12,7 @@ use super::position::Position;
 
 mod aggregation;
 mod listen;
+mod oauth2;
 mod policy;
 mod queue;
 mod rule;
@@ -23,6 +24,7 @@ mod workload;
 
 pub(crate) use aggregation::RawAggregation;
 pub(crate) use listen::RawListen;
+pub(crate) use oauth2::RawOauth2;
 pub(crate) use policy::{LATER_POLICY_KEYS, MatchText, RawPolicy};
 pub(crate) use queue::RawQueue;
 pub(crate) use rule::{Given, RawRule};

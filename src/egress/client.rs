@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Body as _;
-use hyper::header::{HeaderName, LOCATION, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{HeaderMap, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 
 use super::classify::classify;
 use super::failure::{Kind, Target, TryError};
+use super::oauth2::Tokens;
 use super::request::Template;
 use super::response::{self, UpstreamResponse};
 use super::takes::Takes;
@@ -18,7 +19,7 @@ use super::warnings::Warnings;
 use super::{EgressError, Outbound, Reply};
 use super::{retry_after, secrets};
 use crate::clock::{self, Clock, Jitter};
-use crate::config::{OnRefusal, OnThrottle, Upstream};
+use crate::config::{OnRefusal, OnThrottle, Upstream, UpstreamAuth};
 use crate::telemetry::EgressMetrics;
 use crate::via::Via;
 use crate::wire::Form;
@@ -34,6 +35,8 @@ pub struct Client {
     max_body_bytes: Option<usize>,
     on_400: OnRefusal,
     secrets: Vec<String>,
+    /// Tokens that a server gives, where they are the credentials.
+    tokens: Option<Arc<Tokens>>,
     clock: Clock,
     jitter: Jitter,
     metrics: Arc<EgressMetrics>,
@@ -48,6 +51,10 @@ impl Client {
     pub fn new(upstream: &Upstream, metrics: Arc<EgressMetrics>, seed: u64) -> Result<Self, EgressError> {
         let template = Template::new(upstream, Via::new(seed))?;
         let jitter = Jitter::new(seed);
+        let tokens = match &upstream.auth {
+            UpstreamAuth::OAuth2(oauth2) => Some(Tokens::new(oauth2, upstream, Arc::clone(&metrics))),
+            _ => None,
+        };
         Ok(Self {
             target: Target::new(&upstream.name, template.uri()),
             transport: Transport::new(upstream, template.uri().scheme(), &jitter)?,
@@ -58,6 +65,7 @@ impl Client {
             max_body_bytes: upstream.max_body_bytes,
             on_400: upstream.on_400,
             secrets: secrets::configured(upstream),
+            tokens: tokens.transpose()?.map(Arc::new),
             clock: Clock::system(),
             jitter,
             metrics,
@@ -172,13 +180,31 @@ impl Client {
         deadline: Instant,
     ) -> Result<UpstreamResponse, TryError> {
         let kept = self.transport.kept(&self.jitter, &self.metrics.aged);
-        match self.attempt(&kept, uri, outbound, deadline).await {
+        let token = self.token(deadline).await?;
+        let answer = match self.attempt(&kept, uri, outbound, &token, deadline).await {
             Err(TryError::Client(error)) if self.transport.closed_under_us(&error) => {
                 self.metrics.retries.increment(1);
-                self.attempt(&self.transport.fresh, uri, outbound, deadline).await
+                self.attempt(&self.transport.fresh, uri, outbound, &token, deadline).await
             }
             done => done,
+        };
+        match (&answer, &self.tokens, &token) {
+            (Ok(refused), Some(tokens), Some(token))
+                if refused.status == StatusCode::UNAUTHORIZED && tokens.drop_refused(token) =>
+            {
+                let token = self.token(deadline).await?;
+                self.attempt(&kept, uri, outbound, &token, deadline).await
+            }
+            _ => answer,
         }
+    }
+
+    /// The credential of the moment, where there is such.
+    async fn token(&self, deadline: Instant) -> Result<Option<HeaderValue>, TryError> {
+        let Some(tokens) = &self.tokens else { return Ok(None) };
+        let token =
+            timeout_at(deadline, tokens.header()).await.map_err(|_| TryError::Timeout(self.timeout))?;
+        token.map(Some).map_err(TryError::NoToken)
     }
 
     async fn attempt(
@@ -186,9 +212,13 @@ impl Client {
         http: &Http,
         uri: &Uri,
         outbound: &Outbound,
+        token: &Option<HeaderValue>,
         deadline: Instant,
     ) -> Result<UpstreamResponse, TryError> {
-        let request = self.template.request(uri.clone(), outbound, self.metrics.bytes.clone());
+        let mut request = self.template.request(uri.clone(), outbound, self.metrics.bytes.clone());
+        if let Some(token) = token {
+            request.headers_mut().insert(AUTHORIZATION, token.clone());
+        }
         let mut counted = CountedRequest { metrics: &self.metrics, code: 0, began: clock::monotonic() };
         let response = timeout_at(deadline, http.request(request))
             .await
@@ -217,7 +247,8 @@ impl Client {
             let excerpt = String::new();
             return UpstreamResponse { status, retry_after: None, location: None, excerpt, written };
         }
-        let secrets = [&self.secrets[..], &secrets::of_sender(to)].concat();
+        let mut secrets = [&self.secrets[..], &secrets::of_sender(to)].concat();
+        secrets.extend(self.tokens.as_ref().and_then(|tokens| tokens.secret()));
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         UpstreamResponse {
             status,

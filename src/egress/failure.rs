@@ -78,6 +78,8 @@ pub(super) enum TryError {
     Timeout(Duration),
     /// No connection, or none that held.
     Client(legacy::Error),
+    /// There are no credentials to send it with, and why.
+    NoToken(String),
 }
 
 impl TryError {
@@ -85,6 +87,7 @@ impl TryError {
         let (kind, reason) = match self {
             Self::Timeout(limit) => (Kind::Timeout, format!("no answer within {limit:?}")),
             Self::Client(error) => explain(error),
+            Self::NoToken(why) => (Kind::Misconfigured, why.clone()),
         };
         Failure { kind, cause: format!("{target}: {reason}") }
     }

@@ -147,6 +147,8 @@ fn fixed_headers(upstream: &Upstream, uri: &Uri) -> Result<HeaderMap, EgressErro
             Some(format!("Basic {}", encoded(&basic.username, basic.password.expose())))
         }
         UpstreamAuth::Bearer(token) => Some(format!("Bearer {}", token.expose())),
+        // stands for the token of the moment
+        UpstreamAuth::OAuth2(_) => Some("Bearer".to_owned()),
     };
     if let Some(value) = authorization {
         headers.insert(AUTHORIZATION, sensitive("authorization", &value)?);

@@ -18,6 +18,7 @@ pub(super) fn configured(upstream: &Upstream) -> Vec<String> {
             vec![basic.password.expose().to_owned(), encoded(&basic.username, basic.password.expose())]
         }
         UpstreamAuth::Bearer(token) => vec![token.expose().to_owned()],
+        UpstreamAuth::OAuth2(oauth2) => vec![oauth2.client_secret.expose().to_owned()],
     };
     secrets.retain(|secret| !secret.is_empty());
     let values = upstream.headers.iter().map(|(_, value)| value.expose().to_owned());

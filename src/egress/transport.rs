@@ -20,7 +20,7 @@ use super::body::CountedBody;
 use super::failure::ended_early;
 use super::{EgressError, tls};
 use crate::clock::Jitter;
-use crate::config::Upstream;
+use crate::config::{Tls, Upstream};
 
 /// A backend that is up answers a SYN in far less; what is left of the timeout is for the request.
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,7 +61,8 @@ impl Transport {
         scheme: Option<&Scheme>,
         jitter: &Jitter,
     ) -> Result<Self, EgressError> {
-        let connector = connector(upstream, scheme == Some(&Scheme::HTTPS))?;
+        let is_https = scheme == Some(&Scheme::HTTPS);
+        let connector = connector(&upstream.tls, &upstream.name, upstream.timeout, is_https)?;
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         // without a timer the idle timeout does nothing
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(upstream.idle_timeout);
@@ -123,15 +124,20 @@ fn next_age(max_age: Option<Duration>, jitter: &Jitter) -> Option<Instant> {
     max_age.and_then(|age| Instant::now().checked_add(jitter.around(age)))
 }
 
-fn connector(upstream: &Upstream, https: bool) -> Result<HttpsConnector<HttpConnector>, EgressError> {
+/// What makes connections, on behalf of an upstream.
+pub(super) fn connector(
+    tls: &Tls,
+    upstream: &str,
+    timeout: Duration,
+    https: bool,
+) -> Result<HttpsConnector<HttpConnector>, EgressError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(upstream.timeout.min(MAX_CONNECT_TIMEOUT)));
-    let config =
-        if https { tls::client_config(&upstream.tls, &upstream.name) } else { tls::unused_config() }?;
+    tcp.set_connect_timeout(Some(timeout.min(MAX_CONNECT_TIMEOUT)));
+    let config = if https { tls::client_config(tls, upstream) } else { tls::unused_config() }?;
     let mut builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
-    if https && let Some(name) = tls::server_name(&upstream.tls)? {
+    if https && let Some(name) = tls::server_name(tls)? {
         builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
     }
     Ok(builder.enable_http1().wrap_connector(tcp))

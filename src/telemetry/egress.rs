@@ -15,6 +15,7 @@ const NOT_KNOWN: f64 = -1.0;
 /// What one upstream client counts.
 pub struct EgressMetrics {
     registry: Arc<Registry>,
+    name: String,
     requests: ByCode,
     took: Arc<Durations>,
     /// Body bytes sent.
@@ -65,7 +66,15 @@ impl EgressMetrics {
             takes_zstd: takes("zstd"),
             splits: registry.counter(&names::UPSTREAM_SPLITS, &labels),
             registry: Arc::clone(registry),
+            name: name.to_owned(),
         }
+    }
+
+    /// Counts one question for a token, and whether there was one.
+    pub fn tokens(&self, given: bool) {
+        let result = if given { "ok" } else { "failed" };
+        let labels = [("upstream", self.name.as_str()), ("result", result)];
+        self.registry.counter(&names::UPSTREAM_TOKENS, &labels).increment(1);
     }
 
     /// Counts one request by the status it got, and how long it took; 0 = no answer.

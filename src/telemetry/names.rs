@@ -60,6 +60,7 @@ metrics! {
     UPSTREAM_FALLBACKS = Counter "seriesgate_upstream_fallbacks_total" ["upstream"] "Requests sent again as remote write 1.0 in snappy because the upstream did not take the form that they were in.";
     UPSTREAM_NOT_CARRIED = Counter "seriesgate_upstream_not_carried_total" ["upstream", "what"] "What of remote write 2.0 did not go on as 1.0: start_timestamp = series that said when what they count began, metadata = metrics whose type, help and unit the upstream did not take.";
     UPSTREAM_TAKES = Gauge "seriesgate_upstream_takes" ["upstream", "protocol"] "Whether the upstream takes remote write 2.0 (v2) and zstd: 1 = it took it, 0 = it did not, -1 = it was not sent any yet.";
+    UPSTREAM_TOKENS = Counter "seriesgate_upstream_tokens_total" ["upstream", "result"] "Times a token was asked for (upstreams[].oauth2), by result.";
     UPSTREAM_AGED = Counter "seriesgate_upstream_connections_aged_total" ["upstream"] "Times the kept connections were left for new ones because they reached upstreams[].max_connection_age.";
     QUEUE_RECORDS = Gauge "seriesgate_queue_requests" ["upstream"] "Requests on disk that wait for the upstream (upstreams[].delivery: queue).";
     QUEUE_SAMPLES = Gauge "seriesgate_queue_samples" ["upstream"] "Samples and native histograms in them.";

@@ -15,6 +15,10 @@ impl Checker<'_> {
             let checked = self.inside("basic_auth", |check| check.basic_auth(basic));
             return checked.map(UpstreamAuth::Basic).unwrap_or_default();
         }
+        if let Some(oauth2) = &raw.oauth2 {
+            let checked = self.inside("oauth2", |check| check.oauth2(oauth2));
+            return checked.map(|checked| UpstreamAuth::OAuth2(Box::new(checked))).unwrap_or_default();
+        }
         let (position, token) = match (&raw.bearer_token, &raw.bearer_token_file) {
             (Some(token), _) => (token.position, self.expand(token.position, &token.value.0)),
             (None, Some(file)) => (file.position, self.secret_file(file)),
@@ -35,6 +39,7 @@ impl Checker<'_> {
             (raw.basic_auth.as_ref().map(|at| at.position), "basic_auth"),
             (raw.bearer_token.as_ref().map(|at| at.position), "bearer_token"),
             (raw.bearer_token_file.as_ref().map(|at| at.position), "bearer_token_file"),
+            (raw.oauth2.as_ref().map(|at| at.position), "oauth2"),
             (forward, "forward_authorization"),
         ]
         .into_iter()
@@ -84,7 +89,7 @@ impl Checker<'_> {
     }
 
     /// The value of `key`, or of `key_file`; exactly one must be given.
-    fn inline_or_file(
+    pub(super) fn inline_or_file(
         &mut self,
         parent: Position,
         key: &str,

@@ -100,7 +100,7 @@ impl Checker<'_> {
         value
     }
 
-    fn url(&mut self, at: &At<String>) -> Option<String> {
+    pub(super) fn url(&mut self, at: &At<String>) -> Option<String> {
         let url = self.expand(at.position, &at.value)?;
         if let Some(stand_in) = self.secrets.instead_of_url(&at.value, expand::refers(&at.value)) {
             return Some(stand_in);
@@ -109,7 +109,7 @@ impl Checker<'_> {
         Some(url)
     }
 
-    fn tls(&mut self, at: &At<RawTls>, url: Option<&str>) -> Tls {
+    pub(super) fn tls(&mut self, at: &At<RawTls>, url: Option<&str>) -> Tls {
         let raw = &at.value;
         if url.is_some_and(|url| !is_https(url)) {
             self.refuse(at.position, "`tls` has no use with an `http://` url");

@@ -143,13 +143,13 @@ fn rule_of(key: &str) -> Rule {
     let name = key.to_ascii_lowercase();
     match name.as_str() {
         "upstreams" => Rule::Upstreams,
-        "tls" | "queue" => Rule::Upstream,
+        "tls" | "queue" | "oauth2" => Rule::Upstream,
         "basic_auth" => Rule::BasicAuth,
         "policies" => Rule::Free,
         // what was to be the next key may have become a part of it
         "name" => Rule::If(|text| !text.contains(['"', '\'', '{', '[', ':', '='])),
-        "url" => Rule::Url,
-        "headers" => Rule::Pairs(|_| false),
+        "url" | "token_url" => Rule::Url,
+        "headers" | "endpoint_params" => Rule::Pairs(|_| false),
         "headers_from_files" => Rule::Pairs(doubtful::is_plain_path),
         _ if names_a_secret(&name) => Rule::Nothing,
         _ => doubtful::rule(&name).map_or(Rule::All, Rule::If),

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{DurationText, RawQueue, SecretText, SizeText};
+use super::{DurationText, RawOauth2, RawQueue, SecretText, SizeText};
 use crate::config::at::At;
 use crate::config::yaml::{MERGE_KEY, NO_MERGE_KEYS};
 
@@ -40,6 +40,8 @@ pub(crate) struct RawUpstream {
     /// File that holds the bearer token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bearer_token_file: Option<At<String>>,
+    /// OAuth 2.0 client credentials, for which a server gives bearer tokens.
+    pub(crate) oauth2: Option<At<RawOauth2>>,
     /// Headers added to each request. `${NAME}` is replaced in values.
     pub(crate) headers: Option<Pairs<SecretText>>,
     /// Headers added to each request, name and file that holds the value.
@@ -94,6 +96,7 @@ impl Default for RawUpstream {
             basic_auth: None,
             bearer_token: None,
             bearer_token_file: None,
+            oauth2: None,
             headers: None,
             headers_from_files: None,
             forward_authorization: At::default_value(false),
