@@ -258,6 +258,8 @@ pub struct Tls {
     pub key_file: Option<PathBuf>,
     /// Name to verify instead of the URL's host.
     pub server_name: Option<String>,
+    /// Also trust the authorities of the machine.
+    pub system_roots: bool,
     /// Verify nothing. For tests.
     pub insecure_skip_verify: bool,
     /// Changes when the content of one of the files does: a renewed certificate keeps its path.

@@ -29,6 +29,9 @@ pub enum EgressError {
         /// What is wrong.
         reason: String,
     },
+    /// `system_roots` on a machine that has none.
+    #[error("tls.system_roots: the machine's certificates cannot be read: {0} (Debian: ca-certificates)")]
+    SystemRoots(String),
     /// `cert_file` without `key_file`, or the other way round.
     #[error("tls: cert_file and key_file go together")]
     HalfClientCertificate,

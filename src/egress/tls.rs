@@ -51,18 +51,34 @@ pub(super) fn server_name(tls: &config::Tls) -> Result<Option<ServerName<'static
 }
 
 fn roots(tls: &config::Tls) -> Result<RootCertStore, EgressError> {
-    let Some(path) = &tls.ca_file else {
-        return Ok(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect());
-    };
     let mut roots = RootCertStore::empty();
-    for certificate in certificates("tls.ca_file", path)? {
-        roots.add(certificate).map_err(|error| EgressError::Pem {
-            key: "tls.ca_file",
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
+    match &tls.ca_file {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(path) => {
+            for certificate in certificates("tls.ca_file", path)? {
+                roots.add(certificate).map_err(|error| EgressError::Pem {
+                    key: "tls.ca_file",
+                    path: path.clone(),
+                    reason: error.to_string(),
+                })?;
+            }
+        }
+    }
+    if tls.system_roots {
+        add_those_of_the_machine(&mut roots)?;
     }
     Ok(roots)
+}
+
+/// Some of a machine's certificates may be too old to be read; that there is none at all is a mistake.
+fn add_those_of_the_machine(roots: &mut RootCertStore) -> Result<(), EgressError> {
+    let found = rustls_native_certs::load_native_certs();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    match found.errors.first() {
+        _ if added > 0 => Ok(()),
+        Some(error) => Err(EgressError::SystemRoots(error.to_string())),
+        None => Err(EgressError::SystemRoots("there are none".to_owned())),
+    }
 }
 
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, EgressError> {

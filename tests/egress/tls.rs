@@ -176,3 +176,32 @@ fn files_that_cannot_be_used_are_named_with_their_key() {
     let name = config::Tls { server_name: Some("not a name".to_owned()), ..config::Tls::default() };
     assert!(matches!(refused(name), EgressError::ServerName(_)));
 }
+
+/// Run by the test below, in a process of its own with another set of roots.
+#[tokio::test]
+#[ignore = "needs SSL_CERT_FILE to name the authority of SERIESGATE_TEST_UPSTREAM"]
+async fn a_machine_that_trusts_the_authority() {
+    let url = std::env::var("SERIESGATE_TEST_UPSTREAM").unwrap();
+    let with = |tls| config::Upstream { tls, ..settings(url.clone()) };
+    let cause = unavailable(Gate::new(&with(config::Tls::default())).send().await);
+    assert!(cause.contains("an authority we do not trust"), "{cause}");
+    let tls = config::Tls { system_roots: true, ..config::Tls::default() };
+    assert_eq!(Gate::new(&with(tls)).send().await, Reply::Accepted);
+}
+
+#[tokio::test]
+async fn the_authorities_of_the_machine_are_trusted_where_that_is_wanted() {
+    let authority = Authority::new();
+    let upstream = authority.serve("127.0.0.1", None).await;
+    let empty = authority.file("empty.pem", "");
+    for (roots, is_well) in [(authority.ca_file(), true), (empty, false)] {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "tls::a_machine_that_trusts_the_authority", "--ignored"]);
+        command.env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR");
+        command.env("SERIESGATE_TEST_UPSTREAM", format!("https://{}/api/v1/write", upstream.address));
+        let run = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let said = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.success(), is_well, "{said}");
+        assert!(said.contains(if is_well { "1 passed" } else { "SystemRoots" }), "{said}");
+    }
+}

@@ -141,6 +141,7 @@ impl Checker<'_> {
             cert_file: file(&raw.cert_file),
             key_file: file(&raw.key_file),
             server_name,
+            system_roots: raw.system_roots,
             insecure_skip_verify: raw.insecure_skip_verify,
             content_hash: contents.finish(),
         }

@@ -151,6 +151,8 @@ pub(crate) struct RawTls {
     /// Name to verify instead of the url's host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) server_name: Option<At<String>>,
+    /// Also trust the authorities that the machine trusts (`SSL_CERT_FILE`, `SSL_CERT_DIR`, else where the system has them).
+    pub(crate) system_roots: bool,
     /// Verify nothing. For tests only.
     pub(crate) insecure_skip_verify: bool,
 }
