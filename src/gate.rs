@@ -10,6 +10,7 @@ pub(crate) mod drain;
 mod exchange;
 pub(crate) mod flush;
 mod kept;
+mod letter;
 mod metadata;
 mod pool;
 mod refuse;
@@ -18,6 +19,7 @@ mod scope;
 mod split;
 mod spool;
 mod transcode;
+mod turn;
 
 use std::sync::Arc;
 use std::thread::available_parallelism;

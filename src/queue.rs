@@ -45,7 +45,7 @@ pub use self::error::{AppendError, QueueError};
 pub use self::frame::Header;
 pub use self::lane::Entry;
 use self::ledger::Ledger;
-pub use self::read::{Record, records_of};
+pub use self::read::{Lost, Record, records_of};
 use self::state::State;
 use self::writer::{Append, Writer};
 use crate::config::WhenFull;
@@ -160,11 +160,11 @@ impl Queue {
         has_more
     }
 
-    /// How often something was written, and whether something is being written now.
+    /// How often something was written, and whether something is being written now, or never will be again.
     pub fn progress(&self) -> (u64, bool) {
         let commits = self.shared.commits.load(Ordering::Relaxed);
         // odd while one is under way
-        (commits, commits % 2 == 1)
+        (commits, commits % 2 == 1 || self.to_writer.is_closed())
     }
 
     /// The oldest of a lane, in order: one, and more as long as all together are not above `bytes`. What is too old is let go of

@@ -1,8 +1,5 @@
 //! Delivers what waits in the queue: each lane in order, one request at a time, lanes side by side, again until the upstream has it.
 
-mod letter;
-mod turn;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +10,10 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use self::turn::Turn;
 use super::Gate;
 use super::spool::Spool;
+use super::turn::Turn;
 use crate::clock::Jitter;
-use crate::queue::DeadLetters;
 
 /// What is done is written down, and files are deleted, this often;
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
@@ -28,14 +24,44 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// Lanes delivered at one time; each has one request on its way.
 const MOST_AT_ONCE: usize = 32;
 
+/// How a lane is gone on with whose requests failed, or were too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pace {
+    /// How often it failed in a row.
+    failures: u32,
+    /// Bytes of what goes out as one: what fails may be too much for the upstream at once, or for its time limit.
+    most: usize,
+}
+
+impl Pace {
+    /// That of a lane of which nothing is known.
+    fn full(most: usize) -> Self {
+        Self { failures: 0, most }
+    }
+
+    /// So many bytes were too much.
+    fn smaller(self, tried: usize) -> Self {
+        // one request goes, however large
+        Self { most: (self.most.min(tried) / 2).max(1), ..self }
+    }
+
+    fn failed(self, tried: usize) -> Self {
+        Self { failures: self.failures.saturating_add(1), ..self.smaller(tried) }
+    }
+
+    fn went(self, most: usize) -> Self {
+        Self { failures: 0, most: self.most.saturating_mul(2).min(most) }
+    }
+}
+
 /// Delivers for all lanes.
 pub(crate) struct Drain {
     gate: Arc<Gate>,
     sending: JoinSet<Turn>,
     /// Whose task it is.
     lanes: AHashMap<task::Id, u64>,
-    /// How often each lane failed in a row.
-    failures: AHashMap<u64, u32>,
+    /// Lanes that are not at their full pace.
+    paces: AHashMap<u64, Pace>,
     /// Lanes that wait after a failure.
     paused: BTreeMap<(Instant, u64), ()>,
     jitter: Jitter,
@@ -50,7 +76,7 @@ impl Drain {
             gate,
             sending: JoinSet::new(),
             lanes: AHashMap::new(),
-            failures: AHashMap::new(),
+            paces: AHashMap::new(),
             paused: BTreeMap::new(),
             jitter: Jitter::new(seed),
             room,
@@ -115,7 +141,7 @@ impl Drain {
         let settled = task::spawn_blocking(move || {
             let Some(spool) = gate.spool() else { return };
             spool.queue.settle();
-            let letters = spool.letters.as_ref().map_or(0, DeadLetters::bytes);
+            let letters = spool.letters.as_ref().map_or(0, crate::queue::DeadLetters::bytes);
             spool.metrics.dead_letter_bytes.set(letters as f64);
         });
         if let Err(error) = settled.await {
@@ -132,14 +158,15 @@ impl Drain {
                 break;
             }
             if !spool.queue.end_turn(lane) {
-                self.failures.remove(&lane);
+                self.paces.remove(&lane);
             }
         }
         while self.sending.len() < MOST_AT_ONCE
             && let Some(lane) = spool.queue.take_turn()
         {
             let (gate, room) = (Arc::clone(&self.gate), Arc::clone(&self.room));
-            let sending = self.sending.spawn(async move { gate.deliver_of(lane, &room).await });
+            let most = self.paces.get(&lane).map_or(spool.max_request_bytes, |pace| pace.most);
+            let sending = self.sending.spawn(async move { gate.deliver_of(lane, most, &room).await });
             self.lanes.insert(sending.id(), lane);
         }
     }
@@ -147,21 +174,24 @@ impl Drain {
     fn end_turn(&mut self, spool: &Spool, turn: Result<(task::Id, Turn), JoinError>) {
         let (id, turn) = turn.unwrap_or_else(|error| {
             tracing::error!(%error, "delivering from the queue failed");
-            (error.id(), Turn::Later(None))
+            (error.id(), Turn::Later(None, usize::MAX))
         });
         let Some(lane) = self.lanes.remove(&id) else { return };
-        match turn {
-            Turn::Over => {
-                self.failures.remove(&lane);
-                spool.queue.end_turn(lane);
-            }
-            Turn::Later(asked) => {
+        let full = Pace::full(spool.max_request_bytes);
+        let pace = self.paces.remove(&lane).unwrap_or(full);
+        let pace = match turn {
+            Turn::Later(asked, tried) => {
                 spool.metrics.retries.increment(1);
-                let failures = self.failures.entry(lane).or_default();
-                let wait = wait(*failures, asked, spool.max_retry_wait, &self.jitter);
-                *failures = failures.saturating_add(1);
+                let wait = wait(pace.failures, asked, spool.max_retry_wait, &self.jitter);
+                self.paces.insert(lane, pace.failed(tried));
                 self.paused.insert((Instant::now() + wait, lane), ());
+                return;
             }
+            Turn::Over => pace.went(full.most),
+            Turn::TooLarge(tried) => pace.smaller(tried),
+        };
+        if spool.queue.end_turn(lane) && pace != full {
+            self.paces.insert(lane, pace);
         }
     }
 }

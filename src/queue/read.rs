@@ -23,21 +23,27 @@ pub struct Record {
     pub body: Bytes,
 }
 
-impl Queue {
-    /// Reads what waits. `None` in the place of what is damaged, or gone. Blocks.
-    pub fn read(&self, entries: &[Entry]) -> Vec<Option<Record>> {
-        entries.iter().map(|entry| self.shared.read(entry)).collect()
-    }
+/// Why a record cannot be delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// It was let go of, and counted then.
+    Gone,
+    /// It cannot be read.
+    Damaged(String),
 }
 
-impl Shared {
-    fn read(&self, entry: &Entry) -> Option<Record> {
-        let file = self.state.lock().file_of(entry)?;
-        let record = payload(&file, entry.offset, entry.header);
-        if !matches!(record, Ok(Some(_))) {
-            self.metrics.damaged.increment(1);
-            self.metrics.dropped_for_damage(u64::from(entry.header.samples));
-            let error = record.as_ref().err().map_or("its checksum is wrong".to_owned(), ToString::to_string);
+impl Queue {
+    /// Reads what waits. Blocks.
+    pub fn read(&self, entries: &[Entry]) -> Vec<Result<Record, Lost>> {
+        entries.iter().map(|entry| self.shared.read(entry)).collect()
+    }
+
+    /// Lets go of the oldest of a lane, which cannot be delivered, and counts it: here and not where it is read, which is done again
+    /// as long as what stands in front of it is not delivered.
+    pub fn lose(&self, entry: &Entry, why: &Lost) {
+        if let Lost::Damaged(error) = why {
+            self.shared.metrics.damaged.increment(1);
+            self.shared.metrics.dropped_for_damage(u64::from(entry.header.samples));
             tracing::error!(
                 error,
                 id = entry.header.id,
@@ -45,7 +51,18 @@ impl Shared {
                 "a record of the queue is lost"
             );
         }
-        record.ok().flatten()
+        self.done(entry.header.lane, entry.header.id);
+    }
+}
+
+impl Shared {
+    fn read(&self, entry: &Entry) -> Result<Record, Lost> {
+        let file = self.state.lock().file_of(entry).ok_or(Lost::Gone)?;
+        match payload(&file, entry.offset, entry.header) {
+            Ok(Some(record)) => Ok(record),
+            Ok(None) => Err(Lost::Damaged("its checksum is wrong".to_owned())),
+            Err(error) => Err(Lost::Damaged(error.to_string())),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ impl Shared {
                     tracing::error!(%error, segment = place.segment, "the queue cannot be read");
                     self.metrics.damaged.increment(1);
                     // what else is in the file is skipped; what is in the next ones is not
-                    self.go_on(Place { segment: place.segment, offset: u64::MAX }, 0);
+                    self.state.lock().go_on(Place { segment: place.segment, offset: u64::MAX });
                 }
             }
         }
@@ -45,11 +45,10 @@ impl Shared {
 
     /// Reads some records. Whether it is worth it to go on.
     fn find_from(&self, place: Place) -> io::Result<bool> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let Some(segment) = state.segments.iter().find(|segment| segment.first >= place.segment).cloned()
         else {
-            drop(state);
-            self.go_on(place, 0);
+            state.unread = None;
             return Ok(false);
         };
         drop(state);
@@ -75,27 +74,15 @@ impl Shared {
         for entry in &found {
             is_news |= state.found(*entry);
         }
+        // in one step with what was found: else that is taken for unread where its file is let go of
+        state.next = state.next.max(least);
+        state.go_on(Place { segment: segment.first, offset: at });
         let is_full = state.is_full();
         drop(state);
         if is_news {
             self.ready.notify_one();
         }
-        self.go_on(Place { segment: segment.first, offset: at }, least);
         Ok(!is_full)
-    }
-
-    /// Says from where on records are still to be found. `least`: above all numbers found so far.
-    fn go_on(&self, place: Place, least: u64) {
-        let mut state = self.state.lock();
-        state.next = state.next.max(least);
-        let here = state.segments.iter().find(|segment| segment.first == place.segment);
-        let is_at_end = here.is_none_or(|segment| place.offset >= segment.bytes);
-        let behind = state.segments.iter().find(|segment| segment.first > place.segment);
-        state.unread = match behind {
-            Some(next) if is_at_end => Some(Place { segment: next.first, offset: 0 }),
-            None if is_at_end => None,
-            _ => Some(place),
-        };
     }
 
     fn damaged(&self, segment: u64, at: u64, bytes: u64) {
@@ -125,7 +112,8 @@ impl Shared {
         }
     }
 
-    fn delete(&self) {
+    /// Deletes files of which all is done.
+    pub(super) fn delete(&self) {
         let gone = self.state.lock().take_done();
         for first in gone {
             segment::remove(&self.dir, first);

@@ -124,6 +124,18 @@ impl State {
         self.remember(entry)
     }
 
+    /// From where on records are still to be found.
+    pub(super) fn go_on(&mut self, place: Place) {
+        let here = self.segments.iter().find(|segment| segment.first == place.segment);
+        let is_at_end = here.is_none_or(|segment| place.offset >= segment.bytes);
+        let behind = self.segments.iter().find(|segment| segment.first > place.segment);
+        self.unread = match behind {
+            Some(next) if is_at_end => Some(Place { segment: next.first, offset: 0 }),
+            None if is_at_end => None,
+            _ => Some(place),
+        };
+    }
+
     fn remember(&mut self, entry: Entry) -> bool {
         let key = entry.header.lane;
         let lane = self.lanes.entry(key).or_default();
@@ -202,16 +214,21 @@ impl State {
         samples
     }
 
-    /// A record that was never remembered is let go of.
-    pub(super) fn let_go_unread(&mut self, entry: &Entry) {
+    /// A record that was never remembered is let go of. How many samples are lost with it.
+    pub(super) fn let_go_unread(&mut self, entry: &Entry) -> u64 {
+        // the last run may have delivered it
+        if self.done.has(entry.header.id) {
+            return 0;
+        }
         if entry.header.id >= self.counted_from {
             self.waiting.take(entry);
         }
+        u64::from(entry.header.samples)
     }
 
     /// Takes out the last file too where nothing waits at all; returns its first number.
     pub(super) fn take_last(&mut self) -> Option<u64> {
-        if self.waiting.records > 0 || self.unread.is_some() {
+        if self.remembered > 0 || self.unread.is_some() || self.segments.len() > 1 {
             return None;
         }
         let last = self.segments.pop_front()?;

@@ -48,7 +48,7 @@ impl Bench {
             for body in bodies {
                 let (done, answer) = oneshot::channel();
                 let body = Bytes::copy_from_slice(body);
-                let item = Item { lane: 1, at: 0, samples: 1, head: Vec::new(), body };
+                let item = Item { lane: 1, at: 0, samples: 1, head: b"head".to_vec(), body };
                 queue.to_writer.send(Append { item, done }).await.unwrap();
                 answers.push(answer);
             }
@@ -85,12 +85,15 @@ fn deliver(queue: &Queue) -> BTreeMap<u64, Vec<Vec<u8>>> {
     loop {
         while let Some(lane) = queue.take_turn() {
             let oldest = queue.oldest(lane, 200, 0);
-            for record in queue.read(&oldest).into_iter().flatten() {
-                assert_eq!((&record.head[..], record.header.lane), (&b"head"[..], lane));
-                delivered.entry(lane).or_default().push(record.body.to_vec());
-            }
-            if let Some(last) = oldest.last() {
-                queue.done(lane, last.header.id);
+            for (entry, record) in oldest.iter().zip(queue.read(&oldest)) {
+                match record {
+                    Ok(record) => {
+                        assert_eq!((&record.head[..], record.header.lane), (&b"head"[..], lane));
+                        delivered.entry(lane).or_default().push(record.body.to_vec());
+                        queue.done(lane, entry.header.id);
+                    }
+                    Err(lost) => queue.lose(entry, &lost),
+                }
             }
             queue.end_turn(lane);
         }
@@ -209,7 +212,11 @@ fn a_full_queue_refuses_until_something_of_it_is_delivered() {
     let on_disk =
         |bench: &Bench| bench.segments().iter().map(|path| path.metadata().unwrap().len()).sum::<u64>();
     assert!(on_disk(&bench) <= 3 << 20);
-    assert_eq!(deliver(&queue)[&1].len(), 10);
+    // nothing is settled meanwhile
+    let lane = queue.take_turn().unwrap();
+    let oldest = queue.oldest(lane, 3 << 20, 0);
+    queue.done(lane, oldest.last().unwrap().header.id);
+    queue.end_turn(lane);
     bench.append(&queue, 1, 0, &vec![0; 300 << 10]).unwrap();
 }
 

@@ -101,6 +101,7 @@ impl Writer {
     /// Makes room for so many bytes beside what there is, by letting go of the oldest if that is wanted.
     fn make_room(&mut self, bytes: u64) -> bool {
         let limits = self.shared.limits;
+        let mut is_tidy = false;
         loop {
             let (has, files) = {
                 let state = self.shared.state.lock();
@@ -108,6 +109,12 @@ impl Writer {
             };
             if has + bytes <= limits.max_bytes {
                 return true;
+            }
+            if !is_tidy {
+                // what is delivered is deleted once a second, and nobody is refused for its sake
+                self.shared.delete();
+                is_tidy = true;
+                continue;
             }
             if limits.when_full == WhenFull::Refuse || files == 0 || bytes > limits.max_bytes {
                 return false;
@@ -206,18 +213,22 @@ impl Shared {
         let mut state = self.state.lock();
         let Some(oldest) = state.segments.pop_front() else { return };
         let behind = state.segments.front().map(|next| next.first).or(gathered).unwrap_or(state.next);
-        let mut samples = state.let_go_before(behind);
+        let mut samples = 0;
         if let Some(place) = state.unread.filter(|place| place.segment <= oldest.first) {
             let mut at = if place.segment == oldest.first { place.offset } else { 0 };
-            while let Ok((Found::Record(header, _), next)) =
-                scan::next(&oldest.file, at, oldest.bytes, oldest.first)
-            {
-                state.let_go_unread(&Entry { header, segment: oldest.first, offset: 0 });
-                samples += u64::from(header.samples);
+            while let Ok((found, next)) = scan::next(&oldest.file, at, oldest.bytes, oldest.first) {
+                match found {
+                    Found::Record(header, _) => {
+                        samples += state.let_go_unread(&Entry { header, segment: oldest.first, offset: 0 });
+                    }
+                    Found::Damage(_) => {}
+                    Found::End => break,
+                }
                 at = next;
             }
             state.unread = state.segments.front().map(|next| Place { segment: next.first, offset: 0 });
         }
+        samples += state.let_go_before(behind);
         drop(state);
         segment::remove(&self.dir, oldest.first);
         self.metrics.dropped_for_room(samples);

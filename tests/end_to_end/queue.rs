@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
 use tempfile::TempDir;
 
+use super::encodings;
 use super::lifecycle::{assert_fails_saying, output};
 use super::pods;
 use super::support::backend::{Backend, Seen, Step, answer, stored, stored_all};
@@ -153,6 +155,98 @@ async fn one_tenant_that_is_throttled_holds_no_other_back() {
     until_delivered(&gate).await;
     let got = times(&backend.seen().split_off(before), |seen| tenant_of(seen) == "busy");
     assert!(got.len() == 3 && got.values().all(|times| *times == (0..20).collect::<Vec<_>>()), "{got:?}");
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_much_at_once_goes_out_in_smaller_requests() {
+    // each in turn: over its rate, too slow for the time there is, over the size that somebody in between allows
+    type Refusal = fn() -> Step;
+    let refusals: [Refusal; 3] = [
+        || answer("429 Too Many Requests", "", "the request exceeds the burst"),
+        || Step::Hold,
+        || answer("413 Payload Too Large", "", "nginx"),
+    ];
+    for refuse in refusals {
+        let backend = Backend::start(down).await;
+        let dir = TempDir::new().unwrap();
+        let keys = format!("timeout: 300ms, {QUEUE}");
+        let gate = setup(backend.url(), dir.path(), &keys).start().await;
+        for second in 0..200 {
+            assert_eq!(send(&gate, "", &scrape(second)).await, 204);
+        }
+        let takes = |seen: &Seen| seen.decoded().timeseries.len() <= 30;
+        let before = backend.seen().len();
+        backend.answer_by(move |seen| if takes(seen) { stored() } else { refuse() });
+        until_delivered(&gate).await;
+        let seen = backend.seen().split_off(before);
+        let got = times(&seen, takes);
+        let all: Vec<i64> = (0..200).collect();
+        assert!(got.len() == 3 && got.values().all(|times| *times == all), "each once and in order: {got:?}");
+        let joined = seen.iter().filter(|seen| (4..=30).contains(&seen.decoded().timeseries.len())).count();
+        assert!(joined > 10, "as much as goes, goes as one: {joined}");
+        gate.finish().await;
+    }
+}
+
+/// Keeps what is newest of each series and takes nothing of a request in which something is not newer, or bad: Prometheus, of remote
+/// write 1.0.
+#[derive(Default)]
+struct KeepsOrder(BTreeMap<String, i64>);
+
+impl KeepsOrder {
+    fn takes(&mut self, seen: &Seen) -> Step {
+        let mut newest = self.0.clone();
+        for series in seen.decoded().timeseries {
+            let name: String = series.labels.iter().map(|label| label.value.clone()).collect();
+            for sample in &series.samples {
+                let last = newest.entry(name.clone()).or_insert(i64::MIN);
+                if name == "bad" || sample.timestamp < *last {
+                    return answer("400 Bad Request", "", "out of order sample");
+                }
+                *last = sample.timestamp;
+            }
+        }
+        self.0 = newest;
+        stored()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_for_what_is_refused_costs_nothing_that_the_upstream_has_already() {
+    let backend = Backend::start(down).await;
+    let dir = TempDir::new().unwrap();
+    let gate = setup(backend.url(), dir.path(), &format!("on_400: bisect, {QUEUE}")).start().await;
+    for second in 0..20 {
+        let mut request = scrape(second);
+        if second % 5 == 4 {
+            request.timeseries.push(TimeSeries::named("bad", &[]).with_sample(second * 1000, 1.0));
+        }
+        assert_eq!(send(&gate, "", &request).await, 204);
+    }
+    let prometheus = Mutex::new(KeepsOrder::default());
+    backend.answer_by(move |seen| prometheus.lock().unwrap().takes(seen));
+    until_delivered(&gate).await;
+    let metrics = gate.metrics().await;
+    assert_eq!(metrics.sum("seriesgate_queue_dropped_samples_total", &[("reason", "refused")]), 4.0);
+    assert_eq!(metrics.sum("seriesgate_queue_delivered_samples_total", &[]), 60.0);
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_vmagent_sends_is_shown_too_and_a_directory_is_all_that_is_in_it() {
+    let backend = Backend::start(down).await;
+    let dir = TempDir::new().unwrap();
+    let gate = setup(backend.url(), dir.path(), QUEUE).start().await;
+    assert_eq!(encodings::send(&gate, "zstd", encodings::zstd(&scrape(1))).await.status, 204);
+    assert_eq!(send(&gate, "", &scrape(2)).await, 204);
+    let told = inspect(&[], &dir.path().join("queue/primary"));
+    assert_eq!(told.len(), 2);
+    for told in told {
+        assert_eq!((&told["series"], &told["first_series"]), (&3.into(), &"m{n=\"0\"}".into()), "{told}");
+    }
+    backend.answer_by(|_| stored());
+    until_delivered(&gate).await;
     gate.finish().await;
 }
 
@@ -417,6 +511,7 @@ async fn a_full_disk_is_answered_503_until_there_is_room() {
     };
     assert!(gate.log().contains("has less than upstreams[].queue.max_size"), "{}", gate.log());
     assert_eq!(send(&gate, "", &scrape(0)).await, 204);
+    assert!(gate.log().contains("the queue may become larger than the disk that it is on"), "{}", gate.log());
     let ballast = gate.sees(dir.path()).join("ballast");
     std::fs::write(&ballast, vec![0; 16 << 20]).unwrap_err();
     let mut second = 1;

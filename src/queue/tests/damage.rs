@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
-use super::super::{Header, Queue, QueueError, frame};
+use super::super::{AppendError, Header, Limits, Lost, Queue, QueueError, WhenFull, frame};
 use super::{Bench, LIMITS, deliver};
 use crate::telemetry::QueueMetrics;
 
@@ -56,6 +56,72 @@ fn damage_costs_what_it_touches_and_is_counted() {
         assert_eq!(bench.metric("damaged_total"), 1, "byte {at}");
         queue.close();
         assert_eq!(bench.segments().len(), 0, "byte {at}");
+    }
+}
+
+#[test]
+fn what_is_damaged_is_counted_once_however_often_it_is_read() {
+    let bench = Bench::new(LIMITS);
+    let queue = bench.open();
+    for body in [b"first", b"other", b"third"] {
+        bench.append(&queue, 1, 0, body).unwrap();
+    }
+    let path = bench.segments().remove(0);
+    let mut raw = fs::read(&path).unwrap();
+    let at = raw.windows(5).position(|bytes| bytes == b"other").unwrap();
+    raw[at] ^= 1;
+    fs::write(&path, raw).unwrap();
+    // as while the upstream does not take what stands in front of it
+    let lane = queue.take_turn().unwrap();
+    for _ in 0..3 {
+        let oldest = queue.oldest(lane, 200, 0);
+        let read = queue.read(&oldest);
+        assert!(read[0].is_ok() && read[2].is_ok());
+        assert_eq!(read[1], Err(Lost::Damaged("its checksum is wrong".to_owned())));
+    }
+    queue.end_turn(lane);
+    assert_eq!(bench.metric("damaged_total"), 0);
+    assert_eq!(deliver(&queue)[&1], [b"first", b"third"]);
+    assert_eq!((bench.metric("damaged_total"), bench.metric("dropped_samples_total")), (1, 1));
+}
+
+#[test]
+fn all_that_is_let_go_of_is_counted_what_stands_behind_damage_too() {
+    let bench = Bench::new(Limits { max_bytes: 4 << 20, when_full: WhenFull::DropOldest, ..LIMITS });
+    let queue = bench.open();
+    let records = 8000;
+    assert!(bench.append_all(&queue, &vec![vec![7; 100]; records as usize]).iter().all(Result::is_ok));
+    drop(queue);
+    let first = bench.segments().remove(0);
+    // far behind what is remembered
+    let mut raw = fs::read(&first).unwrap();
+    let at = raw.len() / 2;
+    let next = at + raw[at..].windows(4).position(|bytes| bytes == frame::RECORD_MAGIC).unwrap();
+    raw[next] ^= 1;
+    fs::write(&first, raw).unwrap();
+    let queue = bench.open();
+    // until the first file is gone
+    while first.exists() {
+        bench.append(&queue, 2, 0, &vec![0; 300 << 10]).unwrap();
+    }
+    let lost = bench.metric("dropped_samples_total");
+    let left = deliver(&queue)[&1].len() as u64;
+    assert_eq!((lost + left, bench.metric("damaged_total")), (records - 1, 0));
+}
+
+#[test]
+fn a_queue_whose_thread_has_ended_shows_no_life() {
+    let bench = Bench::new(LIMITS);
+    let queue = bench.open_with(|_| panic!("as a mistake of ours would"));
+    assert!(!queue.progress().1);
+    assert!(matches!(bench.append(&queue, 1, 0, b"one"), Err(AppendError::Io(_))));
+    let ended = || queue.to_writer.is_closed();
+    while !ended() {
+        std::thread::yield_now();
+    }
+    for _ in 0..2 {
+        let (before, stuck) = queue.progress();
+        assert!(stuck && queue.progress().0 == before);
     }
 }
 
