@@ -175,6 +175,12 @@ accepted --set resources.requests.cpu=0.25 --set resources.limits.cpu=250m
 accepted --set-json resources.requests.cpu=null --set resources.limits.cpu=1
 accepted --set-json resources.requests.cpu=null --set autoscaling.enabled=false
 accepted --set-json resources=null --set autoscaling.enabled=false
+# a queue that has room
+for size in 5Gi 5G 5e9; do
+    accepted --set mode=aggregator --set autoscaling.enabled=false --set 'config.upstreams[0].delivery=queue' --set "persistence.size=$size"
+done
+accepted --set mode=aggregator --set autoscaling.enabled=false --set 'config.upstreams[0].delivery=queue' --set 'config.upstreams[0].queue.max_size=500MB' \
+    --set 'config.upstreams[0].queue.dead_letters=100KB'
 accepted --set-json config=null --set existingSecret=a
 accepted --set 'podLabels.app=gate' --set 'env[0].name=SERIESGATE_LOG'
 release=9gate accepted --set fullnameOverride=gate
@@ -313,7 +319,6 @@ base=$chart/ci/gateway-values.yaml
 refused "additional properties 'replica' not allowed" --set replica=3
 refused "additional properties 'enable' not allowed" --set networkPolicy.enable=false
 refused 'value must be one of' --set mode=daemonset
-refused 'only an aggregator has a volume' --set-json 'config.upstreams=[{"name":"a","url":"http://h/w","delivery":"queue"}]'
 refused '/replicas' --set replicas=two
 refused '/ports/admin' --set ports.admin=80
 refused '/image/digest' --set image.digest=latest
@@ -336,6 +341,11 @@ refused 'set ports.write' --set config.listen.address=0.0.0.0:1
 refused 'set ports.admin' --set config.admin.address=0.0.0.0:1
 refused 'set drainSeconds' --set config.listen.drain_timeout=1m
 refused 'mode: aggregator' --set config.data_dir=/data
+refused 'which keeps requests on disk' --set 'config.upstreams[0].delivery=queue'
+refused 'which keeps requests on disk' --set 'config.upstreams[0].delivery=queue' --set mode=sidecar
+# its queue would have more than its volume
+refused 'volumes have 1Gi' --set mode=aggregator --set 'config.upstreams[0].delivery=queue'
+refused 'volumes have 4Gi' --set mode=aggregator --set 'config.upstreams[0].delivery=queue' --set persistence.size=4Gi
 refused 'use mode: aggregator' --set 'config.policies[0].name=a' --set 'config.policies[0].action=aggregate' --set 'config.policies[0].without={pod}'
 refused 'set aggregation.instanceLabel' --set mode=aggregator --set config.aggregation.instance_label=gate
 refused 'the same for all gates' --set mode=aggregator --set config.aggregation.instance=a

@@ -22,7 +22,8 @@ const MOST_DECODED: usize = 1 << 30;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Files ending in .queue below data_dir: `queue/NAME` has what waits for an upstream, `refused/NAME` what it refused.
+    /// Files ending in .queue below data_dir, or a directory of such: `queue/NAME` has what waits for an upstream, `refused/NAME`
+    /// what it refused.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// One JSON object a request.
@@ -52,7 +53,14 @@ struct Shown {
 
 pub(super) fn inspect(options: &Options) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
-    for file in &options.files {
+    let files = match files(&options.files) {
+        Ok(files) => files,
+        Err(why) => {
+            tell!("{why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for file in &files {
         match show(file, options) {
             Ok(0) => {}
             Ok(damaged) => {
@@ -66,6 +74,31 @@ pub(super) fn inspect(options: &Options) -> ExitCode {
         }
     }
     code
+}
+
+/// The files meant: of a directory those that a queue has in it, oldest first.
+fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let failed = |error: io::Error| format!("{}: {error}", path.display());
+        let mut found = Vec::new();
+        for entry in fs::read_dir(path).map_err(failed)? {
+            let file = entry.map_err(failed)?.path();
+            if file.extension().is_some_and(|ending| ending == "queue") {
+                found.push(file);
+            }
+        }
+        if found.is_empty() {
+            return Err(format!("{}: no file in it ends in .queue", path.display()));
+        }
+        found.sort();
+        files.append(&mut found);
+    }
+    Ok(files)
 }
 
 /// Shows the requests of a file; how many places of it are damaged.

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{load, log};
 use crate::clock::Clock;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Delivery, Loaded};
 use crate::memory;
 use crate::runtime::{self, Source, service_manager};
 use crate::version;
@@ -55,6 +55,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
 /// So that a log by itself says what ran, and within which bounds.
 fn say_what_starts(path: &Path, config: &Config) {
     let Config { upstream, listen, series, tenant, .. } = config;
+    let is_queued = upstream.delivery == Delivery::Queue;
     tracing::info!(
         version = version::VERSION,
         commit = version::COMMIT,
@@ -63,6 +64,7 @@ fn say_what_starts(path: &Path, config: &Config) {
         policies = config.policies.len(),
         upstream = upstream.name,
         host = host(&upstream.url),
+        delivery = if is_queued { "queue" } else { "sync" },
         "seriesgate starts"
     );
     let memory = memory::limit(config.memory.limit_bytes);
@@ -74,6 +76,7 @@ fn say_what_starts(path: &Path, config: &Config) {
         connections = listen.max_connections,
         series = series.max_tracked,
         tenants = tenant.max,
+        queue_bytes = is_queued.then_some(upstream.queue.max_bytes),
         "limits"
     );
 }

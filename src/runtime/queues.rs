@@ -32,14 +32,13 @@ pub(super) fn open(config: &Config, registry: &Arc<Registry>) -> Result<Option<S
     if !takes && !dir.exists() {
         return Ok(None);
     }
+    let max_bytes = upstream.queue.max_bytes as u64;
     let metrics = QueueMetrics::new(registry, &upstream.name);
-    let limits = Limits {
-        max_bytes: upstream.queue.max_bytes as u64,
-        when_full: upstream.queue.when_full,
-        max_age: upstream.queue.max_age,
-    };
+    let limits = Limits { max_bytes, when_full: upstream.queue.when_full, max_age: upstream.queue.max_age };
     let queue = Queue::open(&dir, limits, metrics.clone()).map_err(failed)?;
-    tell_of_small_disk(&dir, upstream.queue.max_bytes as u64);
+    if takes {
+        tell_of_room(&dir, max_bytes);
+    }
     let left = queue.len();
     if left > 0 {
         tracing::info!(
@@ -73,17 +72,16 @@ pub(super) fn open(config: &Config, registry: &Arc<Registry>) -> Result<Option<S
     }))
 }
 
-/// Says so where the disk is full before the queue is.
-fn tell_of_small_disk(dir: &Path, max_bytes: u64) {
+/// Says so where the disk is smaller than what the queue may become: its bounds would never be met.
+fn tell_of_room(dir: &Path, max_bytes: u64) {
     let Ok(disk) = rustix::fs::statvfs(dir) else { return };
-    let bytes = disk.f_blocks.saturating_mul(disk.f_frsize);
-    if bytes < max_bytes {
+    let disk_bytes = disk.f_blocks.saturating_mul(disk.f_frsize);
+    if max_bytes > disk_bytes {
         tracing::warn!(
-            disk_bytes = bytes,
             max_bytes,
-            "the disk of {} has less than upstreams[].queue.max_size: once it is full senders are told 503, whatever \
-             queue.when_full says; give it more, or the queue less",
-            dir.display()
+            disk_bytes,
+            "the queue may become larger than the disk that it is on (upstreams[].queue.max_size): it is full before the queue \
+             is, and then senders are told 503, whatever `when_full` says, and nothing else in data_dir can be written either"
         );
     }
 }

@@ -1,9 +1,9 @@
-//! Recorded bodies: remote write 1.0 or 2.0, snappy or plain, told apart by what is in them.
+//! Recorded bodies: remote write 1.0 or 2.0, snappy, zstd or plain, told apart by what is in them.
 
 use prost::Message;
 use seriesgate_proto::{Exemplar, Histogram, Label, MetricMetadata, Sample, TimeSeries, WriteRequest, v2};
 
-use crate::codec::snappy;
+use crate::codec::{self, zstd::Decoder};
 use crate::wire::v1::Fields;
 
 /// What the top-level fields of a message say it is.
@@ -21,13 +21,15 @@ enum Kind {
 pub(in crate::cli) fn read(file: &[u8], limit: usize) -> Result<Vec<u8>, String> {
     let mut decoded = Vec::new();
     // Plain protobuf can look like the start of snappy, but not decode to a message as well.
-    let unpacked = snappy::decode(file, limit, &mut decoded).map(<[u8]>::to_vec);
+    let unpacked = codec::decode(&mut Decoder::default(), file, limit, &mut decoded).map(<[u8]>::to_vec);
     let (body, kind) = match unpacked.as_ref().ok().and_then(|body| Some((body.as_slice(), kind(body)?))) {
         Some(found) => found,
         None => match (kind(file), unpacked) {
             (Some(kind), _) => (file, kind),
             (None, Err(error)) => return Err(format!("neither text nor a remote-write body ({error})")),
-            (None, Ok(_)) => return Err("snappy, but what is in it is no remote-write request".into()),
+            (None, Ok(_)) => {
+                return Err("snappy or zstd, but what is in it is no remote-write request".into());
+            }
         },
     };
     match kind {

@@ -31,7 +31,9 @@ impl Checker<'_> {
                 "`delivery: queue` keeps requests on disk and needs a directory: set `data_dir`",
             );
         }
-        if upstream.queue.max_bytes / 2 < listen.max_body_bytes {
+        // 0: it could not be read
+        let is_known = upstream.queue.max_bytes > 0;
+        if is_known && upstream.queue.max_bytes / 2 < listen.max_body_bytes {
             let queue = at.value.queue.as_ref();
             let position = queue.map_or(at.value.delivery.position, |queue| queue.value.max_size.position);
             self.refuse(

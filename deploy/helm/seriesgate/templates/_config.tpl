@@ -34,19 +34,13 @@
 {{- if hasKey $config "data_dir" -}}
 {{- fail "config.data_dir is made by the chart: an aggregator has one (mode: aggregator), other modes keep nothing on disk" -}}
 {{- end -}}
-{{- if ne .Values.mode "aggregator" -}}
-{{- range $config.upstreams -}}
-{{- if eq (.delivery | default "sync") "queue" -}}
-{{- fail (printf "upstream %s has delivery: queue, which keeps requests on disk; only an aggregator has a volume: use mode: aggregator, with a persistence.size above queue.max_size" (.name | default "")) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
 {{- if and (ne .Values.mode "gateway") (hasKey ($config.aggregation | default dict) "instance_label") -}}
 {{- fail "config.aggregation.instance_label is made by the chart: set aggregation.instanceLabel" -}}
 {{- end -}}
 {{- if hasKey ($config.aggregation | default dict) "instance" -}}
 {{- fail "config.aggregation.instance would be the same for all gates of this release, which then write to the same series: leave it out, it is the name of the pod" -}}
 {{- end -}}
+{{- include "seriesgate.checkQueue" . -}}
 {{- if eq .Values.mode "gateway" -}}
 {{- range $config.policies -}}
 {{- $adds := or (eq (.action | default "") "aggregate") (eq (.on_collision | default "") "aggregate") (eq (.on_exceed | default "") "fold") -}}
@@ -55,4 +49,28 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end }}
+
+{{/* A queue on disk needs a disk, with room for it. */}}
+{{- define "seriesgate.checkQueue" -}}
+{{- $values := .Values -}}
+{{- range .Values.config.upstreams -}}
+{{- if eq (.delivery | default "sync") "queue" -}}
+{{- if ne $values.mode "aggregator" -}}
+{{- fail (printf "upstream %s has delivery: queue, which keeps requests on disk, and gates of mode %s have none: use mode: aggregator" .name $values.mode) -}}
+{{- end -}}
+{{- $queue := .queue | default dict -}}
+{{- $most := $queue.max_size | default "4GiB" -}}
+{{- $refused := $queue.dead_letters | default "64MiB" -}}
+{{- $needed := addf (include "seriesgate.bytes" $most | float64) (include "seriesgate.bytes" $refused | float64) -}}
+{{- if le (include "seriesgate.quantity" $values.persistence.size | float64) $needed -}}
+{{- fail (printf "upstream %s may keep %s on disk (queue.max_size) and %s of what is refused (queue.dead_letters), and volumes have %s (persistence.size): give them more, or it less; a full volume takes no state of aggregations either" .name $most $refused $values.persistence.size) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* A size as the config writes it (64MiB, 1GB), as a number. */}}
+{{- define "seriesgate.bytes" -}}
+{{- include "seriesgate.quantity" (regexReplaceAll "K$" (toString . | trimSuffix "B") "k") -}}
 {{- end }}

@@ -72,6 +72,7 @@ impl Checker<'_> {
             );
             self.warn(retry.position, message);
         }
+        self.delivery_settings_in_vain(raw, config.upstream.delivery);
         let Some(most) = &raw.max_label_value else {
             if raw.long_values.position.is_known() {
                 let message =
@@ -85,6 +86,21 @@ impl Checker<'_> {
             let message = "`max_label_value` has no effect on what senders have: a series with a value longer than \
                            `series.max_label_value_size` is rejected before; set that above it";
             self.warn(most.position, message);
+        }
+    }
+}
+
+impl Checker<'_> {
+    fn delivery_settings_in_vain(&mut self, raw: &RawUpstream, delivery: Delivery) {
+        if let Some(queue) = raw.queue.as_ref().filter(|_| delivery == Delivery::Sync) {
+            let message = "`queue` has no effect with `delivery: sync`, beside what an earlier run left in a queue; give \
+                           `delivery: queue`, or leave it out";
+            self.warn(queue.position, message);
+        }
+        if delivery == Delivery::Queue && raw.upstream_429.position.is_known() {
+            let message = "`upstream_429` has no effect with `delivery: queue`: senders have their answer before the upstream \
+                           is asked; leave it out";
+            self.warn(raw.upstream_429.position, message);
         }
     }
 }
