@@ -13,6 +13,7 @@
 //! Nothing here waits for who empties the queue: a full one refuses, or lets go of its oldest file. Files that a record cannot be read
 //! from any more are read on behind it.
 
+mod aside;
 mod dead;
 mod done;
 mod error;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ahash::AHashMap;
@@ -165,7 +166,8 @@ impl Drain {
             && let Some(lane) = spool.queue.take_turn()
         {
             let (gate, room) = (Arc::clone(&self.gate), Arc::clone(&self.room));
-            let most = self.paces.get(&lane).map_or(spool.max_request_bytes, |pace| pace.most);
+            let most = spool.most_in_one.load(Ordering::Relaxed);
+            let most = self.paces.get(&lane).map_or(most, |pace| pace.most.min(most));
             let sending = self.sending.spawn(async move { gate.deliver_of(lane, most, &room).await });
             self.lanes.insert(sending.id(), lane);
         }
@@ -188,7 +190,11 @@ impl Drain {
                 return;
             }
             Turn::Over => pace.went(full.most),
-            Turn::TooLarge(tried) => pace.smaller(tried),
+            Turn::TooLarge(tried) => {
+                // for all lanes: it is the upstream that has this limit
+                spool.most_in_one.fetch_min((tried / 2).max(1), Ordering::Relaxed);
+                pace.smaller(tried)
+            }
         };
         if spool.queue.end_turn(lane) && pace != full {
             self.paces.insert(lane, pace);

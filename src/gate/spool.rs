@@ -1,6 +1,7 @@
 //! Delivery by way of a queue: a request is put into it, and its sender is told that it is safe.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,6 +33,8 @@ pub struct Spool {
     pub takes: bool,
     /// Compressed bytes at most of requests that go out as one.
     pub max_request_bytes: usize,
+    /// The same as it is now: less where the upstream once found what went out as one too large.
+    pub most_in_one: AtomicUsize,
     /// Bytes at most that are read from it at one time, on their way to the upstream.
     pub max_read_bytes: usize,
     /// The longest wait between two tries.

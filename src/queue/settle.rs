@@ -22,6 +22,7 @@ impl Shared {
 
     /// Finds what is not remembered, as long as there is room for it.
     fn find(&self) {
+        self.take_up();
         if !self.state.lock().has_room() {
             return;
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+use super::aside::MOST_OF_A_LANE;
 use super::done::Done;
+use super::frame::Header;
 use super::lane::{Entry, Lane};
 use super::segment::Segment;
 
@@ -21,19 +23,19 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    fn add(&mut self, entry: &Entry) {
+    fn add(&mut self, header: &Header) {
         self.records += 1;
-        self.samples += u64::from(entry.header.samples);
+        self.samples += u64::from(header.samples);
     }
 
-    fn take(&mut self, entry: &Entry) {
+    fn take(&mut self, header: &Header) {
         self.records = self.records.saturating_sub(1);
-        self.samples = self.samples.saturating_sub(u64::from(entry.header.samples));
+        self.samples = self.samples.saturating_sub(u64::from(header.samples));
     }
 }
 
 /// Where to read on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     /// The first number of the segment.
     pub(super) segment: u64,
@@ -42,7 +44,7 @@ pub(super) struct Place {
 
 /// See above.
 pub(super) struct State {
-    lanes: AHashMap<u64, Lane>,
+    pub(super) lanes: AHashMap<u64, Lane>,
     /// Lanes that have something to send and that nobody has.
     turns: VecDeque<u64>,
     remembered: usize,
@@ -103,10 +105,9 @@ impl State {
 
     /// A record that was just written. Whether a lane has something to send that had nothing.
     pub(super) fn appended(&mut self, entry: Entry) -> bool {
-        self.waiting.add(&entry);
+        self.waiting.add(&entry.header);
         if self.unread.is_none() && self.is_full() {
-            let offset = entry.offset - super::frame::RECORD_HEADER as u64;
-            self.unread = Some(Place { segment: entry.segment, offset });
+            self.unread = Some(entry.place());
         }
         // what stands behind something that is not remembered is found with that
         self.unread.is_none() && self.remember(entry)
@@ -119,24 +120,43 @@ impl State {
             return false;
         }
         if header.id < self.counted_from {
-            self.waiting.add(&entry);
+            self.waiting.add(&entry.header);
         }
         self.remember(entry)
     }
 
     /// From where on records are still to be found.
     pub(super) fn go_on(&mut self, place: Place) {
+        self.unread = self.normal(place);
+    }
+
+    /// A place where there may be a record: at the end of a file that is the begin of the next one. `None` behind all.
+    pub(super) fn normal(&self, place: Place) -> Option<Place> {
         let here = self.segments.iter().find(|segment| segment.first == place.segment);
         let is_at_end = here.is_none_or(|segment| place.offset >= segment.bytes);
         let behind = self.segments.iter().find(|segment| segment.first > place.segment);
-        self.unread = match behind {
+        match behind {
             Some(next) if is_at_end => Some(Place { segment: next.first, offset: 0 }),
             None if is_at_end => None,
             _ => Some(place),
-        };
+        }
+    }
+
+    /// Records of a lane that there is room to remember.
+    pub(super) fn room_of(&self, key: u64) -> usize {
+        MOST_OF_A_LANE.saturating_sub(self.lanes.get(&key).map_or(0, |lane| lane.entries.len()))
     }
 
     fn remember(&mut self, entry: Entry) -> bool {
+        let lane = self.lanes.entry(entry.header.lane).or_default();
+        if lane.aside.is_none() && lane.entries.len() >= MOST_OF_A_LANE {
+            lane.aside = Some(entry.place());
+        }
+        // what stands behind something that is set aside is taken up with that
+        lane.aside.is_none() && self.push(entry)
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) -> bool {
         let key = entry.header.lane;
         let lane = self.lanes.entry(key).or_default();
         lane.entries.push_back(entry);
@@ -160,7 +180,10 @@ impl State {
     pub(super) fn end_turn(&mut self, key: u64) -> bool {
         let Some(lane) = self.lanes.get_mut(&key) else { return false };
         if lane.entries.is_empty() {
-            self.lanes.remove(&key);
+            lane.is_out = false;
+            if lane.is_empty() {
+                self.lanes.remove(&key);
+            }
             return false;
         }
         self.turns.push_back(key);
@@ -197,7 +220,7 @@ impl State {
         let gone = lane.take_while(which);
         for entry in &gone {
             self.done.add(entry.header.id, entry.header.id + 1);
-            self.waiting.take(entry);
+            self.waiting.take(&entry.header);
             if let Some(at) = place_of(&self.segments, entry.segment) {
                 self.segments[at].live -= 1;
             }
@@ -214,21 +237,26 @@ impl State {
         samples
     }
 
-    /// A record that was never remembered is let go of. How many samples are lost with it.
-    pub(super) fn let_go_unread(&mut self, entry: &Entry) -> u64 {
+    /// A record is let go of, if it is not remembered. How many samples are lost with it.
+    pub(super) fn let_go_forgotten(&mut self, header: &Header, place: Place) -> u64 {
         // the last run may have delivered it
-        if self.done.has(entry.header.id) {
+        if self.is_remembered(header.lane, place) || self.done.has(header.id) {
             return 0;
         }
-        if entry.header.id >= self.counted_from {
-            self.waiting.take(entry);
+        let is_found = self.unread.is_none_or(|unread| place < unread);
+        if is_found || header.id >= self.counted_from {
+            self.waiting.take(header);
         }
-        u64::from(entry.header.samples)
+        u64::from(header.samples)
     }
 
     /// Takes out the last file too where nothing waits at all; returns its first number.
     pub(super) fn take_last(&mut self) -> Option<u64> {
-        if self.remembered > 0 || self.unread.is_some() || self.segments.len() > 1 {
+        if self.remembered > 0
+            || self.unread.is_some()
+            || self.first_aside().is_some()
+            || self.segments.len() > 1
+        {
             return None;
         }
         let last = self.segments.pop_front()?;
@@ -238,7 +266,8 @@ impl State {
 
     /// Takes out the files of which nothing waits any more, but the one that is written to; returns their first numbers.
     pub(super) fn take_done(&mut self) -> Vec<u64> {
-        let unread = self.unread.map_or(u64::MAX, |place| place.segment);
+        let unread = self.unread.into_iter().chain(self.first_aside()).min();
+        let unread = unread.map_or(u64::MAX, |place| place.segment);
         let firsts: Vec<u64> = self.segments.iter().map(|segment| segment.first).collect();
         let mut gone = Vec::new();
         for (at, (first, next)) in firsts.iter().zip(firsts.iter().skip(1)).enumerate() {

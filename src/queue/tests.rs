@@ -82,27 +82,33 @@ impl Bench {
 /// Delivers all that waits, lane by lane as their turns come: the bodies in order.
 fn deliver(queue: &Queue) -> BTreeMap<u64, Vec<Vec<u8>>> {
     let mut delivered: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
-    loop {
-        while let Some(lane) = queue.take_turn() {
-            let oldest = queue.oldest(lane, 200, 0);
-            for (entry, record) in oldest.iter().zip(queue.read(&oldest)) {
-                match record {
-                    Ok(record) => {
-                        assert_eq!((&record.head[..], record.header.lane), (&b"head"[..], lane));
-                        delivered.entry(lane).or_default().push(record.body.to_vec());
-                        queue.done(lane, entry.header.id);
-                    }
-                    Err(lost) => queue.lose(entry, &lost),
-                }
-            }
-            queue.end_turn(lane);
+    while !queue.is_empty() || queue.shared.state.lock().unread.is_some() {
+        for (lane, bodies) in deliver_some(queue) {
+            delivered.entry(lane).or_default().extend(bodies);
         }
-        let before = queue.len();
         queue.settle();
-        if queue.shared.state.lock().unread.is_none() && before == queue.len() && queue.is_empty() {
-            return delivered;
-        }
     }
+    delivered
+}
+
+/// Delivers what is remembered of the lanes that nobody has.
+fn deliver_some(queue: &Queue) -> BTreeMap<u64, Vec<Vec<u8>>> {
+    let mut delivered: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
+    while let Some(lane) = queue.take_turn() {
+        let oldest = queue.oldest(lane, 200, 0);
+        for (entry, record) in oldest.iter().zip(queue.read(&oldest)) {
+            match record {
+                Ok(record) => {
+                    assert_eq!((&record.head[..], record.header.lane), (&b"head"[..], lane));
+                    delivered.entry(lane).or_default().push(record.body.to_vec());
+                    queue.done(lane, entry.header.id);
+                }
+                Err(lost) => queue.lose(entry, &lost),
+            }
+        }
+        queue.end_turn(lane);
+    }
+    delivered
 }
 
 #[derive(Clone, Debug)]
@@ -195,6 +201,82 @@ proptest! {
         queue.close();
         prop_assert_eq!(bench.segments().len(), 0);
         prop_assert_eq!(bench.metric("damaged_total"), 0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Where the oldest is let go of, each record is delivered or counted as lost, and what waits is known, restarts included.
+    #[test]
+    fn what_is_let_go_of_is_counted(steps in steps(), lanes in 1u64..6) {
+        let bench = Bench::new(Limits { max_bytes: 4 << 20, when_full: WhenFull::DropOldest, ..LIMITS });
+        let mut queue = bench.open();
+        let (mut appended, mut delivered) = (0, 0);
+        for step in steps {
+            match step {
+                Step::Append(lane) => {
+                    for size in [10, 200, 120 << 10] {
+                        bench.append(&queue, lane % lanes, 0, &vec![7; size]).unwrap();
+                        appended += 1;
+                    }
+                }
+                Step::Deliver(lanes) => {
+                    for lane in (0..lanes).map_while(|_| queue.take_turn()).collect::<Vec<_>>() {
+                        let oldest = queue.oldest(lane, 1000, 0);
+                        delivered += oldest.len() as u64;
+                        if let Some(last) = oldest.last() {
+                            queue.done(lane, last.header.id);
+                        }
+                        queue.end_turn(lane);
+                    }
+                }
+                Step::Settle => queue.settle(),
+                // a kill delivers again what is not written down
+                Step::Kill | Step::Restart => {
+                    queue.close();
+                    drop(queue);
+                    queue = bench.open();
+                }
+            }
+            let is_found = queue.shared.state.lock().unread.is_none();
+            let gone = delivered + bench.metric("dropped_samples_total");
+            prop_assert!(!is_found || queue.len() + gone == appended, "{} + {gone} of {appended}", queue.len());
+        }
+        delivered += deliver(&queue).values().map(|bodies| bodies.len() as u64).sum::<u64>();
+        prop_assert_eq!(delivered + bench.metric("dropped_samples_total"), appended);
+        queue.close();
+        prop_assert_eq!((queue.len(), bench.segments().len()), (0, 0));
+    }
+}
+
+#[test]
+fn a_lane_that_cannot_be_delivered_takes_no_room_from_others() {
+    let bench = Bench::new(LIMITS);
+    let count = 10 * state::MOST_REMEMBERED as u32;
+    for restart in [false, true] {
+        let mut queue = bench.open();
+        for i in 0..count {
+            bench.append(&queue, 1, 0, &i.to_le_bytes()).unwrap();
+        }
+        for i in 0..4_u32 {
+            bench.append(&queue, 2, 0, &i.to_le_bytes()).unwrap();
+        }
+        if restart {
+            drop(queue);
+            queue = bench.open();
+        }
+        // somebody has the first all the time, as where it is throttled
+        assert_eq!(queue.take_turn(), Some(1));
+        let other = deliver_some(&queue);
+        assert_eq!(other, BTreeMap::from([(2, (0..4_u32).map(|i| i.to_le_bytes().to_vec()).collect())]));
+        assert_eq!(queue.len(), u64::from(count));
+        assert!(queue.held() < state::MOST_REMEMBERED * 100);
+        queue.end_turn(1);
+        let all: Vec<Vec<u8>> = (0..count).map(|i| i.to_le_bytes().to_vec()).collect();
+        assert_eq!(deliver(&queue), BTreeMap::from([(1, all)]), "and its own are all there, in order");
+        queue.close();
+        assert_eq!((queue.len(), bench.segments().len()), (0, 0));
     }
 }
 

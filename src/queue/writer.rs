@@ -214,21 +214,27 @@ impl Shared {
         let Some(oldest) = state.segments.pop_front() else { return };
         let behind = state.segments.front().map(|next| next.first).or(gathered).unwrap_or(state.next);
         let mut samples = 0;
-        if let Some(place) = state.unread.filter(|place| place.segment <= oldest.first) {
+        let forgotten = state.unread.into_iter().chain(state.first_aside()).min();
+        if let Some(place) = forgotten.filter(|place| place.segment <= oldest.first) {
             let mut at = if place.segment == oldest.first { place.offset } else { 0 };
             while let Ok((found, next)) = scan::next(&oldest.file, at, oldest.bytes, oldest.first) {
                 match found {
-                    Found::Record(header, _) => {
-                        samples += state.let_go_unread(&Entry { header, segment: oldest.first, offset: 0 });
+                    Found::Record(header, begins) => {
+                        samples +=
+                            state.let_go_forgotten(&header, Place { segment: oldest.first, offset: begins });
                     }
                     Found::Damage(_) => {}
                     Found::End => break,
                 }
                 at = next;
             }
-            state.unread = state.segments.front().map(|next| Place { segment: next.first, offset: 0 });
         }
         samples += state.let_go_before(behind);
+        let first = state.segments.front().map(|next| next.first);
+        state.aside_from(first);
+        if state.unread.is_some_and(|place| place.segment <= oldest.first) {
+            state.unread = first.map(|segment| Place { segment, offset: 0 });
+        }
         drop(state);
         segment::remove(&self.dir, oldest.first);
         self.metrics.dropped_for_room(samples);

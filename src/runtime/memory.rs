@@ -268,6 +268,7 @@ mod tests {
             "aggregation",
             "outbox",
             "buffers",
+            "queue",
         ];
         assert_eq!(names, [&parts[..], &["requests", "connections"]].concat());
     }

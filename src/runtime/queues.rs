@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use super::error::StartError;
 use crate::config::{Config, Delivery};
@@ -64,6 +65,7 @@ pub(super) fn open(config: &Config, registry: &Arc<Registry>) -> Result<Option<S
         letters: letters.transpose().map_err(failed)?,
         takes,
         max_request_bytes: upstream.queue.max_request_bytes,
+        most_in_one: AtomicUsize::new(upstream.queue.max_request_bytes),
         max_read_bytes: (memory::limit(config.memory.limit_bytes) / PART_OF_MEMORY)
             .clamp(LEAST_READ, MOST_READ),
         max_retry_wait: upstream.queue.max_retry_wait,

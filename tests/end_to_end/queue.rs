@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::process::Signal;
 use seriesgate_proto::{TimeSeries, WriteRequest, encode_snappy};
 use tempfile::TempDir;
@@ -225,7 +225,7 @@ async fn looking_for_what_is_refused_costs_nothing_that_the_upstream_has_already
         assert_eq!(send(&gate, "", &request).await, 204);
     }
     let prometheus = Mutex::new(KeepsOrder::default());
-    backend.answer_by(move |seen| prometheus.lock().unwrap().takes(seen));
+    backend.answer_by(move |seen| prometheus.lock().takes(seen));
     until_delivered(&gate).await;
     let metrics = gate.metrics().await;
     assert_eq!(metrics.sum("seriesgate_queue_dropped_samples_total", &[("reason", "refused")]), 4.0);
