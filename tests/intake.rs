@@ -61,6 +61,8 @@ async fn what_is_wrong_is_refused_unread() {
         ("POST /write", "Content-Type: text/html\r\n", 415, "content_type"),
         ("POST /write", "Content-Encoding: deflate\r\n", 415, "content_encoding"),
         ("POST /write", "Content-Encoding: gzip\r\n", 415, "content_encoding"),
+        ("POST /write", "X-Scope-OrgID: a\r\nX-Scope-OrgID: b\r\n", 400, "tenant"),
+        ("POST /write", "X-Scope-OrgID: a\r\nX-Scope-OrgID: a\r\n", 204, ""),
         ("POST /write", "X-Scope-OrgID: \u{e9}\u{300}\r\n", 204, ""),
     ];
     for (line, headers, status, reason) in cases {

@@ -47,6 +47,24 @@ impl Names {
         Ok(Self { tenant_is_extra: !FORWARDED.contains(&tenant), tenant })
     }
 
+    /// Refuses a request of which a header that decides where its data lands says two things: whoever stands between may have
+    /// looked at the other one.
+    pub(super) fn check_scope(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if headers.len() == headers.keys_len() {
+            return Ok(());
+        }
+        let scope = FORWARDED[..SCOPE.len()].iter().chain([&self.tenant]);
+        for name in scope {
+            let mut values = headers.get_all(name).iter();
+            let first = values.next();
+            if values.any(|value| Some(value) != first) {
+                let text = format!("the header {name} came more than once, with different values");
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, Undecodable::Tenant, text));
+            }
+        }
+        Ok(())
+    }
+
     /// The tenant; empty where the header is absent.
     pub(super) fn tenant(&self, headers: &HeaderMap) -> Result<String, Refusal> {
         let Some(value) = headers.get(&self.tenant) else { return Ok(String::new()) };
@@ -59,7 +77,7 @@ impl Names {
         Err(Refusal::new(StatusCode::BAD_REQUEST, Undecodable::Tenant, text))
     }
 
-    /// The headers that may go upstream. Of a header sent twice the first counts, as for the tenant; of `Via` all do.
+    /// The headers that may go upstream. Of a header sent twice the first counts, and of `Via` all do.
     pub(super) fn forwarded(&self, headers: &HeaderMap) -> HeaderMap {
         let mut kept = HeaderMap::with_capacity(FORWARDED.len() + 2);
         let extra = self.tenant_is_extra.then_some(&self.tenant);

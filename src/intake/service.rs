@@ -236,6 +236,7 @@ impl<H: Handler> Shared<H> {
         if self.via.is_in(headers) {
             return Err(Refusal::comes_back(self.jitter.retry_after()));
         }
+        self.names.check_scope(headers)?;
         let tenant = self.names.tenant(headers)?;
         Ok((tenant, check_format(headers)?))
     }

@@ -105,3 +105,25 @@ fn a_tenant_is_short_text() {
     bad.insert("x-scope-orgid", HeaderValue::from_bytes(b"\xff\xfe").unwrap());
     assert_eq!(names.tenant(&bad).unwrap_err().status, StatusCode::BAD_REQUEST);
 }
+
+#[test]
+fn a_header_that_decides_where_data_lands_says_one_thing() {
+    let names = Names::new("x-team").unwrap();
+    let twice = |name: &'static str, values: [&'static str; 2]| {
+        let mut headers = headers(&[("x-team", "a"), ("user-agent", "Prometheus/3")]);
+        headers.remove(name);
+        for value in values {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        names.check_scope(&headers).map_err(|refusal| (refusal.status, refusal.reason, refusal.text))
+    };
+    for name in ["x-team", "x-scope-orgid", "thanos-tenant", "accountid", "projectid", "x-greptime-db-name"] {
+        for values in [["a", "b"], ["", "b"], ["a", "A"]] {
+            let (status, reason, text) = twice(name, values).unwrap_err();
+            assert_eq!((status, reason), (StatusCode::BAD_REQUEST, Undecodable::Tenant), "{name} {values:?}");
+            assert_eq!(text, format!("the header {name} came more than once, with different values"));
+        }
+        assert_eq!(twice(name, ["a", "a"]), Ok(()), "{name}");
+    }
+    assert_eq!(twice("user-agent", ["a", "b"]), Ok(()));
+}
