@@ -45,9 +45,9 @@ pub use load::Loaded;
 pub(crate) use load::{read_stream, read_text};
 pub use mask::{secrets_of_url, shown_url};
 pub use model::{
-    Admin, Aggregation, BasicAuth, Config, Delivery, Listen, Memory, OAuth2, OnInvalid, OnRefusal,
-    OnThrottle, Protocol, Queue, Secret, Series, Tenant, Tls, Tracking, Upstream, UpstreamAuth, Validation,
-    WhenFull,
+    Admin, AdminUser, Aggregation, BasicAuth, Config, Credentials, Delivery, Listen, Memory, OAuth2,
+    OnInvalid, OnRefusal, OnThrottle, Protocol, Queue, Role, Secret, Series, ServerTls, Tenant, Tls,
+    Tracking, Upstream, UpstreamAuth, User, Validation, WhenFull, WriteUser,
 };
 pub(crate) use position::Position;
 pub(crate) use reader::documents;

@@ -14,6 +14,7 @@
 pub mod clock;
 pub mod codec;
 pub mod memory;
+pub mod tls;
 pub mod version;
 pub mod wire;
 

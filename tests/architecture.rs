@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules in the order in which they may use each other: each only those above it.
 const ORDER: [&[&str]; 15] = [
-    &["clock", "codec", "memory", "version"],
+    &["clock", "codec", "memory", "tls", "version"],
     &["wire"],
     &["series"],
     &["record"],

@@ -11,7 +11,7 @@ const SHOWN: usize = 12;
 /// The two halves of the secret. Neither of them shows.
 const SECRET: [&str; 2] = ["hunTer", "sEcret"];
 /// Files with a secret (`@@`) in the forms that people write.
-const FILES: [&str; 18] = [
+const FILES: [&str; 23] = [
     "upstreams:\n  - name: u\n    url: http://h/w\n    basic_auth:\n      username: a\n      password: @@\n    timeout: 5s\n",
     "upstreams:\n- name: u\n  url: http://h/w\n  bearer_token: '@@'\n  tls:\n    insecure_skip_verify: true\npolicies: []\n",
     "upstreams:\n  - name: u\n    bearer_token: \"@@\"\n    url: http://h/w\npolicies:\n  - name: a\n    match: 'x{pod=\"a\"}'\n",
@@ -29,6 +29,11 @@ const FILES: [&str; 18] = [
     "upstreams:\n  - name: u\n    url: http://h/w\n      ?tok=@@\n    timeout: 5s\n",
     "upstreams:\n  - name: u\n    url: >-\n      http://v:@@@h/w\n    timeout: 5s\n",
     "upstreams:\n  - name: u\n    url: http://h/w\n    headers:\n      My Key: @@\n      'X B': '@@'\n    timeout: 5s\n",
+    "listen:\n  auth:\n    users:\n      - username: a\n        password: @@\n        tenant: t\n  backlog: 5\nupstreams:\n  - name: u\n    url: http://h/w\n",
+    "listen:\n  auth:\n    users:\n    - bearer_token: '@@'\n    - bearer_token_file: a\nadmin: {}\nupstreams: [ { name: u, url: http://h/w } ]\n",
+    "admin: { auth: { users: [ { username: a, password: @@, role: change }, { bearer_token: '@@' } ] } }\nlisten: {}\nupstreams: [ { name: u, url: http://h/w } ]\n",
+    "admin:\n  auth:\n    users:\n      - bearer_token: |\n          @@\n        role: read\n  address: 127.0.0.1:1\nupstreams: []\n",
+    "{\"admin\": {\"auth\": {\"users\": [{\"username\": \"a\", \"password\": \"@@\"}]}},\n \"upstreams\": [{\"name\": \"u\", \"url\": \"http://h/w\"}]}\n",
     "listen: { backlog: 5 }\nupstreams:\n  - name: u\n    timeout: '5s'# was @@\n    url: http://h/w # @@\n",
 ];
 /// What is typed by mistake.

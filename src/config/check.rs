@@ -19,6 +19,7 @@ use super::source::Source;
 use super::suggest::{did_you_mean, listed};
 use super::{Config, duration, expand, size};
 
+mod access;
 mod address;
 mod aggregation;
 mod auth;
@@ -82,6 +83,7 @@ impl Checker<'_> {
         let tracking = self.tracking(&raw.tracking);
         let aggregation = self.inside("aggregation", |check| check.aggregation(&raw.aggregation));
         let policies = self.policies(raw.policies.as_deref().unwrap_or_default(), &aggregation);
+        self.authorization_is_for_us(&raw.listen.auth, raw.upstreams.as_ref());
         self.credentials_for_aggregates(raw.upstreams.as_ref(), &policies);
         let upstream = upstream?;
         let config = Config {

@@ -233,7 +233,7 @@ fn next_secret_key(line: &[char], marked: &[usize], from: usize) -> Option<Key> 
 /// Also misspelt ones: a line can be shown because its key is wrong.
 fn names_a_secret(name: &str) -> bool {
     let telling = ["pass", "pwd", "token", "secret", "credential", "bearer", "api_key", "apikey"];
-    matches!(name, "headers" | "basic_auth" | "authorization" | "endpoint_params")
+    matches!(name, "headers" | "auth" | "basic_auth" | "authorization" | "endpoint_params")
         || !name.ends_with("file")
             && !name.ends_with("files")
             && telling.iter().any(|part| name.contains(part))
@@ -244,7 +244,7 @@ fn secret_value(line: &[char], key: &Key, signs: &Signs, inside: &mut Inside) ->
     let start = line[key.value_from..].iter().position(|c| !c.is_whitespace()).map(|n| key.value_from + n);
     let Some(start) = start.filter(|at| line[*at] != '#') else {
         *inside = match key.name.as_str() {
-            "basic_auth" => Inside::Nothing,
+            "auth" | "basic_auth" => Inside::Nothing,
             "headers" => Inside::Headers { deeper_than: key.starts_at, names_at: None, shown: |_| false },
             _ => Inside::Block { deeper_than: key.starts_at, is_awaited: true },
         };
@@ -252,7 +252,7 @@ fn secret_value(line: &[char], key: &Key, signs: &Signs, inside: &mut Inside) ->
     };
     let in_flow = signs.first_brace < key.starts_at;
     match line[start] {
-        '{' if key.name == "basic_auth" => start..start,
+        '{' if matches!(key.name.as_str(), "auth" | "basic_auth") => start..start,
         '{' | '[' => {
             let mut flow = Flow::default();
             let close = flow.close(line, start);

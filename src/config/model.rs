@@ -1,5 +1,6 @@
 //! The checked configuration: every value parsed, bounded and with its default filled in.
 
+mod access;
 mod oauth2;
 mod queue;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::access::{AdminUser, Credentials, Role, ServerTls, User, WriteUser};
 pub use self::oauth2::OAuth2;
 pub use self::queue::{Delivery, Queue, WhenFull};
 use crate::policy::Definition;
@@ -43,6 +45,10 @@ pub struct Config {
 pub struct Listen {
     /// Where to listen.
     pub address: SocketAddr,
+    /// Who may write; `None`: everybody.
+    pub auth: Option<Vec<WriteUser>>,
+    /// `None`: none.
+    pub tls: Option<ServerTls>,
     /// Write paths beside the fixed ones, each starting with `/`.
     pub paths: Vec<String>,
     /// Also speak HTTP/2 without TLS (h2c, prior knowledge).
@@ -80,6 +86,10 @@ pub struct Listen {
 pub struct Admin {
     /// Where to listen.
     pub address: SocketAddr,
+    /// Who may use it; `None`: everybody.
+    pub auth: Option<Vec<AdminUser>>,
+    /// `None`: none.
+    pub tls: Option<ServerTls>,
 }
 
 /// How requests name their tenant.

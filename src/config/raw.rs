@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::at::At;
 use super::position::Position;
 
+mod access;
 mod aggregation;
 mod listen;
 mod oauth2;
@@ -22,6 +23,7 @@ mod tracking;
 mod upstream;
 mod workload;
 
+pub(crate) use access::{Login, RawAdminUser, RawAuth, RawServerTls, RawUser, Section};
 pub(crate) use aggregation::RawAggregation;
 pub(crate) use listen::RawListen;
 pub(crate) use oauth2::RawOauth2;
@@ -81,11 +83,20 @@ pub(crate) struct RawConfig {
 pub(crate) struct RawAdmin {
     /// IP address and port. Keep it away from strangers: it can turn all policies off.
     pub(crate) address: At<String>,
+    /// Who may read metrics and reports, and who may reload and bypass. `/-/healthy` and `/-/ready` answer everybody. Absent:
+    /// everybody may all of it.
+    pub(crate) auth: Section<RawAuth<RawAdminUser>>,
+    /// TLS of the port. Absent: it has none.
+    pub(crate) tls: Section<RawServerTls>,
 }
 
 impl Default for RawAdmin {
     fn default() -> Self {
-        Self { address: At::default_value("127.0.0.1:9202") }
+        Self {
+            address: At::default_value("127.0.0.1:9202"),
+            auth: Section::default(),
+            tls: Section::default(),
+        }
     }
 }
 

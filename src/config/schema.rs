@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::at::At;
-use super::raw::{Given, MatchText, Pairs, RawConfig, SecretText};
+use super::raw::{Given, MatchText, Pairs, RawConfig, SecretText, Section};
 
 /// The schema as it is committed in `config/schema.json`: JSON, indented, with a newline at the end.
 pub fn schema() -> String {
@@ -81,6 +81,24 @@ impl JsonSchema for Given {
     // as it is written, `200` and `true` are texts, too
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["string", "number", "boolean", "null"] })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Section<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
     }
 }
 

@@ -13,6 +13,11 @@ pub enum Secrets<'e> {
 }
 
 impl Secrets<'_> {
+    /// Whether the config has its secrets, and no stand-ins.
+    pub(super) fn are_asked_for(self) -> bool {
+        matches!(self, Self::Asked(_))
+    }
+
     /// The value of an environment variable.
     pub(super) fn variable(self, name: &str) -> Option<String> {
         match self {

@@ -71,6 +71,8 @@ pub(crate) fn listen() -> Listen {
     let minute = Duration::from_secs(60);
     Listen {
         address: ([127, 0, 0, 1], 0).into(),
+        auth: None,
+        tls: None,
         paths: vec!["/mine".into()],
         http2: false,
         backlog: 64,

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash as _};
 use std::path::{Path, PathBuf};
 
 use super::Checker;
+use crate::config::Secret;
 use crate::config::at::At;
 use crate::config::cited::cited;
 use crate::config::mask::is_plain_path;
@@ -49,6 +50,17 @@ impl Checker<'_> {
             return None;
         }
         Some(text.to_owned())
+    }
+
+    /// The text of a file of certificates or keys, as it is.
+    pub(super) fn pem_file(&mut self, at: &At<String>) -> Option<Secret> {
+        let path = self.path(at)?;
+        if let Some(stand_in) = self.secrets.instead_of_file() {
+            return Some(Secret::new(stand_in));
+        }
+        let content = self.content(at.position, &path)?;
+        // what is no text is no PEM, and that is said of it
+        Some(Secret::new(String::from_utf8(content).unwrap_or_default()))
     }
 
     fn content(&mut self, position: Position, path: &Path) -> Option<Vec<u8>> {

@@ -21,6 +21,8 @@ impl Checker<'_> {
         ];
         let listen = Listen {
             address: self.address(&raw.address),
+            auth: self.write_users(&raw.auth),
+            tls: self.server_tls(&raw.tls),
             paths: raw.paths.iter().map(|path| self.write_path(path)).collect(),
             http2: raw.http2,
             backlog: u32::try_from(self.number(&raw.backlog, 1, 65_535)).unwrap_or(u32::MAX),
@@ -86,7 +88,11 @@ impl Checker<'_> {
                 format!("`admin.address` ({address}) and `listen.address` ({}) overlap", listen.address);
             self.refuse(place, message);
         }
-        Admin { address }
+        self.inside("admin", |check| Admin {
+            address,
+            auth: check.admin_users(&raw.auth),
+            tls: check.server_tls(&raw.tls),
+        })
     }
 
     pub(super) fn tenant(&mut self, raw: &RawTenant) -> Tenant {

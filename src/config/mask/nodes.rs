@@ -142,8 +142,8 @@ fn is_word(text: &str) -> bool {
 fn rule_of(key: &str) -> Rule {
     let name = key.to_ascii_lowercase();
     match name.as_str() {
-        "upstreams" => Rule::Upstreams,
-        "tls" | "queue" | "oauth2" => Rule::Upstream,
+        "upstreams" | "users" => Rule::Upstreams,
+        "tls" | "auth" | "queue" | "oauth2" => Rule::Upstream,
         "basic_auth" => Rule::BasicAuth,
         "policies" => Rule::Free,
         // what was to be the next key may have become a part of it

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{DurationText, SizeText};
+use super::{DurationText, RawAuth, RawServerTls, RawUser, Section, SizeText};
 use crate::config::at::At;
 
 /// The write port: where agents send, and what they may send.
@@ -14,6 +14,10 @@ use crate::config::at::At;
 pub(crate) struct RawListen {
     /// IP address and port.
     pub(crate) address: At<String>,
+    /// Who may write. Absent: everybody.
+    pub(crate) auth: Section<RawAuth<RawUser>>,
+    /// TLS of the port. Absent: it has none.
+    pub(crate) tls: Section<RawServerTls>,
     /// Write paths beside `/api/v1/write`, `/api/v1/push`, `/api/prom/push` and `/write`.
     pub(crate) paths: Vec<At<String>>,
     /// Also speak HTTP/2 without TLS (h2c with prior knowledge).
@@ -54,6 +58,8 @@ impl Default for RawListen {
     fn default() -> Self {
         Self {
             address: At::default_value("0.0.0.0:9201"),
+            auth: Section::default(),
+            tls: Section::default(),
             paths: Vec::new(),
             http2: false,
             backlog: At::default_value(4096_u64),

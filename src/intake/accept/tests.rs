@@ -45,6 +45,8 @@ fn settings() -> Settings {
     let minute = Duration::from_secs(60);
     let listen = Listen {
         address: ([127, 0, 0, 1], 0).into(),
+        auth: None,
+        tls: None,
         paths: vec![],
         http2: false,
         backlog: 16,
