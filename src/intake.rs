@@ -8,7 +8,9 @@ mod activity;
 mod body;
 mod budget;
 mod connection;
+mod entry;
 mod files;
+mod handshake;
 mod io;
 mod listener;
 mod negotiate;
@@ -33,6 +35,7 @@ pub use files::{FileLimit, raise_file_limit};
 pub use listener::{BindError, Listener, bind};
 pub use refusal::TurnedAway;
 
+use crate::access::WriteAccess;
 use crate::config::{Listen, Tenant};
 use crate::memory::WritePort;
 use crate::pipeline::Counts;
@@ -111,6 +114,8 @@ pub struct Settings {
     pub listen: Listen,
     /// Which header names the tenant.
     pub tenant: Tenant,
+    /// Who may write, and under which certificate; may be replaced while the port is served.
+    pub access: Arc<WriteAccess>,
     /// Memory that the process may use, bytes.
     pub memory_limit: usize,
     /// Adds up what the port holds.

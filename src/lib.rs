@@ -32,6 +32,7 @@ pub mod config;
 
 pub mod pipeline;
 
+pub mod access;
 pub mod browser;
 pub mod health;
 mod socket;

@@ -1,5 +1,6 @@
 //! Starts a gate from a checked config, keeps its loops going, reloads and drains it.
 
+mod access;
 mod aggregation;
 mod error;
 mod janitor;

@@ -15,7 +15,7 @@ const ORDER: [&[&str]; 15] = [
     &["aggregate", "admission"],
     &["config"],
     &["pipeline"],
-    &["telemetry", "health", "via", "browser", "socket"],
+    &["access", "telemetry", "health", "via", "browser", "socket"],
     &["intake", "egress", "admin", "queue"],
     &["gate"],
     &["runtime"],

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+#[path = "intake/access.rs"]
+mod access;
+#[path = "support/authority.rs"]
+mod authority;
 #[path = "intake/connections.rs"]
 mod connections;
 #[path = "intake/dribblers.rs"]
@@ -10,6 +14,8 @@ mod dribblers;
 mod harness;
 #[path = "intake/http2.rs"]
 mod http2;
+#[path = "intake/tls.rs"]
+mod tls;
 
 use std::time::Duration;
 

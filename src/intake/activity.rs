@@ -119,6 +119,12 @@ impl Activity {
         self.buffer.load(Ordering::Relaxed)
     }
 
+    /// What TLS holds for the connection is added up until the guard is dropped.
+    pub(super) fn takes_for_tls(&self) -> TlsMemory {
+        self.port.buffers.fetch_add(TLS_BYTES, Ordering::Relaxed);
+        TlsMemory(Arc::clone(&self.port))
+    }
+
     /// A request is in hand until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> InHand {
         self.in_hand.fetch_add(1, Ordering::AcqRel);
@@ -176,6 +182,18 @@ impl Drop for Activity {
     fn drop(&mut self) {
         self.port.connections.fetch_sub(1, Ordering::Relaxed);
         self.port.buffers.fetch_sub(self.buffer_bytes(), Ordering::Relaxed);
+    }
+}
+
+/// What a connection with TLS takes beside its read buffer, bytes: a record that is read, its keys.
+const TLS_BYTES: usize = 24 << 10;
+
+/// The memory of a connection's TLS.
+pub(super) struct TlsMemory(Arc<WritePort>);
+
+impl Drop for TlsMemory {
+    fn drop(&mut self) {
+        self.0.buffers.fetch_sub(TLS_BYTES, Ordering::Relaxed);
     }
 }
 

@@ -10,15 +10,19 @@ use bytes::Bytes;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::Handler;
 use super::activity::{Activity, Deadlines, Phase, Watchdog};
+use super::handshake::shake_hands;
 use super::io::Io;
 use super::preface::{Spoken, sniff};
 use super::service::{Protocol, Shared};
 use crate::telemetry::{IntakeMetrics, RefusedConnection};
+use crate::tls::HTTP2;
 
 /// hyper keeps a read buffer of up to this size on each connection, idle ones too: large enough that an ordinary
 /// batch comes in one or two reads,
@@ -56,6 +60,11 @@ pub(super) struct Limits {
     pub(super) read_buffer_bytes: usize,
 }
 
+/// What bytes come from and go to.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
 /// How a connection ended.
 enum Ended {
     /// By itself, or for lack of anything to wait for.
@@ -74,6 +83,10 @@ pub(super) async fn serve<H: Handler>(
     limits: Limits,
     orders: Orders,
 ) {
+    if let Some(tls) = shared.access.tls() {
+        // boxed: its state is larger than that of a connection without
+        return Box::pin(serve_tls(stream, tls, shared, activity, limits, orders)).await;
+    }
     let spoken = if limits.http2 {
         let sniffed = tokio::select! {
             sniffed = sniff(&mut stream, &limits.deadlines) => sniffed,
@@ -102,8 +115,40 @@ pub(super) async fn serve<H: Handler>(
     conclude(ended, &metrics);
 }
 
-async fn serve_http1<H: Handler>(
-    io: Io,
+/// Serves one connection with TLS until it closes.
+async fn serve_tls<H: Handler>(
+    stream: TcpStream,
+    tls: Arc<ServerConfig>,
+    shared: Arc<Shared<H>>,
+    activity: Arc<Activity>,
+    limits: Limits,
+    orders: Orders,
+) {
+    let _memory = activity.takes_for_tls();
+    let shaken = tokio::select! {
+        shaken = shake_hands(stream, tls, activity.peer(), &limits.deadlines) => shaken,
+        () = orders.drain.cancelled() => return,
+    };
+    let stream = match shaken {
+        Ok(stream) => stream,
+        Err(Some(reason)) => return shared.metrics.refused(reason),
+        Err(None) => return,
+    };
+    // the time to the first byte of a request begins
+    activity.enter(Phase::Fresh);
+    let watchdog = Watchdog::new(Arc::clone(&activity), limits.deadlines);
+    let metrics = Arc::clone(&shared.metrics);
+    let ended = if stream.get_ref().1.alpn_protocol() == Some(HTTP2) {
+        serve_http2(stream, Bytes::new(), shared, &activity, watchdog, orders).await
+    } else {
+        let io = Io::new(stream, Bytes::new(), Some(Arc::clone(&activity)));
+        serve_http1(io, limits.read_buffer_bytes, shared, &activity, watchdog, orders).await
+    };
+    conclude(ended, &metrics);
+}
+
+async fn serve_http1<H: Handler, S: Stream>(
+    io: Io<S>,
     buffer: usize,
     shared: Arc<Shared<H>>,
     activity: &Arc<Activity>,
@@ -121,8 +166,8 @@ async fn serve_http1<H: Handler>(
     drive(pin!(connection), http1::Connection::graceful_shutdown, activity, watchdog, orders).await
 }
 
-async fn serve_http2<H: Handler>(
-    stream: TcpStream,
+async fn serve_http2<H: Handler, S: Stream>(
+    stream: S,
     early: Bytes,
     shared: Arc<Shared<H>>,
     activity: &Arc<Activity>,

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::activity::{Activity, Phase};
 
@@ -15,9 +14,9 @@ use super::activity::{Activity, Phase};
 const DISCARD_MAX_BYTES: usize = 8 << 20;
 const DISCARD_CHUNK_BYTES: usize = 16 << 10;
 
-/// A connection's socket.
-pub(super) struct Io {
-    stream: TcpStream,
+/// A connection's socket, or TLS over it.
+pub(super) struct Io<S> {
+    stream: S,
     /// Bytes read before hyper got the socket.
     early: Bytes,
     /// Told of bytes; absent with HTTP/2, whose bytes need not be a request.
@@ -26,8 +25,8 @@ pub(super) struct Io {
     sent_fin: bool,
 }
 
-impl Io {
-    pub(super) fn new(stream: TcpStream, early: Bytes, notes: Option<Arc<Activity>>) -> Self {
+impl<S: AsyncRead + Unpin> Io<S> {
+    pub(super) fn new(stream: S, early: Bytes, notes: Option<Arc<Activity>>) -> Self {
         Self { stream, early, notes, discarded: 0, sent_fin: false }
     }
 
@@ -45,7 +44,7 @@ impl Io {
     }
 }
 
-impl AsyncRead for Io {
+impl<S: AsyncRead + Unpin> AsyncRead for Io<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -71,7 +70,7 @@ impl AsyncRead for Io {
     }
 }
 
-impl AsyncWrite for Io {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Io<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

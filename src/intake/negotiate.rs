@@ -65,6 +65,17 @@ impl Names {
         Ok(())
     }
 
+    /// Which header names the tenant.
+    pub(super) fn tenant_header(&self) -> &HeaderName {
+        &self.tenant
+    }
+
+    /// Another header than the tenant's that decides where data lands.
+    pub(super) fn other_scope(&self, headers: &HeaderMap) -> Option<&'static HeaderName> {
+        let says = |name: &HeaderName| headers.get(name).is_some_and(|value| !value.is_empty());
+        FORWARDED[..SCOPE.len()].iter().find(|name| **name != self.tenant && says(name))
+    }
+
     /// The tenant; empty where the header is absent.
     pub(super) fn tenant(&self, headers: &HeaderMap) -> Result<String, Refusal> {
         let Some(value) = headers.get(&self.tenant) else { return Ok(String::new()) };

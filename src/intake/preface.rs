@@ -32,17 +32,26 @@ async fn read_preface(stream: &mut TcpStream, seen: &mut BytesMut) -> io::Result
     Ok(seen.starts_with(PREFACE))
 }
 
+/// Waits for the first byte, which is left where it is. `Err(None)`: the sender went away.
+pub(super) async fn first_byte(
+    stream: &TcpStream,
+    limits: &Deadlines,
+) -> Result<u8, Option<RefusedConnection>> {
+    let mut byte = [0; 1];
+    // peeked, not `readable()`: that may be ready with nothing there
+    match timeout(limits.first_byte, stream.peek(&mut byte)).await {
+        Err(_) => Err(Some(RefusedConnection::FirstByteTimeout)),
+        Ok(Ok(1..)) => Ok(byte[0]),
+        Ok(Ok(0) | Err(_)) => Err(None),
+    }
+}
+
 /// Finds out what the sender speaks. `Err(None)`: it went away.
 pub(super) async fn sniff(
     stream: &mut TcpStream,
     limits: &Deadlines,
 ) -> Result<Spoken, Option<RefusedConnection>> {
-    // peeked, not `readable()`: that may be ready with nothing there
-    match timeout(limits.first_byte, stream.peek(&mut [0; 1])).await {
-        Err(_) => return Err(Some(RefusedConnection::FirstByteTimeout)),
-        Ok(Ok(1..)) => {}
-        Ok(Ok(0) | Err(_)) => return Err(None),
-    }
+    first_byte(stream, limits).await?;
     let mut seen = BytesMut::with_capacity(PREFACE.len());
     match timeout(limits.header, read_preface(stream, &mut seen)).await {
         Err(_) => Err(Some(RefusedConnection::HeaderTimeout)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::{HeaderMap, StatusCode};
 
 use super::SenderReply;
+use crate::access::Challenge;
 use crate::telemetry::Undecodable;
 
 /// A request turned away by the write port, for those who keep books of it.
@@ -34,18 +35,20 @@ pub(super) struct Refusal {
     pub(super) retry_after: Option<Duration>,
     /// The methods that there are, with 405.
     pub(super) allow: Option<&'static str>,
+    /// What credentials there may be, with 401.
+    pub(super) challenge: Option<Challenge>,
 }
 
 impl Refusal {
     /// For good: the same request would be refused again.
     pub(super) fn new(status: StatusCode, reason: Undecodable, text: String) -> Self {
-        Self { status, reason, text, retry_after: None, allow: None }
+        Self { status, reason, text, retry_after: None, allow: None, challenge: None }
     }
 
     /// For now: 503, come again.
     pub(super) fn for_now(reason: Undecodable, text: String, retry_after: Duration) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self { status, reason, text, retry_after: Some(retry_after), allow: None }
+        Self { status, reason, text, retry_after: Some(retry_after), allow: None, challenge: None }
     }
 
     /// This gate sent it. The gate is the sender here, and hands the answer on.
@@ -53,7 +56,19 @@ impl Refusal {
         let text =
             "this request came through this gate before: `url` of its upstream leads back to it".to_owned();
         let status = StatusCode::LOOP_DETECTED;
-        Self { status, reason: Undecodable::Loop, text, retry_after: Some(retry_after), allow: None }
+        Self { retry_after: Some(retry_after), ..Self::new(status, Undecodable::Loop, text) }
+    }
+
+    /// It shows no credentials, or none that are known.
+    pub(super) fn unauthorized(challenge: Challenge) -> Self {
+        let text = "who may write has to say so, and these are not the credentials of a user (listen.auth)";
+        let refusal = Self::new(StatusCode::UNAUTHORIZED, Undecodable::Unauthorized, text.to_owned());
+        Self { challenge: Some(challenge), ..refusal }
+    }
+
+    /// Its credentials are for something else.
+    pub(super) fn forbidden(text: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, Undecodable::Forbidden, text)
     }
 
     /// More bytes than allowed.

@@ -6,11 +6,14 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{Response, StatusCode};
 
 use super::SenderReply;
 use super::activity::InHand;
+use crate::access::Challenge;
 
 /// How many samples, histograms and exemplars were written (remote write 2.0, section "Required Written Response Headers").
 static WRITTEN: [HeaderName; 3] = [
@@ -55,6 +58,8 @@ pub(super) struct Manner {
     pub(super) close: bool,
     /// `Allow`, with 405.
     pub(super) allow: Option<&'static str>,
+    /// `WWW-Authenticate`, with 401.
+    pub(super) challenge: Option<Challenge>,
     /// The text is read by a program, to the last byte.
     pub(super) exact: bool,
     /// JSON rather than text.
@@ -87,6 +92,9 @@ pub(super) fn respond(answer: SenderReply, manner: Manner, request: InHand) -> R
     }
     if let Some(methods) = manner.allow {
         headers.insert(ALLOW, HeaderValue::from_static(methods));
+    }
+    if let Some(challenge) = manner.challenge {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if manner.counts_written {
         for (name, count) in WRITTEN.iter().zip([written.samples, written.histograms, written.exemplars]) {

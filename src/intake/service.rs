@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::activity::Activity;
 use super::body::{self, Arrival, Pace, Unread};
 use super::budget::Budget;
+use super::entry::Entry;
 use super::files;
 use super::negotiate::{Names, check_format};
 use super::refusal::{Refusal, TurnedAway};
@@ -22,6 +23,7 @@ use super::reply::{Manner, Reply, respond};
 use super::route::{Route, Routes};
 use super::share::Shares;
 use super::{Handler, Inbound, SenderReply, Settings, Typed};
+use crate::access::WriteAccess;
 use crate::clock::{self, Jitter};
 use crate::memory::{self, WritePort};
 use crate::telemetry::{IntakeMetrics, Undecodable};
@@ -40,6 +42,7 @@ pub(super) struct Shared<H> {
     pub(super) budget: Arc<Budget>,
     routes: Routes,
     names: Names,
+    pub(super) access: Arc<WriteAccess>,
     via: Via,
     max_body_bytes: usize,
     body_timeout: Duration,
@@ -62,6 +65,14 @@ pub(super) enum Protocol {
 #[derive(Debug, thiserror::Error)]
 #[error("the sender hung up before the end of its body")]
 pub(super) struct HungUp;
+
+/// What the head of a write says.
+struct Admitted {
+    entry: Entry,
+    tenant: String,
+    message: Message,
+    typed: Typed,
+}
 
 /// Why a request was not handed on.
 enum Unserved {
@@ -93,7 +104,7 @@ impl<H: Handler> Shared<H> {
         metrics: Arc<IntakeMetrics>,
         shutdown: CancellationToken,
     ) -> io::Result<Self> {
-        let Settings { listen, tenant, memory_limit, port, seed } = settings;
+        let Settings { listen, tenant, access, memory_limit, port, seed } = settings;
         let names = Names::new(&tenant.header).map_err(|error| {
             io::Error::new(io::ErrorKind::InvalidInput, format!("tenant.header: {error}"))
         })?;
@@ -115,6 +126,7 @@ impl<H: Handler> Shared<H> {
             budget,
             routes: Routes::new(&listen.paths),
             names,
+            access: Arc::clone(access),
             via: Via::new(*seed),
             body_timeout: listen.body_timeout,
             pace: Pace { min_rate: listen.min_body_rate, patience: PATIENCE },
@@ -141,7 +153,7 @@ impl<H: Handler> Shared<H> {
                     (answer, Manner { counts_written, ..Manner::default() })
                 })
             }
-            _ => self.elsewhere(route).map_err(Unserved::Refused),
+            _ => self.elsewhere(route, &parts.headers).map_err(Unserved::Refused),
         };
         let (answer, mut manner) = match served {
             Ok(served) => served,
@@ -178,7 +190,7 @@ impl<H: Handler> Shared<H> {
         parts: &Parts,
         body: &mut Incoming,
     ) -> Result<(SenderReply, Message), Unserved> {
-        let (tenant, (message, typed)) = self.admit(&parts.headers)?;
+        let Admitted { entry, tenant, message, typed } = self.admit(parts)?;
         let Ok(_turn) = self.in_hand.try_acquire() else { return Err(self.too_many().into()) };
         let mut reading = Reading(Some(&*self.metrics));
         let mut hold = self.budget.hold();
@@ -205,15 +217,16 @@ impl<H: Handler> Shared<H> {
             return Err(self.budget.refusal().into());
         }
         let query = parts.uri.query().map(str::to_owned);
-        let headers = self.names.forwarded(&parts.headers);
+        let headers = entry.forwarded(&self.names, &parts.headers, &tenant);
         let inbound = Inbound { tenant, peer: activity.peer(), body: bytes, typed, message, query, headers };
         Ok((self.handler.handle(inbound, &mut hold).await, message))
     }
 
     /// All that is not a write.
-    fn elsewhere(&self, route: Route) -> Result<(SenderReply, Manner), Refusal> {
+    fn elsewhere(&self, route: Route, headers: &HeaderMap) -> Result<(SenderReply, Manner), Refusal> {
         match route {
             Route::Handshake => {
+                Entry::of(&self.access, headers)?;
                 Ok((probed((StatusCode::OK, "1".to_owned())), Manner { exact: true, ..Manner::default() }))
             }
             Route::Healthy => {
@@ -232,13 +245,16 @@ impl<H: Handler> Shared<H> {
     }
 
     /// What the head decides.
-    fn admit(&self, headers: &HeaderMap) -> Result<(String, (Message, Typed)), Refusal> {
+    fn admit(&self, parts: &Parts) -> Result<Admitted, Refusal> {
+        let headers = &parts.headers;
         if self.via.is_in(headers) {
             return Err(Refusal::comes_back(self.jitter.retry_after()));
         }
+        let entry = Entry::of(&self.access, headers)?;
         self.names.check_scope(headers)?;
-        let tenant = self.names.tenant(headers)?;
-        Ok((tenant, check_format(headers)?))
+        let tenant = entry.tenant(&self.names, parts)?;
+        let (message, typed) = check_format(headers)?;
+        Ok(Admitted { entry, tenant, message, typed })
     }
 
     /// The body, or what the sender is told instead; `None`: it is gone. `read` is `None` where time ran out.
@@ -285,12 +301,12 @@ impl<H: Handler> Shared<H> {
         headers: &HeaderMap,
         body: &Incoming,
     ) -> (SenderReply, Manner) {
-        let Refusal { status, reason, allow, .. } = refusal;
+        let Refusal { status, reason, allow, challenge, .. } = refusal;
         self.metrics.undecodable(reason);
         let tenant = self.names.tenant(headers).unwrap_or_default();
         let message = &refusal.text;
         self.handler.turned_away(&TurnedAway { peer, tenant, headers, reason, status, message });
-        let manner = Manner { close: !body.is_end_stream(), allow, ..Manner::default() };
+        let manner = Manner { close: !body.is_end_stream(), allow, challenge, ..Manner::default() };
         (refusal.into_answer(), manner)
     }
 }

@@ -17,6 +17,9 @@ pub enum StartError {
     /// The admin port.
     #[error("{0}")]
     Admin(String),
+    /// Who may use the ports, and under which certificates.
+    #[error("{0}")]
+    Access(String),
     /// The upstream's settings.
     #[error("upstream `{0}`: {1}")]
     Upstream(String, EgressError),

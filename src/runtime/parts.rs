@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access::Accesses;
 use super::error::StartError;
 use super::queues;
 use super::settings::pipeline_settings;
@@ -42,6 +43,7 @@ pub(super) struct Parts {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) gate: Arc<Gate>,
     pub(super) snapshots: Option<Arc<Snapshots>>,
+    pub(super) accesses: Accesses,
     /// Any number, another for each gate.
     pub(super) seed: u64,
 }
@@ -53,6 +55,7 @@ impl Parts {
         let data = Arc::new(DataMetrics::new(&registry));
         let process = ProcessMetrics::new(&registry);
         process.config_took_effect(clock.unix_seconds());
+        let accesses = Accesses::new(config).map_err(StartError::Access)?;
         let seed = u64::from(getrandom::u32()?);
 
         let set = PolicySet::compile(&config.policies, Run::AsConfigured).map_err(StartError::Policy)?;
@@ -91,7 +94,7 @@ impl Parts {
         if snapshots.is_none() && !pipeline.limits().all().is_empty() {
             tracing::warn!("no data_dir: after a restart limits admit all that comes within series.warmup");
         }
-        Ok(Self { registry, intake, data, process, health, pipeline, gate, snapshots, seed })
+        Ok(Self { registry, intake, data, process, health, pipeline, gate, snapshots, accesses, seed })
     }
 }
 

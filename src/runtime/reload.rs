@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use super::access::{Accesses, is_same_admin_port, is_same_port};
 use super::settings::pipeline_settings;
 use super::shared::Runtime;
 use super::{aggregation, limits, parts, service_manager};
@@ -67,7 +68,9 @@ impl Runtime {
             .then(|| compile(&new, self.health.bypassed()))
             .transpose()?;
 
-        let mut changed = Vec::new();
+        let access = Accesses::prepare(&old, &new, self.started.listen.http2)?;
+
+        let mut changed = self.accesses.apply(access);
         if let Some(upstream) = upstream {
             self.gate.replace_upstream(upstream);
             changed.push("upstreams");
@@ -135,8 +138,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             keys.push(key);
         }
     };
-    note(old.listen != new.listen, "listen");
-    note(old.admin != new.admin, "admin");
+    note(!is_same_port(&old.listen, &new.listen), "listen");
+    note(!is_same_admin_port(&old.admin, &new.admin), "admin");
     note(old.tenant != new.tenant, "tenant");
     note(old.memory != new.memory, "memory");
     note(old.data_dir != new.data_dir, "data_dir");

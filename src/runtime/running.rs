@@ -63,7 +63,8 @@ impl Running {
         let drain_timeout = loaded.config.listen.drain_timeout;
         let (listen, seed, metrics) = (loaded.config.clone(), parts.seed, Arc::clone(&parts.intake));
         let runtime = Arc::new(Runtime::new(loaded, source, parts));
-        let settings = intake_settings(&listen, Arc::clone(&runtime.memory.port), seed);
+        let (access, port) = (Arc::clone(&runtime.accesses.write), Arc::clone(&runtime.memory.port));
+        let settings = intake_settings(&listen, access, port, seed);
         let [stop, stop_admin, stop_flush, stop_drain] = std::array::from_fn(|_| CancellationToken::new());
 
         let gate = Arc::clone(&runtime.gate);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::WriteAccess;
 use crate::clock::milliseconds;
 use crate::config::Config;
 use crate::memory::{self, WritePort};
@@ -56,9 +57,14 @@ fn tracking(config: &Config) -> cardinality::Settings {
 }
 
 /// What the write port takes from a config. Of `listen.drain_timeout` a quarter is left for what aggregations made.
-pub(super) fn intake_settings(config: &Config, port: Arc<WritePort>, seed: u64) -> intake::Settings {
+pub(super) fn intake_settings(
+    config: &Config,
+    access: Arc<WriteAccess>,
+    port: Arc<WritePort>,
+    seed: u64,
+) -> intake::Settings {
     let mut listen = config.listen.clone();
     listen.drain_timeout = listen.drain_timeout * 3 / 4;
     let memory_limit = memory::limit(config.memory.limit_bytes);
-    intake::Settings { listen, tenant: config.tenant.clone(), memory_limit, port, seed }
+    intake::Settings { listen, tenant: config.tenant.clone(), access, memory_limit, port, seed }
 }

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use super::access::Accesses;
 use super::memory::Memory;
 use super::parts::Parts;
 use super::snapshots::Snapshots;
@@ -59,11 +60,14 @@ pub struct Runtime {
     pub(super) seed: u64,
     /// Where the state of aggregations is kept; `None`: in memory only.
     pub(super) snapshots: Option<Arc<Snapshots>>,
+    /// Who may use the ports.
+    pub(super) accesses: Accesses,
 }
 
 impl Runtime {
     pub(super) fn new(loaded: Loaded, source: Source, parts: Parts) -> Self {
-        let Parts { registry, data, process, health, pipeline, gate, snapshots, seed, intake: _ } = parts;
+        let Parts { registry, data, process, health, pipeline, gate, snapshots, accesses, seed, intake: _ } =
+            parts;
         let started = Arc::new(loaded.config);
         Self {
             health,
@@ -82,6 +86,7 @@ impl Runtime {
             seen: Mutex::new(loaded.files),
             seed,
             snapshots,
+            accesses,
         }
     }
 

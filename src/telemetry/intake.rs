@@ -30,11 +30,13 @@ pub enum Undecodable {
     Path,
     Tenant,
     Loop,
+    Unauthorized,
+    Forbidden,
 }
 
 impl Undecodable {
     /// All reasons, for registration.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Method,
         Self::ContentType,
         Self::ContentEncoding,
@@ -52,6 +54,8 @@ impl Undecodable {
         Self::Path,
         Self::Tenant,
         Self::Loop,
+        Self::Unauthorized,
+        Self::Forbidden,
     ];
 
     /// The `reason` label.
@@ -74,6 +78,8 @@ impl Undecodable {
             Self::Path => "path",
             Self::Tenant => "tenant",
             Self::Loop => "loop",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
         }
     }
 }
@@ -85,6 +91,8 @@ pub enum RefusedConnection {
     TooMany,
     FirstByteTimeout,
     HeaderTimeout,
+    Plaintext,
+    TlsHandshake,
 }
 
 /// Classes of the status codes that the write port answers.
@@ -96,7 +104,7 @@ pub struct IntakeMetrics {
     requests: ByCode,
     took: [Arc<Durations>; CLASSES.len()],
     undecodable: [Counter; Undecodable::ALL.len()],
-    refused: [Counter; 3],
+    refused: [Counter; 5],
     /// Body bytes read.
     pub request_bytes: Counter,
     /// Open connections.
@@ -125,7 +133,7 @@ impl IntakeMetrics {
             requests: ByCode::new(&names::REQUESTS, None).expect(registry, 204),
             took: CLASSES.map(|class| registry.durations(&names::WRITE_DURATION, &[("code", class)])),
             undecodable: Undecodable::ALL.map(|r| reason(&names::UNDECODABLE, r.as_str())),
-            refused: ["too_many", "first_byte_timeout", "header_timeout"]
+            refused: ["too_many", "first_byte_timeout", "header_timeout", "plaintext", "tls_handshake"]
                 .map(|r| reason(&names::CONNECTIONS_REFUSED, r)),
             request_bytes: registry.counter(&names::REQUEST_BYTES, &[]),
             connections: registry.gauge(&names::CONNECTIONS, &[]),

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use parking_lot::Mutex;
+use seriesgate::access::WriteAccess;
 use seriesgate::config::{Listen, Tenant};
 use seriesgate::intake::{self, Drained, Handler, Hold, Inbound, SenderReply, Settings};
 use seriesgate::telemetry::{IntakeMetrics, Registry};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -61,6 +62,7 @@ impl Handler for Recorder {
 pub(crate) struct Gate {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) handler: Arc<Recorder>,
+    pub(crate) access: Arc<WriteAccess>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) served: JoinHandle<Drained>,
@@ -117,17 +119,25 @@ impl Gate {
         let shutdown = CancellationToken::new();
         let beats = Arc::new(Mutex::new(0));
         let beat = Arc::clone(&beats);
+        let access = Arc::<WriteAccess>::default();
         let tenant = Tenant { header: "x-scope-orgid".into(), max: 10 };
         let served = intake::serve(
             listener,
-            Settings { listen, tenant, memory_limit: 1 << 30, port: Arc::default(), seed: 1 },
+            Settings {
+                listen,
+                tenant,
+                access: Arc::clone(&access),
+                memory_limit: 1 << 30,
+                port: Arc::default(),
+                seed: 1,
+            },
             Arc::clone(&handler),
             Arc::new(IntakeMetrics::new(&registry)),
             Arc::new(move || *beat.lock() += 1),
             shutdown.clone(),
         );
         let served = tokio::spawn(async move { served.await.unwrap() });
-        Self { address, handler, registry, shutdown, served, beats }
+        Self { address, handler, access, registry, shutdown, served, beats }
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -138,7 +148,7 @@ impl Gate {
     pub(crate) async fn connect_from(&self, from: [u8; 4]) -> Client {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((from, 0).into()).unwrap();
-        Client { stream: socket.connect(self.address).await.unwrap(), ahead: Vec::new() }
+        Client::of(socket.connect(self.address).await.unwrap())
     }
 
     /// A series' value; 0 where it is not there yet.
@@ -172,8 +182,8 @@ impl Gate {
     }
 }
 
-pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Client<S = TcpStream> {
+    pub(crate) stream: S,
     ahead: Vec<u8>,
 }
 
@@ -202,7 +212,11 @@ pub(crate) fn write(body: &str) -> String {
     request("POST /api/v1/write", "Content-Encoding: snappy\r\n", body)
 }
 
-impl Client {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub(crate) fn of(stream: S) -> Self {
+        Self { stream, ahead: Vec::new() }
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }

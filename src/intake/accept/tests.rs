@@ -64,7 +64,7 @@ fn settings() -> Settings {
         drain_timeout: minute,
     };
     let tenant = crate::config::Tenant { header: "x-scope-orgid".into(), max: 1 };
-    Settings { listen, tenant, memory_limit: 1 << 30, port: Arc::default(), seed: 1 }
+    Settings { listen, tenant, access: Arc::default(), memory_limit: 1 << 30, port: Arc::default(), seed: 1 }
 }
 
 #[tokio::test]
