@@ -1,5 +1,6 @@
 //! Who may use a port, and under which certificate: what both ports ask, replaced as a whole on reload.
 
+mod handshake;
 mod users;
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
 
+pub use handshake::{Handshakes, NoTls, first_byte};
 pub use users::{Challenge, Users};
 
 use crate::config::{Role, ServerTls, User};

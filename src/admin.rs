@@ -2,6 +2,7 @@
 
 mod connections;
 mod control;
+mod guard;
 mod page;
 pub(crate) mod policies;
 mod report;
@@ -11,4 +12,4 @@ mod server;
 pub use control::Control;
 pub use report::{Rejected, View};
 pub(crate) use server::bind;
-pub use server::serve;
+pub use server::{Port, serve};

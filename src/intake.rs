@@ -10,7 +10,6 @@ mod budget;
 mod connection;
 mod entry;
 mod files;
-mod handshake;
 mod io;
 mod listener;
 mod negotiate;

@@ -4,10 +4,14 @@
 // clippy allows it in `#[test]` functions only, not in what they call
 #![allow(clippy::unwrap_used)]
 
+#[path = "end_to_end/access.rs"]
+mod access;
 #[path = "end_to_end/admin_port.rs"]
 mod admin_port;
 #[path = "end_to_end/aggregating.rs"]
 mod aggregating;
+#[path = "support/authority.rs"]
+mod authority;
 #[path = "end_to_end/bad_input.rs"]
 mod bad_input;
 #[path = "end_to_end/control.rs"]

@@ -7,18 +7,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use super::connections::Taken;
 use super::control::Control;
+use super::guard::{self, Refusal};
 use super::page;
 use super::report::{self, Asked};
+use super::server::Port;
 use crate::browser;
 use crate::clock::LogInterval;
 use crate::health::Health;
-use crate::telemetry::AdminMetrics;
 
 /// For the head of a request, and then for its body. A connection carries one request, so none is idle for a reason.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,14 +30,19 @@ static MISDIRECTED: LogInterval = LogInterval::new();
 
 /// Answers one request.
 pub(super) async fn answer<C: Control>(
-    control: Arc<C>,
+    port: Arc<Port<C>>,
     taken: &Taken,
-    metrics: &AdminMetrics,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    let Port { control, access, metrics } = &*port;
+    let control = Arc::clone(control);
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
     let post = request.method() == Method::POST;
     let path = request.uri().path().to_owned();
+    if let Err(refusal) = guard::check(access, metrics, (request.method(), &path), request.headers()) {
+        taken.request_came();
+        return Ok(refused(&refusal));
+    }
     if let Some(path) = report::path(&path) {
         return Ok(match get || (post && report::takes_post(path)) {
             true => reported(control, taken, path, request).await,
@@ -151,6 +157,14 @@ fn done(result: Result<String, String>) -> Response<Full<Bytes>> {
         Ok(what) => text(StatusCode::OK, format!("{what}\n")),
         Err(why) => text(StatusCode::BAD_REQUEST, format!("{why}\n")),
     }
+}
+
+fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
+    let mut response = text(refusal.status, refusal.text.to_owned());
+    if let Some(challenge) = refusal.challenge {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    response
 }
 
 fn not_allowed(allow: &'static str) -> Response<Full<Bytes>> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::connections::{Connections, Taken};
 use super::control::Control;
 use super::route::{self, REQUEST_TIMEOUT};
+use crate::access::{AdminAccess, Handshakes, NoTls};
 use crate::socket;
 use crate::telemetry::AdminMetrics;
 
@@ -26,15 +28,22 @@ const BACKLOG: u32 = 1024;
 /// For all of a connection, an answer that is read slowly included.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
+static HANDSHAKES: Handshakes = Handshakes::new("admin.tls");
+
+/// What the port serves, to whom, and what it counts.
+pub struct Port<C> {
+    /// The process.
+    pub control: Arc<C>,
+    /// Who may use it, and under which certificate; may be replaced while it is served.
+    pub access: Arc<AdminAccess>,
+    /// Counts.
+    pub metrics: AdminMetrics,
+}
+
 /// Serves the port until `stop` is cancelled.
-pub async fn serve<C: Control>(
-    listener: TcpListener,
-    control: Arc<C>,
-    metrics: AdminMetrics,
-    stop: CancellationToken,
-) {
+pub async fn serve<C: Control>(listener: TcpListener, port: Port<C>, stop: CancellationToken) {
     let connections = Connections::new(MAX_CONNECTIONS);
-    let metrics = Arc::new(metrics);
+    let port = Arc::new(port);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
@@ -50,22 +59,40 @@ pub async fn serve<C: Control>(
         };
         let (taken, another_closed) = connections.take();
         if another_closed {
-            metrics.too_many.increment(1);
+            port.metrics.too_many.increment(1);
         }
-        let (control, metrics, stop) = (Arc::clone(&control), Arc::clone(&metrics), stop.clone());
+        let (port, stop) = (Arc::clone(&port), stop.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = taken.closed() => {}
-                () = converse(stream, &control, &taken, &metrics) => {}
+                () = receive(stream, &port, &taken) => {}
             }
         });
     }
 }
 
+/// One connection, with TLS or without.
+async fn receive<C: Control>(stream: TcpStream, port: &Arc<Port<C>>, taken: &Taken) {
+    let Some(tls) = port.access.tls() else { return converse(stream, port, taken).await };
+    let metrics = &port.metrics;
+    match HANDSHAKES.shake(stream, tls, [REQUEST_TIMEOUT; 2]).await {
+        Ok(stream) => converse(stream, port, taken).await,
+        Err(NoTls::Gone) => {}
+        Err(NoTls::Silent | NoTls::Slow) => metrics.timeouts.increment(1),
+        Err(NoTls::Plaintext) => metrics.plaintext.increment(1),
+        Err(NoTls::Failed) => metrics.tls_handshake.increment(1),
+    }
+}
+
 /// One request and its answer.
-async fn converse<C: Control>(stream: TcpStream, control: &Arc<C>, taken: &Taken, metrics: &AdminMetrics) {
-    let service = service_fn(|request| route::answer(Arc::clone(control), taken, metrics, request));
+async fn converse<C: Control>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    port: &Arc<Port<C>>,
+    taken: &Taken,
+) {
+    let metrics = &port.metrics;
+    let service = service_fn(|request| route::answer(Arc::clone(port), taken, request));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_TIMEOUT)

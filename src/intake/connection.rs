@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Handler;
 use super::activity::{Activity, Deadlines, Phase, Watchdog};
-use super::handshake::shake_hands;
 use super::io::Io;
-use super::preface::{Spoken, sniff};
+use super::preface::{Spoken, refused, sniff};
 use super::service::{Protocol, Shared};
+use crate::access::Handshakes;
 use crate::telemetry::{IntakeMetrics, RefusedConnection};
 use crate::tls::HTTP2;
 
@@ -37,6 +37,8 @@ const HEAD_MAX_BYTES: usize = 64 << 10;
 const STREAMS_MAX: u32 = 64;
 /// What an HTTP/2 connection may send ahead of our reading, all its requests together.
 const WINDOW_BYTES: u32 = 1 << 20;
+
+static HANDSHAKES: Handshakes = Handshakes::new("listen.tls");
 
 /// What a connection is told from outside.
 pub(super) struct Orders {
@@ -125,14 +127,19 @@ async fn serve_tls<H: Handler>(
     orders: Orders,
 ) {
     let _memory = activity.takes_for_tls();
+    let Deadlines { first_byte, header, .. } = limits.deadlines;
     let shaken = tokio::select! {
-        shaken = shake_hands(stream, tls, activity.peer(), &limits.deadlines) => shaken,
+        shaken = HANDSHAKES.shake(stream, tls, [first_byte, header]) => shaken,
         () = orders.drain.cancelled() => return,
     };
     let stream = match shaken {
         Ok(stream) => stream,
-        Err(Some(reason)) => return shared.metrics.refused(reason),
-        Err(None) => return,
+        Err(why) => {
+            if let Some(reason) = refused(why) {
+                shared.metrics.refused(reason);
+            }
+            return;
+        }
     };
     // the time to the first byte of a request begins
     activity.enter(Phase::Fresh);

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::activity::Deadlines;
+use crate::access::{NoTls, first_byte};
 use crate::telemetry::RefusedConnection;
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -32,17 +33,14 @@ async fn read_preface(stream: &mut TcpStream, seen: &mut BytesMut) -> io::Result
     Ok(seen.starts_with(PREFACE))
 }
 
-/// Waits for the first byte, which is left where it is. `Err(None)`: the sender went away.
-pub(super) async fn first_byte(
-    stream: &TcpStream,
-    limits: &Deadlines,
-) -> Result<u8, Option<RefusedConnection>> {
-    let mut byte = [0; 1];
-    // peeked, not `readable()`: that may be ready with nothing there
-    match timeout(limits.first_byte, stream.peek(&mut byte)).await {
-        Err(_) => Err(Some(RefusedConnection::FirstByteTimeout)),
-        Ok(Ok(1..)) => Ok(byte[0]),
-        Ok(Ok(0) | Err(_)) => Err(None),
+/// How a connection counts that ended before its first request; `None`: it went away by itself.
+pub(super) fn refused(why: NoTls) -> Option<RefusedConnection> {
+    match why {
+        NoTls::Gone => None,
+        NoTls::Silent => Some(RefusedConnection::FirstByteTimeout),
+        NoTls::Slow => Some(RefusedConnection::HeaderTimeout),
+        NoTls::Plaintext => Some(RefusedConnection::Plaintext),
+        NoTls::Failed => Some(RefusedConnection::TlsHandshake),
     }
 }
 
@@ -51,7 +49,7 @@ pub(super) async fn sniff(
     stream: &mut TcpStream,
     limits: &Deadlines,
 ) -> Result<Spoken, Option<RefusedConnection>> {
-    first_byte(stream, limits).await?;
+    first_byte(stream, limits.first_byte).await.map_err(refused)?;
     let mut seen = BytesMut::with_capacity(PREFACE.len());
     match timeout(limits.header, read_preface(stream, &mut seen)).await {
         Err(_) => Err(Some(RefusedConnection::HeaderTimeout)),

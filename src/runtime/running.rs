@@ -75,7 +75,7 @@ impl Running {
         let closing = windows::run(own().0, beat(&runtime, "aggregation"), own().1);
         let watching = watcher::run(own().0, sockets.hangups, beat(&runtime, "config"), own().1);
         let loops = vec![
-            tokio::spawn(admin::serve(sockets.admin, own().0, AdminMetrics::new(&runtime.registry), own().1)),
+            tokio::spawn(admin::serve(sockets.admin, admin_port(&runtime), own().1)),
             tokio::spawn(closing),
             tokio::spawn(janitor::run(own().0, beat(&runtime, "expiry"), own().1)),
             tokio::spawn(limits::run(own().0, beat(&runtime, "limits"), own().1)),
@@ -136,6 +136,14 @@ impl Running {
         windows::save(&self.runtime, true).await;
         limits::save(&self.runtime, false).await;
         drained
+    }
+}
+
+fn admin_port(runtime: &Arc<Runtime>) -> admin::Port<Runtime> {
+    admin::Port {
+        control: Arc::clone(runtime),
+        access: Arc::clone(&runtime.accesses.admin),
+        metrics: AdminMetrics::new(&runtime.registry),
     }
 }
 

@@ -158,6 +158,7 @@ metrics! {
     BYPASS = Gauge "seriesgate_bypass" [] "1 while all policies are in preview by POST /-/bypass.";
     ADMIN_CONNECTIONS_CLOSED = Counter "seriesgate_admin_connections_closed_total" ["reason"] "Connections on the admin port closed by the gate before they were answered, by reason.";
     ADMIN_BROWSER_REQUESTS = Counter "seriesgate_admin_browser_requests_refused_total" [] "Reload and bypass requests refused because a browser sent them for a page.";
+    ADMIN_REFUSED = Counter "seriesgate_admin_refused_requests_total" ["reason"] "Requests to the admin port that were refused because of admin.auth, by reason.";
     LISTEN_OVERFLOWS = Counter "seriesgate_listen_overflows_total" [] "Connections that the kernel turned away because the queue of a listening socket was full: of all sockets of the network namespace (the pod, or the machine), since it was made.";
     LISTEN_DROPS = Counter "seriesgate_listen_drops_total" [] "The same, and those that it turned away at a listening socket for another reason.";
     PROCESS_CPU = Counter "process_cpu_seconds_total" [] "CPU time that the process used, user and system, seconds.";

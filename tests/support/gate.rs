@@ -27,6 +27,7 @@ pub(crate) struct Setup {
     url: String,
     upstream: String,
     listen: String,
+    admin: String,
     series: String,
     rest: String,
 }
@@ -40,7 +41,14 @@ impl Setup {
     /// Writes to this URL, without policies.
     pub(crate) fn to(url: impl Into<String>) -> Self {
         let none = String::new;
-        Self { url: url.into(), upstream: none(), listen: none(), series: none(), rest: none() }
+        Self {
+            url: url.into(),
+            upstream: none(),
+            listen: none(),
+            admin: none(),
+            series: none(),
+            rest: none(),
+        }
     }
 
     /// More keys of the upstream, in flow style.
@@ -52,6 +60,12 @@ impl Setup {
     /// More keys of `listen`, in flow style.
     pub(crate) fn listen(mut self, keys: &str) -> Self {
         self.listen = format!(", {keys}");
+        self
+    }
+
+    /// More keys of `admin`, in flow style.
+    pub(crate) fn admin(mut self, keys: &str) -> Self {
+        self.admin = format!(", {keys}");
         self
     }
 
@@ -77,10 +91,10 @@ impl Setup {
     }
 
     fn yaml(&self, write: SocketAddr, admin: SocketAddr) -> String {
-        let Self { url, upstream, listen, series, rest } = self;
+        let Self { url, upstream, listen, admin: admin_keys, series, rest } = self;
         let url = url.replace("{write}", &write.to_string());
         format!(
-            "listen: {{ address: '{write}'{listen} }}\nadmin: {{ address: '{admin}' }}\n\
+            "listen: {{ address: '{write}'{listen} }}\nadmin: {{ address: '{admin}'{admin_keys} }}\n\
              upstreams: [ {{ name: primary, url: '{url}'{upstream} }} ]\n{series}{rest}"
         )
     }

@@ -102,7 +102,11 @@ async fn reports_are_made_one_at_a_time_and_on_no_worker() {
     let at = listener.local_addr().unwrap();
     let metrics = AdminMetrics::new(&Arc::new(Registry::default()));
     let stop = CancellationToken::new();
-    let served = tokio::spawn(serve(listener, Arc::clone(&slow), metrics, stop.clone()));
+    let served = tokio::spawn(serve(
+        listener,
+        Port { control: Arc::clone(&slow), access: Arc::default(), metrics },
+        stop.clone(),
+    ));
 
     let reports = [ask(at, "/api/v1/churn").await, ask(at, "/api/v1/workloads").await];
     // one whose client is gone still has its turn
