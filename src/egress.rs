@@ -25,6 +25,7 @@ mod warnings;
 
 pub use client::Client;
 pub use error::EgressError;
+pub(crate) use tls::client_config as client_tls;
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! One GET to a gate's admin port.
 
+mod options;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,24 +9,28 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::header::AUTHORIZATION;
 use hyper::http::uri::Authority;
-use hyper::{StatusCode, Uri};
+use hyper::{Request, StatusCode, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+pub(super) use self::options::Admin;
 use crate::config::shown_url;
 
 /// An answer at most.
 const MAX_BYTES: usize = 256 << 20;
 
 /// Where a gate's admin port is by itself.
-pub(super) const ADMIN: &str = "http://127.0.0.1:9202";
+const ADMIN: &str = "http://127.0.0.1:9202";
 
 /// Where an admin port is, as it was given: a URL, or host and port.
 #[derive(Clone, Debug)]
-pub(super) struct Admin(String);
+struct Url(String);
 
-impl FromStr for Admin {
+impl FromStr for Url {
     type Err = String;
 
     fn from_str(given: &str) -> Result<Self, String> {
@@ -32,14 +38,14 @@ impl FromStr for Admin {
         let url = format!("{scheme}{given}");
         let example = format!("; expected something such as {ADMIN}");
         let uri: Uri = url.parse().map_err(|error| format!("it is not a URL: {error}{example}"))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(format!(
-                "it must start with http://, which is all that the admin port speaks{example}"
-            ));
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(format!("it must start with http:// or https://{example}"));
         }
         let authority = uri.authority().map_or("", Authority::as_str);
         if authority.contains('@') {
-            return Err(format!("the admin port takes no user and password{example}"));
+            return Err(format!(
+                "it takes no user and password; give --admin-user and --admin-password-file{example}"
+            ));
         }
         // what stands behind an IPv6 address in brackets, or behind a name
         let behind = authority.rsplit(']').next().unwrap_or_default();
@@ -55,7 +61,7 @@ impl FromStr for Admin {
 }
 
 /// As it is told: a part of its path may be a credential.
-impl fmt::Display for Admin {
+impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shown_url(&self.0))
     }
@@ -68,7 +74,13 @@ impl fmt::Display for Admin {
 pub(super) async fn get(admin: &Admin, path: &str, limit: Duration) -> Result<String> {
     let (url, status, text) = answer(admin, path, limit).await?;
     if !status.is_success() {
-        let hint = if status.as_u16() == 404 { "; is this the gate's admin.address?" } else { "" };
+        let hint = match status {
+            StatusCode::NOT_FOUND => "; is this the gate's admin.address?",
+            StatusCode::UNAUTHORIZED => {
+                "; give --admin-user and --admin-password-file, or --admin-token-file, of a user of its admin.auth"
+            }
+            _ => "",
+        };
         bail!("{url} answered {status}: {}{hint}", text.trim());
     }
     Ok(text)
@@ -83,11 +95,11 @@ pub(super) async fn answer(
     path: &str,
     limit: Duration,
 ) -> Result<(String, StatusCode, String)> {
+    let (request, client) = (request(admin, path)?, client(admin)?);
+    let Admin { url: admin, .. } = admin;
     let url = format!("{admin}{path}");
-    let uri: Uri = format!("{}{path}", admin.0).parse().with_context(|| format!("`{url}` is not a URL"))?;
-    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let asked = async {
-        let response = client.get(uri).await.with_context(|| {
+        let response = client.request(request).await.with_context(|| {
             format!("no answer from {admin}; is a gate running there, with this as its admin.address?")
         })?;
         let status = response.status();
@@ -98,6 +110,23 @@ pub(super) async fn answer(
     tokio::time::timeout(limit, asked)
         .await
         .with_context(|| format!("no answer from {admin} within {limit:?}"))?
+}
+
+fn request(admin: &Admin, path: &str) -> Result<Request<Empty<Bytes>>> {
+    let uri: Uri = format!("{}{path}", admin.url.0)
+        .parse()
+        .with_context(|| format!("`{}{path}` is not a URL", admin.url))?;
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = uri;
+    if let Some(authorization) = admin.authorization()? {
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+    }
+    Ok(request)
+}
+
+fn client(admin: &Admin) -> Result<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>> {
+    let connector = HttpsConnectorBuilder::new().with_tls_config(admin.tls()?).https_or_http();
+    Ok(Client::builder(TokioExecutor::new()).build(connector.enable_http1().build()))
 }
 
 #[cfg(test)]
@@ -113,10 +142,11 @@ mod tests {
             ("gate", "http://gate"),
             ("[::1]:9202", "http://[::1]:9202"),
             ("http://[::1]", "http://[::1]"),
+            ("https://gate:9202", "https://gate:9202"),
             // behind a proxy
             ("http://proxy/gates/a", "http://proxy/gates/a"),
         ] {
-            assert_eq!(given.parse::<Admin>().unwrap().0, url);
+            assert_eq!(given.parse::<Url>().unwrap().0, url);
         }
     }
 
@@ -127,7 +157,7 @@ mod tests {
             ("http://proxy:1/api/v1", "http://proxy:1/api/v1"),
             ("[::1]:9202", "http://[::1]:9202"),
         ] {
-            assert_eq!(given.parse::<Admin>().unwrap().to_string(), told);
+            assert_eq!(given.parse::<Url>().unwrap().to_string(), told);
         }
     }
 
@@ -137,8 +167,7 @@ mod tests {
             ("", "it is not a URL"),
             ("http://", "it is not a URL"),
             ("a gate", "it is not a URL"),
-            ("ftp://gate", "it must start with http://"),
-            ("https://gate:9202", "it must start with http://"),
+            ("ftp://gate", "it must start with http:// or https://"),
             ("http://user:password@gate:9202", "no user and password"),
             ("gate:", "its port is not a number from 1 to 65535"),
             ("gate:0", "its port"),
@@ -147,7 +176,7 @@ mod tests {
             ("http://gate/?by=metric", "no `?` and no `#`"),
             ("gate#a", "no `?` and no `#`"),
         ] {
-            let said = given.parse::<Admin>().unwrap_err();
+            let said = given.parse::<Url>().unwrap_err();
             assert!(said.contains(why), "{given}: {said}");
             assert!(said.ends_with("expected something such as http://127.0.0.1:9202"), "{said}");
         }

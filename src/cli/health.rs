@@ -14,8 +14,7 @@ use crate::series::quote;
 /// Options of `health`.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Admin port of the gate, or its write port.
-    #[arg(long, value_name = "URL", default_value = fetch::ADMIN)]
+    #[command(flatten)]
     admin: Admin,
     /// Ask whether it wants traffic (/-/ready) instead of whether its loops run (/-/healthy).
     #[arg(long)]

@@ -40,8 +40,7 @@ enum By {
 #[derive(Debug, Args)]
 #[command(after_help = super::usage::REPORT)]
 pub(super) struct Options {
-    /// Admin port of the gate.
-    #[arg(long, value_name = "URL", default_value = fetch::ADMIN)]
+    #[command(flatten)]
     admin: Admin,
     /// Print the gate's answer as it came.
     #[arg(long)]

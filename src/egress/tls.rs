@@ -13,7 +13,7 @@ use crate::config;
 /// The client side of TLS for one upstream.
 ///
 /// The provider is named, not taken from the process: with two in the dependency tree rustls would panic.
-pub(super) fn client_config(tls: &config::Tls, upstream: &str) -> Result<ClientConfig, EgressError> {
+pub(crate) fn client_config(tls: &config::Tls, upstream: &str) -> Result<ClientConfig, EgressError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

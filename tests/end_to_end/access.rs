@@ -225,6 +225,62 @@ async fn the_admin_port_speaks_tls_where_it_has_a_certificate() {
     gate.finish().await;
 }
 
+/// `report` and `health` as somebody types them, in an environment of its own; how they end and what they say.
+fn command(words: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seriesgate"));
+    let output = command.args(words).envs(environment.iter().copied()).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    (output.status.code().unwrap(), said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_is_let_in() {
+    let sink = sink().await;
+    let (authority, files) = (Authority::new(), Files::new());
+    let gate = Setup::to(sink.write_url()).start().await;
+    let tls = files.put_pair(&authority.sign(NAME));
+    let users = "auth: { users: [ { username: r, password: canary }, { bearer_token: tok, role: change } ] }";
+    gate.write_config(&Setup::to(sink.write_url()).admin(&format!("{users}, {tls}")));
+    assert_eq!(gate.admin_post("/-/reload").await.status, 200);
+    let url = format!("https://{}", gate.admin);
+    let (ca, password) = (files.put("ca.crt", &authority.pem()), files.put("password", "canary\n"));
+    let (token, wrong) = (files.put("token", "tok\n"), files.put("wrong", "canary-wrong\n"));
+    let base = ["--admin", &url, "--admin-ca-file", &ca];
+    let with = |more: &[&str]| [&["report"], &base[..], more].concat().join(" ");
+    for (words, status, says) in [
+        (with(&["--admin-user", "r", "--admin-password-file", &password]), 0, "active series"),
+        (with(&["--admin-token-file", &token, "--by", "policy"]), 0, ""),
+        (with(&[]), 1, "give --admin-user and --admin-password-file, or --admin-token-file"),
+        (with(&["--admin-user", "r", "--admin-password-file", &wrong]), 1, "401"),
+        (with(&["--admin-token-file", "/none"]), 1, "--admin-token-file: /none: No such file"),
+        (with(&["--admin-user", "r"]), 2, "--admin-password-file"),
+        (format!("report --admin {url} --admin-token-file {token}"), 1, "UnknownIssuer"),
+        (format!("report --admin {url} --admin-ca-file {token}"), 1, "--admin-ca-file: "),
+        ([&["health"], &base[..]].concat().join(" "), 0, "ok"),
+        (format!("health --ready --admin {url} --admin-ca-file {ca}"), 0, "ready"),
+        (format!("health --admin http://{}", gate.admin), 1, "no answer from"),
+    ] {
+        let (ended, said) = command(&words.split(' ').collect::<Vec<_>>(), &[]);
+        assert!(ended == status && said.contains(says), "{words}: {ended}\n{said}");
+        assert!(!said.contains("canary"), "{words}: {said}");
+    }
+    let environment = [
+        ("SERIESGATE_ADMIN", &*url),
+        ("SERIESGATE_ADMIN_CA_FILE", &ca),
+        ("SERIESGATE_ADMIN_USER", "r"),
+        ("SERIESGATE_ADMIN_PASSWORD_FILE", &password),
+    ];
+    let (ended, said) = command(&["report", "--json"], &environment);
+    assert!(ended == 0 && said.starts_with('{'), "{said}");
+    let (_, help) = command(&["report", "--help"], &[("SERIESGATE_ADMIN_USER", "canary")]);
+    assert!(help.contains("SERIESGATE_ADMIN_USER") && !help.contains("canary"), "{help}");
+    gate.write_config(&Setup::to(sink.write_url()));
+    let back = b"POST /-/reload HTTP/1.1\r\nhost: x\r\nauthorization: bearer tok\r\n\r\n";
+    let answer = over_tls(gate.admin, authority.client(None, &[]), back).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    gate.finish().await;
+}
+
 /// What must not be seen: secrets of the config, as they are and encoded, and what senders took for one.
 struct Canaries(Vec<String>);
 
