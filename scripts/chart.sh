@@ -354,6 +354,7 @@ refused 'take out config' --set existingSecret=a
 refused 'kubectl rollout restart' --set existingSecret=a --set-json config=null --set restartOnConfigChange=true
 refused '/listenAddress' --set listenAddress=localhost
 refused 'config.admin.address is made by the chart' --set config.admin.address=0.0.0.0:1
+refused 'shuts out the kubelet' --set config.admin.tls.client_ca_file=a
 refused 'logLevel sets' --set logLevel=debug --set 'env[0].name=SERIESGATE_LOG'
 refused 'logLevel sets' --set logLevel=debug --set 'env[0].name=SERIESGATE_LOG_LEVEL'
 refused 'podLabels has the label app.kubernetes.io/name' --set 'podLabels.app\.kubernetes\.io/name=a'

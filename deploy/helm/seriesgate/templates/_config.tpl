@@ -31,6 +31,9 @@
 {{- if hasKey ($config.admin | default dict) "address" -}}
 {{- fail "config.admin.address is made by the chart: set ports.admin and listenAddress" -}}
 {{- end -}}
+{{- if hasKey (($config.admin | default dict).tls | default dict) "client_ca_file" -}}
+{{- fail "config.admin.tls.client_ca_file shuts out the kubelet, whose probes have no certificate: use config.admin.auth, which probes need not pass" -}}
+{{- end -}}
 {{- if hasKey $config "data_dir" -}}
 {{- fail "config.data_dir is made by the chart: an aggregator has one (mode: aggregator), other modes keep nothing on disk" -}}
 {{- end -}}

@@ -1,5 +1,6 @@
 {{/* The gate as a container, for its own pods and for those of an agent. */}}
 {{- define "seriesgate.container" -}}
+{{- $scheme := ternary ", scheme: HTTPS" "" (eq (include "seriesgate.adminScheme" .) "HTTPS") -}}
 name: seriesgate
 image: {{ include "seriesgate.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -21,17 +22,17 @@ ports:
     containerPort: {{ .Values.ports.admin }}
 {{- /* On the admin port, which answers however many connections the write port has. */}}
 startupProbe:
-  httpGet: { path: /-/healthy, port: gate-admin }
+  httpGet: { path: /-/healthy, port: gate-admin{{ $scheme }} }
   periodSeconds: 2
   timeoutSeconds: 2
   failureThreshold: 90
 readinessProbe:
-  httpGet: { path: /-/ready, port: gate-admin }
+  httpGet: { path: /-/ready, port: gate-admin{{ $scheme }} }
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 2
 livenessProbe:
-  httpGet: { path: /-/healthy, port: gate-admin }
+  httpGet: { path: /-/healthy, port: gate-admin{{ $scheme }} }
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
@@ -60,6 +61,23 @@ volumeMounts:
   {{- with .Values.volumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
+
+{{/* How the admin port is spoken with. */}}
+{{- define "seriesgate.adminScheme" -}}
+{{- $admin := (.Values.config | default dict).admin | default dict -}}
+{{- .Values.adminScheme | default (ternary "HTTPS" "HTTP" (hasKey $admin "tls")) -}}
+{{- end }}
+
+{{/* Of an endpoint that is scraped, what the admin port asks for. */}}
+{{- define "seriesgate.endpoint" -}}
+{{- $more := deepCopy (.Values.monitoring.endpoint | default dict) -}}
+{{- if eq (include "seriesgate.adminScheme" .) "HTTPS" -}}
+{{- $_ := set $more "scheme" "https" -}}
+{{- end -}}
+{{- with $more -}}
+{{- toYaml . -}}
+{{- end -}}
 {{- end }}
 
 {{- define "seriesgate.env" -}}
