@@ -1,7 +1,8 @@
 //! Which requests a browser sent.
 //!
-//! Any page that a browser shows can make it POST to an address that only the browser's machine reaches. Our ports have no
-//! authentication and no page of ours that posts, so a call that changes something is for programs only. It does not matter
+//! Any page that a browser shows can make it POST to an address that only the browser's machine reaches. A port may ask
+//! for nobody's credentials, and where it does, the browser adds those that it has been told. No page of ours posts, so a call that
+//! changes something is for programs only. It does not matter
 //! which site the page is from: with a name that now leads to this machine, a foreign page is of the same origin.
 
 use hyper::HeaderMap;

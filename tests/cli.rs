@@ -12,7 +12,10 @@ use tempfile::TempDir;
 const GOOD: &str = "listen: { address: 127.0.0.1:0, max_body_size: 8Mi }\nadmin: { address: 127.0.0.1:0 }\n\
                     upstreams: [ { name: a, url: 'http://h/w' } ]\n";
 /// Takes all that it can from outside of itself, and nothing of it is there.
-const SECRETS: &str = "upstreams:\n  - name: a\n    url: '${NO_SUCH_URL}'\n    \
+const SECRETS: &str = "listen:\n  auth: { users: [ { username: '${NO_SUCH_SENDER}', password_file: no/such/pw, tenant: t }, { bearer_token_file: no/such/token } ] }\n  \
+                       tls: { cert_file: no/such/own, key_file: no/such/key, client_ca_file: no/such/clients }\n\
+                       admin:\n  auth: { users: [ { bearer_token_file: no/such/token }, { bearer_token: '${NO_SUCH_TOKEN}', role: change } ] }\n\
+                       upstreams:\n  - name: a\n    url: '${NO_SUCH_URL}'\n    \
                        headers: { X-A: 'v ${NO_SUCH_VALUE}' }\n    headers_from_files: { X-B: no/such/file }\n    \
                        basic_auth: { username: '${NO_SUCH_USER}', password_file: '${NO_SUCH_DIR}/password' }\n    \
                        tls: { ca_file: no/such/ca, cert_file: no/such/cert, key_file: no/such/key, server_name: '${NO_SUCH_HOST}' }\n\
@@ -251,8 +254,20 @@ fn what_is_tried_needs_no_secrets() {
     let dir = files();
     let run = |args: &[&str]| run(dir.path(), args, "");
     let (code, _, err) = run(&["check", "secrets.yaml"]);
-    let missing =
-        ["NO_SUCH_URL", "NO_SUCH_VALUE", "no/such/file", "NO_SUCH_USER", "NO_SUCH_DIR", "no/such/ca"];
+    let missing = [
+        "NO_SUCH_URL",
+        "NO_SUCH_VALUE",
+        "no/such/file",
+        "NO_SUCH_USER",
+        "NO_SUCH_DIR",
+        "no/such/ca",
+        "NO_SUCH_SENDER",
+        "no/such/pw",
+        "no/such/token",
+        "no/such/own",
+        "no/such/clients",
+        "NO_SUCH_TOKEN",
+    ];
     assert_eq!(code, 2);
     assert!(missing.iter().all(|name| err.contains(name)), "{err}");
     let (code, out, err) = run(&["explain", "secrets.yaml", "noise"]);

@@ -185,8 +185,9 @@ impl Drop for Activity {
     }
 }
 
-/// What a connection with TLS takes beside its read buffer, bytes: a record that is read, its keys.
-const TLS_BYTES: usize = 24 << 10;
+/// What a connection with TLS takes beside its read buffer, bytes: records that are read, its keys. Measured: 15 KiB where bodies are short,
+/// 34 where they are not.
+const TLS_BYTES: usize = 36 << 10;
 
 /// The memory of a connection's TLS.
 pub(super) struct TlsMemory(Arc<WritePort>);

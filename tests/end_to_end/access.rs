@@ -325,6 +325,10 @@ async fn no_secret_is_seen_anywhere() {
         assert_eq!(reply.status, 401);
         canaries.assert_unseen("an answer", &format!("{reply:?}"));
     }
+    // one line for all of them, and who it was
+    assert_eq!(gate.log().matches("write request refused: who may write has to say so").count(), 1);
+    let rejected = http::get(&gate.admin_url("/api/v1/rejected")).await.unwrap().text;
+    assert!(rejected.contains("\"unauthorized\"") && rejected.contains("\"times\":3"), "{rejected}");
     for path in ["/metrics", "/api/v1/rejected", "/api/v1/churn", "/"] {
         canaries.assert_unseen(path, &http::get(&gate.admin_url(path)).await.unwrap().text);
     }

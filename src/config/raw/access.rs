@@ -134,16 +134,11 @@ pub(crate) struct RawServerTls {
 
 /// A section that may be absent. Where its key is there with nothing behind it, that is known: it would open a port that was to be
 /// closed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Section<T> {
+    #[default]
     Absent,
     Given(At<Option<T>>),
-}
-
-impl<T> Default for Section<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Section<T> {
