@@ -3,6 +3,7 @@
 use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode};
 
+use super::report;
 use crate::access::{AdminAccess, Challenge};
 use crate::clock::LogInterval;
 use crate::config::Role;
@@ -19,13 +20,14 @@ pub(super) struct Refusal {
     pub(super) text: &'static str,
 }
 
-/// What is needed for a request; `None`: it is for everybody. Probes have no credentials.
+/// What is needed for a request; `None`: it is for everybody. Probes have no credentials. Whatever is no GET changes something,
+/// but for the reports that are asked for with a form.
 fn needed(method: &Method, path: &str) -> Option<Role> {
     let is_get = matches!(*method, Method::GET | Method::HEAD);
     match path {
         "/-/healthy" | "/-/ready" if is_get => None,
-        "/-/reload" | "/-/bypass" if !is_get => Some(Role::Change),
-        _ => Some(Role::Read),
+        _ if is_get || report::path(path).is_some_and(report::takes_post) => Some(Role::Read),
+        _ => Some(Role::Change),
     }
 }
 
@@ -68,7 +70,9 @@ mod tests {
         for (method, path, role) in [
             (Method::GET, "/-/healthy", None),
             (Method::HEAD, "/-/ready", None),
-            (Method::POST, "/-/ready", read),
+            (Method::POST, "/-/ready", change),
+            (Method::POST, "/api/v1/churn", change),
+            (Method::POST, "/-/whatever", change),
             (Method::GET, "/metrics", read),
             (Method::GET, "/", read),
             (Method::GET, "/none", read),
