@@ -1,5 +1,7 @@
 //! Who may ask for what.
 
+use std::net::IpAddr;
+
 use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode};
 
@@ -35,6 +37,7 @@ fn needed(method: &Method, path: &str) -> Option<Role> {
 pub(super) fn check(
     access: &AdminAccess,
     metrics: &AdminMetrics,
+    peer: IpAddr,
     (method, path): (&Method, &str),
     headers: &HeaderMap,
 ) -> Result<(), Refusal> {
@@ -55,7 +58,14 @@ pub(super) fn check(
     };
     if let Some(others) = REFUSED.turn(crate::clock::monotonic()) {
         let status = refusal.status.as_u16();
-        tracing::warn!(status, others, "request to the admin port refused: {}", refusal.text.trim_end());
+        let sender = peer.to_string();
+        tracing::warn!(
+            sender,
+            status,
+            others,
+            "request to the admin port refused: {}",
+            refusal.text.trim_end()
+        );
     }
     Err(refusal)
 }

@@ -1,6 +1,7 @@
 //! The admin port's routes.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ static MISDIRECTED: LogInterval = LogInterval::new();
 pub(super) async fn answer<C: Control>(
     port: Arc<Port<C>>,
     taken: &Taken,
+    peer: IpAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let Port { control, access, metrics } = &*port;
@@ -39,7 +41,7 @@ pub(super) async fn answer<C: Control>(
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
     let post = request.method() == Method::POST;
     let path = request.uri().path().to_owned();
-    if let Err(refusal) = guard::check(access, metrics, (request.method(), &path), request.headers()) {
+    if let Err(refusal) = guard::check(access, metrics, peer, (request.method(), &path), request.headers()) {
         taken.request_came();
         return Ok(refused(&refusal));
     }

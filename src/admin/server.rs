@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ pub async fn serve<C: Control>(listener: TcpListener, port: Port<C>, stop: Cance
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, peer.ip().to_canonical()),
             Err(error) => {
                 tracing::warn!(%error, "accept failed on the admin port");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -66,18 +66,18 @@ pub async fn serve<C: Control>(listener: TcpListener, port: Port<C>, stop: Cance
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = taken.closed() => {}
-                () = receive(stream, &port, &taken) => {}
+                () = receive(stream, peer, &port, &taken) => {}
             }
         });
     }
 }
 
 /// One connection, with TLS or without.
-async fn receive<C: Control>(stream: TcpStream, port: &Arc<Port<C>>, taken: &Taken) {
-    let Some(tls) = port.access.tls() else { return converse(stream, port, taken).await };
+async fn receive<C: Control>(stream: TcpStream, peer: IpAddr, port: &Arc<Port<C>>, taken: &Taken) {
+    let Some(tls) = port.access.tls() else { return converse(stream, peer, port, taken).await };
     let metrics = &port.metrics;
     match HANDSHAKES.shake(stream, tls, [REQUEST_TIMEOUT; 2]).await {
-        Ok(stream) => converse(stream, port, taken).await,
+        Ok(stream) => converse(stream, peer, port, taken).await,
         Err(NoTls::Gone) => {}
         Err(NoTls::Silent | NoTls::Slow) => metrics.timeouts.increment(1),
         Err(NoTls::Plaintext) => metrics.plaintext.increment(1),
@@ -88,11 +88,12 @@ async fn receive<C: Control>(stream: TcpStream, port: &Arc<Port<C>>, taken: &Tak
 /// One request and its answer.
 async fn converse<C: Control>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: IpAddr,
     port: &Arc<Port<C>>,
     taken: &Taken,
 ) {
     let metrics = &port.metrics;
-    let service = service_fn(|request| route::answer(Arc::clone(port), taken, request));
+    let service = service_fn(|request| route::answer(Arc::clone(port), taken, peer, request));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_TIMEOUT)

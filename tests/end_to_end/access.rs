@@ -186,6 +186,7 @@ async fn the_admin_port_shows_to_some_and_is_changed_by_fewer() {
         "{metrics}"
     );
     assert!(metrics.contains("seriesgate_admin_refused_requests_total{reason=\"forbidden\"} 4\n"));
+    assert!(gate.log().contains("sender=\"127.0.0.1\" status=401"), "{}", gate.log());
     gate.write_config(&Setup::to(sink.write_url()));
     assert_eq!(ask_as(&gate, "POST", "/-/reload", &changes).await.status, 200);
     gate.finish().await;
