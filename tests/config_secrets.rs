@@ -11,7 +11,9 @@ const SHOWN: usize = 12;
 /// The two halves of the secret. Neither of them shows.
 const SECRET: [&str; 2] = ["hunTer", "sEcret"];
 /// Files with a secret (`@@`) in the forms that people write.
-const FILES: [&str; 23] = [
+const FILES: [&str; 25] = [
+    "upstreams:\n  - name: u\n    url: http://h/w\n    oauth2:\n      client_id: a\n      client_secret: @@\n      token_url: http://t/t\n    timeout: 5s\n",
+    "upstreams:\n  - name: u\n    url: http://h/w\n    oauth2: { client_id: a, client_secret_file: f, token_url: http://t/t, endpoint_params: { audience: '@@' } }\n    timeout: 5s\n",
     "upstreams:\n  - name: u\n    url: http://h/w\n    basic_auth:\n      username: a\n      password: @@\n    timeout: 5s\n",
     "upstreams:\n- name: u\n  url: http://h/w\n  bearer_token: '@@'\n  tls:\n    insecure_skip_verify: true\npolicies: []\n",
     "upstreams:\n  - name: u\n    bearer_token: \"@@\"\n    url: http://h/w\npolicies:\n  - name: a\n    match: 'x{pod=\"a\"}'\n",
