@@ -49,6 +49,7 @@ use self::ledger::Ledger;
 pub use self::read::{Lost, Record, records_of};
 use self::state::State;
 use self::writer::{Append, Writer};
+use crate::clock::LogInterval;
 use crate::config::WhenFull;
 use crate::telemetry::QueueMetrics;
 
@@ -93,6 +94,8 @@ struct Shared {
     /// Told when a lane has something to send that had nothing.
     ready: Notify,
     metrics: QueueMetrics,
+    /// How often the log says that the disk does not take what is appended, and what is done.
+    failing: [LogInterval; 2],
 }
 
 /// A queue that is open. Its files belong to it alone: who opens it holds the lock of `data_dir`.
@@ -127,6 +130,7 @@ impl Queue {
             commits: AtomicU64::new(0),
             ready: Notify::new(),
             metrics,
+            failing: Default::default(),
         });
         shared.metrics.max_bytes.set(limits.max_bytes as f64);
         shared.settle();

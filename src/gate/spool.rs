@@ -13,6 +13,7 @@ use super::Gate;
 use super::exchange::Exchange;
 use super::kept::Kept;
 use super::split::Sent;
+use crate::clock::LogInterval;
 use crate::egress::{Outbound, Reply};
 use crate::intake::Inbound;
 use crate::pipeline::{Counts, Outcome, Scratch};
@@ -44,6 +45,8 @@ pub struct Spool {
     pub replica_labels: Arc<[String]>,
     /// Counts.
     pub metrics: QueueMetrics,
+    /// How often the log says what is refused for good: a backend may refuse all of an outage.
+    pub refusals: LogInterval,
 }
 
 /// What a request is sent under, as the queue keeps it.

@@ -162,10 +162,13 @@ impl Gate {
             _ => return,
         };
         let reason = format!("{} of {all} samples: {why}", refused + too_large);
-        tracing::warn!(
-            id = letter.entry.header.id,
-            "the upstream refused for good what waited in the queue: {reason}"
-        );
+        if let Some(others) = spool.refusals.turn(crate::clock::monotonic()) {
+            tracing::warn!(
+                id = letter.entry.header.id,
+                others,
+                "the upstream refused for good what waited in the queue: {reason}"
+            );
+        }
         let Some(letters) = &spool.letters else { return };
         let head = Kept { reason, ..letter.kept.clone() }.encode();
         // rarely, and a few KiB: not worth a thread

@@ -1,6 +1,9 @@
 //! Lanes of which more waits than is remembered of one: they leave room for what is remembered of others, and what stands further
 //! behind in them is found again when it is their turn.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use super::Shared;

@@ -1,5 +1,8 @@
 //! Records as they are in the files.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;

@@ -108,7 +108,9 @@ impl Shared {
             Ok(()) => *known = done,
             Err(error) => {
                 self.metrics.failures.increment(1);
-                tracing::warn!(%error, "what the queue has delivered cannot be written down; after a restart it is delivered again");
+                if let Some(others) = self.failing[1].turn(crate::clock::monotonic()) {
+                    tracing::warn!(%error, others, "what the queue has delivered cannot be written down; after a restart it is delivered again");
+                }
             }
         }
     }

@@ -1,8 +1,6 @@
-mod damage;
-
 use std::collections::BTreeMap;
-use std::fs;
-use std::sync::atomic::AtomicBool;
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
@@ -10,39 +8,39 @@ use tokio::runtime::{Builder, Runtime};
 use super::*;
 use crate::telemetry::Registry;
 
-const LIMITS: Limits =
+pub(super) const LIMITS: Limits =
     Limits { max_bytes: 1 << 30, when_full: WhenFull::Refuse, max_age: Duration::from_secs(3600) };
 
-struct Bench {
-    dir: tempfile::TempDir,
-    registry: Registry,
+pub(super) struct Bench {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) registry: Registry,
     limits: Limits,
     runtime: Runtime,
 }
 
 impl Bench {
-    fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
         let runtime = Builder::new_current_thread().build().unwrap();
         Self { dir: tempfile::tempdir().unwrap(), registry: Registry::default(), limits, runtime }
     }
 
-    fn open(&self) -> Queue {
+    pub(super) fn open(&self) -> Queue {
         self.open_with(File::sync_data)
     }
 
-    fn open_with(&self, sync: fn(&File) -> io::Result<()>) -> Queue {
+    pub(super) fn open_with(&self, sync: fn(&File) -> io::Result<()>) -> Queue {
         let metrics = QueueMetrics::new(&self.registry, "up");
         Queue::open_with(self.dir.path(), self.limits, metrics, sync).unwrap()
     }
 
-    fn append(&self, queue: &Queue, lane: u64, at: u32, body: &[u8]) -> Result<(), AppendError> {
+    pub(super) fn append(&self, queue: &Queue, lane: u64, at: u32, body: &[u8]) -> Result<(), AppendError> {
         let head = b"head".to_vec();
         let body = Bytes::copy_from_slice(body);
         self.runtime.block_on(queue.append(Item { lane, at, samples: 1, head, body }))
     }
 
     /// Several at one time.
-    fn append_all(&self, queue: &Queue, bodies: &[Vec<u8>]) -> Vec<Result<(), AppendError>> {
+    pub(super) fn append_all(&self, queue: &Queue, bodies: &[Vec<u8>]) -> Vec<Result<(), AppendError>> {
         self.runtime.block_on(async {
             let mut answers = Vec::new();
             for body in bodies {
@@ -60,7 +58,7 @@ impl Bench {
         })
     }
 
-    fn segments(&self) -> Vec<PathBuf> {
+    pub(super) fn segments(&self) -> Vec<PathBuf> {
         let mut paths: Vec<PathBuf> =
             fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.retain(|path| path.extension().is_some_and(|ext| ext == "queue"));
@@ -69,7 +67,7 @@ impl Bench {
     }
 
     /// A counter or a gauge of the queue, summed over its other labels.
-    fn metric(&self, name: &str) -> u64 {
+    pub(super) fn metric(&self, name: &str) -> u64 {
         let text = self.registry.render();
         let of = |line: &&str| line.starts_with(&format!("seriesgate_queue_{name}{{"));
         text.lines()
@@ -80,7 +78,7 @@ impl Bench {
 }
 
 /// Delivers all that waits, lane by lane as their turns come: the bodies in order.
-fn deliver(queue: &Queue) -> BTreeMap<u64, Vec<Vec<u8>>> {
+pub(super) fn deliver(queue: &Queue) -> BTreeMap<u64, Vec<Vec<u8>>> {
     let mut delivered: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
     while !queue.is_empty() || queue.shared.state.lock().unread.is_some() {
         for (lane, bodies) in deliver_some(queue) {
@@ -92,7 +90,7 @@ fn deliver(queue: &Queue) -> BTreeMap<u64, Vec<Vec<u8>>> {
 }
 
 /// Delivers what is remembered of the lanes that nobody has.
-fn deliver_some(queue: &Queue) -> BTreeMap<u64, Vec<Vec<u8>>> {
+pub(super) fn deliver_some(queue: &Queue) -> BTreeMap<u64, Vec<Vec<u8>>> {
     let mut delivered: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
     while let Some(lane) = queue.take_turn() {
         let oldest = queue.oldest(lane, 200, 0);
@@ -251,86 +249,30 @@ proptest! {
 }
 
 #[test]
-fn a_lane_that_cannot_be_delivered_takes_no_room_from_others() {
+fn a_file_that_was_cut_off_has_what_is_whole_in_it_and_numbers_are_not_given_twice() {
     let bench = Bench::new(LIMITS);
-    let count = 10 * state::MOST_REMEMBERED as u32;
-    for restart in [false, true] {
-        let mut queue = bench.open();
-        for i in 0..count {
-            bench.append(&queue, 1, 0, &i.to_le_bytes()).unwrap();
-        }
-        for i in 0..4_u32 {
-            bench.append(&queue, 2, 0, &i.to_le_bytes()).unwrap();
-        }
-        if restart {
-            drop(queue);
-            queue = bench.open();
-        }
-        // somebody has the first all the time, as where it is throttled
-        assert_eq!(queue.take_turn(), Some(1));
-        let other = deliver_some(&queue);
-        assert_eq!(other, BTreeMap::from([(2, (0..4_u32).map(|i| i.to_le_bytes().to_vec()).collect())]));
-        assert_eq!(queue.len(), u64::from(count));
-        assert!(queue.held() < state::MOST_REMEMBERED * 100);
-        queue.end_turn(1);
-        let all: Vec<Vec<u8>> = (0..count).map(|i| i.to_le_bytes().to_vec()).collect();
-        assert_eq!(deliver(&queue), BTreeMap::from([(1, all)]), "and its own are all there, in order");
-        queue.close();
-        assert_eq!((queue.len(), bench.segments().len()), (0, 0));
-    }
-}
-
-#[test]
-fn a_full_queue_refuses_until_something_of_it_is_delivered() {
-    let bench = Bench::new(Limits { max_bytes: 3 << 20, ..LIMITS });
     let queue = bench.open();
-    let mut took = 0;
-    while bench.append(&queue, 1, 0, &vec![0; 300 << 10]).is_ok() {
-        took += 1;
+    for i in 0..3_u8 {
+        bench.append(&queue, 1, 0, &[i; 20]).unwrap();
     }
-    assert_eq!(took, 10, "as many as have room");
-    assert_eq!(bench.append(&queue, 1, 0, &vec![0; 300 << 10]), Err(AppendError::Full));
-    assert_eq!(bench.metric("refused_requests_total"), 2);
-    let on_disk =
-        |bench: &Bench| bench.segments().iter().map(|path| path.metadata().unwrap().len()).sum::<u64>();
-    assert!(on_disk(&bench) <= 3 << 20);
-    // nothing is settled meanwhile
-    let lane = queue.take_turn().unwrap();
-    let oldest = queue.oldest(lane, 3 << 20, 0);
-    queue.done(lane, oldest.last().unwrap().header.id);
-    queue.end_turn(lane);
-    bench.append(&queue, 1, 0, &vec![0; 300 << 10]).unwrap();
-}
-
-#[test]
-fn a_full_queue_lets_go_of_its_oldest_where_that_is_wanted() {
-    let bench = Bench::new(Limits { max_bytes: 4 << 20, when_full: WhenFull::DropOldest, ..LIMITS });
-    let queue = bench.open();
-    let body = |i: u32| [&i.to_le_bytes()[..], &[0; 20 << 10]].concat();
-    for i in 0..1000 {
-        bench.append(&queue, u64::from(i % 3), 0, &body(i)).unwrap();
-        if i == 500 {
-            queue.settle();
-        }
-        let bytes: u64 = bench.segments().iter().map(|path| path.metadata().unwrap().len()).sum();
-        assert!(bytes <= 4 << 20, "{bytes}");
-    }
-    // a restart does not bring back what was let go of
     drop(queue);
-    let queue = bench.open();
-    let delivered = deliver(&queue);
-    let mut numbers: Vec<u32> = Vec::new();
-    for (lane, bodies) in delivered {
-        for body in bodies {
-            let number = u32::from_le_bytes(body[..4].try_into().unwrap());
-            assert_eq!(u64::from(number % 3), lane);
-            numbers.push(number);
-        }
+    let path = bench.segments().remove(0);
+    let whole = fs::read(&path).unwrap();
+    let record = (whole.len() - frame::SEGMENT_HEADER) / 3;
+    for length in 0..=whole.len() {
+        let bench = Bench::new(LIMITS);
+        fs::write(bench.dir.path().join(path.file_name().unwrap()), &whole[..length]).unwrap();
+        let queue = bench.open();
+        let there = length.saturating_sub(frame::SEGMENT_HEADER) / record;
+        bench.append(&queue, 1, 0, b"next").unwrap();
+        let mut expected: Vec<Vec<u8>> = (0..there as u8).map(|i| vec![i; 20]).collect();
+        expected.push(b"next".to_vec());
+        assert_eq!(deliver(&queue)[&1], expected, "{length} bytes");
+        queue.close();
+        let queue = bench.open();
+        bench.append(&queue, 1, 0, b"last").unwrap();
+        assert_eq!(deliver(&queue)[&1], [b"last"], "{length} bytes");
     }
-    numbers.sort_unstable();
-    let first = numbers[0];
-    assert_eq!(numbers, (first..1000).collect::<Vec<_>>(), "the newest, without a gap");
-    assert_eq!(bench.metric("dropped_samples_total"), u64::from(first), "and the others are counted");
 }
 
 #[test]
@@ -350,44 +292,42 @@ fn what_is_too_old_is_let_go_of_and_counted() {
 }
 
 #[test]
-fn a_disk_that_fails_is_told_and_nothing_is_acknowledged_until_it_works_again() {
-    static FAILS: AtomicBool = AtomicBool::new(false);
-    let sync = |file: &File| {
-        if FAILS.load(Ordering::Relaxed) {
-            Err(io::Error::other("the disk is gone"))
-        } else {
-            file.sync_data()
-        }
-    };
+fn a_file_of_a_later_version_is_not_touched() {
     let bench = Bench::new(LIMITS);
-    let queue = bench.open_with(sync);
+    let queue = bench.open();
     bench.append(&queue, 1, 0, b"one").unwrap();
-    FAILS.store(true, Ordering::Relaxed);
-    for _ in 0..3 {
-        let answer = bench.append(&queue, 1, 0, b"lost");
-        assert!(
-            matches!(&answer, Err(AppendError::Io(why)) if why.contains("the disk is gone")),
-            "{answer:?}"
-        );
-    }
-    FAILS.store(false, Ordering::Relaxed);
-    bench.append(&queue, 1, 0, b"two").unwrap();
-    assert_eq!(deliver(&queue)[&1], [b"one", b"two"]);
-    assert_eq!(bench.metric("failures_total"), 3);
-    queue.settle();
-    assert_eq!(bench.segments().len(), 1, "files that nothing was written to do not stay");
     drop(queue);
-    assert_eq!(deliver(&bench.open()).len(), 0);
+    let path = bench.segments().remove(0);
+    let mut file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let mut header = [0; frame::SEGMENT_HEADER];
+    file.read_exact(&mut header).unwrap();
+    header[8] = 2;
+    let checksum = crc32fast::hash(&header[..20]);
+    header[20..].copy_from_slice(&checksum.to_le_bytes());
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.write_all(&header).unwrap();
+    let before = fs::read(&path).unwrap();
+    let metrics = QueueMetrics::new(&bench.registry, "up");
+    let error = Queue::open(bench.dir.path(), LIMITS, metrics).err().unwrap();
+    assert!(matches!(error, QueueError::Version { found: 2, known: 1, .. }), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 #[test]
-fn what_waits_at_one_time_shares_an_fsync() {
+fn a_link_in_the_directory_leads_nothing_out_of_it() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    let target = outside.path().join("target");
+    fs::write(&target, "mine").unwrap();
     let bench = Bench::new(LIMITS);
+    for name in ["done.new", "done.recent.new"] {
+        symlink(&target, bench.dir.path().join(name)).unwrap();
+    }
     let queue = bench.open();
-    let bodies: Vec<Vec<u8>> = (0..500_u32).map(|i| i.to_le_bytes().to_vec()).collect();
-    let answers = bench.append_all(&queue, &bodies);
-    assert!(answers.iter().all(Result::is_ok));
-    let syncs = bench.metric("syncs_total");
-    assert!((1..250).contains(&syncs), "{syncs}");
-    assert_eq!(queue.len(), 500);
+    symlink(&target, bench.dir.path().join(format!("{:020}.queue", 1))).unwrap();
+    bench.append(&queue, 1, 0, b"one").unwrap();
+    assert_eq!(deliver(&queue)[&1], [b"one"]);
+    queue.note();
+    queue.settle();
+    assert_eq!(fs::read(&target).unwrap(), b"mine");
 }

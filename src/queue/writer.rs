@@ -1,5 +1,8 @@
 //! The thread that writes: all that waits at one time goes into one write and one fsync, and only then is anybody told.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -135,7 +138,9 @@ impl Writer {
             Ok(()) => Ok(()),
             Err(error) => {
                 self.shared.metrics.failures.increment(1);
-                tracing::error!(%error, records = self.entries.len(), "the queue cannot be written; senders keep what they have");
+                if let Some(others) = self.shared.failing[0].turn(crate::clock::monotonic()) {
+                    tracing::error!(%error, others, "the queue cannot be written; senders keep what they have");
+                }
                 Err(AppendError::Io(error.to_string()))
             }
         };

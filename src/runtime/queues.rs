@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::error::StartError;
+use crate::clock::LogInterval;
 use crate::config::{Config, Delivery};
 use crate::gate::Spool;
 use crate::memory;
@@ -71,6 +72,7 @@ pub(super) fn open(config: &Config, registry: &Arc<Registry>) -> Result<Option<S
         max_retry_wait: upstream.queue.max_retry_wait,
         replica_labels: Arc::clone(&config.aggregation.replica_labels),
         metrics,
+        refusals: LogInterval::default(),
     }))
 }
 

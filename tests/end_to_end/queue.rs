@@ -314,6 +314,24 @@ async fn what_is_refused_for_good_is_kept_with_the_reason_and_costs_nothing_besi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_refuses_all_of_an_outage_does_not_fill_the_log() {
+    let backend = Backend::start(down).await;
+    let dir = TempDir::new().unwrap();
+    let gate = setup(backend.url(), dir.path(), QUEUE).start().await;
+    for second in 0..100 {
+        assert_eq!(send(&gate, "", &scrape(second)).await, 204);
+    }
+    backend.answer_by(|_| answer("400 Bad Request", "", "too old sample"));
+    until_delivered(&gate).await;
+    let dropped =
+        gate.metrics().await.sum("seriesgate_queue_dropped_samples_total", &[("reason", "refused")]);
+    let told = gate.log().matches("the upstream refused for good what waited in the queue").count();
+    assert_eq!(dropped, 300.0);
+    assert!((1..5).contains(&told), "{told} lines");
+    gate.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_of_two_replicas_never_go_out_as_one() {
     let backend = Backend::start(down).await;
     let dir = TempDir::new().unwrap();
@@ -533,6 +551,8 @@ async fn a_full_disk_is_answered_503_until_there_is_room() {
         assert_eq!(send(&gate, "", &scrape(second)).await, 503);
     }
     assert!(gate.metrics().await.sum("seriesgate_queue_failures_total", &[]) >= 21.0);
+    let told = gate.log().matches("the queue cannot be written; senders keep what they have").count();
+    assert!((1..5).contains(&told), "{told} lines, of which one in ten seconds says how many it stands for");
     std::fs::remove_file(&ballast).unwrap();
     for _ in 0..20 {
         assert_eq!(send(&gate, "", &scrape(second)).await, 204);
