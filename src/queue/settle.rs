@@ -33,8 +33,10 @@ impl Shared {
                 Err(error) => {
                     tracing::error!(%error, segment = place.segment, "the queue cannot be read");
                     self.metrics.damaged.increment(1);
-                    // what else is in the file is skipped; what is in the next ones is not
-                    self.state.lock().go_on(Place { segment: place.segment, offset: u64::MAX });
+                    // what else is in the file is left for another run, which may be able to read it; what is in the next ones is not
+                    let mut state = self.state.lock();
+                    state.keep(place.segment);
+                    state.go_on(Place { segment: place.segment, offset: u64::MAX });
                 }
             }
         }

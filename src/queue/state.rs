@@ -250,13 +250,17 @@ impl State {
         u64::from(header.samples)
     }
 
+    /// A file that cannot be read is not deleted, nor is what is in it taken for done.
+    pub(super) fn keep(&mut self, first: u64) {
+        if let Some(at) = place_of(&self.segments, first) {
+            self.segments[at].live += 1;
+        }
+    }
+
     /// Takes out the last file too where nothing waits at all; returns its first number.
     pub(super) fn take_last(&mut self) -> Option<u64> {
-        if self.remembered > 0
-            || self.unread.is_some()
-            || self.first_aside().is_some()
-            || self.segments.len() > 1
-        {
+        let is_live = self.segments.iter().any(|segment| segment.live > 0);
+        if is_live || self.unread.is_some() || self.first_aside().is_some() || self.segments.len() > 1 {
             return None;
         }
         let last = self.segments.pop_front()?;

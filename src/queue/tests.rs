@@ -331,3 +331,33 @@ fn a_link_in_the_directory_leads_nothing_out_of_it() {
     queue.settle();
     assert_eq!(fs::read(&target).unwrap(), b"mine");
 }
+
+#[test]
+fn a_file_that_cannot_be_read_stays_for_another_run() {
+    let bench = Bench::new(LIMITS);
+    let queue = bench.open();
+    // more than is remembered
+    for i in 0..300_u32 {
+        bench.append(&queue, u64::from(i), 0, &i.to_le_bytes()).unwrap();
+    }
+    let path = bench.segments().remove(0);
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    let whole = fs::read(&path).unwrap();
+    file.set_len(whole.len() as u64 / 2).unwrap();
+    let some = deliver_some(&queue).len();
+    for _ in 0..10 {
+        queue.settle();
+        deliver_some(&queue);
+    }
+    assert!(some < 300 && bench.metric("damaged_total") > 0);
+    queue.close();
+    assert!(path.exists());
+    drop(queue);
+    // the disk is mended
+    fs::write(&path, &whole).unwrap();
+    let queue = bench.open();
+    let rest = deliver(&queue);
+    assert!(rest.contains_key(&299) && !rest.contains_key(&0), "what was not delivered, and that alone");
+    queue.close();
+    assert!(bench.segments().is_empty());
+}

@@ -12,7 +12,7 @@ use super::settings::pipeline_settings;
 use super::shared::Runtime;
 use super::{aggregation, limits, parts, service_manager};
 use crate::admin::{self, Control, View};
-use crate::config::{Config, ConfigErrors, Loaded};
+use crate::config::{Config, ConfigErrors, Delivery, Loaded};
 use crate::health::Health;
 use crate::policy::{PolicyIndex, PolicySet, Run};
 
@@ -145,6 +145,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     note(old.data_dir != new.data_dir, "data_dir");
     note(old.upstream.delivery != new.upstream.delivery, "upstreams[].delivery");
     note(old.upstream.queue != new.upstream.queue, "upstreams[].queue");
+    let queues = old.upstream.delivery == Delivery::Queue;
+    note(queues && old.upstream.name != new.upstream.name, "upstreams[].name (its queue has the old one)");
     note(old.tracking != new.tracking, "tracking");
     note(
         old.aggregation.max_pending_samples != new.aggregation.max_pending_samples,
