@@ -86,7 +86,9 @@ impl Shared {
                         tracing::error!(%error, segment = place.segment, "the queue cannot be read");
                         self.metrics.damaged.increment(1);
                         let skipped = Place { segment: place.segment, offset: u64::MAX };
-                        self.state.lock().take_up(lane, &[], skipped);
+                        let mut state = self.state.lock();
+                        state.keep(place.segment);
+                        state.take_up(lane, &[], skipped);
                         break;
                     }
                 }

@@ -190,3 +190,25 @@ async fn a_log_that_nobody_takes_changes_nothing() {
     assert_eq!(sink.stats().samples, 10);
     gate.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_may_open_few_files_never_runs_out_of_them() {
+    let sink = sink().await;
+    // whatever the config asks for
+    let gate = Setup::to(sink.write_url()).listen("max_connections: 10000").start_with_files(200).await;
+    let request = mixture(3, 0);
+    let mut open = Vec::new();
+    for _ in 0..300 {
+        open.push(TcpStream::connect(gate.write).await.unwrap());
+    }
+    let refused = [("reason", "too_many")];
+    // the admin port answers meanwhile
+    gate.until_metric_is("seriesgate_connections_refused_total", &refused, |count| count > 200.0).await;
+    let metrics = gate.metrics().await;
+    assert_eq!(metrics.sum("seriesgate_accept_errors_total", &[]), 0.0);
+    assert!(metrics.sum("seriesgate_open_files", &[]) < 200.0);
+    drop(open);
+    gate.until_metric("seriesgate_connections", &[], 0.0).await;
+    assert_eq!(gate.send(&request).await.status, 204);
+    gate.finish().await;
+}

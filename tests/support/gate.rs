@@ -111,6 +111,20 @@ impl Setup {
         }
     }
 
+    /// The same of a gate that may have so many files open.
+    pub(crate) async fn start_with_files(&self, files: u32) -> Gate {
+        let (write, admin) = (ports::free(), ports::free());
+        let (run, dir) = command(&self.yaml(write, admin));
+        let mut limited = Command::new("sh");
+        let script = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+        limited.args(["-c", &script]).arg(run.get_program()).args(run.get_args());
+        limited.env("SERIESGATE_LOG", "debug,hyper_util=info").stdin(Stdio::null()).stdout(Stdio::null());
+        let log = File::create(dir.path().join("log")).unwrap();
+        let gate = Gate::of(limited, dir, log, (write, admin));
+        gate.until_ready().await;
+        gate
+    }
+
     /// The same of a gate that has `dir` on a disk of its own. `None` where this machine does not allow that.
     pub(crate) async fn start_on_a_disk(&self, dir: &Path, size: &str) -> Option<Gate> {
         let (write, admin) = (ports::free(), ports::free());
