@@ -203,6 +203,9 @@ impl Gate {
     /// Sends through another upstream from now on; requests in hand finish with the one they began with.
     pub fn replace_upstream(&self, upstream: Upstream) {
         self.upstream.store(Arc::new(upstream));
+        if let Some(spool) = &self.spool {
+            spool.forget_limit();
+        }
         self.told.forget();
         self.metadata.forget();
     }

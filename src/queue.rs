@@ -199,8 +199,8 @@ impl Queue {
         self.shared.write_down(Ledger::Recent);
     }
 
-    /// Writes down what is done so that it survives whatever happens to the machine, deletes files of which all is, and finds what there was no room to remember. To be called every
-    /// second; blocks.
+    /// Writes down what is done so that it survives whatever happens to the machine, deletes files of which all is, and finds what
+    /// there was no room to remember. To be called every second; blocks.
     pub fn settle(&self) {
         self.shared.settle();
         self.publish();

@@ -50,8 +50,8 @@ pub(super) struct Tokens {
     uri: Uri,
     http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     current: ArcSwapOption<Token>,
-    /// Held by whoever asks for the next; when asking last failed.
-    asking: Mutex<Option<Instant>>,
+    /// Held by whoever asks for the next; when asking last failed, and why.
+    asking: Mutex<Option<(Instant, String)>>,
     metrics: Arc<EgressMetrics>,
 }
 
@@ -96,7 +96,7 @@ impl Tokens {
         {
             if now >= token.renew
                 && let Ok(asking) = self.asking.try_lock()
-                && asking.is_none_or(|failed| now >= failed + AGAIN)
+                && asking.as_ref().is_none_or(|(failed, _)| now >= *failed + AGAIN)
             {
                 drop(asking);
                 let tokens = Arc::clone(self);
@@ -124,13 +124,16 @@ impl Tokens {
         self.current.load().as_ref().map(|token| token.text.clone())
     }
 
-    /// Asks for a token, unless somebody got one since `began`.
+    /// Asks for a token, unless somebody got one since `began`, or was given none: whoever waited meanwhile does not ask again.
     async fn renew(&self, began: Instant) -> Result<HeaderValue, String> {
         let mut failed = self.asking.lock().await;
         if let Some(token) = &*self.current.load()
             && began < token.renew
         {
             return Ok(token.header.clone());
+        }
+        if let Some((_, why)) = failed.as_ref().filter(|(at, _)| *at > began) {
+            return Err(why.clone());
         }
         match self.ask().await {
             Ok(token) => {
@@ -141,9 +144,10 @@ impl Tokens {
                 Ok(header)
             }
             Err(why) => {
-                *failed = Some(Instant::now());
+                let why = format!("no token could be had for it (oauth2): {why}");
+                *failed = Some((Instant::now(), why.clone()));
                 self.metrics.tokens(false);
-                Err(format!("no token could be had for it (oauth2): {why}"))
+                Err(why)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Delivers what waits in the queue: each lane in order, one request at a time, lanes side by side, again until the upstream has it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub(crate) struct Drain {
     /// Lanes that are not at their full pace.
     paces: AHashMap<u64, Pace>,
     /// Lanes that wait after a failure.
-    paused: BTreeMap<(Instant, u64), ()>,
+    paused: BTreeSet<(Instant, u64)>,
     jitter: Jitter,
     room: Arc<Semaphore>,
 }
@@ -78,7 +78,7 @@ impl Drain {
             sending: JoinSet::new(),
             lanes: AHashMap::new(),
             paces: AHashMap::new(),
-            paused: BTreeMap::new(),
+            paused: BTreeSet::new(),
             jitter: Jitter::new(seed),
             room,
         }
@@ -97,7 +97,7 @@ impl Drain {
                 written();
             }
             self.begin(spool);
-            let next = self.paused.first_key_value().map(|((until, _), ())| *until);
+            let next = self.paused.first().map(|(until, _)| *until);
             let wake = next.unwrap_or_else(|| Instant::now() + SETTLE_EVERY);
             tokio::select! {
                 () = stop.cancelled() => return self,
@@ -153,9 +153,9 @@ impl Drain {
     /// Begins with the lanes that have something to send and no reason to wait.
     fn begin(&mut self, spool: &Spool) {
         let now = Instant::now();
-        while let Some(((until, lane), ())) = self.paused.pop_first() {
+        while let Some((until, lane)) = self.paused.pop_first() {
             if until > now {
-                self.paused.insert((until, lane), ());
+                self.paused.insert((until, lane));
                 break;
             }
             if !spool.queue.end_turn(lane) {
@@ -186,7 +186,7 @@ impl Drain {
                 spool.metrics.retries.increment(1);
                 let wait = wait(pace.failures, asked, spool.max_retry_wait, &self.jitter);
                 self.paces.insert(lane, pace.failed(tried));
-                self.paused.insert((Instant::now() + wait, lane), ());
+                self.paused.insert((Instant::now() + wait, lane));
                 return;
             }
             Turn::Over => pace.went(full.most),

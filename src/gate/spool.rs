@@ -1,7 +1,7 @@
 //! Delivery by way of a queue: a request is put into it, and its sender is told that it is safe.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -59,6 +59,11 @@ impl Spool {
     /// KiB at most that are read at one time; one request that is larger is read alone.
     pub(super) fn max_read_kib(&self) -> u32 {
         u32::try_from(self.max_read_bytes / 1024).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// Another upstream may take more in one.
+    pub(super) fn forget_limit(&self) {
+        self.most_in_one.store(self.max_request_bytes, Ordering::Relaxed);
     }
 
     /// What a request is kept under that was decided just now. It may go out in one with what came from the same sender, of the same

@@ -97,7 +97,7 @@ impl Gate {
             if let Err(asked) = put_off(&sent.reply) {
                 return Turn::Later(asked, size(letter));
             }
-            self.conclude_letter(spool, letter, &sent).await;
+            self.conclude_letter(spool, letter, &sent);
             spool.queue.done(lane, letter.entry.header.id);
         }
         Turn::Over
@@ -148,7 +148,7 @@ impl Gate {
     }
 
     /// Counts what became of a request, and keeps it where something of it was refused for good.
-    async fn conclude_letter(&self, spool: &Spool, letter: &Letter, sent: &Sent) {
+    fn conclude_letter(&self, spool: &Spool, letter: &Letter, sent: &Sent) {
         let number = |counts: Counts| counts.samples + counts.histograms;
         let (refused, too_large) = (number(sent.refused), number(sent.too_large));
         let all = number(letter.kept.counts);
@@ -171,10 +171,9 @@ impl Gate {
         }
         let Some(letters) = &spool.letters else { return };
         let head = Kept { reason, ..letter.kept.clone() }.encode();
-        // rarely, and a few KiB: not worth a thread
-        if let Err(error) =
-            letters.put(letter.entry.header.at, letter.entry.header.samples, &head, &letter.record.body)
-        {
+        let header = letter.entry.header;
+        let kept = super::aside(|| letters.put(header.at, header.samples, &head, &letter.record.body));
+        if let Err(error) = kept {
             spool.metrics.failures.increment(1);
             tracing::error!(%error, "what the upstream refused could not be kept");
         }

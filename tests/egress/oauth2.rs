@@ -120,3 +120,16 @@ async fn senders_cannot_bring_a_token_of_their_own() {
     until(|| !backend.seen().is_empty()).await;
     assert_eq!(backend.seen()[0].header("authorization"), ["Bearer tok-1"]);
 }
+
+#[tokio::test]
+async fn requests_that_wait_for_a_token_do_not_each_ask_a_server_that_has_none() {
+    let backend = Upstream::start(vec![ok()]).await;
+    let server = Upstream::start(vec![answer("503 Service Unavailable", "", "down"); 10]).await;
+    let gate = Gate::new(&with_tokens(&backend, &server));
+    let send = || gate.send();
+    let replies = tokio::join!(send(), send(), send(), send(), send(), send());
+    for reply in [replies.0, replies.1, replies.2, replies.3, replies.4, replies.5] {
+        assert!(unavailable(reply).contains("no token could be had"));
+    }
+    assert_eq!(server.seen().len(), 1);
+}
